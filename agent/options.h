@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * What a run is asked to do.  cli/ fills it from the command line (one table:
+ * parsing, --help and completion come from it), the engine reads it.  Strings
+ * point into argv or are owned by the options.
+ */
+#ifndef AGENT_OPTIONS_H
+#define AGENT_OPTIONS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "transfer/filter.h"
+#include "transfer/scan.h"
+#include "transfer/store.h"
+
+enum verify_mode { VERIFY_NONE, VERIFY_TRANSFERRED };
+enum progress_mode { PROGRESS_AUTO, PROGRESS_ON, PROGRESS_OFF };
+
+struct options {
+	/* What */
+	const char *task;      /* --task: the ledger's name; NULL: derived */
+	const char *state_dir; /* never NULL after options_finish() */
+	bool dry_run;
+	bool reconcile;
+	struct filter *filter; /* owned; never NULL */
+	enum scan_links links;
+	bool one_file_system;
+	enum verify_mode verify;
+
+	/* How */
+	unsigned transfers;	   /* requests at a time: workers */
+	unsigned concurrency;	   /* parts of one file at a time */
+	unsigned scan_threads;
+	uint64_t part_bytes;
+	uint64_t threshold_bytes;
+	uint64_t memory_bytes;
+	unsigned retries; /* attempts of one request in all */
+	struct store_config store;
+
+	/* What a person sees */
+	int verbosity; /* -1 quiet, 0, 1 (each item), 2 (debug) */
+	bool json;
+	const char *log_file;
+	uint64_t stats_ms; /* between plain progress lines; 0: none */
+	enum progress_mode progress;
+	const char *format; /* report, status: "text" or "json" */
+};
+
+#endif

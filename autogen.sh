@@ -1,0 +1,5 @@
+#!/bin/sh
+# Make ./configure. Needed after a fresh clone; a release tarball has it.
+set -eu
+cd "$(dirname "$0")"
+exec autoreconf --install --force --warnings=all

@@ -1,0 +1,148 @@
+/* SPDX-License-Identifier: ISC */
+#include "config.h"
+
+#include <inttypes.h>
+#include <math.h>
+#include <string.h>
+
+#include "base/json.h"
+#include "base/text.h"
+
+void
+json_begin(struct json *j, struct buf *out)
+{
+	*j = (struct json){.out = out};
+}
+
+static void
+quoted(struct buf *out, const char *s, size_t n)
+{
+	size_t i = 0;
+
+	buf_addc(out, '"');
+	while (i < n) {
+		unsigned char c = (unsigned char)s[i];
+		size_t len = text_utf8_length(s + i, n - i);
+
+		if (len == 0) {
+			buf_adds(out, "\\ufffd");
+			i++;
+		} else if (c == '"' || c == '\\') {
+			buf_addc(out, '\\');
+			buf_addc(out, (char)c);
+			i++;
+		} else if (c < 0x20 || c == 0x7f) {
+			buf_addf(out, "\\u%04x", c);
+			i++;
+		} else {
+			buf_add(out, s + i, len);
+			i += len;
+		}
+	}
+	buf_addc(out, '"');
+}
+
+static void
+lead(struct json *j, const char *key)
+{
+	if (j->comma)
+		buf_addc(j->out, ',');
+	j->comma = true;
+	if (key != NULL) {
+		quoted(j->out, key, strlen(key));
+		buf_addc(j->out, ':');
+	}
+}
+
+void
+json_object(struct json *j, const char *key)
+{
+	lead(j, key);
+	buf_addc(j->out, '{');
+	j->comma = false;
+}
+
+void
+json_object_end(struct json *j)
+{
+	buf_addc(j->out, '}');
+	j->comma = true;
+}
+
+void
+json_array(struct json *j, const char *key)
+{
+	lead(j, key);
+	buf_addc(j->out, '[');
+	j->comma = false;
+}
+
+void
+json_array_end(struct json *j)
+{
+	buf_addc(j->out, ']');
+	j->comma = true;
+}
+
+void
+json_string(struct json *j, const char *key, const char *s, size_t n)
+{
+	lead(j, key);
+	quoted(j->out, s, n);
+}
+
+void
+json_str(struct json *j, const char *key, const char *s)
+{
+	json_string(j, key, s, strlen(s));
+}
+
+void
+json_uint(struct json *j, const char *key, uint64_t v)
+{
+	lead(j, key);
+	buf_addf(j->out, "%" PRIu64, v);
+}
+
+void
+json_int(struct json *j, const char *key, int64_t v)
+{
+	lead(j, key);
+	buf_addf(j->out, "%" PRId64, v);
+}
+
+void
+json_bool(struct json *j, const char *key, bool v)
+{
+	lead(j, key);
+	buf_adds(j->out, v ? "true" : "false");
+}
+
+void
+json_double(struct json *j, const char *key, double v)
+{
+	lead(j, key);
+	if (isfinite(v))
+		buf_addf(j->out, "%.3f", v);
+	else
+		buf_adds(j->out, "null");
+}
+
+void
+json_name(struct json *j, const char *key, const char *name, size_t n)
+{
+	AUTO(free) char *exact = NULL;
+	AUTO(buf) struct buf k = BUF_INIT(256);
+
+	json_string(j, key, name, n);
+	if (text_is_utf8(name, n))
+		return;
+	exact = malloc(4 * ((n + 2) / 3) + 1);
+	if (exact == NULL) {
+		j->out->failed = true;
+		return;
+	}
+	text_base64(name, n, exact);
+	buf_addf(&k, "%s_base64", key);
+	json_str(j, buf_str(&k), exact);
+}

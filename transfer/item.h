@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: ISC */
+/* What a source or target holds: a file, directory, symlink.  Plain data. */
+#ifndef TRANSFER_ITEM_H
+#define TRANSFER_ITEM_H
+
+#include <stdint.h>
+#include <sys/stat.h>
+
+enum item_type { ITEM_FILE = 1, ITEM_DIR, ITEM_SYMLINK, ITEM_SPECIAL };
+
+struct item_stat {
+	enum item_type type;
+	uint32_t mode; /* st_mode with the type bits */
+	uint32_t uid;
+	uint32_t gid;
+	uint64_t size;
+	uint64_t ino;
+	uint64_t dev;
+	int64_t mtime_ns; /* since 1970; negative before */
+	int64_t ctime_ns;
+};
+
+static inline int64_t
+item_time_ns(struct timespec ts)
+{
+	return (int64_t)ts.tv_sec * 1000000000 + ts.tv_nsec;
+}
+
+static inline enum item_type
+item_type_of_mode(mode_t mode)
+{
+	if (S_ISREG(mode))
+		return ITEM_FILE;
+	if (S_ISDIR(mode))
+		return ITEM_DIR;
+	return S_ISLNK(mode) ? ITEM_SYMLINK : ITEM_SPECIAL;
+}
+
+static inline struct item_stat
+item_of_stat(const struct stat *st)
+{
+	return (struct item_stat){
+	    .type = item_type_of_mode(st->st_mode),
+	    .mode = st->st_mode,
+	    .uid = st->st_uid,
+	    .gid = st->st_gid,
+	    .size = (uint64_t)st->st_size,
+	    .ino = st->st_ino,
+	    .dev = st->st_dev,
+	    .mtime_ns = item_time_ns(st->st_mtim),
+	    .ctime_ns = item_time_ns(st->st_ctim),
+	};
+}
+
+/* Whether A and B are the same state of the same thing: nothing touched it. */
+static inline int
+item_same(const struct item_stat *a, const struct item_stat *b)
+{
+	return a->type == b->type && a->size == b->size &&
+	    a->mtime_ns == b->mtime_ns && a->ctime_ns == b->ctime_ns &&
+	    a->ino == b->ino && a->dev == b->dev;
+}
+
+#endif

@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * Parallel walk of a local tree.  Walker threads read directories, stat and
+ * sort their entries and hand them over in batches; nothing is kept of a
+ * directory once it was handed over.  What lies outside the root is never
+ * read (see beneath.h), unless symlinks are followed on request.
+ */
+#ifndef TRANSFER_SCAN_H
+#define TRANSFER_SCAN_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/err.h"
+#include "transfer/filter.h"
+#include "transfer/item.h"
+
+#define SCAN_BATCH_MAX 1024 /* entries in a batch */
+
+enum scan_links { SCAN_LINKS_SKIP, SCAN_LINKS_KEEP, SCAN_LINKS_FOLLOW };
+
+struct scan_options {
+	const struct filter *filter; /* or NULL; borrowed for the scan */
+	enum scan_links links;
+	unsigned threads; /* 0: 2 */
+	bool one_file_system;
+	/*
+	 * A name that is skipped wherever it starts one (".dray-": temporary
+	 * names of our own); NULL for none.  ".nfs*" is skipped on NFS.
+	 */
+	const char *skip_prefix;
+};
+
+struct scan_entry {
+	const char *name; /* NUL-terminated; owned by the batch */
+	size_t name_len;
+	struct item_stat st;
+};
+
+/*
+ * A run of entries of one directory, sorted by name as unsigned bytes.  The
+ * batches of one directory come in order; those of different directories may
+ * interleave.  The entries of ITEM_DIR are walked, and come as batches of
+ * their own, after or before this one is seen.  Specials never appear.
+ */
+struct scan_batch {
+	struct scan_batch *next; /* for the receiver's queues */
+	char *dir;		 /* relative to the root; "" is the root */
+	size_t dir_len;
+	bool first; /* first batch of this directory */
+	bool last;  /* last one: nothing follows (also after an error) */
+	size_t n;
+	struct scan_entry *entries;
+	uint64_t excluded; /* by the filter, in this batch's stretch */
+	uint64_t specials; /* fifos, sockets, devices */
+	uint64_t links;	   /* symlinks not kept and not followed */
+	/*
+	 * kind != ERR_NONE: the directory could not be read (any further), or
+	 * entries of it could not be; what was read is in the batch.
+	 */
+	struct err error;
+	uint64_t unreadable; /* entries that could not be stat'ed */
+};
+
+void scan_batch_free(struct scan_batch *b);
+AUTO_DEFINE(scan_batch, struct scan_batch, scan_batch_free)
+
+/*
+ * Takes the batch.  Called by walker threads, one at a time per walker; may
+ * block (that is the back-pressure).  Returns false to end the walk.
+ */
+typedef bool scan_deliver_fn(void *arg, struct scan_batch *batch);
+
+struct scan;
+
+/*
+ * Starts walking the directory ROOT_FD (borrowed until scan_join).
+ * DONE is called once, by the last walker, after the last batch.
+ */
+struct scan *scan_start(int root_fd, const struct scan_options *options,
+    scan_deliver_fn *deliver, void (*done)(void *arg), void *arg,
+    struct err *e);
+/* The walk ends soon; deliver may still be called until scan_join returns. */
+void scan_stop(struct scan *s);
+/* Waits for the walkers and frees S. */
+void scan_join(struct scan *s);
+
+#endif

@@ -1,0 +1,243 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * The store contract: what a place that holds files or objects must do for
+ * the engine.  A driver is a struct of functions plus feature flags.
+ *
+ * - A store is opened once and shared by all threads; a session is one
+ *   worker's connection to it and belongs to one thread at a time.
+ * - A driver never retries, sleeps, logs or prints: the engine does, by
+ *   err.kind (ERR_NET, ERR_THROTTLE, ERR_SERVER: again later; ERR_EXPIRED:
+ *   refresh(), then again; anything else is final for that item).
+ * - A key is the item's path relative to the store's root: bytes, components
+ *   separated by '/', no leading or trailing slash, no "." or "..", no NUL.
+ *   The driver turns it into its own form (S3: prefix and percent-encoding)
+ *   at one place.
+ * - put and complete are atomic: whoever reads the target sees the old item
+ *   or the new one, whole.  When they return 0, the store has confirmed the
+ *   bytes, as far as its checksums go, and the item is durable.
+ * - Outputs are written only on success.
+ */
+#ifndef TRANSFER_STORE_H
+#define TRANSFER_STORE_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/buf.h"
+#include "base/err.h"
+#include "transfer/item.h"
+#include "transfer/url.h"
+#include "verify/digest.h"
+#include "verify/plan.h"
+
+#define STORE_ETAG_MAX 128
+#define STORE_ID_MAX 1024 /* upload ids; AWS's have about 130 bytes */
+
+enum store_feature {
+	STORE_HAS_DIRS = 1 << 0,   /* directories exist by themselves */
+	STORE_HAS_MODES = 1 << 1,  /* keeps owner and mode */
+	STORE_LIST_MTIME = 1 << 2, /* list() tells the source's mtime_ns */
+};
+
+/* Settings of all drivers; a driver reads its own.  Strings are borrowed for
+ * the life of the store; NULL or 0 means the default. */
+struct store_config {
+	const char *endpoint_url;
+	const char *region;
+	const char *profile;
+	const char *ca_bundle;
+	const char *proxy;
+	const char *bind_address;  /* source address or interface */
+	const char *storage_class;
+	const char *checksum;	   /* auto crc64nvme crc32c md5 none */
+	const char *addressing;	   /* auto path virtual */
+	bool no_verify_tls;
+	bool payload_unsigned;	   /* plain HTTP: don't sign the payload */
+	bool no_fsync;		   /* posix: leave durability to the system */
+	unsigned timeout_ms;	   /* a silent connection is dead after it */
+	unsigned connect_timeout_ms;
+	/* Set when the run must stop at once: calls under way give up. */
+	const atomic_bool *stop;
+};
+
+/* What the store says of an item. */
+struct store_stat {
+	enum item_type type;
+	uint64_t size;
+	bool has_source_mtime; /* mtime_ns is the source's, else the store's */
+	int64_t mtime_ns;
+	uint32_t mode, uid, gid; /* where has_owner */
+	bool has_owner;
+	char etag[STORE_ETAG_MAX]; /* without quotes; "" if there is none */
+	struct digest digest;	   /* checksums of the whole item, if any */
+};
+
+/* What the store answered to bytes sent. */
+struct store_receipt {
+	char etag[STORE_ETAG_MAX]; /* without quotes; "" if there is none */
+	char version[STORE_ETAG_MAX]; /* version id, or "" */
+};
+
+struct store_part {
+	uint32_t number; /* from 1 */
+	uint64_t size;
+	struct digest digest; /* of what was sent: XXH3, CRC64NVME at least */
+	char etag[STORE_ETAG_MAX];
+};
+
+/* An upload under way.  Borrowed. */
+struct store_upload {
+	const char *key;
+	const char *id; /* from upload_begin */
+	struct plan plan;
+	struct item_stat st; /* metadata that the item is to carry */
+};
+
+struct store_list_entry {
+	const char *key; /* relative to the root; a directory has no slash */
+	size_t key_len;
+	struct store_stat st;
+};
+
+/* Return -1 (with *e set) to end the listing with that error. */
+typedef int store_list_fn(void *arg, const struct store_list_entry *entry,
+    struct err *e);
+
+/* An unfinished upload at the store. begun_ns is the store's own clock. */
+typedef int store_upload_fn(void *arg, const char *key, const char *id,
+    int64_t begun_ns, struct err *e);
+
+struct store;
+struct session;
+
+/* What the store was found to be. text is one line for people. */
+struct store_probe {
+	unsigned checksum; /* DIGEST_CRC64NVME, _CRC32C, _MD5 or 0 */
+	int64_t clock_skew_ms; /* the store's clock less ours */
+	char text[200];
+};
+
+struct store_driver {
+	const char *scheme;
+	unsigned features;
+
+	/* Takes no connection yet: ERR_CONFIG for what can be seen wrong. */
+	struct store *(*open)(const struct store_url *url,
+	    const struct store_config *config, struct err *e);
+	void (*close)(struct store *s);
+
+	/* threshold and part_bytes are left as they are: they're the user's */
+	void (*limits)(const struct store *s, struct plan_limits *limits);
+
+	/* Digests that put and upload_part need, after probe or set_checksum. */
+	unsigned (*digests)(const struct store *s);
+
+	/* ERR_NAME, naming the reason, if no item of that KEY can be held. */
+	int (*check_key)(const struct store *s, const char *key,
+	    enum item_type type, struct err *e);
+
+	struct session *(*connect)(struct store *s, struct err *e);
+	void (*disconnect)(struct session *c);
+
+	/*
+	 * Reach the store, check credentials and the bucket or directory
+	 * (made if missing where the store has directories and CREATE), and,
+	 * if CHECKSUM, find out which checksum it verifies.
+	 */
+	int (*probe)(struct session *c, bool create, bool checksum,
+	    struct store_probe *out, struct err *e);
+	/* What an earlier probe found (saves asking again). */
+	void (*set_checksum)(struct store *s, unsigned algo);
+	/* Load the credentials anew (after ERR_EXPIRED).  May be NULL. */
+	int (*refresh)(struct store *s, struct err *e);
+
+	/*
+	 * All items under directory DIR ("" is the root), each passed to FN;
+	 * with RECURSIVE all below, else its children only.
+	 */
+	int (*list)(struct session *c, const char *dir, bool recursive,
+	    store_list_fn *fn, void *arg, struct err *e);
+	/* ERR_NOTFOUND if there is none. */
+	int (*stat)(struct session *c, const char *key, struct store_stat *out,
+	    struct err *e);
+	/* LEN bytes from OFFSET; ERR_MISMATCH if there are fewer. */
+	int (*read)(struct session *c, const char *key, uint64_t offset,
+	    void *data, size_t len, struct err *e);
+
+	/* A whole file.  DIGEST has at least digests(). */
+	int (*put)(struct session *c, const char *key,
+	    const struct item_stat *st, const void *data, size_t len,
+	    const struct digest *digest, struct store_receipt *out,
+	    struct err *e);
+	/* A directory with its metadata; one that is there is set right. */
+	int (*mkdir)(struct session *c, const char *key,
+	    const struct item_stat *st, struct err *e);
+	/* A symbolic link whose target is TARGET (LEN bytes). */
+	int (*symlink)(struct session *c, const char *key,
+	    const struct item_stat *st, const char *target, size_t len,
+	    struct err *e);
+	/* Owner, mode and times of an item that is there; no bytes moved. */
+	int (*set_metadata)(struct session *c, const char *key,
+	    const struct item_stat *st, struct store_receipt *out,
+	    struct err *e);
+
+	/* Multipart.  ID takes STORE_ID_MAX bytes. */
+	int (*upload_begin)(struct session *c, const char *key,
+	    const struct item_stat *st, const struct plan *plan, char *id,
+	    struct err *e);
+	int (*upload_part)(struct session *c, const struct store_upload *u,
+	    uint32_t number, const void *data, size_t len,
+	    const struct digest *digest, struct store_receipt *out,
+	    struct err *e);
+	/*
+	 * KEEP[i] becomes true if the store still holds PARTS[i] intact.
+	 * ERR_GONE if it doesn't know the upload any more.
+	 */
+	int (*upload_check)(struct session *c, const struct store_upload *u,
+	    const struct store_part *parts, size_t n, bool *keep,
+	    struct err *e);
+	/* All parts of the plan, in order.  WHOLE: digest of all, as far as it
+	 * combines (CRC64NVME, CRC32C).  ERR_GONE as above. */
+	int (*upload_complete)(struct session *c, const struct store_upload *u,
+	    const struct store_part *parts, size_t n,
+	    const struct digest *whole, struct store_receipt *out,
+	    struct err *e);
+	/* An upload that is not known is no error. */
+	int (*upload_abort)(struct session *c, const char *key, const char *id,
+	    struct err *e);
+	/* Unfinished uploads whose key begins with KEY; "" for all. */
+	int (*uploads)(struct session *c, const char *key,
+	    store_upload_fn *fn, void *arg, struct err *e);
+
+	/*
+	 * Remove N items (directories only if empty).  What is not there is no
+	 * error.  RESULTS[i] tells each; returns -1 if any of them failed.
+	 */
+	int (*remove)(struct session *c, const char *const *keys, size_t n,
+	    struct err *results, struct err *e);
+};
+
+/* Each driver's struct begins with this. */
+struct store {
+	const struct store_driver *ops;
+};
+
+struct session {
+	struct store *store;
+};
+
+/* The driver of URL's scheme. */
+const struct store_driver *store_driver_of(const struct store_url *url);
+/* Opens by URL; NULL and *e if that can't be. */
+struct store *store_open(const struct store_url *url,
+    const struct store_config *config, struct err *e);
+void store_close(struct store *s);
+AUTO_DEFINE(store, struct store, store_close)
+
+struct session *store_connect(struct store *s, struct err *e);
+void store_disconnect(struct session *c);
+AUTO_DEFINE(session, struct session, store_disconnect)
+
+#endif

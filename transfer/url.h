@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * Store names: "/path", "path", "file:///path", "s3://bucket/prefix".  What
+ * stands behind the scheme is taken as it is, not percent-decoded: keys and
+ * paths are bytes.  Pure.
+ */
+#ifndef TRANSFER_URL_H
+#define TRANSFER_URL_H
+
+#include "base/auto.h"
+#include "base/err.h"
+
+enum store_scheme { STORE_POSIX, STORE_S3 };
+
+struct store_url {
+	enum store_scheme scheme;
+	char *host; /* s3: the bucket; else "" */
+	char *path; /* s3: prefix without slashes at its ends, "" for none;
+		       posix: the path as given */
+	char *text; /* canonical: what reports show and tasks are named by;
+		       posix: absolute, without a trailing slash */
+};
+
+/*
+ * NULL and ERR_USAGE (unknown scheme, no bucket, a bucket name S3 forbids) or
+ * ERR_NOMEM.  A relative path is made absolute by the working directory.
+ */
+struct store_url *store_url_parse(const char *text, struct err *e);
+void store_url_free(struct store_url *u);
+AUTO_DEFINE(store_url, struct store_url, store_url_free)
+
+#endif
