@@ -264,17 +264,15 @@ compare_names(const struct scan_entry *entry, const struct ledger_file *row)
 
 /* Merges; returns -1 if the ledger can't be read. */
 static int
-merge(struct diff *d, const char *after, size_t after_len, struct err *e)
+merge(struct diff *d, struct err *e)
 {
 	const struct scan_batch *b = d->batch;
-	const struct scan_entry *last = b->n > 0 ? &b->entries[b->n - 1] : NULL;
 	struct ledger_file row = {0};
-	bool upto = !b->last && last != NULL;
 	size_t i = 0;
 	int have;
 
-	if (ledger_diff_begin(d->en->ledger, d->dir_id, after, after_len,
-		upto ? last->name : NULL, upto ? last->name_len : 0, e) == -1)
+	if (ledger_diff_begin(d->en->ledger, d->dir_id, b->after, b->upto,
+		e) == -1)
 		return -1;
 	have = ledger_diff_next(d->en->ledger, &row, e);
 	while (have != -1 && (have == 1 || i < b->n)) {
@@ -312,9 +310,17 @@ count(struct engine *en, const struct scan_batch *b)
 	if (b->error.kind == ERR_NONE)
 		return;
 	en->scan_incomplete = true;
+	if (b->error.kind == ERR_VANISHED) {
+		stats_add(en->stats, vanished_items, 1);
+		engine_failure(en, UI_VANISHED, b->dir, b->dir_len, &b->error,
+		    1);
+		return;
+	}
 	stats_add(en->stats, unreadable_items,
 	    b->unreadable > 0 ? b->unreadable : 1);
 	engine_failure(en, UI_UNREADABLE, b->dir, b->dir_len, &b->error, 1);
+	if (b->error.kind == ERR_NOMEM)
+		engine_fatal(en, &b->error);
 }
 
 void
@@ -338,7 +344,7 @@ engine_batch(struct engine *en, struct scan_batch *b)
 			needed(&d, &b->entries[i]);
 		return;
 	}
-	if (merge(&d, b->after, b->after_len, &e) == -1)
+	if (merge(&d, &e) == -1)
 		engine_ledger_failed(en, &e);
 }
 

@@ -82,7 +82,7 @@ struct ledger_file {
  * AFTER of NULL is the beginning, an UPTO of NULL the end.
  */
 int ledger_diff_begin(struct ledger *l, int64_t dir_id, const char *after,
-    size_t after_len, const char *upto, size_t upto_len, struct err *e);
+    const char *upto, struct err *e);
 /* 1 and a row, 0 at the end, -1. */
 int ledger_diff_next(struct ledger *l, struct ledger_file *out, struct err *e);
 

@@ -42,16 +42,16 @@ ledger_dir_id(struct ledger *l, const char *path, size_t len, bool make,
 
 int
 ledger_diff_begin(struct ledger *l, int64_t dir_id, const char *after,
-    size_t after_len, const char *upto, size_t upto_len, struct err *e)
+    const char *upto, struct err *e)
 {
 	sqlite3_stmt *s = ledger_prepare(l, STMT_DIFF, e);
 
 	if (s == NULL)
 		return -1;
 	sqlite3_bind_int64(s, 1, dir_id);
-	bind_bytes(s, 2, after, after != NULL ? after_len : 0);
+	bind_bytes(s, 2, after, after != NULL ? strlen(after) : 0);
 	if (upto != NULL)
-		bind_bytes(s, 3, upto, upto_len);
+		bind_bytes(s, 3, upto, strlen(upto));
 	else
 		bind_bytes(s, 3, l->last_name, sizeof(l->last_name));
 	return 0;

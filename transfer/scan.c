@@ -326,6 +326,18 @@ decided_by_type(
 	return false;
 }
 
+/* Copies NAME into the batch's memory. */
+static const char *
+keep_name(struct reading *r, const char *name)
+{
+	size_t size = strlen(name) + 1;
+	char *copy = r->names;
+
+	memcpy(copy, name, size);
+	r->names += size;
+	return copy;
+}
+
 /* Takes one name into the batch.  False: out of memory. */
 static bool
 take_name(struct reading *r, const char *name, size_t len, unsigned char type)
@@ -362,10 +374,8 @@ take_name(struct reading *r, const char *name, size_t len, unsigned char type)
 		unreadable(r, name, &e);
 		return true;
 	}
-	entry->name = r->names;
+	entry->name = keep_name(r, name);
 	entry->name_len = len;
-	memcpy(r->names, name, len + 1);
-	r->names += len + 1;
 	if (st->type == ITEM_DIR && !add_child(r, entry))
 		return false;
 	b->n++;
@@ -385,6 +395,10 @@ deliver_stretch(struct reading *r, size_t from, size_t to, size_t name_bytes,
 		return false;
 	r->batch = b;
 	r->names = b->dir + r->dir_len + 1;
+	if (from > 0)
+		b->after = keep_name(r, scandir_name(d, from - 1));
+	if (to < d->n)
+		b->upto = keep_name(r, scandir_name(d, to - 1));
 	r->children = NULL;
 	b->first = from == 0;
 	b->last = to == d->n;
@@ -416,7 +430,7 @@ deliver_all(struct reading *r, const struct err *error)
 	size_t from = 0;
 
 	do {
-		size_t to = from, bytes = 0;
+		size_t to = from, bytes = 2 * (NAME_MAX + 1);
 
 		for (; to < d->n && to - from < SCAN_BATCH_MAX; to++)
 			bytes += strlen(scandir_name(d, to)) + 1;

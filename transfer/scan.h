@@ -51,6 +51,12 @@ struct scan_batch {
 	size_t dir_len;
 	bool first; /* first batch of this directory */
 	bool last;  /* last one: nothing follows (also after an error) */
+	/*
+	 * The names that this batch is about: AFTER < name <= UPTO, whether
+	 * they came as entries or not.  NULL: from the beginning, to the end.
+	 */
+	const char *after;
+	const char *upto;
 	size_t n;
 	struct scan_entry *entries;
 	uint64_t excluded; /* by the filter, in this batch's stretch */
