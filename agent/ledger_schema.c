@@ -91,7 +91,7 @@ static const char *const statements[STMT_COUNT] = {
     [STMT_ITEM_LIST] = "SELECT d.path,f.name,f.state," STAT_COLUMNS
 		       ",part_bytes,digest_have,xxh3,crc64nvme,etag,run_id"
 		       " FROM file f JOIN dir d ON d.id=f.dir_id"
-		       " WHERE f.run_id=?1 OR ?1=0 ORDER BY d.path,f.name",
+		       " WHERE f.run_id=?1",
     [STMT_TOTALS] = "SELECT COUNT(*),COALESCE(SUM(CASE WHEN type=1 THEN size"
 		    " ELSE 0 END),0) FROM file WHERE state=2",
 };

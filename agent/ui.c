@@ -126,7 +126,7 @@ look(struct ui *u)
 	    .in_flight = stats_get(u->stats, in_flight),
 	    .elapsed_ms = elapsed(u),
 	    .scanning = stats_get(u->stats, scanning),
-	    .stopping = stop_requested(),
+	    .stopping = atomic_load(stop_soon_flag()),
 	};
 
 	rate_add(&u->rate, v.elapsed_ms, &v.stats);
@@ -237,7 +237,7 @@ ui_thread(void *arg)
 		if (u->over)
 			break;
 		tick(u);
-		if (!stop_requested() || told)
+		if (!atomic_load(stop_soon_flag()) || told)
 			continue;
 		told = true;
 		pthread_mutex_unlock(&u->mutex);

@@ -91,7 +91,7 @@ print_entry(void *arg, const struct store_list_entry *entry, struct err *e)
 		return err_sys(e, "standard output");
 	}
 	l->count++;
-	if (stop_requested())
+	if (atomic_load(stop_soon_flag()))
 		return err_set(e, ERR_STOPPED, "interrupted");
 	return 0;
 }
