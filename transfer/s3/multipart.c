@@ -188,7 +188,7 @@ combine_etags(struct s3_session *c, const struct store_part *parts, size_t n,
 	digester_finish(c->digester, &d);
 	text_hex(d.md5, sizeof(d.md5), hex);
 	snprintf(out, STORE_ETAG_MAX, "%s-%zu", hex, n);
-	return i == n;
+	return i == n && (d.have & DIGEST_MD5);
 }
 
 static int

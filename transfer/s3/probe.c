@@ -206,6 +206,8 @@ negotiate(struct s3_session *c, unsigned *found, struct err *e)
 	snprintf(key, sizeof(key), ".dray-probe-%016" PRIx64, random);
 	*found = 0;
 	for (i = 0; i < 3 && rc == 0; i++) {
+		if (!(digest_available() & algos[i]))
+			continue;
 		atomic_store(&s->checksum, algos[i]);
 		rc = verifies(c, key, algos[i], e);
 		if (rc == 1)

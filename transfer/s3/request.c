@@ -304,11 +304,16 @@ req_content_md5(struct s3_session *c, const void *p, size_t n)
 	struct digest d;
 	char text[28];
 
-	digester_start(c->digester, DIGEST_MD5);
+	digester_start(c->digester, DIGEST_MD5 | DIGEST_CRC32C);
 	digester_update(c->digester, p, n);
 	digester_finish(c->digester, &d);
-	text_base64(d.md5, sizeof(d.md5), text);
-	req_header(c, "content-md5", text);
+	if (d.have & DIGEST_MD5) {
+		text_base64(d.md5, sizeof(d.md5), text);
+		req_header(c, "content-md5", text);
+	} else {
+		req_header(c, s3_crc_header(DIGEST_CRC32C),
+		    s3_crc_text(DIGEST_CRC32C, &d, text));
+	}
 }
 
 bool

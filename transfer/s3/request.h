@@ -111,7 +111,7 @@ int req_do(struct s3_session *c, const char *op, struct err *e);
 void req_meta(struct s3_session *c, const struct item_stat *st);
 /* The checksum that the store verifies, of DIGEST, as a header. */
 void req_checksum(struct s3_session *c, const struct digest *digest);
-/* MD5 of N bytes as Content-MD5. */
+/* MD5 of N bytes as Content-MD5; CRC32C where libcrypto has no MD5. */
 void req_content_md5(struct s3_session *c, const void *p, size_t n);
 
 /*
