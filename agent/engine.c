@@ -233,13 +233,15 @@ feed_dirs(struct engine *en)
 
 	while (!en->stopping && lanes_waiting(en->lanes) < ENGINE_JOBS_MAX) {
 		struct ledger_pending *p = &en->pending;
+		size_t parent;
 		struct job *j;
 
 		rc = ledger_pending_next(en->ledger, p, &e);
 		if (rc != 1)
 			break;
-		j = engine_job(en, JOB_DIR, p->path, p->path_len - p->name_len,
-		    p->name, p->name_len);
+		parent = p->path_len - p->name_len;
+		j = engine_job(en, JOB_DIR, p->path,
+		    parent > 0 ? parent - 1 : 0, p->name, p->name_len);
 		if (j == NULL)
 			return;
 		j->dir_id = p->dir_id;
@@ -432,11 +434,15 @@ begin(struct engine *en, const struct engine_setup *setup, struct err *e)
 	en->pool = pool_new(en->options->memory_bytes, e);
 	if (en->lanes == NULL || en->inbox == NULL || en->pool == NULL)
 		return -1;
-	if (en->options->dry_run)
+	if (en->options->dry_run) {
+		ui_begin(en->ui, setup->about);
 		return 0;
+	}
 	if (ledger_run_begin(en->ledger, &en->run_id, e) == -1 ||
 	    ledger_commit(en->ledger, e) == -1)
 		return -1;
+	setup->about->run_id = en->run_id;
+	ui_begin(en->ui, setup->about);
 	return 0;
 }
 

@@ -19,6 +19,7 @@ struct engine_setup {
 	struct store *target; /* opened; reached when the first job needs it */
 	struct ledger *ledger; /* open for writing, but for a dry run */
 	struct ui *ui;
+	struct ui_run *about; /* run_id is filled in before it is shown */
 	struct run_stats *stats;
 	bool reached; /* the target was probed already in this run */
 	bool reconcile; /* compare with the target's listing, not only the

@@ -22,7 +22,8 @@ struct retry_policy {
 bool retry_makes_sense(enum err_kind kind);
 
 /*
- * How long to wait after attempt number ATTEMPT (from 1) failed with *E; -1 if
+ * The store's Retry-After, if any, and up to one delay of ours on top:
+ * how long to wait after attempt number ATTEMPT (from 1) failed with *E; -1 if
  * it must not be tried again.  RANDOM is any 64 random bits.
  */
 int64_t retry_delay_ms(const struct retry_policy *p, unsigned attempt,

@@ -216,18 +216,6 @@ open_ledger(struct sync *s, struct err *e)
 static int
 run(struct sync *s)
 {
-	struct engine_setup setup = {
-	    .options = s->o,
-	    .source_fd = s->source_fd,
-	    .target = s->store,
-	    .ledger = s->ledger,
-	    .ui = s->ui,
-	    .stats = &s->stats,
-	    .reached = s->reached,
-	    .reconcile = s->reconcile,
-	    .stop_soon = stop_soon_flag(),
-	    .stop_now = stop_now_flag(),
-	};
 	struct ui_run about = {
 	    .task = s->task,
 	    .source = s->source->text,
@@ -235,12 +223,24 @@ run(struct sync *s)
 	    .probe = s->probe,
 	    .dry_run = s->o->dry_run,
 	};
+	struct engine_setup setup = {
+	    .options = s->o,
+	    .source_fd = s->source_fd,
+	    .target = s->store,
+	    .ledger = s->ledger,
+	    .ui = s->ui,
+	    .about = &about,
+	    .stats = &s->stats,
+	    .reached = s->reached,
+	    .reconcile = s->reconcile,
+	    .stop_soon = stop_soon_flag(),
+	    .stop_now = stop_now_flag(),
+	};
 	struct engine_result result;
 	struct stats_snapshot end;
 
 	s->stats.started_mono_ms = clock_mono_ms();
 	atomic_store(&s->stats.scanning, true);
-	ui_begin(s->ui, &about);
 	engine_run(&setup, &result);
 	end = stats_snapshot(&s->stats);
 	ui_end(s->ui, result.outcome, &end,
