@@ -19,11 +19,26 @@
 /* How far back of our clock an intent's upload may seem to have begun. */
 #define INTENT_SLACK_NS ((int64_t)60 * 1000000000)
 
+/* What the next run needn't send again. */
+static void
+count_kept(struct engine *en, const struct upload *up)
+{
+	uint32_t i;
+
+	for (i = 0; i < up->plan.parts; i++)
+		if (up->parts[i].number != 0) {
+			stats_add(en->stats, kept_parts, 1);
+			stats_add(en->stats, kept_bytes, up->parts[i].size);
+		}
+}
+
 void
 engine_upload_release(struct engine *en, struct upload *up)
 {
 	if (up->jobs > 0)
 		return;
+	if (up->state != UPLOAD_ENDED)
+		count_kept(en, up);
 	if (up->fd >= 0)
 		close(up->fd);
 	free(up->parts);
@@ -384,6 +399,7 @@ completed(struct engine *en, struct upload *up, struct job *j)
 		engine_ledger_failed(en, &e);
 		return;
 	}
+	up->state = UPLOAD_ENDED;
 	stats_add(en->stats, done_items, 1);
 	stats_add(en->stats, done_bytes, up->st.size);
 	ui_item(en->ui, UI_SENT, j->path, j->path_len, up->st.size, NULL);
@@ -435,8 +451,10 @@ bury(struct engine *en, struct upload *up, struct job *j)
 
 	j->up = NULL;
 	j->err = up->err;
-	if (useless)
+	if (useless) {
 		forget(en, up, j);
+		up->state = UPLOAD_ENDED;
+	}
 	engine_upload_release(en, up);
 	if ((kind == ERR_CHANGED || kind == ERR_GONE ||
 		kind == ERR_MISMATCH) &&

@@ -42,6 +42,7 @@ enum upload_state {
 	UPLOAD_STARTING, /* intent written, or parts being checked */
 	UPLOAD_SENDING,
 	UPLOAD_COMPLETING,
+	UPLOAD_ENDED, /* completed, or given up for good */
 	UPLOAD_DYING, /* waits for its last part, then ends with its error */
 };
 
