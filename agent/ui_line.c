@@ -150,7 +150,7 @@ write_head(
 	else if (v->scanning)
 		snprintf(l->segments[SEG_HEAD], SEGMENT_MAX, "scanning");
 	else
-		snprintf(l->segments[SEG_HEAD], SEGMENT_MAX, "%3u%%", percent);
+		snprintf(l->segments[SEG_HEAD], SEGMENT_MAX, "%u%%", percent);
 }
 
 /* "1.2 of 2.8 GiB": one unit if both have the same; "2.8+": may grow. */

@@ -425,7 +425,7 @@ static const struct {
 	const char *hint;
 } verb_hints[] = {
     {"cp copyto rsync mirror upload put push",
-	"dray sync SRC DST moves a tree, dray copy SRC DST does the same"},
+	"dray copy SRC DST moves a tree, and so does dray sync SRC DST"},
     {"check verify cryptcheck compare diff",
 	"dray sync verifies each file as it goes; --reconcile compares with "
 	"what the target has"},

@@ -47,12 +47,12 @@ the_line_tells_how_far_and_how_long(void)
 	struct progress_view v = half_way();
 
 	CHECK_LINE(&v, 0,
-	    " 42%  1.2 of 2.8 GiB  112.0 MiB/s  ETA 13s  "
+	    "42%  1.2 of 2.8 GiB  112.0 MiB/s  ETA 13s  "
 	    "1,204 of 20,000 items  16 in flight");
 	v.stats.failed_items = 2;
 	v.stats.retries = 1;
 	CHECK_LINE(&v, 0,
-	    " 42%  1.2 of 2.8 GiB  112.0 MiB/s  ETA 13s  "
+	    "42%  1.2 of 2.8 GiB  112.0 MiB/s  ETA 13s  "
 	    "1,206 of 20,000 items  2 failed  1 retry  16 in flight");
 }
 
@@ -79,12 +79,12 @@ a_narrow_line_keeps_what_matters(void)
 	v.stats.failed_items = 2;
 	v.stats.retries = 3;
 	CHECK_LINE(&v, 79,
-	    " 42%  1.2 of 2.8 GiB  112.0 MiB/s  ETA 13s  "
+	    "42%  1.2 of 2.8 GiB  112.0 MiB/s  ETA 13s  "
 	    "1,206 of 20,000 items  2 failed");
 	CHECK_LINE(
-	    &v, 55, " 42%  1.2 of 2.8 GiB  112.0 MiB/s  ETA 13s  2 failed");
-	CHECK_LINE(&v, 5, " 42%");
-	CHECK_LINE(&v, 2, " 4");
+	    &v, 55, "42%  1.2 of 2.8 GiB  112.0 MiB/s  ETA 13s  2 failed");
+	CHECK_LINE(&v, 5, "42%");
+	CHECK_LINE(&v, 2, "42");
 	for (columns = 1; columns < 130; columns++) {
 		AUTO(buf) struct buf line = BUF_INIT(1000);
 
@@ -103,7 +103,7 @@ a_hundred_percent_means_the_last_item_is_done(void)
 		.done_items = 1},
 	};
 
-	CHECK_LINE(&v, 0, " 99%  100 of 100 B  0 B/s  1 of 2 items");
+	CHECK_LINE(&v, 0, "99%  100 of 100 B  0 B/s  1 of 2 items");
 	v.stats.done_items = 2;
 	CHECK_LINE(&v, 0, "100%  100 of 100 B  0 B/s  2 of 2 items");
 }
@@ -117,7 +117,7 @@ items_count_where_there_are_no_bytes(void)
 	    .work_per_s = 256 * 1024,
 	};
 
-	CHECK_LINE(&v, 0, " 25%  ETA 3s  1 of 4 items");
+	CHECK_LINE(&v, 0, "25%  ETA 3s  1 of 4 items");
 }
 
 static void
@@ -142,13 +142,13 @@ long_times_are_told_in_hours_and_days(void)
 	};
 
 	CHECK_LINE(
-	    &v, 0, "  0%  0 B of 91.4 GiB  0 B/s  ETA 1d02h  0 of 1 items");
+	    &v, 0, "0%  0 B of 91.4 GiB  0 B/s  ETA 1d02h  0 of 1 items");
 	v.stats.queued_bytes = 3600 * 3 * MIB;
 	CHECK_LINE(
-	    &v, 0, "  0%  0 B of 10.5 GiB  0 B/s  ETA 3h00m  0 of 1 items");
+	    &v, 0, "0%  0 B of 10.5 GiB  0 B/s  ETA 3h00m  0 of 1 items");
 	v.stats.queued_bytes = 125 * MIB;
 	CHECK_LINE(
-	    &v, 0, "  0%  0 B of 125.0 MiB  0 B/s  ETA 2m06s  0 of 1 items");
+	    &v, 0, "0%  0 B of 125.0 MiB  0 B/s  ETA 2m06s  0 of 1 items");
 }
 
 static void
