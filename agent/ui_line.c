@@ -8,9 +8,11 @@
 #include "agent/ui_line.h"
 #include "base/text.h"
 
-/* A request costs about the time of so many bytes: measured on links of 1 to
- * 10 Gbit/s it is 100 KiB to 1 MiB, and only the order matters. */
-#define ITEM_WORK (256 * 1024)
+/*
+ * An item takes about as long as so many bytes more: 2 ms at 1 Gbit/s.  It
+ * need not be exact: it keeps a heap of small files from counting as nothing.
+ */
+#define ITEM_WORK ((uint64_t)256 * 1024)
 
 #define ETA_AFTER_MS 2000 /* earlier guesses are worth nothing */
 
