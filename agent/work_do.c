@@ -10,6 +10,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -411,16 +412,31 @@ store_upload_of(const struct job *j)
 	};
 }
 
+/* The store is asked of the parts that were sent, and of no others. */
 static int
 do_check(struct worker *me, struct job *j)
 {
 	struct store_upload u = store_upload_of(j);
+	struct upload *up = j->up;
+	AUTO(free) struct store_part *sent = NULL;
+	AUTO(free) bool *keep = NULL;
+	uint32_t i, n = 0;
 
 	if (open_upload(me, j) == -1)
 		return -1;
-	memset(j->up->keep, 0, j->up->plan.parts * sizeof(*j->up->keep));
-	return me->work.target->ops->upload_check(me->session, &u,
-	    j->up->parts, j->up->plan.parts, j->up->keep, &j->err);
+	sent = calloc(up->plan.parts, sizeof(*sent));
+	keep = calloc(up->plan.parts, sizeof(*keep));
+	if (sent == NULL || keep == NULL)
+		return err_set(&j->err, ERR_NOMEM, "out of memory");
+	for (i = 0; i < up->plan.parts; i++)
+		if (up->parts[i].number != 0)
+			sent[n++] = up->parts[i];
+	if (me->work.target->ops->upload_check(me->session, &u, sent, n, keep,
+		&j->err) == -1)
+		return -1;
+	for (i = 0; i < n; i++)
+		up->keep[sent[i].number - 1] = keep[i];
+	return 0;
 }
 
 static int

@@ -13,9 +13,9 @@
 #include "base/err.h"
 
 struct retry_policy {
-	unsigned attempts;  /* in all; 1: never again */
-	uint64_t base_ms;   /* the first delay is up to this */
-	uint64_t cap_ms;    /* no delay of ours is longer */
+	unsigned attempts; /* in all; 1: never again */
+	uint64_t base_ms;  /* the first delay is up to this */
+	uint64_t cap_ms;   /* no delay of ours is longer */
 };
 
 /* Whether an error of KIND can go away by itself. */
