@@ -1,7 +1,27 @@
 /* SPDX-License-Identifier: ISC */
 #include "config.h"
 
+#include "transfer/posix/posix.h"
 #include "transfer/store.h"
+
+const struct store_driver *
+store_driver_of(const struct store_url *url)
+{
+	return url->scheme == STORE_POSIX ? &posix_driver : NULL;
+}
+
+struct store *
+store_open(const struct store_url *url, const struct store_config *config,
+    struct err *e)
+{
+	const struct store_driver *driver = store_driver_of(url);
+
+	if (driver == NULL) {
+		err_set(e, ERR_USAGE, "no driver for %s", url->text);
+		return NULL;
+	}
+	return driver->open(url, config, e);
+}
 
 void
 store_close(struct store *s)
