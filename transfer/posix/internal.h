@@ -56,6 +56,8 @@ int posix_open(struct session *c, const char *key, int flags, struct err *e);
 
 /* fsync of FD, unless that is left to the system. */
 int posix_sync(struct session *c, int fd, struct err *e);
+/* fdatasync, likewise. */
+int posix_sync_data(struct session *c, int fd, struct err *e);
 /* Gives FD owner, mode and times of ST.  A mode of 0 means none is known. */
 int posix_apply(int fd, const struct item_stat *st, struct err *e);
 /* The same for the symlink NAME in DIR_FD: it has no mode. */

@@ -121,8 +121,8 @@ posix_upload_part(struct session *c, const struct store_upload *u,
 		    "part %u of %zu bytes is not of the plan", number, len);
 	if (posix_write(fd, data, len, plan_offset(&u->plan, number), e) == -1)
 		return -1;
-	if (!posix_store_of(c)->no_fsync && fdatasync(fd) == -1)
-		return err_sys(e, "fdatasync");
+	if (posix_sync_data(c, fd, e) == -1)
+		return -1;
 	if (close(take_fd(&fd)) == -1)
 		return err_sys(e, "close");
 	memset(out, 0, sizeof(*out));
@@ -191,8 +191,7 @@ posix_upload_check(struct session *c, const struct store_upload *u,
 	if (session_tools(c, e) == -1)
 		return -1;
 	/* From the medium rather than from memory, where that can be had. */
-	if (!posix_store_of(c)->no_fsync && fdatasync(fd) == -1) {
-		err_sys(e, "fdatasync");
+	if (posix_sync_data(c, fd, e) == -1) {
 		unlinkat(dir, u->id, 0);
 		e->kind = ERR_GONE;
 		return -1;

@@ -14,14 +14,28 @@
 #include "base/text.h"
 #include "transfer/posix/internal.h"
 
+/* Some network and FUSE file systems have none, for directories at least. */
+static bool
+has_no_sync(int sys)
+{
+	return sys == EINVAL || sys == ENOSYS || sys == ENOTSUP;
+}
+
 int
 posix_sync(struct session *c, int fd, struct err *e)
 {
-	/* Some network and FUSE file systems have none for directories. */
-	if (posix_store_of(c)->no_fsync || fsync(fd) == 0 || errno == EINVAL ||
-	    errno == ENOSYS || errno == ENOTSUP)
+	if (posix_store_of(c)->no_fsync || fsync(fd) == 0 || has_no_sync(errno))
 		return 0;
 	return err_sys(e, "fsync");
+}
+
+int
+posix_sync_data(struct session *c, int fd, struct err *e)
+{
+	if (posix_store_of(c)->no_fsync || fdatasync(fd) == 0 ||
+	    has_no_sync(errno))
+		return 0;
+	return err_sys(e, "fdatasync");
 }
 
 static void
