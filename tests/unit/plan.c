@@ -118,6 +118,8 @@ limits_bind(void)
 	CHECK_UINT(plan_length(&p, 1), 0);
 	CHECK(plan_make(1, &l, &p, &e) == 0 && p.parts == 1);
 	CHECK_UINT(plan_length(&p, 1), 1);
+	l.parts_max = 1; /* rounding up must not wrap around */
+	CHECK(plan_make(UINT64_MAX, &l, &p, &e) == -1 && e.kind == ERR_CONFIG);
 	l.parts_max = 0;
 	CHECK(plan_make(1, &l, &p, &e) == -1 && e.kind == ERR_CONFIG);
 	l = s3;
