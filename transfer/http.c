@@ -290,7 +290,12 @@ set_error(struct http *h, CURLcode code, struct err *e)
 		return set_why(h, e);
 	switch ((int)code) {
 	case CURLE_OUT_OF_MEMORY:
-		return err_set(e, ERR_NOMEM, "out of memory");
+		/* Also what libcurl says of a line over its own limit. */
+		return h->headers.seen > 0 ?
+		    err_set(e, ERR_PROTOCOL,
+			"a header line of the reply is too long, or memory "
+			"is short") :
+		    err_set(e, ERR_NOMEM, "out of memory");
 	case CURLE_PEER_FAILED_VERIFICATION:
 		return err_set(e, ERR_CONFIG,
 		    "%s; if its certificate is from an authority of your own, "
@@ -300,10 +305,10 @@ set_error(struct http *h, CURLcode code, struct err *e)
 	case CURLE_SSL_ENGINE_INITFAILED:
 	case CURLE_INTERFACE_FAILED:
 	case CURLE_URL_MALFORMAT:
-	case CURLE_UNSUPPORTED_PROTOCOL:
 	case CURLE_NOT_BUILT_IN:
 	case CURLE_UNKNOWN_OPTION:
 		return err_set(e, ERR_CONFIG, "%s", text);
+	case CURLE_UNSUPPORTED_PROTOCOL: /* "HTTP/0.9" */
 	case CURLE_WEIRD_SERVER_REPLY:
 	case CURLE_BAD_CONTENT_ENCODING:
 	case CURLE_FILESIZE_EXCEEDED:

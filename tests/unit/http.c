@@ -22,6 +22,7 @@ struct script {
 	bool drop_second;    /* close when the second request begins */
 };
 
+/* Set before a request begins: the connection orders the two threads. */
 static struct script script;
 static int listener;
 static char url[64];
@@ -156,7 +157,7 @@ an_endless_line_ends(void)
 {
 	script = (struct script){.reply = "HTTP/1.1 200 OK\r\nx-more: ",
 	    .forever = "0123456789012345678901234567890123456789"};
-	CHECK(outcome(NULL) != ERR_NONE);
+	CHECK(outcome(NULL) == ERR_PROTOCOL);
 }
 
 static void
@@ -199,7 +200,7 @@ static void
 what_is_not_http_is_an_error(void)
 {
 	script = (struct script){.reply = "SSH-2.0-OpenSSH_9.2\r\n"};
-	CHECK(outcome(NULL) == ERR_PROTOCOL || outcome(NULL) == ERR_NET);
+	CHECK(outcome(NULL) == ERR_PROTOCOL);
 	script.reply = "HTTP/1.1 999999\r\n\r\n";
 	CHECK(outcome(NULL) != ERR_NONE);
 }
@@ -274,16 +275,18 @@ a_dropped_connection_is_taken_up_again(void)
 	AUTO(buf) struct buf text = BUF_INIT(10000);
 	struct http_reply reply = {0};
 	char body[4096] = "";
-	int i;
+	int i, good = 0;
 
 	script = (struct script){.body = sizeof(body), .drop_second = true,
 	    .reply = "HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n"};
 	for (i = 0; i < 10; i++) {
-		CHECK(ask(h, HTTP_PUT, body, sizeof(body), &text, &reply,
-			  &e) == 0);
-		if (reply.status != 200)
-			fprintf(stderr, "%s\n", e.msg);
+		if (ask(h, HTTP_PUT, body, sizeof(body), &text, &reply, &e) ==
+		    0)
+			good++;
+		else
+			CHECK(e.kind == ERR_NET);
 	}
+	CHECK(good >= 5); /* a reset while sending can't be told apart */
 }
 
 int
