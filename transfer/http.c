@@ -14,7 +14,7 @@
 #define SLIST_MAX 48
 /* libcurl sends a body below this in one piece with the header. */
 #define ONE_SEND_MAX 65535
-#define UPLOAD_BUFFER_BYTES (512L << 10)
+#define UPLOAD_BUFFER_BYTES (256L << 10) /* measured: larger is not cheaper */
 
 enum why { WHY_NONE, WHY_STOP, WHY_SILENCE, WHY_HEADERS, WHY_BODY };
 
