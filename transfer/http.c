@@ -31,6 +31,7 @@ struct http {
 	size_t sent;	 /* of its body */
 	size_t data_len; /* of the reply's */
 	enum why why;	 /* a callback ended it */
+	uint64_t silence_ms; /* that long, and it has failed */
 	uint64_t moved_ms; /* when anything moved last */
 	uint64_t moved;	   /* bytes in all */
 };
@@ -118,7 +119,7 @@ on_progress(void *arg, curl_off_t dltotal, curl_off_t dlnow,
 	if (moved != h->moved) {
 		h->moved = moved;
 		h->moved_ms = now;
-	} else if (now - h->moved_ms > h->timeout_ms) {
+	} else if (now - h->moved_ms > h->silence_ms) {
 		h->why = WHY_SILENCE;
 		return 1;
 	}
@@ -267,8 +268,8 @@ set_why(struct http *h, struct err *e)
 	case WHY_STOP:
 		return err_set(e, ERR_STOPPED, "stopped");
 	case WHY_SILENCE:
-		return err_set(e, ERR_NET, "no answer for %u s",
-		    (h->timeout_ms + 999) / 1000);
+		return err_set(e, ERR_NET, "no answer for %llu s",
+		    (unsigned long long)(h->silence_ms + 999) / 1000);
 	case WHY_HEADERS:
 		return err_set(e, ERR_PROTOCOL,
 		    "the reply's headers make no sense or are over %d bytes",
@@ -331,6 +332,7 @@ http_do(struct http *h, const struct http_request *request,
 	h->request = request;
 	h->sent = h->data_len = 0;
 	h->why = WHY_NONE;
+	h->silence_ms = (uint64_t)h->timeout_ms * (request->slow ? 10 : 1);
 	h->moved = 0;
 	h->moved_ms = clock_mono_ms();
 	h->error[0] = '\0';

@@ -137,8 +137,11 @@ wrong_credentials_and_buckets_are_explained(void)
 {
 	struct err e = ERR_INIT;
 
-	CHECK(probe_as("test", "wrong", &e) == -1 && e.kind == ERR_DENIED);
-	printf("# %s\n", e.msg);
+	if (getenv("UNSIGNED_SERVER") == NULL) { /* a fake checks nothing */
+		CHECK(probe_as("test", "wrong", &e) == -1);
+		CHECK(e.kind == ERR_DENIED);
+		printf("# %s\n", e.msg);
+	}
 	CHECK(probe_as("no-such-bucket-here", NULL, &e) == -1);
 	CHECK(e.kind == ERR_CONFIG);
 	printf("# %s\n", e.msg);

@@ -53,11 +53,12 @@ serve(int fd)
 {
 	static char sink[65536];
 	size_t seen = read_header(fd);
-	size_t n = script.forever != NULL ? strlen(script.forever) : 0;
+	struct script s = script; /* the next test may set another */
+	size_t n = s.forever != NULL ? strlen(s.forever) : 0;
 
 	if (seen == SIZE_MAX)
 		return;
-	while (seen < script.body) {
+	while (seen < s.body) {
 		ssize_t got = read(fd, sink, sizeof(sink));
 
 		if (got <= 0)
@@ -65,17 +66,17 @@ serve(int fd)
 		seen += (size_t)got;
 	}
 	body_seen = seen;
-	if (script.reply != NULL &&
-	    send(fd, script.reply, strlen(script.reply), MSG_NOSIGNAL) < 0)
+	if (s.reply != NULL &&
+	    send(fd, s.reply, strlen(s.reply), MSG_NOSIGNAL) < 0)
 		return;
-	while (n > 0 && send(fd, script.forever, n, MSG_NOSIGNAL) > 0)
-		if (script.drip_us > 0)
-			usleep(script.drip_us);
-	if (script.keep && !script.drop_second)
+	while (n > 0 && send(fd, s.forever, n, MSG_NOSIGNAL) > 0)
+		if (s.drip_us > 0)
+			usleep(s.drip_us);
+	if (s.keep && !s.drop_second)
 		serve(fd);
-	else if (script.reply == NULL)
+	else if (s.reply == NULL)
 		(void)!read(fd, sink, 1);
-	else if (script.drop_second)
+	else if (s.drop_second)
 		(void)!read(fd, sink, 1);
 }
 

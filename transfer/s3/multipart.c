@@ -336,6 +336,7 @@ complete(struct s3_session *c, const struct store_upload *u,
 		return -1;
 	req_begin(c, HTTP_POST, u->key, false);
 	req_query(c, "uploadId", u->id);
+	c->slow = true;
 	req_header(c, "content-type", "application/xml");
 	add_whole(c, u, whole);
 	if (req_body(c, body.data, body.len, NULL, e) == -1)
