@@ -212,8 +212,8 @@ struct store_driver {
 	    store_upload_fn *fn, void *arg, struct err *e);
 
 	/*
-	 * Remove N items (directories only if empty).  What is not there is no
-	 * error.  RESULTS[i] tells each; returns -1 if any of them failed.
+	 * Remove N items; a directory's key ends in '/' here, and goes only if
+	 * it is empty (S3: its marker).  What is not there is no error.  RESULTS[i] tells each; returns -1 if any of them failed.
 	 */
 	int (*remove)(struct session *c, const char *const *keys, size_t n,
 	    struct err *results, struct err *e);
