@@ -21,6 +21,8 @@ struct options {
 	/* What */
 	const char *task;      /* --task: the ledger's name; NULL: derived */
 	const char *state_dir; /* never NULL after options_finish() */
+	/* What state_dir points to unless --state-dir was given; owned. */
+	char *default_state_dir;
 	bool dry_run;
 	bool reconcile;
 	struct filter *filter; /* owned; never NULL */
@@ -45,6 +47,8 @@ struct options {
 	uint64_t stats_ms; /* between plain progress lines; 0: none */
 	enum progress_mode progress;
 	const char *format; /* report, status: "text" or "json" */
+	bool recursive;	    /* ls: all below, not the children only */
+	bool dump_filters;  /* print the filter rules, do nothing else */
 };
 
 #endif

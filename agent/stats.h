@@ -28,6 +28,8 @@
 	X(resumed_files)    /* uploads taken up again */                       \
 	X(resumed_parts)    /* parts that needn't be sent again */             \
 	X(resumed_bytes)                                                       \
+	X(kept_parts)	    /* confirmed, of files not done: set at the end */ \
+	X(kept_bytes)                                                          \
 	X(aborted_uploads)  /* orphaned uploads removed at the store */        \
 	X(failed_items)	    /* given up, reason reported */                    \
 	X(changed_items)    /* changed while read, again and again */          \

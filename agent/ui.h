@@ -62,14 +62,18 @@ void ui_free(struct ui *u);
 /* The run begins; draw from now on.  R is borrowed until ui_free. */
 void ui_begin(struct ui *u, const struct ui_run *r);
 
-/* PATH is bytes; SIZE 0 where it means nothing; ERR NULL where all is well. */
+/*
+ * PATH is bytes; SIZE 0 where it means nothing; ERR NULL where all is well.
+ * What went wrong is logged here, as "PATH: err.msg": the message needs no
+ * path, and the caller doesn't log.
+ */
 void ui_item(struct ui *u, enum ui_action action, const char *path,
     size_t len, uint64_t size, const struct err *err);
 
 /*
  * The run is over: stop drawing, print the summary (not with -q, unless
- * something failed).  WHY is NULL, or what ended the run early.  FAILURES are
- * the first few failed items, for the summary.
+ * something failed) or the last JSON line.  WHY is NULL, or what ended the run
+ * early: it is logged here.
  */
 void ui_end(struct ui *u, enum run_outcome outcome,
     const struct stats_snapshot *s, uint64_t elapsed_ms,

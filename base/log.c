@@ -17,8 +17,9 @@ static atomic_int level_now = LOG_WARN;
 static pthread_mutex_t log_mutex = PTHREAD_MUTEX_INITIALIZER;
 /* Under log_mutex: */
 static int log_fd = -1; /* -1: standard error */
-static void (*hook_before)(void);
-static void (*hook_after)(void);
+static void (*hook_before)(void *);
+static void (*hook_after)(void *);
+static void *hook_arg;
 
 void
 log_set_level(enum log_level level)
@@ -57,11 +58,12 @@ log_close(void)
 }
 
 void
-log_set_hooks(void (*before)(void), void (*after)(void))
+log_set_hooks(void (*before)(void *), void (*after)(void *), void *arg)
 {
 	pthread_mutex_lock(&log_mutex);
 	hook_before = before;
 	hook_after = after;
+	hook_arg = arg;
 	pthread_mutex_unlock(&log_mutex);
 }
 
@@ -107,9 +109,9 @@ log_line(enum log_level level, const char *fmt, ...)
 	n = strlen(line);
 	line[n++] = '\n';
 	if (log_fd < 0 && hook_before != NULL)
-		hook_before();
+		hook_before(hook_arg);
 	write_all(log_fd >= 0 ? log_fd : STDERR_FILENO, line, n);
 	if (log_fd < 0 && hook_after != NULL)
-		hook_after();
+		hook_after(hook_arg);
 	pthread_mutex_unlock(&log_mutex);
 }

@@ -16,8 +16,11 @@ enum log_level log_get_level(void);
 /* Appends to PATH from now on (lines get a time stamp there). */
 int log_open(const char *path, struct err *e);
 void log_close(void);
-/* BEFORE runs ahead of each line and AFTER behind it; NULL for none. */
-void log_set_hooks(void (*before)(void), void (*after)(void));
+/*
+ * BEFORE(ARG) runs ahead of each line to standard error and AFTER(ARG) behind
+ * it; NULL for none.  They must not log.
+ */
+void log_set_hooks(void (*before)(void *), void (*after)(void *), void *arg);
 
 void log_line(enum log_level level, const char *fmt, ...)
     __attribute__((format(printf, 2, 3)));

@@ -13,15 +13,17 @@
 #include <sys/types.h>
 
 /*
- * A descriptor (O_CLOEXEC added), or -1 with errno; ELOOP where a symlink
- * stands in the way.  PATH "" or "." opens the root again.  With O_CREAT in
- * FLAGS, MODE counts.
+ * A descriptor (O_CLOEXEC added), or -1 with errno: ELOOP where a symlink
+ * stands in the way, EXDEV where PATH is absolute or has a "..".  PATH "" or
+ * "." opens the root again.  With O_CREAT in FLAGS, MODE counts.  O_PATH |
+ * O_NOFOLLOW opens a symlink itself.
  */
 int beneath_open(int root_fd, const char *path, int flags, mode_t mode);
 
 /*
- * Splits PATH: opens the directory that holds it and points *NAME at its last
- * component within PATH.  For *at() calls with O_NOFOLLOW semantics.
+ * Splits PATH: opens the directory that holds it (O_PATH) and points *NAME at
+ * its last component within PATH.  For *at() calls with O_NOFOLLOW semantics.
+ * EINVAL where there is no last component ("", "a/", "..").
  */
 int beneath_parent(int root_fd, const char *path, const char **name);
 

@@ -24,6 +24,7 @@ struct scan_options {
 	const struct filter *filter; /* or NULL; borrowed for the scan */
 	enum scan_links links;
 	unsigned threads; /* 0: 2 */
+	/* A directory of another one is an entry, but isn't walked. */
 	bool one_file_system;
 	/*
 	 * A name that is skipped wherever it starts one (".dray-": temporary
@@ -50,6 +51,12 @@ struct scan_batch {
 	size_t dir_len;
 	bool first; /* first batch of this directory */
 	bool last;  /* last one: nothing follows (also after an error) */
+	/*
+	 * The names that this batch is about: AFTER < name <= UPTO, whether
+	 * they came as entries or not.  NULL: from the beginning, to the end.
+	 */
+	const char *after;
+	const char *upto;
 	size_t n;
 	struct scan_entry *entries;
 	uint64_t excluded; /* by the filter, in this batch's stretch */
@@ -58,6 +65,8 @@ struct scan_batch {
 	/*
 	 * kind != ERR_NONE: the directory could not be read (any further), or
 	 * entries of it could not be; what was read is in the batch.
+	 * ERR_VANISHED: it was gone when its turn came.  ERR_NOMEM ends the
+	 * walk: the tree was not seen to its end.
 	 */
 	struct err error;
 	uint64_t unreadable; /* entries that could not be stat'ed */

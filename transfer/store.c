@@ -1,7 +1,34 @@
 /* SPDX-License-Identifier: ISC */
 #include "config.h"
 
+#include "transfer/s3/s3.h"
 #include "transfer/store.h"
+
+const struct store_driver *
+store_driver_of(const struct store_url *url)
+{
+	switch (url->scheme) {
+	case STORE_S3:
+		return &s3_driver;
+	case STORE_POSIX:
+		break;
+	}
+	return NULL;
+}
+
+struct store *
+store_open(const struct store_url *url, const struct store_config *config,
+    struct err *e)
+{
+	const struct store_driver *driver = store_driver_of(url);
+
+	if (driver == NULL) {
+		err_set(e, ERR_UNSUPPORTED, "%s: no such kind of store",
+		    url->text);
+		return NULL;
+	}
+	return driver->open(url, config, e);
+}
 
 void
 store_close(struct store *s)

@@ -39,12 +39,21 @@ struct digest {
 
 struct digester;
 
-/* NULL and ERR_NOMEM, or ERR_UNSUPPORTED if libcrypto refuses (FIPS: MD5). */
+/*
+ * The algorithms that work here (enum digest_algo bits): libcrypto in FIPS
+ * mode may have no MD5.
+ */
+unsigned digest_available(void);
+
+/* NULL and ERR_NOMEM. */
 struct digester *digester_new(struct err *e);
 void digester_free(struct digester *d);
 AUTO_DEFINE(digester, struct digester, digester_free)
 
-/* Starts anew with ALGOS (enum digest_algo bits). */
+/*
+ * Starts anew with ALGOS (enum digest_algo bits).  What is not available, or
+ * fails in libcrypto, is not in the outcome's have.
+ */
 void digester_start(struct digester *d, unsigned algos);
 void digester_update(struct digester *d, const void *p, size_t n);
 void digester_finish(struct digester *d, struct digest *out);

@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: ISC */
+/* The verbs, and how the command line reaches them. */
+#ifndef AGENT_CLI_CMD_H
+#define AGENT_CLI_CMD_H
+
+#include "agent/cli/table.h"
+#include "agent/options.h"
+#include "base/err.h"
+
+/* ARGV holds the ARGC operands, as many as the verb takes.  Returns the
+ * process's exit status. */
+typedef int cmd_fn(const struct options *o, int argc, char **argv);
+
+cmd_fn cmd_sync;
+cmd_fn cmd_status;
+cmd_fn cmd_report;
+cmd_fn cmd_ls;
+cmd_fn cmd_probe;
+cmd_fn cmd_help;
+cmd_fn cmd_version;
+
+/* Logs *E; returns the exit status that goes with its kind. */
+int cmd_fail(const struct err *e);
+
+/*
+ * Signals, options, log and dispatch to VERBS (indexed by enum verb_id):
+ * all of main().  Returns the exit status.
+ */
+int cmd_main(int argc, char **argv, cmd_fn *const verbs[VERB_COUNT]);
+
+#endif

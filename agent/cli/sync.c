@@ -1,0 +1,268 @@
+/* SPDX-License-Identifier: ISC */
+/* dray sync, dray copy: one run of a task. */
+#include "config.h"
+
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "agent/cli/cmd.h"
+#include "agent/engine.h"
+#include "agent/reach.h"
+#include "agent/stop.h"
+#include "agent/task.h"
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/text.h"
+
+struct sync {
+	const struct options *o;
+	struct store_url *source;
+	struct store_url *target;
+	int source_fd;
+	char *task;
+	struct store *store;
+	struct ledger *ledger;
+	struct ui *ui;
+	struct run_stats stats;
+	bool reached;
+	bool reconcile;
+	char probe[sizeof(((struct store_probe *)0)->text)];
+};
+
+static void
+sync_free(struct sync *s)
+{
+	ui_free(s->ui);
+	ledger_close(s->ledger);
+	store_close(s->store);
+	free(s->task);
+	if (s->source_fd >= 0)
+		close(s->source_fd);
+	store_url_free(s->source);
+	store_url_free(s->target);
+}
+
+/* A target inside of its source would grow for ever. */
+static int
+refuse_inside(const struct sync *s, struct err *e)
+{
+	AUTO(free) char *source = realpath(s->source->path, NULL);
+	AUTO(free) char *target = NULL;
+	AUTO(free) char *up = strdup(s->target->path);
+	size_t n;
+
+	if (s->target->scheme != STORE_POSIX || source == NULL || up == NULL)
+		return 0;
+	while ((target = realpath(up, NULL)) == NULL) {
+		char *cut = strrchr(up, '/');
+
+		if (cut == NULL || cut == up)
+			return 0;
+		*cut = '\0';
+	}
+	n = strlen(source);
+	if (strncmp(target, source, n) != 0 ||
+	    (target[n] != '/' && target[n] != '\0' && n > 1))
+		return 0;
+	return err_set(e, ERR_USAGE,
+	    "the target %s lies inside the source %s: it would be copied "
+	    "into itself",
+	    s->target->text, s->source->text);
+}
+
+static int
+open_both(struct sync *s, char **argv, struct err *e)
+{
+	s->source = store_url_parse(argv[0], e);
+	if (s->source == NULL)
+		return err_context(e, "source");
+	s->target = store_url_parse(argv[1], e);
+	if (s->target == NULL)
+		return err_context(e, "target");
+	if (s->source->scheme != STORE_POSIX)
+		return err_set(e, ERR_USAGE,
+		    "source %s: a source must be a local directory",
+		    s->source->text);
+	s->source_fd = open(s->source->path,
+	    O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (s->source_fd == -1)
+		return err_sys(e, "source %s", s->source->text);
+	if (refuse_inside(s, e) == -1)
+		return -1;
+	s->store = store_open(s->target, &s->o->store, e);
+	if (s->store == NULL)
+		return err_context(e, "target %s", s->target->text);
+	s->task = s->o->task != NULL ?
+	    strdup(s->o->task) :
+	    task_name(s->source->text, s->target->text, e);
+	if (s->task == NULL)
+		return err_set(e, ERR_NOMEM, "out of memory");
+	return task_check_name(s->task, e);
+}
+
+static int
+reach(struct sync *s, bool checksum, struct store_probe *probe, struct err *e)
+{
+	struct reach_options ro = {
+	    .create = !s->o->dry_run,
+	    .checksum = checksum && !s->o->dry_run,
+	    .attempts = s->o->retries,
+	    .stop = stop_soon_flag(),
+	};
+
+	if (reach_store(s->store, &ro, probe, e) == -1)
+		return err_context(e, "target %s", s->target->text);
+	s->reached = true;
+	snprintf(s->probe, sizeof(s->probe), "%s", probe->text);
+	return 0;
+}
+
+/* A ledger belongs to one source and one target. */
+static int
+check_pair(struct sync *s, struct err *e)
+{
+	const char *const keys[] = {"source", "target"};
+	const char *const are[] = {s->source->text, s->target->text};
+	char was[4096];
+	int i, rc;
+
+	for (i = 0; i < 2; i++) {
+		rc = ledger_meta_get(s->ledger, keys[i], was, sizeof(was), e);
+		if (rc == -1)
+			return -1;
+		if (rc == 1 && strncmp(was, are[i], sizeof(was) - 1) != 0)
+			return err_set(e, ERR_CONFIG,
+			    "task %s belongs to another %s, %s: choose "
+			    "another --task",
+			    s->task, keys[i], was);
+		if (rc == 0 && !s->o->dry_run &&
+		    ledger_meta_set(s->ledger, keys[i], are[i], e) == -1)
+			return -1;
+	}
+	return 0;
+}
+
+/*
+ * What an earlier run found the store to be, so that a run with nothing to do
+ * needn't ask it anything.  Returns 1 if it is known.
+ */
+static int
+recall_probe(struct sync *s, struct err *e)
+{
+	const char *wish = s->o->store.checksum;
+	char name[32], reconciled[8];
+	int rc = ledger_meta_get(s->ledger, "checksum", name, sizeof(name), e);
+
+	if (rc == 1)
+		rc = ledger_meta_get(s->ledger, "probe", s->probe,
+		    sizeof(s->probe), e);
+	if (rc != 1)
+		return rc;
+	if (wish == NULL || strcmp(wish, "auto") == 0)
+		s->store->ops->set_checksum(s->store, digest_by_name(name));
+	rc = ledger_meta_get(s->ledger, "reconciled", reconciled,
+	    sizeof(reconciled), e);
+	s->reconcile = s->o->reconcile || rc == 0;
+	return rc == -1 ? -1 : 1;
+}
+
+static int
+remember_probe(struct sync *s, const struct store_probe *probe, struct err *e)
+{
+	const char *name = digest_name((enum digest_algo)probe->checksum);
+
+	if (s->o->dry_run)
+		return 0;
+	if (ledger_meta_set(s->ledger, "checksum",
+		name != NULL ? name : "none", e) == -1)
+		return -1;
+	return ledger_meta_set(s->ledger, "probe", probe->text, e);
+}
+
+static int
+open_ledger(struct sync *s, struct err *e)
+{
+	bool known = task_exists(s->o->state_dir, s->task);
+	struct store_probe probe;
+	AUTO(free) char *aside = NULL;
+	int rc;
+
+	/* No ledger for a target that was never reached. */
+	if (!known && reach(s, true, &probe, e) == -1)
+		return -1;
+	s->ledger = ledger_open(s->o->state_dir, s->task,
+	    s->o->dry_run ? LEDGER_DRY : LEDGER_WRITE, &aside, e);
+	if (s->ledger == NULL || check_pair(s, e) == -1)
+		return -1;
+	if (aside != NULL)
+		log_warn("the ledger was damaged and is kept as %s; a new one "
+			 "is made from what the target holds",
+		    aside);
+	s->reconcile = true;
+	rc = s->reached ? 0 : recall_probe(s, e);
+	if (rc == 0 && (s->reached || reach(s, true, &probe, e) == 0))
+		rc = remember_probe(s, &probe, e);
+	else if (rc == 0)
+		rc = -1;
+	if (rc == -1)
+		return -1;
+	return s->o->dry_run ? 0 : ledger_commit(s->ledger, e);
+}
+
+static int
+run(struct sync *s)
+{
+	struct ui_run about = {
+	    .task = s->task,
+	    .source = s->source->text,
+	    .target = s->target->text,
+	    .probe = s->probe,
+	    .dry_run = s->o->dry_run,
+	};
+	struct engine_setup setup = {
+	    .options = s->o,
+	    .source_fd = s->source_fd,
+	    .target = s->store,
+	    .ledger = s->ledger,
+	    .ui = s->ui,
+	    .about = &about,
+	    .stats = &s->stats,
+	    .reached = s->reached,
+	    .reconcile = s->reconcile,
+	    .stop_soon = stop_soon_flag(),
+	    .stop_now = stop_now_flag(),
+	};
+	struct engine_result result;
+	struct stats_snapshot end;
+
+	s->stats.started_mono_ms = clock_mono_ms();
+	atomic_store(&s->stats.scanning, true);
+	engine_run(&setup, &result);
+	end = stats_snapshot(&s->stats);
+	ui_end(s->ui, result.outcome, &end,
+	    clock_mono_ms() - s->stats.started_mono_ms,
+	    result.why.kind != ERR_NONE ? &result.why : NULL);
+	return run_exit_code(result.outcome);
+}
+
+int
+cmd_sync(const struct options *o, int argc, char **argv)
+{
+	struct sync s = {.o = o, .source_fd = -1};
+	struct err e = ERR_INIT;
+	int rc;
+
+	(void)argc;
+	if (open_both(&s, argv, &e) == -1 || open_ledger(&s, &e) == -1) {
+		rc = cmd_fail(&e);
+	} else {
+		s.ui = ui_new(o, &s.stats, &e);
+		rc = s.ui != NULL ? run(&s) : cmd_fail(&e);
+	}
+	sync_free(&s);
+	return rc;
+}

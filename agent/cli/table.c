@@ -1,0 +1,472 @@
+/* SPDX-License-Identifier: ISC */
+#include "config.h"
+
+#include <limits.h>
+#include <string.h>
+
+#include "agent/cli/table.h"
+
+#define BIT(verb) (1u << (verb))
+#define RUNS (BIT(VERB_SYNC) | BIT(VERB_COPY))
+#define LEDGERS (RUNS | BIT(VERB_STATUS) | BIT(VERB_REPORT))
+#define STORES (RUNS | BIT(VERB_LS) | BIT(VERB_PROBE))
+#define WORKS (STORES | LEDGERS)
+#define ALL (BIT(VERB_COUNT) - 1)
+
+#define FIELD(name)                              \
+	.field = offsetof(struct options, name), \
+	.width = sizeof(((struct options *)NULL)->name)
+
+static int
+more_verbose(struct options *o, char letter, const char *arg, struct err *e)
+{
+	(void)letter;
+	(void)arg;
+	if (o->verbosity < 0)
+		return err_set(e, ERR_USAGE, "-q and -v exclude each other");
+	if (o->verbosity < 2)
+		o->verbosity++;
+	return 0;
+}
+
+static int
+be_quiet(struct options *o, char letter, const char *arg, struct err *e)
+{
+	(void)letter;
+	(void)arg;
+	if (o->verbosity > 0)
+		return err_set(e, ERR_USAGE, "-q and -v exclude each other");
+	o->verbosity = -1;
+	return 0;
+}
+
+static int
+set_links(struct options *o, char letter, const char *arg, struct err *e)
+{
+	enum scan_links links =
+	    letter == 'l' ? SCAN_LINKS_KEEP : SCAN_LINKS_FOLLOW;
+
+	(void)arg;
+	if (o->links != SCAN_LINKS_SKIP && o->links != links)
+		return err_set(e, ERR_USAGE,
+		    "-l and -L exclude each other: store symbolic links, or "
+		    "what they lead to");
+	o->links = links;
+	return 0;
+}
+
+static int
+add_exclude(struct options *o, char letter, const char *arg, struct err *e)
+{
+	(void)letter;
+	return filter_exclude(o->filter, arg, e);
+}
+
+static int
+add_include(struct options *o, char letter, const char *arg, struct err *e)
+{
+	(void)letter;
+	return filter_include(o->filter, arg, e);
+}
+
+static int
+add_rule(struct options *o, char letter, const char *arg, struct err *e)
+{
+	(void)letter;
+	return filter_rule(o->filter, arg, e);
+}
+
+static int
+add_excludes(struct options *o, char letter, const char *arg, struct err *e)
+{
+	(void)letter;
+	return filter_file(o->filter, arg, '-', e);
+}
+
+static int
+add_includes(struct options *o, char letter, const char *arg, struct err *e)
+{
+	(void)letter;
+	return filter_file(o->filter, arg, '+', e);
+}
+
+static int
+add_rules(struct options *o, char letter, const char *arg, struct err *e)
+{
+	(void)letter;
+	return filter_file(o->filter, arg, 'f', e);
+}
+
+const struct verb verb_table[VERB_COUNT] = {
+    [VERB_SYNC] = {"sync", "SRC DST", 2, 2,
+	"Make DST hold what SRC holds; send only what is new or changed.",
+	"The contents of SRC go into DST, whether SRC ends in a slash or not. "
+	"Nothing is ever deleted at DST. Stopped, killed or cut off, the same "
+	"command again goes on where it was: finished parts are kept.",
+	"dray sync /data s3://bucket/prefix\n"
+	"dray sync -n --exclude '*.tmp' --exclude cache/ /data s3://bucket\n"
+	"dray sync --endpoint-url http://10.0.0.7:9000 /data s3://bucket\n"},
+    [VERB_COPY] = {"copy", "SRC DST", 2, 2, "The same as sync. Never deletes.",
+	"The contents of SRC go into DST. Options, state and resuming are "
+	"those of sync.",
+	"dray copy /data s3://bucket/prefix\n"
+	"dray copy -l --reconcile /data /mnt/archive\n"},
+    [VERB_LS] = {"ls", "URL", 1, 1, "List what is at URL.",
+	"Time, size in bytes and name, one item a line; a directory ends in "
+	"a slash.",
+	"dray ls s3://bucket/prefix\n"
+	"dray ls -R --json s3://bucket\n"},
+    [VERB_STATUS] = {"status", "[TASK]", 0, 1,
+	"Show the tasks, or one of them, and how far they are.",
+	"Reads the ledgers under the state directory; may be used while a "
+	"run goes on.",
+	"dray status\n"
+	"dray status --format json\n"},
+    [VERB_REPORT] = {"report", "[RUN]", 0, 1,
+	"Tell what a run moved, and what failed and why.",
+	"Without RUN, the last run of the task. A run is named by the number "
+	"that its summary and dray status show.",
+	"dray report\n"
+	"dray report --format json 12\n"},
+    [VERB_PROBE] = {"probe", "URL", 1, 1,
+	"Reach URL and tell what the store there can do.",
+	"Checks address, credentials, bucket and clock. Makes no bucket and "
+	"no directory.",
+	"dray probe s3://bucket\n"
+	"dray probe --endpoint-url https://s3.example.org s3://bucket\n"},
+    [VERB_HELP] = {"help", "[VERB]", 0, 1, "Explain a verb and its options.",
+	"The same as dray VERB --help. The manual page dray(1) has it all.",
+	"dray help sync\n"},
+    [VERB_VERSION] = {"version", "", 0, 0, "Tell dray's version.",
+	"The same as dray --version.", "dray version\n"},
+};
+
+#define FLAG(n, l, f, ...)                                                 \
+	.name = n, .letter = l, .kind = OPTION_FLAG, .value = 1, FIELD(f), \
+	__VA_ARGS__
+#define CUSTOM(n, l, fn, ...) \
+	.name = n, .letter = l, .kind = OPTION_CUSTOM, .set = fn, __VA_ARGS__
+#define STRING(n, f, a, ...) \
+	.name = n, .kind = OPTION_STRING, FIELD(f), .arg = a, __VA_ARGS__
+#define SIZE(n, f, p, ...)                                                    \
+	.name = n, .kind = OPTION_SIZE, FIELD(f), .preset = p, .arg = "SIZE", \
+	.value = 1 << 20, __VA_ARGS__
+#define UINT(n, f, p, lo, hi, ...)                                         \
+	.name = n, .kind = OPTION_UINT, FIELD(f), .preset = p, .arg = "N", \
+	.min = lo, .max = hi, __VA_ARGS__
+#define DURATION(n, f, p, hi, ...)                                 \
+	.name = n, .kind = OPTION_DURATION, FIELD(f), .preset = p, \
+	.arg = "TIME", .max = hi, __VA_ARGS__
+#define ENUM(n, f, p, a, c, ...)                                         \
+	.name = n, .kind = OPTION_ENUM, FIELD(f), .preset = p, .arg = a, \
+	.choices = c, __VA_ARGS__
+#define CHOICE(n, f, p, a, c, ...)                                         \
+	.name = n, .kind = OPTION_CHOICE, FIELD(f), .preset = p, .arg = a, \
+	.choices = c, __VA_ARGS__
+
+#define WHAT .group = GROUP_WHAT, .verbs = RUNS
+#define SPEED .group = GROUP_SPEED, .verbs = RUNS
+#define STORE .group = GROUP_STORE, .verbs = STORES
+#define SENDING .group = GROUP_STORE, .verbs = RUNS
+#define SHOW .group = GROUP_SHOW
+#define STATE .group = GROUP_STATE
+
+const struct option_def option_table[] = {
+    {FLAG("dry-run", 'n', dry_run, WHAT, .aliases = "dryrun",
+	.help = "Tell what would be done, change nothing")},
+    {CUSTOM("exclude", 0, add_exclude, WHAT, .arg = "PATTERN",
+	.help = "Leave out what matches (dray(1), FILTER RULES)")},
+    {CUSTOM("include", 0, add_include, WHAT, .arg = "PATTERN",
+	.help = "Take what matches; the first match decides")},
+    {CUSTOM("filter", 0, add_rule, WHAT, .arg = "RULE",
+	.help = "\"+ PATTERN\", \"- PATTERN\", or \"!\" to forget all rules")},
+    {CUSTOM("exclude-from", 0, add_excludes, WHAT, .arg = "FILE",
+	.help = "Patterns to exclude, one a line")},
+    {CUSTOM("include-from", 0, add_includes, WHAT, .arg = "FILE",
+	.help = "Patterns to include, one a line")},
+    {CUSTOM("filter-from", 0, add_rules, WHAT, .arg = "FILE",
+	.help = "Rules, one a line")},
+    {FLAG("dump-filters", 0, dump_filters, WHAT,
+	.help = "Show the rules in order, do nothing else")},
+    {CUSTOM("links", 'l', set_links, WHAT,
+	.help = "Store symbolic links as links [skipped and counted]")},
+    {CUSTOM("copy-links", 'L', set_links, WHAT,
+	.help = "Store what symbolic links lead to")},
+    {FLAG("one-file-system", 'x', one_file_system, WHAT,
+	.help = "Don't cross into other file systems")},
+    {FLAG("reconcile", 0, reconcile, WHAT,
+	.help = "Compare with what the target really has, and tell what "
+		"others changed there")},
+    {ENUM("verify", verify, "transferred", "WHAT", "none transferred", WHAT,
+	.help = "none, or transferred: the store must confirm each file")},
+    {FLAG("recursive", 'R', recursive, .group = GROUP_WHAT,
+	.verbs = BIT(VERB_LS), .help = "List all below URL")},
+
+    {UINT("transfers", transfers, "16", 1, 1024, SPEED, .aliases = "numworkers",
+	.help = "Requests under way at a time")},
+    {UINT("concurrency", concurrency, "8", 1, 1024, SPEED,
+	.help = "Parts of one file under way at a time")},
+    {UINT("scan-threads", scan_threads, "2", 1, 64, SPEED,
+	.help = "Threads that read directories")},
+    {SIZE("part-size", part_bytes, "16M", SPEED, .aliases = "chunk-size",
+	.min = 1,
+	.help = "Size of a part; a bare number is MiB. Grows for files of "
+		"over 10,000 parts")},
+    {SIZE("multipart-threshold", threshold_bytes, "32M", SPEED,
+	.help = "Files from this size on go in parts")},
+    {SIZE("memory", memory_bytes, "256M", SPEED, .min = 1 << 20,
+	.help = "All buffers for file contents together")},
+    {UINT("retries", retries, "8", 1, 1000, SPEED, .aliases = "retry-count",
+	.help = "Attempts of one request in all")},
+    {FLAG("no-fsync", 0, store.no_fsync, SPEED,
+	.help = "File targets: leave it to the system when data reaches the "
+		"disk")},
+
+    {STRING("endpoint-url", store.endpoint_url, "URL", STORE,
+	.help = "Address of the S3 service [AWS_ENDPOINT_URL_S3, "
+		"AWS_ENDPOINT_URL, or AWS]")},
+    {STRING("region", store.region, "NAME", STORE,
+	.help = "Region [AWS_REGION, or the profile's]")},
+    {STRING("profile", store.profile, "NAME", STORE,
+	.help = "Profile in the AWS files [AWS_PROFILE, or default]")},
+    {CHOICE("addressing", store.addressing, "auto", "HOW", "auto path virtual",
+	STORE,
+	.help = "Bucket in the path or in the host name: auto, path, "
+		"virtual")},
+    {STRING("ca-bundle", store.ca_bundle, "FILE", STORE,
+	.help = "Certificates to trust [AWS_CA_BUNDLE, or the system's]")},
+    {FLAG("no-verify-ssl", 0, store.no_verify_tls, STORE,
+	.help = "Trust any server. Every report says so")},
+    {ENUM("payload-signing", store.payload_unsigned, "on", "on|off", "on off",
+	SENDING,
+	.help = "Sign contents over plain HTTP; off saves CPU in a network "
+		"you trust")},
+    {CHOICE("checksum-algorithm", store.checksum, "auto", "NAME",
+	"auto crc64nvme crc32c md5 none", SENDING,
+	.help = "What the store checks: auto, crc64nvme, crc32c, md5, none")},
+    {STRING("storage-class", store.storage_class, "NAME", SENDING,
+	.help = "Storage class of new objects")},
+    {STRING("proxy", store.proxy, "URL", STORE,
+	.help = "HTTP proxy [HTTPS_PROXY, NO_PROXY]")},
+    {STRING("bind", store.bind_address, "ADDR", STORE,
+	.help = "Source address or interface")},
+    {DURATION("timeout", store.timeout_ms, "60s", UINT_MAX, STORE, .min = 1,
+	.help = "A connection silent for so long is dead")},
+    {DURATION("connect-timeout", store.connect_timeout_ms, "10s", UINT_MAX,
+	STORE, .min = 1, .help = "Time to get a connection")},
+
+    {CUSTOM("verbose", 'v', more_verbose, SHOW, .verbs = WORKS,
+	.help = "A line for each item; -vv: for each request too")},
+    {CUSTOM("quiet", 'q', be_quiet, SHOW, .verbs = WORKS,
+	.help = "Nothing but errors")},
+    {.name = "progress",
+	.letter = 'P',
+	.kind = OPTION_FLAG,
+	.value = PROGRESS_ON,
+	FIELD(progress),
+	SHOW,
+	.verbs = RUNS,
+	.help = "The live line, even where there is no terminal"},
+    {DURATION("stats", stats_ms, NULL, 0, SHOW, .verbs = RUNS,
+	.help = "Time between progress lines where there is no terminal; 0: "
+		"none [30s; --json: 1s]")},
+    {FLAG("json", 0, json, SHOW, .verbs = WORKS,
+	.help = "JSON lines on standard output")},
+    {CHOICE("format", format, "text", "FORMAT", "text json", SHOW,
+	.verbs = BIT(VERB_STATUS) | BIT(VERB_REPORT), .help = "text or json")},
+    {STRING("log-file", log_file, "FILE", SHOW, .verbs = WORKS,
+	.help = "Append messages to FILE, with the time")},
+    {.name = "help",
+	.letter = 'h',
+	.kind = OPTION_HELP,
+	SHOW,
+	.verbs = ALL,
+	.help = "This text"},
+
+    {STRING("task", task, "NAME", STATE, .verbs = LEDGERS,
+	.help = "Name of the task [made from SRC and DST]")},
+    {STRING("state-dir", state_dir, "DIR", STATE, .verbs = LEDGERS,
+	.help = "Where ledgers are kept [/var/lib/dray for root, else "
+		"~/.local/state/dray]")},
+};
+
+const size_t option_count = sizeof(option_table) / sizeof(option_table[0]);
+
+const char *
+option_group_title(enum option_group group)
+{
+	static const char *const titles[GROUP_COUNT] = {
+	    [GROUP_WHAT] = "What",
+	    [GROUP_SPEED] = "How fast",
+	    [GROUP_STORE] = "The store",
+	    [GROUP_SHOW] = "What you see",
+	    [GROUP_STATE] = "State",
+	};
+
+	return titles[group];
+}
+
+int
+words_index(const char *words, const char *s, size_t len)
+{
+	int i;
+
+	for (i = 0; *words != '\0'; i++) {
+		size_t n = strcspn(words, " ");
+
+		if (n == len && memcmp(words, s, n) == 0)
+			return i;
+		words += n;
+		words += strspn(words, " ");
+	}
+	return -1;
+}
+
+const struct option_def *
+option_by_name(const char *name, size_t len)
+{
+	size_t i;
+
+	for (i = 0; i < option_count; i++) {
+		const struct option_def *d = &option_table[i];
+
+		if (words_index(d->name, name, len) != -1 ||
+		    (d->aliases != NULL &&
+			words_index(d->aliases, name, len) != -1))
+			return d;
+	}
+	return NULL;
+}
+
+const struct option_def *
+option_by_letter(char letter)
+{
+	size_t i;
+
+	for (i = 0; i < option_count; i++)
+		if (option_table[i].letter == letter && letter != '\0')
+			return &option_table[i];
+	return NULL;
+}
+
+#define WORD_MAX 40
+
+/* Edits (insert, drop, replace a byte) from the LEN bytes at A to B. */
+static size_t
+distance(const char *a, size_t len, const char *b)
+{
+	size_t row[WORD_MAX + 1];
+	size_t n = strlen(b), i, j;
+
+	if (len > WORD_MAX || n > WORD_MAX)
+		return SIZE_MAX;
+	for (j = 0; j <= n; j++)
+		row[j] = j;
+	for (i = 0; i < len; i++) {
+		size_t diagonal = row[0];
+
+		row[0] = i + 1;
+		for (j = 0; j < n; j++) {
+			size_t best = diagonal + (a[i] != b[j]);
+
+			diagonal = row[j + 1];
+			if (diagonal + 1 < best)
+				best = diagonal + 1;
+			if (row[j] + 1 < best)
+				best = row[j] + 1;
+			row[j + 1] = best;
+		}
+	}
+	return row[n];
+}
+
+/* How far what was typed is from NAME; its beginning is near. */
+static size_t
+strangeness(const char *typed, size_t len, const char *name)
+{
+	if (len >= 3 && strncmp(typed, name, len) == 0)
+		return 1;
+	return distance(typed, len, name);
+}
+
+const char *
+option_nearest(const char *name, size_t len, enum verb_id verb)
+{
+	const char *nearest = NULL;
+	size_t least = len / 3 + 2; /* farther is no help */
+	size_t i;
+
+	for (i = 0; i < option_count; i++) {
+		const struct option_def *d = &option_table[i];
+		size_t far = strangeness(name, len, d->name);
+
+		if ((verb == VERB_COUNT || (d->verbs & BIT(verb)) != 0) &&
+		    far < least) {
+			least = far;
+			nearest = d->name;
+		}
+	}
+	return nearest;
+}
+
+enum verb_id
+verb_by_name(const char *name)
+{
+	int i;
+
+	for (i = 0; i < VERB_COUNT; i++)
+		if (strcmp(verb_table[i].name, name) == 0)
+			break;
+	return (enum verb_id)i;
+}
+
+static const struct {
+	const char *names; /* as users of other tools type them */
+	const char *hint;
+} verb_hints[] = {
+    {"cp copyto rsync mirror upload put push",
+	"dray copy SRC DST moves a tree, and so does dray sync SRC DST"},
+    {"check verify cryptcheck compare diff",
+	"dray sync verifies each file as it goes; --reconcile compares with "
+	"what the target has"},
+    {"lsl lsd lsf lsjson list dir tree find du size",
+	"dray ls URL lists a place, dray ls -R all below it"},
+    {"mv move moveto", "dray never deletes at the source: dray sync SRC DST"},
+    {"rm delete purge del remove cleanup rmdir",
+	"dray deletes nothing by itself"},
+    {"run start resume restart retry continue",
+	"the same dray sync SRC DST again goes on where it was"},
+    {"config configure init",
+	"there is nothing to set up: credentials come from the environment "
+	"or the AWS files, the rest from options"},
+    {"test ping lookup", "dray probe URL tells whether a store is there"},
+    {"log logs history runs failed errors",
+	"dray report tells what a run did, dray status lists the tasks"},
+};
+
+int
+verb_unknown(const char *name, struct err *e)
+{
+	const char *nearest = NULL;
+	size_t least = 3, i;
+
+	if (strchr(name, '/') != NULL)
+		return err_set(e, ERR_USAGE,
+		    "%.200s: say what to do: dray sync SRC DST", name);
+	for (i = 0; i < sizeof(verb_hints) / sizeof(verb_hints[0]); i++)
+		if (words_index(verb_hints[i].names, name, strlen(name)) != -1)
+			return err_set(e, ERR_USAGE, "no verb \"%s\": %s", name,
+			    verb_hints[i].hint);
+	for (i = 0; i < VERB_COUNT; i++) {
+		size_t far = distance(name, strlen(name), verb_table[i].name);
+
+		if (far < least) {
+			least = far;
+			nearest = verb_table[i].name;
+		}
+	}
+	if (nearest != NULL)
+		return err_set(e, ERR_USAGE,
+		    "no verb \"%s\"; did you mean \"%s\"?", name, nearest);
+	return err_set(e, ERR_USAGE, "no verb \"%.200s\"; see dray help", name);
+}

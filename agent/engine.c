@@ -1,0 +1,486 @@
+/* SPDX-License-Identifier: ISC */
+#include "config.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "agent/engine_in.h"
+#include "agent/reach.h"
+#include "base/clock.h"
+
+void
+engine_fatal(struct engine *en, const struct err *e)
+{
+	if (en->fatal.kind == ERR_NONE)
+		en->fatal = *e;
+	en->stopping = true;
+}
+
+int
+engine_ledger_failed(struct engine *en, const struct err *e)
+{
+	engine_fatal(en, e);
+	return -1;
+}
+
+struct job *
+engine_job(struct engine *en, enum job_kind kind, const char *dir,
+    size_t dir_len, const char *name, size_t name_len)
+{
+	struct err e = ERR_INIT;
+	struct job *j = job_new(kind, dir, dir_len, name, name_len, &e);
+
+	if (j == NULL)
+		engine_fatal(en, &e);
+	else
+		en->jobs++;
+	return j;
+}
+
+void
+engine_job_end(struct engine *en, struct job *j)
+{
+	en->jobs--;
+	job_free(j);
+}
+
+int
+engine_reach(struct engine *en)
+{
+	struct reach_options ro = {
+	    .create = !en->options->dry_run,
+	    .attempts = en->options->retries,
+	    .stop = en->setup->stop_soon,
+	};
+	struct store_probe probe;
+	struct err e = ERR_INIT;
+
+	if (en->reached)
+		return 0;
+	if (reach_store(en->target, &ro, &probe, &e) == -1) {
+		if (e.kind != ERR_STOPPED)
+			engine_fatal(en, &e);
+		return -1;
+	}
+	en->reached = true;
+	return 0;
+}
+
+static int
+start_workers(struct engine *en)
+{
+	struct err e = ERR_INIT;
+	struct work w = {
+	    .source_fd = en->setup->source_fd,
+	    .follow_links = en->options->links == SCAN_LINKS_FOLLOW,
+	    .target = en->target,
+	    .pool = en->pool,
+	    .lanes = en->lanes,
+	    .inbox = en->inbox,
+	    .stats = en->stats,
+	    .limits = en->limits,
+	    .read_back = en->options->verify == VERIFY_TRANSFERRED,
+	    .stop = en->setup->stop_now,
+	};
+
+	if (engine_reach(en) == -1)
+		return -1;
+	en->workers = workers_start(&w, en->options->transfers, &e);
+	if (en->workers == NULL) {
+		engine_fatal(en, &e);
+		return -1;
+	}
+	return 0;
+}
+
+void
+engine_send(struct engine *en, struct job *j)
+{
+	if (en->workers == NULL && start_workers(en) == -1) {
+		if (j->up != NULL) {
+			j->up->jobs--;
+			engine_upload_release(en, j->up);
+		}
+		engine_job_end(en, j);
+		return;
+	}
+	lanes_push(en->lanes, j);
+}
+
+void
+engine_delay(struct engine *en, struct job *j, uint64_t ms)
+{
+	struct err e;
+
+	j->due_ms = clock_mono_ms() + ms;
+	if (delay_push(&en->delayed, j) == 0)
+		return;
+	err_set(&e, ERR_NOMEM, "out of memory");
+	engine_fatal(en, &e);
+	lanes_push(en->lanes, j);
+}
+
+/* What was recorded becomes durable; what relied on that may go. */
+static void
+commit(struct engine *en)
+{
+	struct err e = ERR_INIT;
+	struct job *j;
+
+	if (ledger_commit(en->ledger, &e) == -1)
+		engine_ledger_failed(en, &e);
+	en->committed_ms = clock_mono_ms();
+	if (en->stopping)
+		return;
+	while ((j = job_list_pop(&en->after_commit)) != NULL)
+		engine_send(en, j);
+}
+
+static bool
+commit_is_due(const struct engine *en)
+{
+	unsigned rows = ledger_uncommitted(en->ledger);
+
+	if (en->after_commit.head != NULL)
+		return true;
+	return rows >= ENGINE_COMMIT_ROWS ||
+	    (rows > 0 &&
+		clock_mono_ms() - en->committed_ms >= ENGINE_COMMIT_MS);
+}
+
+static void
+answered(struct engine *en, struct job *j)
+{
+	if (j->up != NULL)
+		engine_upload_answer(en, j);
+	else
+		engine_item_answer(en, j);
+}
+
+/* Jobs that nobody works on are dropped; their items wait for the next run. */
+static void
+drop_waiting(struct engine *en)
+{
+	struct job *j;
+
+	while ((j = lanes_withdraw(en->lanes)) != NULL ||
+	    (j = job_list_pop(&en->after_commit)) != NULL ||
+	    (j = job_list_pop(&en->big)) != NULL ||
+	    (j = delay_pop(&en->delayed, UINT64_MAX)) != NULL) {
+		struct upload *up = j->up;
+
+		engine_job_end(en, j);
+		if (up != NULL) {
+			up->jobs--;
+			engine_upload_release(en, up);
+		}
+	}
+}
+
+static void
+stop(struct engine *en)
+{
+	en->stopping = true;
+	inbox_refuse(en->inbox);
+	if (en->scan != NULL)
+		scan_stop(en->scan);
+	if (atomic_load(en->setup->stop_now))
+		pool_stop(en->pool);
+	drop_waiting(en);
+}
+
+static bool
+deliver(void *arg, struct scan_batch *b)
+{
+	struct engine *en = arg;
+
+	return inbox_batch(en->inbox, b);
+}
+
+static void
+scan_is_done(void *arg)
+{
+	struct engine *en = arg;
+
+	inbox_scan_done(en->inbox);
+}
+
+static void
+begin_scan(struct engine *en)
+{
+	struct err e = ERR_INIT;
+	struct scan_options so = {
+	    .filter = en->options->filter,
+	    .links = en->options->links,
+	    .threads = en->options->scan_threads,
+	    .one_file_system = en->options->one_file_system,
+	    .skip_prefix = ".dray-",
+	};
+
+	atomic_store(&en->stats->scanning, true);
+	en->scan = scan_start(en->setup->source_fd, &so, deliver, scan_is_done,
+	    en, &e);
+	if (en->scan == NULL)
+		engine_fatal(en, &e);
+}
+
+/* Makes jobs of directories that wait to be set right, a bounded number. */
+static void
+feed_dirs(struct engine *en)
+{
+	struct err e = ERR_INIT;
+	int rc = 1;
+
+	while (!en->stopping && lanes_waiting(en->lanes) < ENGINE_JOBS_MAX) {
+		struct ledger_pending *p = &en->pending;
+		size_t parent;
+		struct job *j;
+
+		rc = ledger_pending_next(en->ledger, p, &e);
+		if (rc != 1)
+			break;
+		parent = p->path_len - p->name_len;
+		j = engine_job(en, JOB_DIR, p->path,
+		    parent > 0 ? parent - 1 : 0, p->name, p->name_len);
+		if (j == NULL)
+			return;
+		j->dir_id = p->dir_id;
+		j->st = p->st;
+		engine_send(en, j);
+	}
+	if (rc == -1)
+		engine_ledger_failed(en, &e);
+}
+
+/* Nothing is under way: on to the next phase. */
+static void
+next_phase(struct engine *en)
+{
+	switch (en->phase) {
+	case PHASE_SWEEP:
+		en->phase = PHASE_TRANSFER;
+		if (!en->stopping && en->setup->reconcile)
+			engine_list_target(en);
+		if (!en->stopping)
+			begin_scan(en);
+		return;
+	case PHASE_TRANSFER:
+		en->phase = en->options->dry_run ? PHASE_END : PHASE_DIRS;
+		return;
+	case PHASE_DIRS:
+		en->phase = PHASE_ORPHANS;
+		if (!en->scan_incomplete)
+			engine_abort_old(en, false);
+		return;
+	case PHASE_ORPHANS:
+	case PHASE_END:
+		en->phase = PHASE_END;
+		return;
+	}
+}
+
+static bool
+is_idle(const struct engine *en)
+{
+	return en->jobs == 0 &&
+	    (en->phase != PHASE_TRANSFER || en->scan_done);
+}
+
+static void
+step(struct engine *en)
+{
+	bool want = !en->stopping && en->phase == PHASE_TRANSFER &&
+	    lanes_waiting(en->lanes) + en->big.n < ENGINE_JOBS_MAX;
+	struct scan_batch *batch = NULL;
+	struct job_list answers;
+	struct job *j;
+	bool scan_done;
+
+	job_list_init(&answers);
+	inbox_take(en->inbox, want,
+	    delay_wait_ms(&en->delayed, clock_mono_ms(), ENGINE_COMMIT_MS),
+	    &answers, &batch, &scan_done);
+	while ((j = job_list_pop(&answers)) != NULL)
+		answered(en, j);
+	if (batch != NULL && !en->stopping)
+		engine_batch(en, batch);
+	scan_batch_free(batch);
+	en->scan_done = scan_done;
+	if (scan_done)
+		atomic_store(&en->stats->scanning, false);
+	while (!en->stopping &&
+	    (j = delay_pop(&en->delayed, clock_mono_ms())) != NULL)
+		engine_send(en, j);
+	engine_start_uploads(en);
+	if (commit_is_due(en))
+		commit(en);
+	if (en->phase == PHASE_DIRS)
+		feed_dirs(en);
+}
+
+static void
+loop(struct engine *en)
+{
+	while (en->phase != PHASE_END) {
+		if (atomic_load(en->setup->stop_soon) || en->stopping)
+			stop(en);
+		if (en->stopping && en->jobs == 0)
+			return;
+		if (is_idle(en))
+			next_phase(en);
+		if (en->phase != PHASE_END)
+			step(en);
+	}
+}
+
+static enum run_outcome
+outcome_of(const struct engine *en)
+{
+	if (en->fatal.kind != ERR_NONE) {
+		switch ((int)en->fatal.kind) {
+		case ERR_NET:
+		case ERR_SERVER:
+		case ERR_THROTTLE:
+			return RUN_UNREACHABLE;
+		case ERR_CONFIG:
+		case ERR_DENIED:
+		case ERR_EXPIRED:
+		case ERR_SKEW:
+			return RUN_BAD_CONFIG;
+		default:
+			return RUN_FAILURES;
+		}
+	}
+	if (en->stopping)
+		return RUN_INTERRUPTED;
+	if (stats_get(en->stats, failed_items) > 0 ||
+	    stats_get(en->stats, unreadable_items) > 0)
+		return RUN_FAILURES;
+	if (stats_get(en->stats, changed_items) > 0 ||
+	    stats_get(en->stats, vanished_items) > 0)
+		return RUN_UNSTABLE;
+	return RUN_OK;
+}
+
+static const char *
+outcome_name(enum run_outcome o)
+{
+	static const char *const names[] = {
+	    [RUN_OK] = "ok",
+	    [RUN_FAILURES] = "failures",
+	    [RUN_BAD_CONFIG] = "config",
+	    [RUN_UNREACHABLE] = "unreachable",
+	    [RUN_UNSTABLE] = "unstable",
+	    [RUN_INTERRUPTED] = "interrupted",
+	};
+
+	return names[o];
+}
+
+/* The last commit: how the run ended. */
+static void
+record_end(struct engine *en, struct engine_result *out)
+{
+	struct ledger_run run = {
+	    .id = en->run_id,
+	    .ended_ns = clock_wall_ns(),
+	    .stats = stats_snapshot(en->stats),
+	};
+	struct err e = ERR_INIT;
+	bool whole = !en->stopping && !en->scan_incomplete;
+
+	snprintf(run.outcome, sizeof(run.outcome), "%s",
+	    outcome_name(out->outcome));
+	snprintf(run.why, sizeof(run.why), "%s", out->why.msg);
+	if ((whole && ledger_meta_set(en->ledger, "reconciled", "1", &e) ==
+			-1) ||
+	    ledger_run_end(en->ledger, &run, &e) == -1 ||
+	    ledger_commit(en->ledger, &e) == -1) {
+		if (out->why.kind == ERR_NONE)
+			out->why = e;
+		if (out->outcome == RUN_OK || out->outcome == RUN_UNSTABLE)
+			out->outcome = RUN_FAILURES;
+	}
+}
+
+static int
+begin(struct engine *en, const struct engine_setup *setup, struct err *e)
+{
+	en->setup = setup;
+	en->options = setup->options;
+	en->ledger = setup->ledger;
+	en->ui = setup->ui;
+	en->stats = setup->stats;
+	en->target = setup->target;
+	en->ops = setup->target->ops;
+	en->reached = setup->reached;
+	en->random = (uint64_t)clock_wall_ns() | 1;
+	en->retry = (struct retry_policy){
+	    .attempts = en->options->retries,
+	    .base_ms = 500,
+	    .cap_ms = 30000,
+	};
+	job_list_init(&en->big);
+	job_list_init(&en->after_commit);
+	en->ops->limits(en->target, &en->limits);
+	en->limits.threshold_bytes = en->options->threshold_bytes;
+	en->limits.part_bytes = en->options->part_bytes;
+	if (en->limits.part_max_bytes > en->options->memory_bytes)
+		en->limits.part_max_bytes = en->options->memory_bytes;
+	if (en->limits.put_max_bytes > en->options->memory_bytes)
+		en->limits.put_max_bytes = en->options->memory_bytes;
+	en->lanes = lanes_new(en->options->transfers, e);
+	en->inbox = inbox_new(ENGINE_BATCHES_MAX, e);
+	en->pool = pool_new(en->options->memory_bytes, e);
+	if (en->lanes == NULL || en->inbox == NULL || en->pool == NULL)
+		return -1;
+	if (en->options->dry_run) {
+		ui_begin(en->ui, setup->about);
+		return 0;
+	}
+	if (ledger_run_begin(en->ledger, &en->run_id, e) == -1 ||
+	    ledger_commit(en->ledger, e) == -1)
+		return -1;
+	setup->about->run_id = en->run_id;
+	ui_begin(en->ui, setup->about);
+	return 0;
+}
+
+static void
+end(struct engine *en)
+{
+	if (en->scan != NULL) {
+		inbox_refuse(en->inbox);
+		scan_join(en->scan);
+	}
+	workers_stop(en->workers);
+	ledger_pending_free(&en->pending);
+	ledger_uploads_free(en->old, en->old_n);
+	delay_free(&en->delayed);
+	lanes_free(en->lanes);
+	inbox_free(en->inbox);
+	pool_free(en->pool);
+}
+
+void
+engine_run(const struct engine_setup *setup, struct engine_result *out)
+{
+	struct engine en = {0};
+	struct err e = ERR_INIT;
+
+	if (begin(&en, setup, &e) == -1) {
+		engine_fatal(&en, &e);
+	} else {
+		if (!en.options->dry_run) {
+			engine_load_uploads(&en);
+			engine_abort_old(&en, true);
+		}
+		loop(&en);
+	}
+	out->outcome = outcome_of(&en);
+	out->why = en.fatal;
+	out->run_id = en.run_id;
+	end(&en);
+	if (en.run_id != 0)
+		record_end(&en, out);
+}

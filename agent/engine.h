@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * The engine: one run of a task, from the scan of the source to the ledger's
+ * last commit.  The caller's thread becomes the coordinator, which alone owns
+ * the ledger and takes every decision; walkers and workers are started and
+ * ended within.
+ */
+#ifndef AGENT_ENGINE_H
+#define AGENT_ENGINE_H
+
+#include "agent/ledger.h"
+#include "agent/options.h"
+#include "agent/stats.h"
+#include "agent/ui.h"
+
+struct engine_setup {
+	const struct options *options;
+	int source_fd;	     /* the root of the tree; borrowed */
+	struct store *target; /* opened; reached when the first job needs it */
+	struct ledger *ledger; /* open for writing, but for a dry run */
+	struct ui *ui;
+	struct ui_run *about; /* run_id is filled in before it is shown */
+	struct run_stats *stats;
+	bool reached; /* the target was probed already in this run */
+	bool reconcile; /* compare with the target's listing, not only the
+			   ledger */
+	const atomic_bool *stop_soon; /* finish what is under way */
+	const atomic_bool *stop_now;
+};
+
+struct engine_result {
+	enum run_outcome outcome;
+	struct err why; /* what ended the run early, or ERR_NONE */
+	uint64_t run_id;
+};
+
+/* Always fills *OUT. */
+void engine_run(const struct engine_setup *setup, struct engine_result *out);
+
+#endif

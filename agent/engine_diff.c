@@ -1,0 +1,407 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * What is to be done about a batch: its sorted entries are merged with the
+ * ledger's rows of the same stretch of the directory.
+ */
+#include "config.h"
+
+#include <string.h>
+
+#include "agent/engine_in.h"
+#include "agent/reach.h"
+#include "base/clock.h"
+#include "base/log.h"
+
+/* A batch on its way through the diff. */
+struct diff {
+	struct engine *en;
+	const struct scan_batch *batch;
+	int64_t dir_id; /* 0: the ledger doesn't know the directory yet */
+};
+
+static struct job *
+new_job(struct diff *d, enum job_kind kind, const struct scan_entry *entry)
+{
+	struct err e = ERR_INIT;
+	struct job *j;
+
+	/* Rows of this directory will be written: now it needs an id. */
+	if (d->dir_id == 0 && !d->en->options->dry_run &&
+	    ledger_dir_id(d->en->ledger, d->batch->dir, d->batch->dir_len,
+		true, &d->dir_id, &e) == -1) {
+		engine_ledger_failed(d->en, &e);
+		return NULL;
+	}
+	j = engine_job(d->en, kind, d->batch->dir, d->batch->dir_len,
+	    entry->name, entry->name_len);
+	if (j == NULL)
+		return NULL;
+	j->dir_id = d->dir_id;
+	j->st = entry->st;
+	return j;
+}
+
+static bool
+key_is_possible(struct diff *d, struct job *j)
+{
+	if (d->en->ops->check_key(d->en->target, j->path, j->st.type,
+		&j->err) == 0)
+		return true;
+	engine_item_failed(d->en, j);
+	return false;
+}
+
+static void
+would(struct diff *d, struct job *j, enum ui_action action)
+{
+	ui_item(d->en->ui, action, j->path, j->path_len,
+	    j->st.type == ITEM_FILE ? j->st.size : 0, NULL);
+	engine_job_end(d->en, j);
+}
+
+static void
+queued(struct diff *d, const struct scan_entry *entry)
+{
+	stats_add(d->en->stats, queued_items, 1);
+	if (entry->st.type == ITEM_FILE)
+		stats_add(d->en->stats, queued_bytes, entry->st.size);
+}
+
+static void
+need_dir(struct diff *d, const struct scan_entry *entry)
+{
+	struct ledger_file row = {
+	    .state = LEDGER_PENDING,
+	    .st = entry->st,
+	    .run_id = d->en->run_id,
+	};
+	struct job *j = new_job(d, JOB_DIR, entry);
+
+	if (j == NULL || !key_is_possible(d, j))
+		return;
+	queued(d, entry);
+	if (d->en->options->dry_run) {
+		would(d, j, UI_WOULD_MKDIR);
+		return;
+	}
+	engine_record(d->en, j, &row);
+	engine_job_end(d->en, j);
+}
+
+static void
+need_link(struct diff *d, const struct scan_entry *entry)
+{
+	struct job *j = new_job(d, JOB_LINK, entry);
+
+	if (j == NULL || !key_is_possible(d, j))
+		return;
+	queued(d, entry);
+	if (d->en->options->dry_run)
+		would(d, j, UI_WOULD_LINK);
+	else
+		engine_send(d->en, j);
+}
+
+/* What the target's listing says of J's path: 1, 0 or -1. */
+static int
+look_at_target(struct diff *d, const struct job *j, struct ledger_target *t)
+{
+	struct err e = ERR_INIT;
+	int rc;
+
+	if (!d->en->use_target)
+		return 0;
+	rc = ledger_target_get(d->en->ledger, j->path, j->path_len, t, &e);
+	if (rc == -1)
+		engine_ledger_failed(d->en, &e);
+	return rc;
+}
+
+/* A file that the ledger has not as done. */
+static void
+need_file(struct diff *d, const struct scan_entry *entry)
+{
+	struct job *j = new_job(d, JOB_PUT, entry);
+	struct ledger_target there;
+	bool adopt;
+
+	if (j == NULL || !key_is_possible(d, j))
+		return;
+	queued(d, entry);
+	adopt = look_at_target(d, j, &there) == 1 &&
+	    there.type == ITEM_FILE && there.size == entry->st.size;
+	if (d->en->options->dry_run) {
+		would(d, j, adopt ? UI_WOULD_ADOPT : UI_WOULD_SEND);
+	} else if (adopt) {
+		j->kind = JOB_ADOPT;
+		engine_send(d->en, j);
+	} else {
+		engine_queue_file(d->en, j);
+	}
+}
+
+/* A file whose content may be what the ledger says: look before sending. */
+static void
+maybe_file(struct diff *d, const struct scan_entry *entry,
+    const struct ledger_file *row)
+{
+	struct job *j = new_job(d, JOB_REHASH, entry);
+
+	if (j == NULL)
+		return;
+	j->known.have = row->digest_have;
+	memcpy(j->known.xxh3, row->xxh3, sizeof(j->known.xxh3));
+	j->known.crc64nvme = row->crc64nvme;
+	j->known_part_bytes = row->part_bytes;
+	memcpy(j->receipt.etag, row->etag, sizeof(j->receipt.etag));
+	queued(d, entry);
+	if (d->en->options->dry_run)
+		would(d, j, UI_WOULD_SET_METADATA);
+	else
+		engine_send(d->en, j);
+}
+
+static void
+needed(struct diff *d, const struct scan_entry *entry)
+{
+	switch (entry->st.type) {
+	case ITEM_FILE:
+		need_file(d, entry);
+		return;
+	case ITEM_DIR:
+		need_dir(d, entry);
+		return;
+	case ITEM_SYMLINK:
+		need_link(d, entry);
+		return;
+	case ITEM_SPECIAL:
+		return;
+	}
+}
+
+static void
+unchanged(struct diff *d, const struct scan_entry *entry)
+{
+	stats_add(d->en->stats, unchanged_items, 1);
+	if (entry->st.type == ITEM_FILE)
+		stats_add(d->en->stats, unchanged_bytes, entry->st.size);
+}
+
+/* True if somebody else changed or removed the item at the target. */
+static bool
+drifted(struct diff *d, const struct scan_entry *entry,
+    const struct ledger_file *row)
+{
+	struct ledger_target there;
+	struct job *j;
+	struct err e;
+	int rc;
+
+	if (!d->en->use_target || entry->st.type != ITEM_FILE)
+		return false;
+	j = new_job(d, JOB_PUT, entry);
+	if (j == NULL)
+		return false;
+	rc = look_at_target(d, j, &there);
+	if (rc == 0)
+		err_set(&e, ERR_NOTFOUND, "is gone at the target");
+	else if (there.type != ITEM_FILE || there.size != entry->st.size)
+		err_set(&e, ERR_MISMATCH, "has another size at the target");
+	else if (row->etag[0] != '\0' && there.etag[0] != '\0' &&
+	    strcmp(row->etag, there.etag) != 0)
+		err_set(&e, ERR_MISMATCH, "was changed at the target");
+	else
+		rc = -1;
+	if (rc != -1) {
+		stats_add(d->en->stats, drift_items, 1);
+		ui_item(d->en->ui, UI_DRIFT, j->path, j->path_len,
+		    entry->st.size, &e);
+	}
+	engine_job_end(d->en, j);
+	return rc != -1;
+}
+
+static bool
+same_dir(const struct item_stat *a, const struct item_stat *b)
+{
+	return a->mode == b->mode && a->uid == b->uid && a->gid == b->gid &&
+	    a->mtime_ns == b->mtime_ns;
+}
+
+/* An entry that the ledger has a row for. */
+static void
+known(struct diff *d, const struct scan_entry *entry,
+    const struct ledger_file *row)
+{
+	const struct item_stat *is = &entry->st, *was = &row->st;
+	bool done = row->state == LEDGER_DONE && is->type == was->type;
+
+	if (done && is->type == ITEM_DIR && same_dir(is, was))
+		unchanged(d, entry);
+	else if (done && is->type != ITEM_DIR && item_same(is, was) &&
+	    !drifted(d, entry, row))
+		unchanged(d, entry);
+	else if (done && is->type == ITEM_FILE && is->size == was->size &&
+	    (row->digest_have & DIGEST_XXH3) != 0 && !item_same(is, was) &&
+	    !drifted(d, entry, row))
+		maybe_file(d, entry, row);
+	else
+		needed(d, entry);
+}
+
+static int
+compare_names(const struct scan_entry *entry, const struct ledger_file *row)
+{
+	size_t n = entry->name_len < row->name_len ? entry->name_len :
+						     row->name_len;
+	int c = memcmp(entry->name, row->name, n);
+
+	if (c != 0)
+		return c;
+	return (entry->name_len > row->name_len) -
+	    (entry->name_len < row->name_len);
+}
+
+/* Merges; returns -1 if the ledger can't be read. */
+static int
+merge(struct diff *d, struct err *e)
+{
+	const struct scan_batch *b = d->batch;
+	struct ledger_file row = {0};
+	size_t i = 0;
+	int have;
+
+	if (ledger_diff_begin(d->en->ledger, d->dir_id, b->after, b->upto,
+		e) == -1)
+		return -1;
+	have = ledger_diff_next(d->en->ledger, &row, e);
+	while (have != -1 && (have == 1 || i < b->n)) {
+		int c = have == 0 ? -1 : i == b->n ? 1 :
+		    compare_names(&b->entries[i], &row);
+
+		if (c < 0) {
+			needed(d, &b->entries[i++]);
+			continue;
+		}
+		if (c == 0)
+			known(d, &b->entries[i++], &row);
+		else
+			stats_add(d->en->stats, gone_items, 1);
+		have = ledger_diff_next(d->en->ledger, &row, e);
+	}
+	return have;
+}
+
+static void
+count(struct engine *en, const struct scan_batch *b)
+{
+	uint64_t bytes = 0;
+	size_t i;
+
+	for (i = 0; i < b->n; i++)
+		if (b->entries[i].st.type == ITEM_FILE)
+			bytes += b->entries[i].st.size;
+	stats_add(en->stats, scanned_dirs, b->first ? 1 : 0);
+	stats_add(en->stats, scanned_items, b->n);
+	stats_add(en->stats, scanned_bytes, bytes);
+	stats_add(en->stats, excluded_items, b->excluded);
+	stats_add(en->stats, special_items, b->specials);
+	stats_add(en->stats, skipped_links, b->links);
+	if (b->error.kind == ERR_NONE)
+		return;
+	en->scan_incomplete = true;
+	if (b->error.kind == ERR_VANISHED) {
+		stats_add(en->stats, vanished_items, 1);
+		engine_failure(en, UI_VANISHED, b->dir, b->dir_len, &b->error,
+		    1);
+		return;
+	}
+	stats_add(en->stats, unreadable_items,
+	    b->unreadable > 0 ? b->unreadable : 1);
+	engine_failure(en, UI_UNREADABLE, b->dir, b->dir_len, &b->error, 1);
+	if (b->error.kind == ERR_NOMEM)
+		engine_fatal(en, &b->error);
+}
+
+void
+engine_batch(struct engine *en, struct scan_batch *b)
+{
+	struct diff d = {.en = en, .batch = b};
+	struct err e = ERR_INIT;
+	size_t i;
+
+	count(en, b);
+	if (b->dir_len == 0 && b->first && b->error.kind != ERR_NONE &&
+	    b->n == 0)
+		engine_fatal(en, &b->error);
+	if (ledger_dir_id(en->ledger, b->dir, b->dir_len, false, &d.dir_id,
+		&e) == -1) {
+		engine_ledger_failed(en, &e);
+		return;
+	}
+	if (d.dir_id == 0) {
+		for (i = 0; i < b->n; i++)
+			needed(&d, &b->entries[i]);
+		return;
+	}
+	if (merge(&d, &e) == -1)
+		engine_ledger_failed(en, &e);
+}
+
+struct listing {
+	struct engine *en;
+	struct err ledger_err;
+};
+
+static int
+list_one(void *arg, const struct store_list_entry *entry, struct err *e)
+{
+	struct listing *l = arg;
+	struct ledger_target t = {
+	    .type = entry->st.type,
+	    .size = entry->st.size,
+	};
+
+	if (atomic_load(l->en->setup->stop_soon))
+		return err_set(e, ERR_STOPPED, "stopped");
+	memcpy(t.etag, entry->st.etag, sizeof(t.etag));
+	if (ledger_target_put(l->en->ledger, entry->key, entry->key_len, &t,
+		&l->ledger_err) == -1) {
+		*e = l->ledger_err;
+		return -1;
+	}
+	return 0;
+}
+
+void
+engine_list_target(struct engine *en)
+{
+	struct listing l = {.en = en, .ledger_err = ERR_INIT};
+	struct err e = ERR_INIT;
+	AUTO(session) struct session *c = NULL;
+	unsigned attempt;
+	int64_t wait;
+
+	if (engine_reach(en) == -1)
+		return;
+	c = store_connect(en->target, &e);
+	for (attempt = 1; c != NULL; attempt++) {
+		if (en->ops->list(c, "", true, list_one, &l, &e) == 0) {
+			en->use_target = true;
+			return;
+		}
+		wait = retry_delay_ms(&en->retry, attempt, &e,
+		    (uint64_t)clock_wall_ns());
+		if (l.ledger_err.kind != ERR_NONE || wait < 0 ||
+		    !reach_pause(wait, en->setup->stop_soon))
+			break;
+	}
+	if (e.kind == ERR_STOPPED || atomic_load(en->setup->stop_soon))
+		return;
+	err_context(&e, "listing the target");
+	if (e.kind != ERR_DENIED || en->options->reconcile) {
+		engine_fatal(en, &e);
+		return;
+	}
+	log_warn("%s; what is there already is sent again", e.msg);
+}

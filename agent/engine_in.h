@@ -1,0 +1,121 @@
+/* SPDX-License-Identifier: ISC */
+/* Inside of the coordinator.  For agent/engine*.c only; one thread. */
+#ifndef AGENT_ENGINE_IN_H
+#define AGENT_ENGINE_IN_H
+
+#include "agent/delay.h"
+#include "agent/engine.h"
+#include "agent/inbox.h"
+#include "agent/lanes.h"
+#include "agent/work.h"
+#include "transfer/retry.h"
+
+/* Jobs waiting in the lanes beyond which no batch is looked at. */
+#define ENGINE_JOBS_MAX 4096
+/* Batches waiting beyond which the walkers are held up. */
+#define ENGINE_BATCHES_MAX 16
+/* A commit is due at so many rows, or after so many milliseconds. */
+#define ENGINE_COMMIT_ROWS 1000
+#define ENGINE_COMMIT_MS 100
+/* Times that a file may change under us in one run. */
+#define ENGINE_CHANGES_MAX 5
+/* Final failures of the store in a row after which the run is given up. */
+#define ENGINE_HOPELESS 20
+
+enum engine_phase {
+	PHASE_SWEEP,	/* abort what intents of a crashed run may have begun */
+	PHASE_TRANSFER, /* scan and send */
+	PHASE_DIRS,	/* set directories right */
+	PHASE_ORPHANS,	/* abort uploads that nothing took up again */
+	PHASE_END,
+};
+
+struct engine {
+	const struct engine_setup *setup;
+	const struct options *options;
+	struct ledger *ledger;
+	struct ui *ui;
+	struct run_stats *stats;
+	const struct store_driver *ops;
+	struct store *target;
+	struct plan_limits limits;
+	struct retry_policy retry;
+	uint64_t run_id;
+	uint64_t random;
+
+	struct lanes *lanes;
+	struct inbox *inbox;
+	struct pool *pool;
+	struct workers *workers; /* NULL until the first job */
+	struct scan *scan;
+
+	enum engine_phase phase;
+	bool scan_done;
+	bool scan_incomplete; /* something could not be read */
+	bool use_target;      /* the target's listing is in the ledger */
+	bool reached;	      /* the target answered in this run */
+	bool stopping;
+	struct err fatal; /* why the run ends early; ERR_NONE if it doesn't */
+
+	size_t jobs;	/* alive, wherever they are */
+	size_t uploads; /* alive */
+	struct job_list big;	      /* wait for a place among the uploads */
+	struct job_list after_commit; /* rely on rows not committed yet */
+	struct delay delayed;	      /* to be tried again */
+	struct ledger_upload *old;    /* unfinished uploads of earlier runs */
+	size_t old_n;
+	struct ledger_pending pending;
+	uint64_t committed_ms;
+	unsigned hopeless; /* final failures of the store in a row */
+};
+
+/* Ends the run early, for *E. */
+void engine_fatal(struct engine *en, const struct err *e);
+/* The ledger could not be written: nothing can go on.  Returns -1. */
+int engine_ledger_failed(struct engine *en, const struct err *e);
+
+/* A new job for an item; NULL (and the run ends) without memory. */
+struct job *engine_job(struct engine *en, enum job_kind kind, const char *dir,
+    size_t dir_len, const char *name, size_t name_len);
+void engine_job_end(struct engine *en, struct job *j);
+/* Hands a job to the workers (started when the first one comes). */
+void engine_send(struct engine *en, struct job *j);
+/* Makes sure the target was reached in this run; -1 if the run ends. */
+int engine_reach(struct engine *en);
+/* Sends again later. */
+void engine_delay(struct engine *en, struct job *j, uint64_t ms);
+
+/* engine_diff.c: what is to be done about a batch. */
+void engine_batch(struct engine *en, struct scan_batch *b);
+/* Lists the target into the ledger's temporary table. */
+void engine_list_target(struct engine *en);
+
+/* engine_item.c */
+/* Queues the file of J (kind is set by its size). */
+void engine_queue_file(struct engine *en, struct job *j);
+/* An answer to any job but those of an upload. */
+void engine_item_answer(struct engine *en, struct job *j);
+/*
+ * The one retry policy: true if J (whose err says why it failed) was taken
+ * for another try; false if it is final.
+ */
+bool engine_try_again(struct engine *en, struct job *j);
+/* Gives an item up for *E, in whatever way its kind asks for; ends J. */
+void engine_item_failed(struct engine *en, struct job *j);
+/* Reports a failure that has no job. */
+void engine_failure(struct engine *en, enum ui_action action,
+    const char *path, size_t len, const struct err *e, unsigned attempts);
+int engine_record(struct engine *en, const struct job *j,
+    const struct ledger_file *row);
+
+/* engine_upload.c */
+/* Starts uploads of waiting big files while there is room. */
+void engine_start_uploads(struct engine *en);
+void engine_upload_answer(struct engine *en, struct job *j);
+void engine_load_uploads(struct engine *en);
+/* Jobs that abort what earlier runs left; INTENTS: only those without id. */
+void engine_abort_old(struct engine *en, bool intents);
+/* Frees an upload once its last job is over. */
+void engine_upload_release(struct engine *en, struct upload *up);
+
+#endif

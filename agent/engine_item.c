@@ -1,0 +1,283 @@
+/* SPDX-License-Identifier: ISC */
+/* Answers to the jobs of single items, and what failures mean. */
+#include "config.h"
+
+#include <string.h>
+
+#include "agent/engine_in.h"
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/text.h"
+
+#define CHANGED_FIRST_MS 500 /* doubled each time */
+
+void
+engine_queue_file(struct engine *en, struct job *j)
+{
+	j->kind = JOB_PUT;
+	j->finding = FOUND_NOTHING;
+	j->grown = false;
+	if (j->st.size >= en->limits.threshold_bytes ||
+	    j->st.size > en->limits.put_max_bytes)
+		job_list_push(&en->big, j);
+	else
+		engine_send(en, j);
+}
+
+int
+engine_record(struct engine *en, const struct job *j,
+    const struct ledger_file *row)
+{
+	struct err e = ERR_INIT;
+
+	if (ledger_file_put(en->ledger, j->dir_id, job_name(j), j->name_len,
+		row, &e) == -1)
+		return engine_ledger_failed(en, &e);
+	return 0;
+}
+
+void
+engine_failure(struct engine *en, enum ui_action action, const char *path,
+    size_t len, const struct err *err, unsigned attempts)
+{
+	struct err e = ERR_INIT;
+	struct ledger_failure f = {
+	    .path = path,
+	    .path_len = len,
+	    .kind = err_kind_name(err->kind),
+	    .message = err->msg,
+	    .attempts = attempts,
+	    .at_ns = clock_wall_ns(),
+	};
+
+	ui_item(en->ui, action, path, len, 0, err);
+	if (!en->options->dry_run &&
+	    ledger_failure_put(en->ledger, en->run_id, &f, &e) == -1)
+		engine_ledger_failed(en, &e);
+}
+
+/* Errors of the store (not of one item) that no other item will escape. */
+static bool
+is_hopeless(const struct err *e)
+{
+	switch ((int)e->kind) {
+	case ERR_NET:
+	case ERR_SERVER:
+	case ERR_THROTTLE:
+	case ERR_EXPIRED:
+	case ERR_SKEW:
+	case ERR_NOSPACE:
+		return true;
+	case ERR_DENIED:
+		return e->sys == 0;
+	default:
+		return false;
+	}
+}
+
+void
+engine_item_failed(struct engine *en, struct job *j)
+{
+	enum ui_action action = UI_FAILED;
+	struct err e = j->err;
+
+	if (e.kind == ERR_CHANGED) {
+		stats_add(en->stats, changed_items, 1);
+		action = UI_CHANGED;
+	} else if (e.kind == ERR_VANISHED) {
+		stats_add(en->stats, vanished_items, 1);
+		action = UI_VANISHED;
+	} else {
+		stats_add(en->stats, failed_items, 1);
+	}
+	engine_failure(en, action, j->path, j->path_len, &e,
+	    j->attempts + j->changes + 1);
+	engine_job_end(en, j);
+	if (!is_hopeless(&e) || en->stopping)
+		return;
+	if (++en->hopeless >= ENGINE_HOPELESS) {
+		err_context(&e, "given up after %d items in a row failed",
+		    ENGINE_HOPELESS);
+		engine_fatal(en, &e);
+	}
+}
+
+static uint64_t
+next_random(struct engine *en)
+{
+	/* xorshift64; https://doi.org/10.18637/jss.v008.i14 */
+	en->random ^= en->random << 13;
+	en->random ^= en->random >> 7;
+	en->random ^= en->random << 17;
+	return en->random;
+}
+
+/* New credentials, once a job: true if it is worth another try at once. */
+static bool
+refreshed(struct engine *en, struct job *j)
+{
+	struct err e = ERR_INIT;
+
+	if (j->refreshed || en->ops->refresh == NULL)
+		return false;
+	j->refreshed = true;
+	return en->ops->refresh(en->target, &e) == 0;
+}
+
+bool
+engine_try_again(struct engine *en, struct job *j)
+{
+	int64_t wait;
+
+	if (j->err.kind == ERR_EXPIRED && refreshed(en, j)) {
+		engine_send(en, j);
+		return true;
+	}
+	if (j->err.kind == ERR_THROTTLE)
+		stats_add(en->stats, throttled, 1);
+	wait = retry_delay_ms(&en->retry, j->attempts + 1, &j->err,
+	    next_random(en));
+	if (wait < 0)
+		return false;
+	j->attempts++;
+	stats_add(en->stats, retries, 1);
+	ui_item(en->ui, UI_RETRY, j->path, j->path_len, 0, &j->err);
+	engine_delay(en, j, (uint64_t)wait);
+	return true;
+}
+
+/* A file that changed is read again, from its beginning, when it may be at
+ * rest. */
+static bool
+try_changed_again(struct engine *en, struct job *j)
+{
+	if (j->err.kind != ERR_CHANGED || j->changes >= ENGINE_CHANGES_MAX)
+		return false;
+	j->changes++;
+	stats_add(en->stats, retries, 1);
+	ui_item(en->ui, UI_RETRY, j->path, j->path_len, 0, &j->err);
+	if (j->st.type == ITEM_FILE)
+		j->kind = JOB_PUT;
+	engine_delay(en, j, (uint64_t)CHANGED_FIRST_MS << (j->changes - 1));
+	return true;
+}
+
+static void
+done(struct engine *en, struct job *j, enum ui_action action)
+{
+	struct ledger_file row = {
+	    .state = LEDGER_DONE,
+	    .st = j->st,
+	    .part_bytes = j->known_part_bytes,
+	    .digest_have = j->digest.have,
+	    .crc64nvme = j->digest.crc64nvme,
+	    .run_id = en->run_id,
+	};
+	uint64_t bytes = j->st.type == ITEM_FILE ? j->st.size : 0;
+
+	memcpy(row.xxh3, j->digest.xxh3, sizeof(row.xxh3));
+	memcpy(row.etag, j->receipt.etag, sizeof(row.etag));
+	if (engine_record(en, j, &row) == 0) {
+		stats_add(en->stats, done_items, 1);
+		stats_add(en->stats, done_bytes, bytes);
+		ui_item(en->ui, action, j->path, j->path_len, bytes, NULL);
+	}
+	engine_job_end(en, j);
+}
+
+static void
+found(struct engine *en, struct job *j)
+{
+	uint64_t bytes = j->st.size;
+
+	switch (j->finding) {
+	case FOUND_SAME:
+		stats_add(en->stats, adopted_items, 1);
+		stats_add(en->stats, adopted_bytes, bytes);
+		done(en, j, UI_ADOPTED);
+		return;
+	case FOUND_METADATA:
+		stats_add(en->stats, metadata_items, 1);
+		done(en, j, UI_METADATA);
+		return;
+	case FOUND_NOTHING:
+	case FOUND_OTHER:
+		j->known_part_bytes = 0;
+		memset(&j->digest, 0, sizeof(j->digest));
+		engine_queue_file(en, j);
+		return;
+	}
+}
+
+/* The end of JOB_ABORT or JOB_SWEEP: its upload is no more. */
+static void
+swept(struct engine *en, struct job *j)
+{
+	struct err e = ERR_INIT;
+
+	if (j->kind == JOB_ABORT)
+		stats_add(en->stats, aborted_uploads, 1);
+	if (j->ledger_id != 0 &&
+	    ledger_upload_drop(en->ledger, j->ledger_id, &e) == -1)
+		engine_ledger_failed(en, &e);
+	engine_job_end(en, j);
+}
+
+static void
+item_done(struct engine *en, struct job *j)
+{
+	switch (j->kind) {
+	case JOB_PUT:
+		if (j->grown)
+			engine_queue_file(en, j);
+		else
+			done(en, j, UI_SENT);
+		return;
+	case JOB_LINK:
+		done(en, j, UI_LINK);
+		return;
+	case JOB_DIR:
+		done(en, j, UI_DIR);
+		return;
+	case JOB_ADOPT:
+	case JOB_REHASH:
+		found(en, j);
+		return;
+	case JOB_ABORT:
+	case JOB_SWEEP:
+		swept(en, j);
+		return;
+	case JOB_BEGIN:
+	case JOB_CHECK:
+	case JOB_PART:
+	case JOB_COMPLETE:
+		return; /* engine_upload.c's */
+	}
+}
+
+void
+engine_item_answer(struct engine *en, struct job *j)
+{
+	char name[256];
+
+	if (j->err.kind == ERR_NONE) {
+		en->hopeless = 0;
+		item_done(en, j);
+		return;
+	}
+	if (en->stopping || j->err.kind == ERR_STOPPED) {
+		engine_job_end(en, j);
+		return;
+	}
+	if (engine_try_again(en, j) || try_changed_again(en, j))
+		return;
+	if (j->kind == JOB_ABORT || j->kind == JOB_SWEEP) {
+		log_warn("%s: an unfinished upload could not be removed at "
+			 "the store, the next run tries again: %s",
+		    text_escaped(j->path, j->path_len, name, sizeof(name)),
+		    j->err.msg);
+		engine_job_end(en, j);
+		return;
+	}
+	engine_item_failed(en, j);
+}

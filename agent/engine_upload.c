@@ -1,0 +1,523 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * Big files: multipart uploads from intent to completion.
+ *
+ * Crash rules: an intent is durable before the store is asked for an upload
+ * id, the id is durable before the first part is sent, and the file's row
+ * turns done in the transaction that forgets the upload.  So after a crash
+ * each upload at the store is known by its id, or found by its intent.
+ */
+#include "config.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "agent/engine_in.h"
+#include "base/clock.h"
+
+/* How far back of our clock an intent's upload may seem to have begun. */
+#define INTENT_SLACK_NS ((int64_t)60 * 1000000000)
+
+/* What the next run needn't send again. */
+static void
+count_kept(struct engine *en, const struct upload *up)
+{
+	uint32_t i;
+
+	for (i = 0; i < up->plan.parts; i++)
+		if (up->parts[i].number != 0) {
+			stats_add(en->stats, kept_parts, 1);
+			stats_add(en->stats, kept_bytes, up->parts[i].size);
+		}
+}
+
+void
+engine_upload_release(struct engine *en, struct upload *up)
+{
+	if (up->jobs > 0)
+		return;
+	if (up->state != UPLOAD_ENDED)
+		count_kept(en, up);
+	if (up->fd >= 0)
+		close(up->fd);
+	free(up->parts);
+	free(up->keep);
+	free(up);
+	en->uploads--;
+}
+
+void
+engine_load_uploads(struct engine *en)
+{
+	struct err e = ERR_INIT;
+
+	if (ledger_uploads(en->ledger, &en->old, &en->old_n, &e) == -1)
+		engine_ledger_failed(en, &e);
+}
+
+static void
+abort_one(struct engine *en, const char *path, size_t len, int64_t ledger_id,
+    const char *store_id, int64_t begun_ns)
+{
+	struct job *j = engine_job(en,
+	    store_id[0] != '\0' ? JOB_ABORT : JOB_SWEEP, "", 0, path, len);
+
+	if (j == NULL)
+		return;
+	j->ledger_id = ledger_id;
+	j->begun_ns = begun_ns - INTENT_SLACK_NS;
+	j->upload_id = strdup(store_id);
+	if (j->upload_id == NULL) {
+		struct err e;
+
+		err_set(&e, ERR_NOMEM, "out of memory");
+		engine_fatal(en, &e);
+		engine_job_end(en, j);
+		return;
+	}
+	engine_send(en, j);
+}
+
+void
+engine_abort_old(struct engine *en, bool intents)
+{
+	size_t i;
+
+	for (i = 0; i < en->old_n && !en->stopping; i++) {
+		struct ledger_upload *u = &en->old[i];
+
+		if (u->id == 0 || (u->store_id[0] == '\0') != intents)
+			continue;
+		abort_one(en, u->path, u->path_len, u->id, u->store_id,
+		    u->begun_ns);
+		u->id = 0;
+	}
+}
+
+static struct upload *
+upload_new(struct engine *en, const struct job *j, const struct plan *plan)
+{
+	struct upload *up = calloc(1, sizeof(*up));
+	struct err e;
+
+	if (up != NULL) {
+		up->parts = calloc(plan->parts, sizeof(*up->parts));
+		up->keep = calloc(plan->parts, sizeof(*up->keep));
+	}
+	if (up == NULL || up->parts == NULL || up->keep == NULL) {
+		if (up != NULL) {
+			free(up->parts);
+			free(up->keep);
+		}
+		free(up);
+		err_set(&e, ERR_NOMEM, "out of memory");
+		engine_fatal(en, &e);
+		return NULL;
+	}
+	up->fd = -1;
+	up->st = j->st;
+	up->plan = *plan;
+	up->next = 1;
+	en->uploads++;
+	return up;
+}
+
+/* Takes what the ledger has of the parts of an earlier upload. */
+static int
+load_parts(struct engine *en, struct upload *up, struct err *e)
+{
+	AUTO(free) struct store_part *parts = NULL;
+	size_t n, i;
+
+	if (ledger_parts(en->ledger, up->ledger_id, &parts, &n, e) == -1)
+		return -1;
+	for (i = 0; i < n; i++) {
+		const struct store_part *p = &parts[i];
+
+		if (p->number < 1 || p->number > up->plan.parts ||
+		    p->size != plan_length(&up->plan, p->number) ||
+		    (p->digest.have & DIGEST_XXH3) == 0)
+			continue;
+		up->parts[p->number - 1] = *p;
+		up->parts_done++;
+	}
+	return 0;
+}
+
+/* The unfinished upload of an earlier run for J's path, or NULL. */
+static struct ledger_upload *
+find_old(struct engine *en, const struct job *j)
+{
+	size_t i;
+
+	for (i = 0; i < en->old_n; i++)
+		if (en->old[i].id != 0 &&
+		    en->old[i].path_len == j->path_len &&
+		    memcmp(en->old[i].path, j->path, j->path_len) == 0)
+			return &en->old[i];
+	return NULL;
+}
+
+/* The plan that an upload was begun with, whatever is asked for now. */
+static bool
+plan_of_old(const struct engine *en, const struct ledger_upload *old,
+    struct plan *plan)
+{
+	if (old->part_bytes == 0 ||
+	    old->part_bytes > en->options->memory_bytes ||
+	    old->st.size / old->part_bytes >= UINT32_MAX)
+		return false;
+	*plan = (struct plan){
+	    .size = old->st.size,
+	    .part_bytes = old->part_bytes,
+	    .parts = (uint32_t)((old->st.size + old->part_bytes - 1) /
+		old->part_bytes),
+	};
+	return plan->parts > 0;
+}
+
+static struct upload *
+resume(struct engine *en, struct job *j, struct ledger_upload *old)
+{
+	struct err e = ERR_INIT;
+	struct plan plan;
+	struct upload *up;
+
+	if (!item_same(&old->st, &j->st) || !plan_of_old(en, old, &plan)) {
+		abort_one(en, old->path, old->path_len, old->id,
+		    old->store_id, old->begun_ns);
+		old->id = 0;
+		return NULL;
+	}
+	up = upload_new(en, j, &plan);
+	if (up == NULL)
+		return NULL;
+	up->ledger_id = old->id;
+	memcpy(up->id, old->store_id, sizeof(up->id));
+	old->id = 0;
+	if (load_parts(en, up, &e) == -1)
+		engine_ledger_failed(en, &e);
+	return up;
+}
+
+static int
+intend(struct engine *en, struct job *j, struct upload *up)
+{
+	struct err e = ERR_INIT;
+	struct ledger_upload row = {
+	    .dir_id = j->dir_id,
+	    .path = j->path,
+	    .path_len = j->path_len,
+	    .name_len = j->name_len,
+	    .st = up->st,
+	    .part_bytes = up->plan.part_bytes,
+	    .begun_ns = clock_wall_ns(),
+	};
+
+	if (ledger_upload_intend(en->ledger, &row, &e) == -1)
+		return engine_ledger_failed(en, &e);
+	up->ledger_id = row.id;
+	j->begun_ns = row.begun_ns - INTENT_SLACK_NS;
+	return 0;
+}
+
+static void
+start(struct engine *en, struct job *j)
+{
+	struct ledger_upload *old = find_old(en, j);
+	struct upload *up = NULL;
+	struct plan plan;
+
+	if (old != NULL)
+		up = resume(en, j, old);
+	if (up != NULL) {
+		j->kind = JOB_CHECK;
+		j->up = up;
+		up->jobs = 1;
+		engine_send(en, j);
+		return;
+	}
+	if (plan_make(j->st.size, &en->limits, &plan, &j->err) == -1) {
+		engine_item_failed(en, j);
+		return;
+	}
+	up = upload_new(en, j, &plan);
+	if (up == NULL) {
+		engine_job_end(en, j);
+		return;
+	}
+	if (intend(en, j, up) == -1) {
+		engine_upload_release(en, up);
+		engine_job_end(en, j);
+		return;
+	}
+	j->kind = JOB_BEGIN;
+	j->up = up;
+	up->jobs = 1;
+	job_list_push(&en->after_commit, j);
+}
+
+void
+engine_start_uploads(struct engine *en)
+{
+	struct job *j;
+
+	while (!en->stopping && en->uploads < en->options->transfers &&
+	    (j = job_list_pop(&en->big)) != NULL)
+		start(en, j);
+}
+
+/* A job of UP, like J. */
+static struct job *
+upload_job(struct engine *en, struct upload *up, const struct job *like,
+    enum job_kind kind)
+{
+	size_t dir = like->path_len - like->name_len;
+	struct job *j = engine_job(en, kind, like->path, dir > 0 ? dir - 1 : 0,
+	    job_name(like), like->name_len);
+
+	if (j == NULL)
+		return NULL;
+	j->dir_id = like->dir_id;
+	j->changes = like->changes;
+	j->st = up->st;
+	j->up = up;
+	up->jobs++;
+	return j;
+}
+
+/* Sends parts, as many at a time as is allowed; after the next commit if
+ * SAFE is false. */
+static void
+feed(struct engine *en, struct upload *up, const struct job *like, bool safe)
+{
+	while (up->state == UPLOAD_SENDING && !en->stopping &&
+	    up->jobs < en->options->concurrency &&
+	    up->next <= up->plan.parts) {
+		uint32_t number = up->next++;
+		struct job *j;
+
+		if (up->parts[number - 1].number != 0)
+			continue;
+		j = upload_job(en, up, like, JOB_PART);
+		if (j == NULL)
+			return;
+		j->part = number;
+		if (safe)
+			engine_send(en, j);
+		else
+			job_list_push(&en->after_commit, j);
+	}
+}
+
+static void
+complete_or_feed(struct engine *en, struct upload *up, const struct job *like,
+    bool safe)
+{
+	struct job *j;
+
+	if (up->parts_done < up->plan.parts) {
+		feed(en, up, like, safe);
+		return;
+	}
+	up->state = UPLOAD_COMPLETING;
+	j = upload_job(en, up, like, JOB_COMPLETE);
+	if (j != NULL)
+		engine_send(en, j);
+}
+
+static void
+begun(struct engine *en, struct upload *up, struct job *j)
+{
+	struct err e = ERR_INIT;
+
+	up->state = UPLOAD_SENDING;
+	if (ledger_upload_begun(en->ledger, up->ledger_id, up->id, &e) == -1)
+		engine_ledger_failed(en, &e);
+	else
+		complete_or_feed(en, up, j, false);
+}
+
+static void
+checked(struct engine *en, struct upload *up, struct job *j)
+{
+	uint32_t i;
+
+	up->parts_done = 0;
+	stats_add(en->stats, resumed_files, 1);
+	for (i = 0; i < up->plan.parts; i++) {
+		if (up->parts[i].number == 0)
+			continue;
+		if (!up->keep[i]) {
+			up->parts[i].number = 0;
+			continue;
+		}
+		up->parts_done++;
+		stats_add(en->stats, resumed_parts, 1);
+		stats_add(en->stats, resumed_bytes, up->parts[i].size);
+	}
+	up->state = UPLOAD_SENDING;
+	complete_or_feed(en, up, j, true);
+}
+
+static void
+part_sent(struct engine *en, struct upload *up, struct job *j)
+{
+	struct err e = ERR_INIT;
+	struct store_part *p = &up->parts[j->part - 1];
+
+	p->number = j->part;
+	p->size = plan_length(&up->plan, j->part);
+	p->digest = j->digest;
+	memcpy(p->etag, j->receipt.etag, sizeof(p->etag));
+	up->parts_done++;
+	if (ledger_part_put(en->ledger, up->ledger_id, p, &e) == -1)
+		engine_ledger_failed(en, &e);
+	else if (!en->stopping && up->state == UPLOAD_SENDING)
+		complete_or_feed(en, up, j, true);
+}
+
+static void
+completed(struct engine *en, struct upload *up, struct job *j)
+{
+	struct err e = ERR_INIT;
+	struct ledger_file row = {
+	    .state = LEDGER_DONE,
+	    .st = up->st,
+	    .part_bytes = up->plan.part_bytes,
+	    .digest_have = j->digest.have & (DIGEST_XXH3 | DIGEST_CRC64NVME),
+	    .crc64nvme = j->digest.crc64nvme,
+	    .run_id = en->run_id,
+	};
+
+	memcpy(row.xxh3, j->digest.xxh3, sizeof(row.xxh3));
+	memcpy(row.etag, j->receipt.etag, sizeof(row.etag));
+	if (engine_record(en, j, &row) == -1)
+		return;
+	if (ledger_upload_drop(en->ledger, up->ledger_id, &e) == -1) {
+		engine_ledger_failed(en, &e);
+		return;
+	}
+	up->state = UPLOAD_ENDED;
+	stats_add(en->stats, done_items, 1);
+	stats_add(en->stats, done_bytes, up->st.size);
+	ui_item(en->ui, UI_SENT, j->path, j->path_len, up->st.size, NULL);
+}
+
+static void
+succeeded(struct engine *en, struct upload *up, struct job *j)
+{
+	en->hopeless = 0;
+	switch ((int)j->kind) {
+	case JOB_BEGIN:
+		begun(en, up, j);
+		break;
+	case JOB_CHECK:
+		checked(en, up, j);
+		break;
+	case JOB_PART:
+		part_sent(en, up, j);
+		break;
+	case JOB_COMPLETE:
+		completed(en, up, j);
+		break;
+	}
+}
+
+/* The upload can't be gone on with: away with it, here and at the store. */
+static void
+forget(struct engine *en, struct upload *up, const struct job *j)
+{
+	struct err e = ERR_INIT;
+
+	if (up->id[0] != '\0' && up->err.kind != ERR_GONE)
+		abort_one(en, j->path, j->path_len, up->ledger_id, up->id, 0);
+	else if (ledger_upload_drop(en->ledger, up->ledger_id, &e) == -1)
+		engine_ledger_failed(en, &e);
+}
+
+/*
+ * The last job of a dying upload came back.  Its item starts over if the
+ * source changed or the store lost the upload; else it failed, and what was
+ * sent so far is kept for the next run.
+ */
+static void
+bury(struct engine *en, struct upload *up, struct job *j)
+{
+	enum err_kind kind = up->err.kind;
+	bool useless = kind == ERR_CHANGED || kind == ERR_VANISHED ||
+	    kind == ERR_GONE || kind == ERR_MISMATCH || kind == ERR_NAME;
+
+	j->up = NULL;
+	j->err = up->err;
+	if (useless) {
+		forget(en, up, j);
+		up->state = UPLOAD_ENDED;
+	}
+	engine_upload_release(en, up);
+	if ((kind == ERR_CHANGED || kind == ERR_GONE ||
+		kind == ERR_MISMATCH) &&
+	    j->changes < ENGINE_CHANGES_MAX) {
+		j->kind = JOB_PUT;
+		j->part = 0;
+		j->attempts = 0;
+		j->changes++;
+		stats_add(en->stats, retries, 1);
+		ui_item(en->ui, UI_RETRY, j->path, j->path_len, 0, &j->err);
+		engine_delay(en, j, (uint64_t)500 << (j->changes - 1));
+		return;
+	}
+	engine_item_failed(en, j);
+}
+
+static void
+failed(struct engine *en, struct upload *up, struct job *j)
+{
+	/* It may have been completed just before a crash. */
+	if (j->kind == JOB_CHECK && j->err.kind == ERR_GONE &&
+	    up->parts_done == up->plan.parts) {
+		complete_or_feed(en, up, j, true);
+		engine_job_end(en, j);
+		return;
+	}
+	if (up->state != UPLOAD_DYING) {
+		up->state = UPLOAD_DYING;
+		up->err = j->err;
+	}
+	if (up->jobs == 0)
+		bury(en, up, j);
+	else
+		engine_job_end(en, j);
+}
+
+void
+engine_upload_answer(struct engine *en, struct job *j)
+{
+	struct upload *up = j->up;
+
+	up->jobs--;
+	if (j->err.kind == ERR_NONE) {
+		succeeded(en, up, j);
+		if (up->state == UPLOAD_DYING && up->jobs == 0 &&
+		    !en->stopping) {
+			bury(en, up, j);
+			return;
+		}
+		engine_job_end(en, j);
+		engine_upload_release(en, up);
+		return;
+	}
+	if (en->stopping || j->err.kind == ERR_STOPPED) {
+		engine_job_end(en, j);
+		engine_upload_release(en, up);
+		return;
+	}
+	if (up->state != UPLOAD_DYING) {
+		up->jobs++;
+		if (engine_try_again(en, j))
+			return;
+		up->jobs--;
+	}
+	failed(en, up, j);
+}

@@ -1,0 +1,122 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * Jobs: what the coordinator asks of a worker, and the answer.  A job belongs
+ * to whoever holds it: coordinator, lane, worker, inbox, in turn.
+ */
+#ifndef AGENT_JOB_H
+#define AGENT_JOB_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/err.h"
+#include "transfer/item.h"
+#include "transfer/store.h"
+#include "verify/digest.h"
+#include "verify/plan.h"
+
+enum job_kind {
+	JOB_PUT,      /* a whole file */
+	JOB_LINK,     /* a symlink */
+	JOB_DIR,      /* a directory and its metadata */
+	JOB_ADOPT,    /* is what the target has the same? */
+	JOB_REHASH,   /* has the content changed, or only the metadata? */
+	JOB_BEGIN,    /* begin a multipart upload */
+	JOB_CHECK,    /* which parts of an earlier upload are still good? */
+	JOB_PART,     /* send a part */
+	JOB_COMPLETE, /* make one object of the parts */
+	JOB_ABORT,    /* give up an upload at the store */
+	JOB_SWEEP,    /* find and abort what an intent may have begun */
+};
+
+/* What JOB_ADOPT and JOB_REHASH found. */
+enum job_finding {
+	FOUND_NOTHING,
+	FOUND_SAME,	/* content and metadata are right */
+	FOUND_METADATA, /* content is right, metadata was set */
+	FOUND_OTHER,	/* content differs: send it */
+};
+
+enum upload_state {
+	UPLOAD_STARTING, /* intent written, or parts being checked */
+	UPLOAD_SENDING,
+	UPLOAD_COMPLETING,
+	UPLOAD_ENDED, /* completed, or given up for good */
+	UPLOAD_DYING, /* waits for its last part, then ends with its error */
+};
+
+/*
+ * A big file on its way.  The coordinator's; workers only read it, but for fd
+ * and the fields that a BEGIN, CHECK or COMPLETE job alone touches.
+ */
+struct upload {
+	enum upload_state state;
+	int fd;		       /* the source, -1 until opened */
+	int64_t ledger_id;
+	struct item_stat st;   /* the state of the source that is sent */
+	struct plan plan;
+	char id[STORE_ID_MAX]; /* "" until begun */
+	struct store_part *parts; /* plan.parts; number 0: not sent yet */
+	bool *keep;		  /* CHECK's answer, one for each part */
+	uint32_t parts_done;
+	uint32_t next; /* parts before this one are sent or on their way */
+	unsigned jobs; /* alive, of any kind */
+	struct err err; /* why it is dying */
+};
+
+struct job {
+	struct job *next;
+	enum job_kind kind;
+	bool refreshed;	   /* credentials were renewed for it once */
+	unsigned attempts; /* that failed */
+	unsigned changes;  /* times the source changed under it */
+	uint64_t due_ms;   /* not before (clock_mono_ms) */
+	int64_t dir_id;
+	/* As scanned; a worker replaces it by the state that it read. */
+	struct item_stat st;
+	struct upload *up; /* BEGIN CHECK PART COMPLETE */
+	uint32_t part;	   /* PART: from 1 */
+
+	/* REHASH: what the ledger knows.  ABORT, SWEEP: the upload's row. */
+	struct digest known;
+	uint64_t known_part_bytes;
+	int64_t ledger_id;
+	int64_t begun_ns; /* SWEEP: nothing older is ours */
+	char *upload_id;  /* ABORT: malloc'd */
+
+	/* The answer */
+	struct err err; /* ERR_NONE: done */
+	enum job_finding finding;
+	bool grown; /* PUT: it is to be sent in parts now; st is fresh */
+	struct digest digest;
+	struct store_receipt receipt;
+	uint64_t sent_bytes;
+
+	size_t path_len;
+	size_t name_len; /* the path's last component */
+	char path[];	 /* NUL-terminated */
+};
+
+struct job *job_new(enum job_kind kind, const char *dir, size_t dir_len,
+    const char *name, size_t name_len, struct err *e);
+/* Closes nothing and frees no upload. */
+void job_free(struct job *j);
+
+static inline const char *
+job_name(const struct job *j)
+{
+	return j->path + j->path_len - j->name_len;
+}
+
+/* A first-in first-out list of jobs. */
+struct job_list {
+	struct job *head, **tail;
+	size_t n;
+};
+
+void job_list_init(struct job_list *l);
+void job_list_push(struct job_list *l, struct job *j);
+struct job *job_list_pop(struct job_list *l);
+
+#endif

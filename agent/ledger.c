@@ -1,0 +1,440 @@
+/* SPDX-License-Identifier: ISC */
+#include "config.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <sys/statfs.h>
+#include <unistd.h>
+
+#include "agent/ledger_db.h"
+#include "base/buf.h"
+#include "base/clock.h"
+#include "base/text.h"
+
+#define NFS_MAGIC 0x6969 /* statfs(2) */
+#define SMB2_MAGIC 0xfe534d42UL
+#define CIFS_MAGIC 0xff534d42UL
+
+int
+ledger_error(struct ledger *l, const char *what, struct err *e)
+{
+	int code = l->db != NULL ? sqlite3_extended_errcode(l->db) :
+				   SQLITE_NOMEM;
+	enum err_kind kind = ERR_SYS;
+
+	if ((code & 0xff) == SQLITE_FULL)
+		kind = ERR_NOSPACE;
+	else if ((code & 0xff) == SQLITE_NOMEM)
+		kind = ERR_NOMEM;
+	else if ((code & 0xff) == SQLITE_CORRUPT ||
+	    (code & 0xff) == SQLITE_NOTADB)
+		kind = ERR_MISMATCH;
+	return err_set(e, kind, "ledger %s: %s: %s", l->path, what,
+	    l->db != NULL ? sqlite3_errmsg(l->db) : "out of memory");
+}
+
+int
+ledger_exec(struct ledger *l, const char *sql, struct err *e)
+{
+	if (sqlite3_exec(l->db, sql, NULL, NULL, NULL) != SQLITE_OK)
+		return ledger_error(l, "exec", e);
+	return 0;
+}
+
+sqlite3_stmt *
+ledger_prepare(struct ledger *l, enum ledger_stmt which, struct err *e)
+{
+	sqlite3_stmt *s = l->stmt[which];
+
+	if (s != NULL) {
+		sqlite3_reset(s);
+		return s;
+	}
+	if (sqlite3_prepare_v3(l->db, ledger_sql(which), -1,
+		SQLITE_PREPARE_PERSISTENT, &l->stmt[which],
+		NULL) != SQLITE_OK) {
+		ledger_error(l, "prepare", e);
+		return NULL;
+	}
+	return l->stmt[which];
+}
+
+sqlite3_stmt *
+ledger_prepare_write(struct ledger *l, enum ledger_stmt which, struct err *e)
+{
+	sqlite3_stmt *begin;
+
+	if (!l->in_transaction) {
+		begin = ledger_prepare(l, STMT_BEGIN, e);
+		if (begin == NULL)
+			return NULL;
+		if (sqlite3_step(begin) != SQLITE_DONE) {
+			ledger_error(l, "begin", e);
+			sqlite3_reset(begin);
+			return NULL;
+		}
+		sqlite3_reset(begin);
+		l->in_transaction = true;
+	}
+	return ledger_prepare(l, which, e);
+}
+
+int
+ledger_done(struct ledger *l, sqlite3_stmt *s, struct err *e)
+{
+	int rc = sqlite3_step(s);
+
+	if (rc != SQLITE_DONE) {
+		ledger_error(l, "write", e);
+		sqlite3_reset(s);
+		return -1;
+	}
+	sqlite3_reset(s);
+	l->uncommitted++;
+	return 0;
+}
+
+unsigned
+ledger_uncommitted(const struct ledger *l)
+{
+	return l->uncommitted;
+}
+
+int
+ledger_commit(struct ledger *l, struct err *e)
+{
+	sqlite3_stmt *s;
+
+	if (!l->in_transaction)
+		return 0;
+	s = ledger_prepare(l, STMT_COMMIT, e);
+	if (s == NULL)
+		return -1;
+	if (sqlite3_step(s) != SQLITE_DONE) {
+		ledger_error(l, "commit", e);
+		sqlite3_reset(s);
+		return -1;
+	}
+	sqlite3_reset(s);
+	l->in_transaction = false;
+	l->uncommitted = 0;
+	return 0;
+}
+
+void
+bind_stat(sqlite3_stmt *s, int at, const struct item_stat *st)
+{
+	sqlite3_bind_int(s, at, (int)st->type);
+	bind_u64(s, at + 1, st->mode);
+	bind_u64(s, at + 2, st->uid);
+	bind_u64(s, at + 3, st->gid);
+	bind_u64(s, at + 4, st->size);
+	sqlite3_bind_int64(s, at + 5, st->mtime_ns);
+	sqlite3_bind_int64(s, at + 6, st->ctime_ns);
+	bind_u64(s, at + 7, st->ino);
+	bind_u64(s, at + 8, st->dev);
+}
+
+void
+column_stat(sqlite3_stmt *s, int at, struct item_stat *st)
+{
+	st->type = (enum item_type)sqlite3_column_int(s, at);
+	st->mode = (uint32_t)sqlite3_column_int64(s, at + 1);
+	st->uid = (uint32_t)sqlite3_column_int64(s, at + 2);
+	st->gid = (uint32_t)sqlite3_column_int64(s, at + 3);
+	st->size = column_u64(s, at + 4);
+	st->mtime_ns = sqlite3_column_int64(s, at + 5);
+	st->ctime_ns = sqlite3_column_int64(s, at + 6);
+	st->ino = column_u64(s, at + 7);
+	st->dev = column_u64(s, at + 8);
+}
+
+void
+column_copy(sqlite3_stmt *s, int at, char *out, size_t size)
+{
+	const void *p = sqlite3_column_blob(s, at);
+	size_t n = (size_t)sqlite3_column_bytes(s, at);
+
+	if (p == NULL)
+		n = 0;
+	if (n > size - 1)
+		n = size - 1;
+	if (n > 0)
+		memcpy(out, p, n);
+	out[n] = '\0';
+}
+
+char *
+ledger_join(const void *dir, size_t dir_len, const void *name,
+    size_t name_len, size_t *len)
+{
+	size_t sep = dir_len > 0 ? 1 : 0;
+	char *path = malloc(dir_len + sep + name_len + 1);
+
+	if (path == NULL)
+		return NULL;
+	if (dir_len > 0)
+		memcpy(path, dir, dir_len);
+	if (sep > 0)
+		path[dir_len] = '/';
+	memcpy(path + dir_len + sep, name, name_len);
+	*len = dir_len + sep + name_len;
+	path[*len] = '\0';
+	return path;
+}
+
+static int
+make_parents(const char *path, struct err *e)
+{
+	AUTO(free) char *copy = strdup(path);
+	char *p;
+
+	if (copy == NULL)
+		return err_set(e, ERR_NOMEM, "out of memory");
+	for (p = strchr(copy + 1, '/'); p != NULL; p = strchr(p + 1, '/')) {
+		*p = '\0';
+		if (mkdir(copy, 0700) == -1 && errno != EEXIST)
+			return err_sys(e, "state directory %s", copy);
+		*p = '/';
+	}
+	return 0;
+}
+
+/* SQLite's WAL needs shared memory and locks that network file systems lack. */
+static int
+refuse_network(const char *dir, struct err *e)
+{
+	struct statfs fs;
+	unsigned long type;
+
+	if (statfs(dir, &fs) == -1)
+		return err_sys(e, "state directory %s", dir);
+	type = (unsigned long)fs.f_type & 0xffffffffUL;
+	if (type == NFS_MAGIC || type == SMB2_MAGIC || type == CIFS_MAGIC)
+		return err_set(e, ERR_CONFIG,
+		    "state directory %s is on a network file system, where a "
+		    "ledger isn't safe: name a local one with --state-dir",
+		    dir);
+	return 0;
+}
+
+/* The lock dies with its process, however that ends. */
+static int
+take_lock(struct ledger *l, const char *dir, struct err *e)
+{
+	AUTO(buf) struct buf path = BUF_INIT(1 << 16);
+	char pid[32];
+	ssize_t n;
+
+	buf_addf(&path, "%s/lock", dir);
+	l->lock_fd = open(buf_str(&path), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+	if (l->lock_fd == -1)
+		return err_sys(e, "lock file %s", buf_str(&path));
+	if (flock(l->lock_fd, LOCK_EX | LOCK_NB) == -1) {
+		if (errno != EWOULDBLOCK)
+			return err_sys(e, "lock file %s", buf_str(&path));
+		n = pread(l->lock_fd, pid, sizeof(pid) - 1, 0);
+		pid[n > 0 ? n : 0] = '\0';
+		pid[strcspn(pid, "\n")] = '\0';
+		return err_set(e, ERR_BUSY,
+		    "another dray (process %s) works on this task now "
+		    "(ledger %s)",
+		    pid[0] != '\0' ? pid : "?", l->path);
+	}
+	n = snprintf(pid, sizeof(pid), "%ld\n", (long)getpid());
+	if (ftruncate(l->lock_fd, 0) == -1 ||
+	    pwrite(l->lock_fd, pid, (size_t)n, 0) != n)
+		return err_sys(e, "lock file %s", buf_str(&path));
+	return 0;
+}
+
+static int
+open_db(struct ledger *l, int flags, struct err *e)
+{
+	static const char setup[] = "PRAGMA busy_timeout=10000;"
+				    "PRAGMA cache_size=-32768;"
+				    "PRAGMA temp_store=FILE;"
+				    "PRAGMA journal_size_limit=67108864;"
+				    "PRAGMA wal_autocheckpoint=4000;"
+				    "PRAGMA synchronous=FULL;";
+
+	if (sqlite3_open_v2(l->path, &l->db, flags | SQLITE_OPEN_NOMUTEX,
+		NULL) != SQLITE_OK)
+		return ledger_error(l, "open", e);
+	if (ledger_exec(l, setup, e) == -1)
+		return -1;
+	if ((flags & SQLITE_OPEN_READONLY) == 0 &&
+	    ledger_exec(l, "PRAGMA journal_mode=WAL;", e) == -1)
+		return -1;
+	return ledger_schema(l, e);
+}
+
+static void
+close_db(struct ledger *l)
+{
+	size_t i;
+
+	for (i = 0; i < STMT_COUNT; i++) {
+		sqlite3_finalize(l->stmt[i]);
+		l->stmt[i] = NULL;
+	}
+	sqlite3_close(l->db);
+	l->db = NULL;
+	l->in_transaction = false;
+	l->uncommitted = 0;
+}
+
+/* A run that never ended may have left damage (a dying disk): look once. */
+static int
+check_after_crash(struct ledger *l, struct err *e)
+{
+	struct ledger_run run;
+	sqlite3_stmt *s = NULL;
+	bool intact;
+	int rc = ledger_run_get(l, INT64_MAX, &run, e);
+
+	if (rc == -1)
+		return -1;
+	if (rc == 0 || run.ended_ns != 0)
+		return 0;
+	if (sqlite3_prepare_v2(l->db, "PRAGMA quick_check(1)", -1, &s, NULL) !=
+	    SQLITE_OK)
+		return ledger_error(l, "check", e);
+	intact = sqlite3_step(s) == SQLITE_ROW &&
+	    strcmp((const char *)sqlite3_column_text(s, 0), "ok") == 0;
+	sqlite3_finalize(s);
+	if (!intact)
+		return err_set(e, ERR_MISMATCH, "ledger %s: damaged", l->path);
+	return 0;
+}
+
+static int
+set_corrupt_aside(struct ledger *l, char **set_aside, struct err *e)
+{
+	static const char *const tails[] = {"", "-wal", "-shm"};
+	AUTO(buf) struct buf to = BUF_INIT(1 << 16);
+	size_t i;
+
+	buf_addf(&to, "%s.corrupt-%" PRId64, l->path,
+	    clock_wall_ns() / 1000000000);
+	if (buf_failed(&to))
+		return err_set(e, ERR_NOMEM, "out of memory");
+	for (i = 0; i < sizeof(tails) / sizeof(tails[0]); i++) {
+		AUTO(buf) struct buf a = BUF_INIT(1 << 16);
+		AUTO(buf) struct buf b = BUF_INIT(1 << 16);
+
+		buf_addf(&a, "%s%s", l->path, tails[i]);
+		buf_addf(&b, "%s%s", buf_str(&to), tails[i]);
+		if (rename(buf_str(&a), buf_str(&b)) == -1 && errno != ENOENT)
+			return err_sys(e, "setting %s aside", buf_str(&a));
+	}
+	*set_aside = buf_take(&to);
+	return 0;
+}
+
+static int
+open_write(struct ledger *l, const char *dir, char **set_aside, struct err *e)
+{
+	int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE;
+
+	if (make_parents(l->path, e) == -1 || refuse_network(dir, e) == -1 ||
+	    take_lock(l, dir, e) == -1)
+		return -1;
+	if (open_db(l, flags, e) == 0 && check_after_crash(l, e) == 0)
+		return 0;
+	if (e->kind != ERR_MISMATCH)
+		return -1;
+	close_db(l);
+	if (set_corrupt_aside(l, set_aside, e) == -1)
+		return -1;
+	return open_db(l, flags, e);
+}
+
+static int
+open_read(struct ledger *l, enum ledger_mode mode, struct err *e)
+{
+	if (access(l->path, F_OK) == 0)
+		return open_db(l, SQLITE_OPEN_READONLY, e);
+	if (mode == LEDGER_READ)
+		return err_sys(e, "no ledger %s", l->path);
+	free(l->path);
+	l->path = strdup(":memory:");
+	if (l->path == NULL)
+		return err_set(e, ERR_NOMEM, "out of memory");
+	return open_db(l, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, e);
+}
+
+struct ledger *
+ledger_open(const char *state_dir, const char *task, enum ledger_mode mode,
+    char **set_aside, struct err *e)
+{
+	AUTO(ledger) struct ledger *l = calloc(1, sizeof(*l));
+	AUTO(buf) struct buf path = BUF_INIT(1 << 16);
+	AUTO(buf) struct buf dir = BUF_INIT(1 << 16);
+	int rc;
+
+	*set_aside = NULL;
+	buf_addf(&dir, "%s/%s", state_dir, task);
+	buf_addf(&path, "%s/ledger.db", buf_str(&dir));
+	if (l == NULL || buf_failed(&dir) || buf_failed(&path)) {
+		err_set(e, ERR_NOMEM, "out of memory");
+		return NULL;
+	}
+	l->lock_fd = -1;
+	memset(l->last_name, 0xff, sizeof(l->last_name));
+	l->path = buf_take(&path);
+	if (mode == LEDGER_WRITE)
+		rc = open_write(l, buf_str(&dir), set_aside, e);
+	else
+		rc = open_read(l, mode, e);
+	return rc == 0 ? TAKE(l) : NULL;
+}
+
+void
+ledger_close(struct ledger *l)
+{
+	if (l == NULL)
+		return;
+	close_db(l);
+	if (l->lock_fd >= 0)
+		close(l->lock_fd);
+	free(l->path);
+	free(l);
+}
+
+int
+ledger_meta_get(struct ledger *l, const char *key, char *out, size_t size,
+    struct err *e)
+{
+	sqlite3_stmt *s = ledger_prepare(l, STMT_META_GET, e);
+	int rc;
+
+	if (s == NULL)
+		return -1;
+	bind_text(s, 1, key);
+	rc = sqlite3_step(s);
+	if (rc == SQLITE_ROW)
+		column_copy(s, 0, out, size);
+	else if (rc != SQLITE_DONE)
+		ledger_error(l, "read", e);
+	sqlite3_reset(s);
+	return rc == SQLITE_ROW ? 1 : rc == SQLITE_DONE ? 0 : -1;
+}
+
+int
+ledger_meta_set(struct ledger *l, const char *key, const char *value,
+    struct err *e)
+{
+	sqlite3_stmt *s = ledger_prepare_write(l, STMT_META_SET, e);
+
+	if (s == NULL)
+		return -1;
+	bind_text(s, 1, key);
+	bind_text(s, 2, value);
+	return ledger_done(l, s, e);
+}

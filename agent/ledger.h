@@ -1,0 +1,193 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * The ledger: a task's SQLite database, the one truth about what was sent.
+ * Only agent/ledger*.c know SQL.  One thread (the coordinator) uses a ledger.
+ *
+ * Writes go into an open transaction and count only after ledger_commit():
+ * what relies on them must wait for it (upload ids before parts).  Every
+ * commit is durable (WAL, synchronous=FULL); batching makes that cheap.
+ *
+ * Paths and names are bytes (BLOBs).  Directory paths are stored once.
+ */
+#ifndef AGENT_LEDGER_H
+#define AGENT_LEDGER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "agent/stats.h"
+#include "base/auto.h"
+#include "base/err.h"
+#include "transfer/item.h"
+#include "transfer/store.h"
+#include "verify/digest.h"
+
+struct ledger;
+
+enum ledger_mode {
+	LEDGER_WRITE, /* made if missing; locked: one process owns it */
+	LEDGER_READ,  /* ERR_NOTFOUND if missing; not locked */
+	LEDGER_DRY,   /* as READ, but an empty one in memory if missing */
+};
+
+/*
+ * Opens <state_dir>/<task>/ledger.db.  ERR_BUSY names the process that holds
+ * it.  A corrupt ledger is set aside (never deleted) when opened for writing:
+ * *SET_ASIDE then gets its new path (malloc'd, else NULL), and the caller
+ * must reconcile with the target.  ERR_CONFIG: made by a newer dray, or on a
+ * network file system.
+ */
+struct ledger *ledger_open(const char *state_dir, const char *task,
+    enum ledger_mode mode, char **set_aside, struct err *e);
+/* Rolls back what was not committed. */
+void ledger_close(struct ledger *l);
+AUTO_DEFINE(ledger, struct ledger, ledger_close)
+
+/* Rows written since the last commit. */
+unsigned ledger_uncommitted(const struct ledger *l);
+int ledger_commit(struct ledger *l, struct err *e);
+
+/* Named values. get: 1 and a NUL-terminated text in OUT, 0 if not set, -1. */
+int ledger_meta_get(struct ledger *l, const char *key, char *out, size_t size,
+    struct err *e);
+int ledger_meta_set(struct ledger *l, const char *key, const char *value,
+    struct err *e);
+
+/* The id of directory PATH; 0 if it isn't there and not to be made. */
+int ledger_dir_id(struct ledger *l, const char *path, size_t len, bool make,
+    int64_t *id, struct err *e);
+
+enum ledger_state {
+	LEDGER_PENDING = 1, /* a directory to be set right at the run's end */
+	LEDGER_DONE = 2,    /* confirmed by the store */
+};
+
+/* A row of the file table. */
+struct ledger_file {
+	const char *name; /* from diff: valid until the next call */
+	size_t name_len;
+	enum ledger_state state;
+	struct item_stat st;
+	uint64_t part_bytes; /* the digest is over parts of this; 0: whole */
+	unsigned digest_have; /* DIGEST_XXH3, DIGEST_CRC64NVME bits */
+	uint8_t xxh3[16];     /* of the file, or of the list of its parts */
+	uint64_t crc64nvme;   /* of the whole file */
+	char etag[STORE_ETAG_MAX];
+	uint64_t run_id; /* the run that wrote it last */
+};
+
+/*
+ * Rows of a directory in name order, those with AFTER < name <= UPTO; an
+ * AFTER of NULL is the beginning, an UPTO of NULL the end.
+ */
+int ledger_diff_begin(struct ledger *l, int64_t dir_id, const char *after,
+    const char *upto, struct err *e);
+/* 1 and a row, 0 at the end, -1. */
+int ledger_diff_next(struct ledger *l, struct ledger_file *out, struct err *e);
+
+int ledger_file_put(struct ledger *l, int64_t dir_id, const char *name,
+    size_t name_len, const struct ledger_file *row, struct err *e);
+
+/* A pending directory, with the place to go on from. */
+struct ledger_pending {
+	int64_t dir_id; /* start with 0, name_len 0 */
+	char *name;	/* malloc'd; freed and replaced by each call */
+	size_t name_len;
+	char *path; /* whole path; malloc'd, same rule */
+	size_t path_len;
+	struct item_stat st;
+};
+
+/* The next pending directory behind *P: 1, 0 if there is none, -1. */
+int ledger_pending_next(struct ledger *l, struct ledger_pending *p,
+    struct err *e);
+void ledger_pending_free(struct ledger_pending *p);
+
+/* An unfinished upload.  An empty store_id is an intent: begun or not, its
+ * id never reached us. */
+struct ledger_upload {
+	int64_t id;
+	int64_t dir_id;
+	char *path; /* malloc'd in ledger_uploads() */
+	size_t path_len;
+	size_t name_len; /* the path's last component */
+	struct item_stat st;
+	uint64_t part_bytes;
+	int64_t begun_ns;
+	char store_id[STORE_ID_MAX];
+};
+
+int ledger_upload_intend(struct ledger *l, struct ledger_upload *u,
+    struct err *e); /* fills u->id */
+int ledger_upload_begun(struct ledger *l, int64_t id, const char *store_id,
+    struct err *e);
+/* Forgets an upload and its parts. */
+int ledger_upload_drop(struct ledger *l, int64_t id, struct err *e);
+/* All of them; *OUT is malloc'd, free with ledger_uploads_free. */
+int ledger_uploads(struct ledger *l, struct ledger_upload **out, size_t *n,
+    struct err *e);
+void ledger_uploads_free(struct ledger_upload *u, size_t n);
+
+int ledger_part_put(struct ledger *l, int64_t upload_id,
+    const struct store_part *part, struct err *e);
+/* Parts of an upload in order; *OUT is malloc'd. */
+int ledger_parts(struct ledger *l, int64_t upload_id, struct store_part **out,
+    size_t *n, struct err *e);
+
+/* What the target holds, for a first run or --reconcile: kept in a temporary
+ * file, not in memory and not in the ledger. */
+struct ledger_target {
+	enum item_type type;
+	uint64_t size;
+	char etag[STORE_ETAG_MAX];
+};
+int ledger_target_put(struct ledger *l, const char *path, size_t len,
+    const struct ledger_target *t, struct err *e);
+/* 1 and *OUT, 0 if the target has no such item, -1. */
+int ledger_target_get(struct ledger *l, const char *path, size_t len,
+    struct ledger_target *out, struct err *e);
+
+/* Runs. */
+struct ledger_run {
+	uint64_t id;
+	int64_t started_ns;
+	int64_t ended_ns; /* 0: going on, or it crashed */
+	char outcome[24]; /* "ok", "failures", ... "" while it runs */
+	char why[500];	  /* what ended it early, or "" */
+	struct stats_snapshot stats;
+};
+
+int ledger_run_begin(struct ledger *l, uint64_t *id, struct err *e);
+int ledger_run_end(struct ledger *l, const struct ledger_run *run,
+    struct err *e);
+/* The newest run with an id of at most ID: 1, 0, -1. */
+int ledger_run_get(struct ledger *l, uint64_t id, struct ledger_run *out,
+    struct err *e);
+
+struct ledger_failure {
+	const char *path; /* borrowed */
+	size_t path_len;
+	const char *kind; /* err_kind_name */
+	const char *message;
+	unsigned attempts;
+	int64_t at_ns;
+};
+
+int ledger_failure_put(struct ledger *l, uint64_t run_id,
+    const struct ledger_failure *f, struct err *e);
+typedef int ledger_failure_fn(void *arg, const struct ledger_failure *f,
+    struct err *e);
+int ledger_failures(struct ledger *l, uint64_t run_id, ledger_failure_fn *fn,
+    void *arg, struct err *e);
+
+/* What the run RUN_ID wrote, in no particular order; PATH is whole. */
+typedef int ledger_item_fn(void *arg, const char *path, size_t len,
+    const struct ledger_file *row, struct err *e);
+int ledger_items(struct ledger *l, uint64_t run_id, ledger_item_fn *fn,
+    void *arg, struct err *e);
+/* Items and bytes recorded as done in all. */
+int ledger_totals(struct ledger *l, uint64_t *items, uint64_t *bytes,
+    struct err *e);
+
+#endif

@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: ISC */
+/* Inside of the ledger: statements and bindings.  For agent/ledger*.c only. */
+#ifndef AGENT_LEDGER_DB_H
+#define AGENT_LEDGER_DB_H
+
+#include <sqlite3.h>
+
+#include "agent/ledger.h"
+
+enum ledger_stmt {
+	STMT_BEGIN,
+	STMT_COMMIT,
+	STMT_META_GET,
+	STMT_META_SET,
+	STMT_DIR_GET,
+	STMT_DIR_ADD,
+	STMT_DIFF,
+	STMT_FILE_PUT,
+	STMT_PENDING,
+	STMT_UPLOAD_ADD,
+	STMT_UPLOAD_BEGUN,
+	STMT_UPLOAD_DROP,
+	STMT_UPLOAD_LIST,
+	STMT_PART_PUT,
+	STMT_PART_DROP,
+	STMT_PART_LIST,
+	STMT_TARGET_PUT,
+	STMT_TARGET_GET,
+	STMT_RUN_ADD,
+	STMT_RUN_END,
+	STMT_RUN_GET,
+	STMT_FAILURE_PUT,
+	STMT_FAILURE_LIST,
+	STMT_ITEM_LIST,
+	STMT_TOTALS,
+	STMT_COUNT
+};
+
+struct ledger {
+	sqlite3 *db;
+	sqlite3_stmt *stmt[STMT_COUNT]; /* prepared when first used */
+	char *path;
+	int lock_fd;
+	bool in_transaction;
+	bool has_target; /* the temporary table is there */
+	unsigned uncommitted;
+	char last_name[256]; /* sorts behind every name: 255 bytes at most */
+};
+
+/* The statement, reset and ready to bind; NULL and *e on failure. */
+sqlite3_stmt *ledger_prepare(struct ledger *l, enum ledger_stmt which,
+    struct err *e);
+/* As above, for a statement that writes: begins a transaction if none is. */
+sqlite3_stmt *ledger_prepare_write(struct ledger *l, enum ledger_stmt which,
+    struct err *e);
+/* Steps a statement that returns no row; counts the row written. */
+int ledger_done(struct ledger *l, sqlite3_stmt *s, struct err *e);
+/* Sets *e from the database's last error; returns -1. */
+int ledger_error(struct ledger *l, const char *what, struct err *e);
+int ledger_exec(struct ledger *l, const char *sql, struct err *e);
+
+int ledger_schema(struct ledger *l, struct err *e);
+const char *ledger_sql(enum ledger_stmt which);
+
+static inline void
+bind_u64(sqlite3_stmt *s, int at, uint64_t v)
+{
+	sqlite3_bind_int64(s, at, (sqlite3_int64)v);
+}
+
+/* The bytes must stay until the statement is reset. */
+static inline void
+bind_bytes(sqlite3_stmt *s, int at, const void *p, size_t n)
+{
+	sqlite3_bind_blob64(s, at, n > 0 ? p : "", n, SQLITE_STATIC);
+}
+
+static inline void
+bind_text(sqlite3_stmt *s, int at, const char *text)
+{
+	sqlite3_bind_text(s, at, text, -1, SQLITE_STATIC);
+}
+
+static inline uint64_t
+column_u64(sqlite3_stmt *s, int at)
+{
+	return (uint64_t)sqlite3_column_int64(s, at);
+}
+
+/* STAT_COLUMN_COUNT columns from AT on: type mode uid gid size mtime ctime ino dev. */
+#define STAT_COLUMNS "type,mode,uid,gid,size,mtime_ns,ctime_ns,ino,dev"
+#define STAT_COLUMN_COUNT 9
+void bind_stat(sqlite3_stmt *s, int at, const struct item_stat *st);
+void column_stat(sqlite3_stmt *s, int at, struct item_stat *st);
+/* Text or blob of a column into OUT, cut to SIZE - 1, NUL-terminated. */
+void column_copy(sqlite3_stmt *s, int at, char *out, size_t size);
+/* DIR (path of its directory) and NAME put together; malloc'd or NULL. */
+char *ledger_join(const void *dir, size_t dir_len, const void *name,
+    size_t name_len, size_t *len);
+
+#endif

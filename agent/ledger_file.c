@@ -1,0 +1,278 @@
+/* SPDX-License-Identifier: ISC */
+/* Directories, files, and what the target holds. */
+#include "config.h"
+
+#include <string.h>
+
+#include "agent/ledger_db.h"
+
+int
+ledger_dir_id(struct ledger *l, const char *path, size_t len, bool make,
+    int64_t *id, struct err *e)
+{
+	sqlite3_stmt *s = ledger_prepare(l, STMT_DIR_GET, e);
+	int rc;
+
+	if (s == NULL)
+		return -1;
+	bind_bytes(s, 1, path, len);
+	rc = sqlite3_step(s);
+	if (rc != SQLITE_ROW && rc != SQLITE_DONE) {
+		ledger_error(l, "read", e);
+		sqlite3_reset(s);
+		return -1;
+	}
+	if (rc == SQLITE_ROW)
+		*id = sqlite3_column_int64(s, 0);
+	sqlite3_reset(s);
+	if (rc == SQLITE_ROW)
+		return 0;
+	*id = 0;
+	if (!make)
+		return 0;
+	s = ledger_prepare_write(l, STMT_DIR_ADD, e);
+	if (s == NULL)
+		return -1;
+	bind_bytes(s, 1, path, len);
+	if (ledger_done(l, s, e) == -1)
+		return -1;
+	*id = sqlite3_last_insert_rowid(l->db);
+	return 0;
+}
+
+int
+ledger_diff_begin(struct ledger *l, int64_t dir_id, const char *after,
+    const char *upto, struct err *e)
+{
+	sqlite3_stmt *s = ledger_prepare(l, STMT_DIFF, e);
+
+	if (s == NULL)
+		return -1;
+	sqlite3_bind_int64(s, 1, dir_id);
+	bind_bytes(s, 2, after, after != NULL ? strlen(after) : 0);
+	if (upto != NULL)
+		bind_bytes(s, 3, upto, strlen(upto));
+	else
+		bind_bytes(s, 3, l->last_name, sizeof(l->last_name));
+	return 0;
+}
+
+static void
+column_file(sqlite3_stmt *s, int at, struct ledger_file *out)
+{
+	const void *digest;
+
+	out->state = (enum ledger_state)sqlite3_column_int(s, at);
+	column_stat(s, at + 1, &out->st);
+	at += 1 + STAT_COLUMN_COUNT;
+	out->part_bytes = column_u64(s, at);
+	out->digest_have = (unsigned)sqlite3_column_int(s, at + 1);
+	digest = sqlite3_column_blob(s, at + 2);
+	if (digest != NULL &&
+	    sqlite3_column_bytes(s, at + 2) == (int)sizeof(out->xxh3))
+		memcpy(out->xxh3, digest, sizeof(out->xxh3));
+	else
+		out->digest_have &= ~(unsigned)DIGEST_XXH3;
+	out->crc64nvme = column_u64(s, at + 3);
+	column_copy(s, at + 4, out->etag, sizeof(out->etag));
+	out->run_id = column_u64(s, at + 5);
+}
+
+int
+ledger_diff_next(struct ledger *l, struct ledger_file *out, struct err *e)
+{
+	sqlite3_stmt *s = l->stmt[STMT_DIFF];
+	int rc = sqlite3_step(s);
+
+	if (rc != SQLITE_ROW) {
+		if (rc != SQLITE_DONE)
+			ledger_error(l, "read", e);
+		sqlite3_reset(s);
+		return rc == SQLITE_DONE ? 0 : -1;
+	}
+	out->name = sqlite3_column_blob(s, 0);
+	out->name_len = (size_t)sqlite3_column_bytes(s, 0);
+	column_file(s, 1, out);
+	return 1;
+}
+
+int
+ledger_file_put(struct ledger *l, int64_t dir_id, const char *name,
+    size_t name_len, const struct ledger_file *row, struct err *e)
+{
+	sqlite3_stmt *s = ledger_prepare_write(l, STMT_FILE_PUT, e);
+	int at = 4 + STAT_COLUMN_COUNT;
+
+	if (s == NULL)
+		return -1;
+	sqlite3_bind_int64(s, 1, dir_id);
+	bind_bytes(s, 2, name, name_len);
+	sqlite3_bind_int(s, 3, (int)row->state);
+	bind_stat(s, 4, &row->st);
+	bind_u64(s, at, row->part_bytes);
+	sqlite3_bind_int(s, at + 1, (int)row->digest_have);
+	if ((row->digest_have & DIGEST_XXH3) != 0)
+		bind_bytes(s, at + 2, row->xxh3, sizeof(row->xxh3));
+	else
+		sqlite3_bind_null(s, at + 2);
+	bind_u64(s, at + 3, row->crc64nvme);
+	bind_text(s, at + 4, row->etag);
+	bind_u64(s, at + 5, row->run_id);
+	return ledger_done(l, s, e);
+}
+
+int
+ledger_pending_next(struct ledger *l, struct ledger_pending *p, struct err *e)
+{
+	sqlite3_stmt *s = ledger_prepare(l, STMT_PENDING, e);
+	const void *name;
+	int rc;
+
+	if (s == NULL)
+		return -1;
+	sqlite3_bind_int64(s, 1, p->dir_id);
+	bind_bytes(s, 2, p->name, p->name_len);
+	rc = sqlite3_step(s);
+	if (rc != SQLITE_ROW) {
+		if (rc != SQLITE_DONE)
+			ledger_error(l, "read", e);
+		sqlite3_reset(s);
+		return rc == SQLITE_DONE ? 0 : -1;
+	}
+	ledger_pending_free(p);
+	p->dir_id = sqlite3_column_int64(s, 0);
+	name = sqlite3_column_blob(s, 1);
+	p->name = ledger_join(NULL, 0, name,
+	    (size_t)sqlite3_column_bytes(s, 1), &p->name_len);
+	p->path = ledger_join(sqlite3_column_blob(s, 2),
+	    (size_t)sqlite3_column_bytes(s, 2), name,
+	    (size_t)sqlite3_column_bytes(s, 1), &p->path_len);
+	column_stat(s, 3, &p->st);
+	sqlite3_reset(s);
+	if (p->name == NULL || p->path == NULL)
+		return err_set(e, ERR_NOMEM, "out of memory");
+	return 1;
+}
+
+void
+ledger_pending_free(struct ledger_pending *p)
+{
+	free(p->name);
+	free(p->path);
+	p->name = NULL;
+	p->path = NULL;
+}
+
+static int
+make_target(struct ledger *l, struct err *e)
+{
+	if (l->has_target)
+		return 0;
+	if (ledger_exec(l,
+		"CREATE TEMP TABLE target(path BLOB PRIMARY KEY, type, size,"
+		" etag) WITHOUT ROWID",
+		e) == -1)
+		return -1;
+	l->has_target = true;
+	return 0;
+}
+
+int
+ledger_target_put(struct ledger *l, const char *path, size_t len,
+    const struct ledger_target *t, struct err *e)
+{
+	sqlite3_stmt *s;
+	unsigned uncommitted = l->uncommitted;
+
+	if (make_target(l, e) == -1)
+		return -1;
+	s = ledger_prepare(l, STMT_TARGET_PUT, e);
+	if (s == NULL)
+		return -1;
+	bind_bytes(s, 1, path, len);
+	sqlite3_bind_int(s, 2, (int)t->type);
+	bind_u64(s, 3, t->size);
+	bind_text(s, 4, t->etag);
+	if (ledger_done(l, s, e) == -1)
+		return -1;
+	l->uncommitted = uncommitted; /* it isn't part of the ledger */
+	return 0;
+}
+
+int
+ledger_target_get(struct ledger *l, const char *path, size_t len,
+    struct ledger_target *out, struct err *e)
+{
+	sqlite3_stmt *s;
+	int rc;
+
+	if (!l->has_target)
+		return 0;
+	s = ledger_prepare(l, STMT_TARGET_GET, e);
+	if (s == NULL)
+		return -1;
+	bind_bytes(s, 1, path, len);
+	rc = sqlite3_step(s);
+	if (rc == SQLITE_ROW) {
+		out->type = (enum item_type)sqlite3_column_int(s, 0);
+		out->size = column_u64(s, 1);
+		column_copy(s, 2, out->etag, sizeof(out->etag));
+	} else if (rc != SQLITE_DONE) {
+		ledger_error(l, "read", e);
+	}
+	sqlite3_reset(s);
+	return rc == SQLITE_ROW ? 1 : rc == SQLITE_DONE ? 0 : -1;
+}
+
+int
+ledger_items(struct ledger *l, uint64_t run_id, ledger_item_fn *fn, void *arg,
+    struct err *e)
+{
+	sqlite3_stmt *s = ledger_prepare(l, STMT_ITEM_LIST, e);
+	int rc;
+
+	if (s == NULL)
+		return -1;
+	bind_u64(s, 1, run_id);
+	while ((rc = sqlite3_step(s)) == SQLITE_ROW) {
+		struct ledger_file row = {0};
+		AUTO(free) char *path = NULL;
+		size_t len = 0;
+
+		path = ledger_join(sqlite3_column_blob(s, 0),
+		    (size_t)sqlite3_column_bytes(s, 0),
+		    sqlite3_column_blob(s, 1),
+		    (size_t)sqlite3_column_bytes(s, 1), &len);
+		column_file(s, 2, &row);
+		if (path == NULL)
+			err_set(e, ERR_NOMEM, "out of memory");
+		if (path == NULL || fn(arg, path, len, &row, e) == -1) {
+			sqlite3_reset(s);
+			return -1;
+		}
+	}
+	if (rc != SQLITE_DONE)
+		ledger_error(l, "read", e);
+	sqlite3_reset(s);
+	return rc == SQLITE_DONE ? 0 : -1;
+}
+
+int
+ledger_totals(struct ledger *l, uint64_t *items, uint64_t *bytes,
+    struct err *e)
+{
+	sqlite3_stmt *s = ledger_prepare(l, STMT_TOTALS, e);
+	int rc;
+
+	if (s == NULL)
+		return -1;
+	rc = sqlite3_step(s);
+	if (rc == SQLITE_ROW) {
+		*items = column_u64(s, 0);
+		*bytes = column_u64(s, 1);
+	} else {
+		ledger_error(l, "read", e);
+	}
+	sqlite3_reset(s);
+	return rc == SQLITE_ROW ? 0 : -1;
+}

@@ -1,0 +1,146 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * The schema and its statements.  user_version is the schema's version; each
+ * step of migrations[] takes a ledger from the version of its index to the
+ * next, all in one transaction.  No RETURNING, no STRICT: RHEL 9 has 3.34.
+ */
+#include "config.h"
+
+#include <stdio.h>
+
+#include "agent/ledger_db.h"
+
+static const char *const migrations[] = {
+    "CREATE TABLE meta(key TEXT PRIMARY KEY, value TEXT NOT NULL)"
+    " WITHOUT ROWID;"
+    "CREATE TABLE dir(id INTEGER PRIMARY KEY, path BLOB NOT NULL UNIQUE);"
+    "CREATE TABLE file(dir_id INTEGER NOT NULL, name BLOB NOT NULL,"
+    " state INTEGER NOT NULL, type INTEGER NOT NULL, mode INTEGER NOT NULL,"
+    " uid INTEGER NOT NULL, gid INTEGER NOT NULL, size INTEGER NOT NULL,"
+    " mtime_ns INTEGER NOT NULL, ctime_ns INTEGER NOT NULL,"
+    " ino INTEGER NOT NULL, dev INTEGER NOT NULL,"
+    " part_bytes INTEGER NOT NULL, digest_have INTEGER NOT NULL,"
+    " xxh3 BLOB, crc64nvme INTEGER, etag TEXT, run_id INTEGER NOT NULL,"
+    " PRIMARY KEY(dir_id, name)) WITHOUT ROWID;"
+    "CREATE INDEX file_pending ON file(dir_id, name) WHERE state = 1;"
+    "CREATE TABLE upload(id INTEGER PRIMARY KEY, dir_id INTEGER NOT NULL,"
+    " name BLOB NOT NULL, store_id TEXT NOT NULL,"
+    " part_bytes INTEGER NOT NULL, begun_ns INTEGER NOT NULL,"
+    " type INTEGER NOT NULL, mode INTEGER NOT NULL, uid INTEGER NOT NULL,"
+    " gid INTEGER NOT NULL, size INTEGER NOT NULL,"
+    " mtime_ns INTEGER NOT NULL, ctime_ns INTEGER NOT NULL,"
+    " ino INTEGER NOT NULL, dev INTEGER NOT NULL);"
+    "CREATE TABLE part(upload_id INTEGER NOT NULL, number INTEGER NOT NULL,"
+    " size INTEGER NOT NULL, digest_have INTEGER NOT NULL, xxh3 BLOB,"
+    " crc64nvme INTEGER, crc32c INTEGER, etag TEXT NOT NULL,"
+    " PRIMARY KEY(upload_id, number)) WITHOUT ROWID;"
+    "CREATE TABLE run(id INTEGER PRIMARY KEY AUTOINCREMENT,"
+    " started_ns INTEGER NOT NULL, ended_ns INTEGER NOT NULL,"
+    " outcome TEXT NOT NULL, why TEXT NOT NULL, stats TEXT NOT NULL);"
+    "CREATE TABLE failure(run_id INTEGER NOT NULL, path BLOB NOT NULL,"
+    " kind TEXT NOT NULL, message TEXT NOT NULL, attempts INTEGER NOT NULL,"
+    " at_ns INTEGER NOT NULL, PRIMARY KEY(run_id, path)) WITHOUT ROWID;",
+};
+
+#define SCHEMA_VERSION ((int)(sizeof(migrations) / sizeof(migrations[0])))
+
+static const char *const statements[STMT_COUNT] = {
+    [STMT_BEGIN] = "BEGIN IMMEDIATE",
+    [STMT_COMMIT] = "COMMIT",
+    [STMT_META_GET] = "SELECT value FROM meta WHERE key=?",
+    [STMT_META_SET] = "INSERT OR REPLACE INTO meta VALUES(?,?)",
+    [STMT_DIR_GET] = "SELECT id FROM dir WHERE path=?",
+    [STMT_DIR_ADD] = "INSERT INTO dir(path) VALUES(?)",
+    [STMT_DIFF] = "SELECT name,state," STAT_COLUMNS
+		  ",part_bytes,digest_have,xxh3,crc64nvme,etag,run_id"
+		  " FROM file WHERE dir_id=? AND name>? AND name<=?"
+		  " ORDER BY name",
+    [STMT_FILE_PUT] = "INSERT OR REPLACE INTO file(dir_id,name,state,"
+		      STAT_COLUMNS
+		      ",part_bytes,digest_have,xxh3,crc64nvme,etag,run_id)"
+		      " VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
+    [STMT_PENDING] = "SELECT f.dir_id,f.name,d.path," STAT_COLUMNS
+		     " FROM file f JOIN dir d ON d.id=f.dir_id"
+		     " WHERE f.state=1 AND (f.dir_id,f.name)>(?,?)"
+		     " ORDER BY f.dir_id,f.name LIMIT 1",
+    [STMT_UPLOAD_ADD] = "INSERT INTO upload(dir_id,name,store_id,part_bytes,"
+			"begun_ns," STAT_COLUMNS
+			") VALUES(?,?,'',?,?,?,?,?,?,?,?,?,?,?)",
+    [STMT_UPLOAD_BEGUN] = "UPDATE upload SET store_id=? WHERE id=?",
+    [STMT_UPLOAD_DROP] = "DELETE FROM upload WHERE id=?",
+    [STMT_UPLOAD_LIST] = "SELECT u.id,u.dir_id,d.path,u.name,u.store_id,"
+			 "u.part_bytes,u.begun_ns," STAT_COLUMNS
+			 " FROM upload u JOIN dir d ON d.id=u.dir_id"
+			 " ORDER BY u.id",
+    [STMT_PART_PUT] = "INSERT OR REPLACE INTO part VALUES(?,?,?,?,?,?,?,?)",
+    [STMT_PART_DROP] = "DELETE FROM part WHERE upload_id=?",
+    [STMT_PART_LIST] = "SELECT number,size,digest_have,xxh3,crc64nvme,crc32c,"
+		       "etag FROM part WHERE upload_id=? ORDER BY number",
+    [STMT_TARGET_PUT] = "INSERT OR REPLACE INTO temp.target VALUES(?,?,?,?)",
+    [STMT_TARGET_GET] = "SELECT type,size,etag FROM temp.target WHERE path=?",
+    [STMT_RUN_ADD] = "INSERT INTO run(started_ns,ended_ns,outcome,why,stats)"
+		     " VALUES(?,0,'','','')",
+    [STMT_RUN_END] = "UPDATE run SET ended_ns=?,outcome=?,why=?,stats=?"
+		     " WHERE id=?",
+    [STMT_RUN_GET] = "SELECT id,started_ns,ended_ns,outcome,why,stats"
+		     " FROM run WHERE id<=? ORDER BY id DESC LIMIT 1",
+    [STMT_FAILURE_PUT] =
+	"INSERT OR REPLACE INTO failure VALUES(?,?,?,?,?,?)",
+    [STMT_FAILURE_LIST] = "SELECT path,kind,message,attempts,at_ns"
+			  " FROM failure WHERE run_id=? ORDER BY path",
+    [STMT_ITEM_LIST] = "SELECT d.path,f.name,f.state," STAT_COLUMNS
+		       ",part_bytes,digest_have,xxh3,crc64nvme,etag,run_id"
+		       " FROM file f JOIN dir d ON d.id=f.dir_id"
+		       " WHERE f.run_id=?1",
+    [STMT_TOTALS] = "SELECT COUNT(*),COALESCE(SUM(CASE WHEN type=1 THEN size"
+		    " ELSE 0 END),0) FROM file WHERE state=2",
+};
+
+const char *
+ledger_sql(enum ledger_stmt which)
+{
+	return statements[which];
+}
+
+static int
+user_version(struct ledger *l, int *out, struct err *e)
+{
+	sqlite3_stmt *s = NULL;
+	int rc;
+
+	if (sqlite3_prepare_v2(l->db, "PRAGMA user_version", -1, &s, NULL) !=
+	    SQLITE_OK)
+		return ledger_error(l, "schema", e);
+	rc = sqlite3_step(s);
+	if (rc == SQLITE_ROW)
+		*out = sqlite3_column_int(s, 0);
+	sqlite3_finalize(s);
+	return rc == SQLITE_ROW ? 0 : ledger_error(l, "schema", e);
+}
+
+int
+ledger_schema(struct ledger *l, struct err *e)
+{
+	char pragma[64];
+	int version = 0, i;
+
+	if (user_version(l, &version, e) == -1)
+		return -1;
+	if (version > SCHEMA_VERSION)
+		return err_set(e, ERR_CONFIG,
+		    "ledger %s was made by a newer dray (schema %d, this one "
+		    "knows %d): use that one",
+		    l->path, version, SCHEMA_VERSION);
+	if (version == SCHEMA_VERSION)
+		return 0;
+	if (ledger_exec(l, "BEGIN IMMEDIATE", e) == -1)
+		return -1;
+	for (i = version; i < SCHEMA_VERSION; i++)
+		if (ledger_exec(l, migrations[i], e) == -1)
+			return -1;
+	snprintf(pragma, sizeof(pragma), "PRAGMA user_version=%d",
+	    SCHEMA_VERSION);
+	if (ledger_exec(l, pragma, e) == -1)
+		return -1;
+	return ledger_exec(l, "COMMIT", e);
+}

@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: ISC */
+#include "config.h"
+
+#include "agent/cli/cmd.h"
+
+int
+main(int argc, char **argv)
+{
+	static cmd_fn *const verbs[VERB_COUNT] = {
+	    [VERB_SYNC] = cmd_sync,
+	    [VERB_COPY] = cmd_sync,
+	    [VERB_LS] = cmd_ls,
+	    [VERB_STATUS] = cmd_status,
+	    [VERB_REPORT] = cmd_report,
+	    [VERB_PROBE] = cmd_probe,
+	    [VERB_HELP] = cmd_help,
+	    [VERB_VERSION] = cmd_version,
+	};
+
+	return cmd_main(argc, argv, verbs);
+}

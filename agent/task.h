@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: ISC */
+/* A task: a source, a target, and the ledger that goes with the pair. */
+#ifndef AGENT_TASK_H
+#define AGENT_TASK_H
+
+#include <stdbool.h>
+
+#include "agent/ledger.h"
+#include "base/err.h"
+
+/*
+ * The name of the task of SOURCE and TARGET (canonical URLs): the last
+ * component of the source and a hash of the pair.  Malloc'd.  The same pair
+ * has the same name in every release: finding the ledger depends on it.
+ */
+char *task_name(const char *source, const char *target, struct err *e);
+
+/* ERR_USAGE unless NAME can name a directory: letters, digits, ". _ -". */
+int task_check_name(const char *name, struct err *e);
+
+/* Whether the task has a ledger. */
+bool task_exists(const char *state_dir, const char *name);
+
+/*
+ * The names of all tasks in STATE_DIR, sorted; a NULL-terminated array to be
+ * freed with task_names_free.  A missing STATE_DIR has none.
+ */
+char **task_names(const char *state_dir, struct err *e);
+void task_names_free(char **names);
+
+/*
+ * Opens the ledger that a status or report is asked of: of task NAME, or,
+ * if that is NULL, of the one that ran last.  *FOUND is its name, malloc'd.
+ */
+struct ledger *task_open_for_reading(const char *state_dir, const char *name,
+    char **found, struct err *e);
+
+#endif

@@ -1,0 +1,337 @@
+/* SPDX-License-Identifier: ISC */
+#include "config.h"
+
+#include <string.h>
+
+#include "agent/ui_summary.h"
+#include "base/text.h"
+
+const char *
+run_outcome_name(enum run_outcome outcome)
+{
+	switch (outcome) {
+	case RUN_OK:
+		return "ok";
+	case RUN_FAILURES:
+		return "failures";
+	case RUN_BAD_CONFIG:
+		return "bad_config";
+	case RUN_UNREACHABLE:
+		return "unreachable";
+	case RUN_UNSTABLE:
+		return "unstable";
+	case RUN_INTERRUPTED:
+		return "interrupted";
+	}
+	return "unknown";
+}
+
+int
+run_exit_code(enum run_outcome outcome)
+{
+	switch (outcome) {
+	case RUN_OK:
+		return 0;
+	case RUN_FAILURES:
+		return 1;
+	case RUN_BAD_CONFIG:
+		return 3;
+	case RUN_UNREACHABLE:
+		return 4;
+	case RUN_UNSTABLE:
+		return 5;
+	case RUN_INTERRUPTED:
+		return 130;
+	}
+	return 1;
+}
+
+static void
+label(struct buf *out, const char *name)
+{
+	buf_addf(out, "  %-11s", name);
+}
+
+static void
+add_count(struct buf *out, uint64_t n, const char *one, const char *many)
+{
+	char count[32];
+
+	buf_addf(out, "%s %s", text_count(n, count, sizeof(count)),
+	    n == 1 ? one : many);
+}
+
+static void
+add_size(struct buf *out, uint64_t bytes)
+{
+	char size[24];
+
+	buf_adds(out, text_size(bytes, size, sizeof(size)));
+}
+
+/* "  failed     3 items, 1.2 KiB"; nothing if N is 0. */
+static void
+items_line(struct buf *out, const char *name, uint64_t n, uint64_t bytes,
+    const char *note)
+{
+	if (n == 0)
+		return;
+	label(out, name);
+	add_count(out, n, "item", "items");
+	if (bytes > 0) {
+		buf_adds(out, ", ");
+		add_size(out, bytes);
+	}
+	buf_addf(out, "%s\n", note);
+}
+
+static void
+add_moved(struct buf *out, const struct ui_summary *s)
+{
+	const struct stats_snapshot *c = s->stats;
+	bool dry = s->run->dry_run;
+	uint64_t items = dry ? c->queued_items : c->done_items;
+	uint64_t bytes = dry ? c->queued_bytes : c->done_bytes;
+	char time[32];
+
+	label(out, dry ? "would move" : "moved");
+	if (items == 0) {
+		buf_adds(out, "nothing");
+	} else {
+		add_count(out, items, "item", "items");
+		buf_adds(out, ", ");
+		add_size(out, bytes);
+	}
+	buf_addf(
+	    out, ", in %s", text_duration(s->elapsed_ms, time, sizeof(time)));
+	if (c->sent_bytes > 0 && s->elapsed_ms > 0) {
+		buf_adds(out, ", ");
+		add_size(out,
+		    (uint64_t)((double)c->sent_bytes * 1000 /
+			(double)s->elapsed_ms));
+		buf_adds(out, "/s");
+	}
+	buf_addc(out, '\n');
+}
+
+static void
+add_resumed(struct buf *out, const struct stats_snapshot *c)
+{
+	if (c->resumed_parts > 0) {
+		label(out, "resumed");
+		add_count(out, c->resumed_parts, "part", "parts");
+		buf_adds(out, " of ");
+		add_count(out, c->resumed_files, "file", "files");
+		buf_adds(out, ", ");
+		add_size(out, c->resumed_bytes);
+		buf_adds(out, ", sent before and not again\n");
+	}
+	if (c->aborted_uploads > 0) {
+		label(out, "cleaned up");
+		add_count(out, c->aborted_uploads, "unfinished upload",
+		    "unfinished uploads");
+		buf_adds(out, " of changed files removed\n");
+	}
+}
+
+static void
+add_skipped(struct buf *out, const struct stats_snapshot *c)
+{
+	const struct {
+		uint64_t n;
+		const char *one, *many;
+	} kinds[] = {
+	    {c->skipped_links, "symbolic link (see -l, -L)",
+		"symbolic links (see -l, -L)"},
+	    {c->special_items, "fifo, socket or device",
+		"fifos, sockets or devices"},
+	    {c->excluded_items, "excluded", "excluded"},
+	};
+	const char *lead = "";
+	size_t i;
+
+	if (c->skipped_links + c->special_items + c->excluded_items == 0)
+		return;
+	label(out, "skipped");
+	for (i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
+		if (kinds[i].n == 0)
+			continue;
+		buf_adds(out, lead);
+		add_count(out, kinds[i].n, kinds[i].one, kinds[i].many);
+		lead = ", ";
+	}
+	buf_addc(out, '\n');
+}
+
+static void
+add_verification(struct buf *out, const struct ui_summary *s)
+{
+	if (s->options->store.no_verify_tls) {
+		label(out, "warning");
+		buf_adds(out,
+		    "the server's certificate was not checked "
+		    "(--no-verify-ssl)\n");
+	}
+	if (s->run->dry_run || s->stats->done_items == 0)
+		return;
+	if (s->options->verify == VERIFY_NONE) {
+		label(out, "verified");
+		buf_adds(out, "nothing (--verify none)\n");
+		return;
+	}
+	items_line(out, "verified", s->stats->done_items, 0,
+	    ", confirmed by the target");
+}
+
+static void
+add_retries(struct buf *out, const struct stats_snapshot *c)
+{
+	if (c->retries == 0)
+		return;
+	label(out, "retries");
+	add_count(out, c->retries, "request", "requests");
+	buf_adds(out, " repeated");
+	if (c->throttled > 0) {
+		buf_adds(out, "; slowed down ");
+		add_count(out, c->throttled, "time", "times");
+		buf_adds(out, " as the target asked");
+	}
+	buf_addc(out, '\n');
+}
+
+/* The command that tells more about this task. */
+static void
+add_report_command(struct buf *out, const struct ui_summary *s)
+{
+	const struct options *o = s->options;
+
+	buf_adds(out, "dray report");
+	if (o->state_dir != NULL && o->state_dir != o->default_state_dir)
+		buf_addf(out, " --state-dir '%s'", o->state_dir);
+	buf_addf(out, " --task '%s'", s->run->task);
+}
+
+static void
+add_next_step(struct buf *out, const struct ui_summary *s)
+{
+	const struct stats_snapshot *c = s->stats;
+
+	switch (s->outcome) {
+	case RUN_OK:
+		if (s->run->dry_run)
+			buf_adds(out, "Nothing was changed (--dry-run).\n");
+		break;
+	case RUN_FAILURES:
+		buf_adds(out,
+		    "Not all went well. See what failed and why:\n"
+		    "  ");
+		add_report_command(out, s);
+		buf_adds(out,
+		    "\nThe same command again tries those items "
+		    "again.\n");
+		break;
+	case RUN_UNSTABLE:
+		buf_adds(out,
+		    "Some files changed or vanished while they were "
+		    "read. The same command again\ntakes them as "
+		    "they are then.\n");
+		break;
+	case RUN_INTERRUPTED:
+	case RUN_UNREACHABLE:
+		buf_addf(out, "%s. Run the same command again to resume",
+		    s->outcome == RUN_INTERRUPTED ? "Interrupted"
+						  : "Target not reached");
+		if (c->kept_parts > 0) {
+			buf_adds(out, ";\n");
+			add_count(out, c->kept_parts, "part", "parts");
+			buf_adds(out, " (");
+			add_size(out, c->kept_bytes);
+			buf_adds(out, ") of unfinished files are kept");
+		}
+		buf_adds(out, ".\n");
+		break;
+	case RUN_BAD_CONFIG:
+		buf_adds(out,
+		    "Not started. See the message above; dray probe "
+		    "checks a target by itself.\n");
+		break;
+	}
+}
+
+void
+ui_summary_text(struct buf *out, const struct ui_summary *s)
+{
+	const struct stats_snapshot *c = s->stats;
+
+	text_escape(out, s->run->source, strlen(s->run->source));
+	buf_adds(out, " -> ");
+	text_escape(out, s->run->target, strlen(s->run->target));
+	buf_addf(out, "  (task %s, run %llu)\n", s->run->task,
+	    (unsigned long long)s->run->run_id);
+	if (s->outcome != RUN_BAD_CONFIG) {
+		add_moved(out, s);
+		add_resumed(out, c);
+	}
+	items_line(out, "metadata", c->metadata_items, 0,
+	    " set right without moving contents");
+	items_line(out, "adopted", c->adopted_items, c->adopted_bytes,
+	    ", there already");
+	items_line(
+	    out, "unchanged", c->unchanged_items, c->unchanged_bytes, "");
+	add_skipped(out, c);
+	items_line(out, "gone", c->gone_items, 0,
+	    " no longer at the source, kept at the target");
+	items_line(out, "drift", c->drift_items, 0,
+	    " changed or deleted at the target by others");
+	items_line(out, "failed", c->failed_items, 0, "");
+	items_line(out, "unreadable", c->unreadable_items, 0, "");
+	items_line(out, "changed", c->changed_items, 0,
+	    " changed while read, not taken");
+	items_line(
+	    out, "vanished", c->vanished_items, 0, " vanished before read");
+	add_retries(out, c);
+	add_verification(out, s);
+	if (s->run->probe[0] != '\0') {
+		label(out, "target");
+		text_escape(out, s->run->probe, strlen(s->run->probe));
+		buf_addc(out, '\n');
+	}
+	add_next_step(out, s);
+}
+
+void
+ui_stats_json(struct json *j, const struct stats_snapshot *s)
+{
+	json_object(j, "stats");
+#define STATS_JSON(name) json_uint(j, #name, s->name);
+	STATS_COUNTERS(STATS_JSON)
+#undef STATS_JSON
+	json_object_end(j);
+}
+
+void
+ui_summary_json(struct buf *out, const struct ui_summary *s)
+{
+	struct json j;
+
+	json_begin(&j, out);
+	json_object(&j, NULL);
+	json_str(&j, "type", "summary");
+	json_str(&j, "task", s->run->task);
+	json_uint(&j, "run", s->run->run_id);
+	json_name(&j, "source", s->run->source, strlen(s->run->source));
+	json_name(&j, "target", s->run->target, strlen(s->run->target));
+	json_bool(&j, "dry_run", s->run->dry_run);
+	json_str(&j, "outcome", run_outcome_name(s->outcome));
+	json_int(&j, "exit_code", run_exit_code(s->outcome));
+	json_uint(&j, "elapsed_ms", s->elapsed_ms);
+	json_str(&j, "verify",
+	    s->options->verify == VERIFY_NONE ? "none" : "transferred");
+	json_bool(&j, "tls_verified", !s->options->store.no_verify_tls);
+	if (s->why != NULL) {
+		json_str(&j, "error", err_kind_name(s->why->kind));
+		json_str(&j, "message", s->why->msg);
+	}
+	ui_stats_json(&j, s->stats);
+	json_object_end(&j);
+}

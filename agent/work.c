@@ -1,0 +1,109 @@
+/* SPDX-License-Identifier: ISC */
+#include "config.h"
+
+#include <pthread.h>
+#include <stdlib.h>
+
+#include "agent/work.h"
+#include "agent/work_do.h"
+
+struct workers {
+	unsigned n;
+	struct worker *each;
+};
+
+static void
+answer(struct worker *me, struct job *j)
+{
+	if (j->sent_bytes > 0)
+		stats_add(me->work.stats, sent_bytes, j->sent_bytes);
+	lanes_done(me->work.lanes, j);
+	inbox_answer(me->work.inbox, j);
+}
+
+static void *
+worker_main(void *arg)
+{
+	struct worker *me = arg;
+	struct job *j;
+
+	while ((j = lanes_take(me->work.lanes)) != NULL) {
+		atomic_fetch_add(&me->work.stats->in_flight, 1);
+		j->err.kind = ERR_NONE;
+		j->sent_bytes = 0;
+		if (me->session == NULL)
+			me->session = store_connect(me->work.target, &j->err);
+		if (me->session != NULL)
+			work_do(me, j);
+		atomic_fetch_sub(&me->work.stats->in_flight, 1);
+		answer(me, j);
+	}
+	return NULL;
+}
+
+static int
+worker_init(struct worker *me, const struct work *w, struct err *e)
+{
+	me->work = *w;
+	me->digester = digester_new(e);
+	if (me->digester == NULL)
+		return -1;
+	me->chunk = aligned_alloc(4096, WORK_CHUNK_BYTES);
+	if (me->chunk == NULL)
+		return err_set(e, ERR_NOMEM, "out of memory");
+	if (pthread_create(&me->thread, NULL, worker_main, me) != 0)
+		return err_set(e, ERR_SYS, "a worker thread can't be started");
+	return 0;
+}
+
+static void
+worker_fini(struct worker *me)
+{
+	store_disconnect(me->session);
+	digester_free(me->digester);
+	free(me->chunk);
+}
+
+struct workers *
+workers_start(const struct work *w, unsigned n, struct err *e)
+{
+	struct workers *ws = calloc(1, sizeof(*ws));
+	unsigned i;
+
+	if (ws != NULL)
+		ws->each = calloc(n, sizeof(*ws->each));
+	if (ws == NULL || ws->each == NULL) {
+		free(ws);
+		err_set(e, ERR_NOMEM, "out of memory");
+		return NULL;
+	}
+	for (i = 0; i < n; i++) {
+		if (worker_init(&ws->each[i], w, e) == -1) {
+			worker_fini(&ws->each[i]);
+			break;
+		}
+		ws->n++;
+	}
+	if (ws->n == 0) {
+		free(ws->each);
+		free(ws);
+		return NULL;
+	}
+	return ws;
+}
+
+void
+workers_stop(struct workers *ws)
+{
+	unsigned i;
+
+	if (ws == NULL)
+		return;
+	lanes_close(ws->each[0].work.lanes);
+	for (i = 0; i < ws->n; i++)
+		pthread_join(ws->each[i].thread, NULL);
+	for (i = 0; i < ws->n; i++)
+		worker_fini(&ws->each[i]);
+	free(ws->each);
+	free(ws);
+}

@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * Workers: each has a connection to the target, takes jobs from the lanes,
+ * does them and puts the answer into the inbox.  A worker decides nothing:
+ * no retries, no ledger, no output.
+ */
+#ifndef AGENT_WORK_H
+#define AGENT_WORK_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+
+#include "agent/inbox.h"
+#include "agent/lanes.h"
+#include "agent/stats.h"
+#include "transfer/pool.h"
+#include "transfer/store.h"
+
+/* What all workers share; nothing here changes while they run. */
+struct work {
+	int source_fd;	   /* the root of the tree */
+	bool follow_links; /* -L: paths may lead through symlinks */
+	struct store *target;
+	struct pool *pool;
+	struct lanes *lanes;
+	struct inbox *inbox;
+	struct run_stats *stats;
+	struct plan_limits limits;
+	/* Read back what the store could not check by a digest. */
+	bool read_back;
+	const atomic_bool *stop; /* give up what is under way */
+};
+
+struct workers;
+
+/* NULL if not a single thread can be started. */
+struct workers *workers_start(const struct work *w, unsigned n, struct err *e);
+/* Closes the lanes, waits for all, frees. */
+void workers_stop(struct workers *ws);
+
+#endif

@@ -1,0 +1,589 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * The path of the bytes.  A part is read from the source once, in chunks, into
+ * a buffer; its digests are taken from each chunk as it arrives; the buffer is
+ * what is sent.  fstat before the first and after the last read: if anything
+ * moved, the file changed under us and what was read counts for nothing.
+ */
+#include "config.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "agent/work_do.h"
+#include "base/text.h"
+#include "transfer/beneath.h"
+
+static int
+changed(struct err *e)
+{
+	return err_set(e, ERR_CHANGED, "changed while it was read");
+}
+
+/* The source is a regular file now, or this fails: VANISHED, CHANGED, .... */
+static int
+open_source(const struct worker *me, const struct job *j, struct err *e)
+{
+	int flags = O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC;
+	int fd;
+
+	if (me->work.follow_links)
+		fd = openat(me->work.source_fd, j->path, flags & ~O_NOFOLLOW);
+	else
+		fd = beneath_open(me->work.source_fd, j->path, flags, 0);
+	if (fd >= 0)
+		return fd;
+	if (errno == ENOENT)
+		return err_set(e, ERR_VANISHED, "vanished before it was read");
+	if (errno == ELOOP || errno == ENOTDIR || errno == ENXIO)
+		return err_set(e, ERR_CHANGED, "is another kind of file now");
+	return err_sys(e, "open");
+}
+
+static int
+stat_source(int fd, struct item_stat *out, struct err *e)
+{
+	struct stat st;
+
+	if (fstat(fd, &st) == -1)
+		return err_sys(e, "fstat");
+	*out = item_of_stat(&st);
+	if (out->type != ITEM_FILE)
+		return err_set(e, ERR_CHANGED, "is another kind of file now");
+	return 0;
+}
+
+/* Whether the open file still is what ST says. */
+static int
+check_unchanged(int fd, const struct item_stat *st, struct err *e)
+{
+	struct item_stat now;
+
+	if (stat_source(fd, &now, e) == -1)
+		return -1;
+	return item_same(&now, st) ? 0 : changed(e);
+}
+
+/* Reads exactly N bytes at OFFSET. */
+static int
+read_exactly(int fd, void *out, size_t n, uint64_t offset, struct err *e)
+{
+	unsigned char *p = out;
+
+	while (n > 0) {
+		ssize_t r = pread(fd, p, n, (off_t)offset);
+
+		if (r == -1 && errno == EINTR)
+			continue;
+		if (r == -1)
+			return err_sys(e, "read");
+		if (r == 0)
+			return changed(e);
+		p += r;
+		n -= (size_t)r;
+		offset += (uint64_t)r;
+	}
+	return 0;
+}
+
+/* Reads LEN bytes at OFFSET into OUT, taking the digests on the way. */
+static int
+read_hashed(struct worker *me, int fd, unsigned char *out, size_t len,
+    uint64_t offset, unsigned algos, struct digest *digest, struct err *e)
+{
+	size_t done = 0;
+
+	digester_start(me->digester, algos);
+	while (done < len) {
+		size_t n = len - done < WORK_CHUNK_BYTES ? len - done :
+							   WORK_CHUNK_BYTES;
+
+		if (read_exactly(fd, out + done, n, offset + done, e) == -1)
+			return -1;
+		digester_update(me->digester, out + done, n);
+		done += n;
+	}
+	digester_finish(me->digester, digest);
+	return 0;
+}
+
+static unsigned
+algos_needed(const struct worker *me)
+{
+	return DIGEST_XXH3 | DIGEST_CRC64NVME |
+	    me->work.target->ops->digests(me->work.target);
+}
+
+/* Where the bytes of one range come from: the source, or back from the
+ * target. */
+typedef int range_fn(struct worker *me, struct job *j, int fd,
+    uint64_t offset, size_t len, struct err *e);
+
+static int
+range_of_source(struct worker *me, struct job *j, int fd, uint64_t offset,
+    size_t len, struct err *e)
+{
+	(void)j;
+	return read_exactly(fd, me->chunk, len, offset, e);
+}
+
+static int
+range_of_target(struct worker *me, struct job *j, int fd, uint64_t offset,
+    size_t len, struct err *e)
+{
+	(void)fd;
+	return me->work.target->ops->read(me->session, j->path, offset,
+	    me->chunk, len, e);
+}
+
+/* Digest of LEN bytes at OFFSET, read by RANGE chunk by chunk. */
+static int
+hash_range(struct worker *me, struct job *j, range_fn *range, int fd,
+    uint64_t offset, uint64_t len, unsigned algos, struct digest *out,
+    struct err *e)
+{
+	uint64_t done = 0;
+
+	digester_start(me->digester, algos);
+	while (done < len) {
+		size_t n = len - done < WORK_CHUNK_BYTES ?
+		    (size_t)(len - done) :
+		    WORK_CHUNK_BYTES;
+
+		if (atomic_load_explicit(me->work.stop, memory_order_relaxed))
+			return err_set(e, ERR_STOPPED, "stopped");
+		if (range(me, j, fd, offset + done, n, e) == -1)
+			return -1;
+		digester_update(me->digester, me->chunk, n);
+		done += n;
+	}
+	digester_finish(me->digester, out);
+	return 0;
+}
+
+/* Reads back LEN bytes of what was written and compares with WANT. */
+static int
+read_back(struct worker *me, struct job *j, uint64_t offset, uint64_t len,
+    const struct digest *want, struct err *e)
+{
+	struct digest got;
+
+	if (hash_range(me, j, range_of_target, -1, offset, len, DIGEST_XXH3,
+		&got, e) == -1)
+		return err_context(e, "reading it back");
+	if (memcmp(got.xxh3, want->xxh3, sizeof(got.xxh3)) != 0)
+		return err_set(e, ERR_MISMATCH,
+		    "read back from the target, bytes %llu to %llu are not "
+		    "what was sent",
+		    (unsigned long long)offset,
+		    (unsigned long long)(offset + len));
+	return 0;
+}
+
+static bool
+store_proved_nothing(const struct worker *me)
+{
+	return me->work.read_back &&
+	    me->work.target->ops->digests(me->work.target) == 0;
+}
+
+static int
+put_bytes(struct worker *me, struct job *j, int fd, unsigned char *data)
+{
+	size_t len = (size_t)j->st.size;
+
+	if (read_hashed(me, fd, data, len, 0, algos_needed(me), &j->digest,
+		&j->err) == -1 ||
+	    check_unchanged(fd, &j->st, &j->err) == -1)
+		return -1;
+	j->sent_bytes = len;
+	return me->work.target->ops->put(me->session, j->path, &j->st, data,
+	    len, &j->digest, &j->receipt, &j->err);
+}
+
+static int
+do_put(struct worker *me, struct job *j)
+{
+	AUTO(close) int fd = open_source(me, j, &j->err);
+	void *data = me->chunk;
+	int rc;
+
+	if (fd == -1 || stat_source(fd, &j->st, &j->err) == -1)
+		return -1;
+	if (j->st.size >= me->work.limits.threshold_bytes ||
+	    j->st.size > me->work.limits.put_max_bytes) {
+		j->grown = true;
+		return 0;
+	}
+	if (j->st.size > WORK_CHUNK_BYTES)
+		data = pool_get(me->work.pool, (size_t)j->st.size, &j->err);
+	if (data == NULL)
+		return -1;
+	rc = put_bytes(me, j, fd, data);
+	if (data != me->chunk)
+		pool_put(me->work.pool, data);
+	if (rc == 0 && store_proved_nothing(me))
+		rc = read_back(me, j, 0, j->st.size, &j->digest, &j->err);
+	return rc;
+}
+
+static int
+do_link(struct worker *me, struct job *j)
+{
+	char target[PATH_MAX];
+	const char *name;
+	AUTO(close) int dir = -1;
+	struct stat st;
+	ssize_t n;
+
+	dir = beneath_parent(me->work.source_fd, j->path, &name);
+	if (dir == -1)
+		return errno == ENOENT ?
+		    err_set(&j->err, ERR_VANISHED, "vanished") :
+		    err_sys(&j->err, "open directory");
+	n = readlinkat(dir, name, target, sizeof(target));
+	if (n == -1 && errno == ENOENT)
+		return err_set(&j->err, ERR_VANISHED, "vanished");
+	if (n == -1 && errno == EINVAL)
+		return err_set(&j->err, ERR_CHANGED, "is no symlink any more");
+	if (n == -1 || fstatat(dir, name, &st, AT_SYMLINK_NOFOLLOW) == -1)
+		return err_sys(&j->err, "readlink");
+	if ((size_t)n == sizeof(target))
+		return err_set(&j->err, ERR_NAME, "symlink target too long");
+	j->st = item_of_stat(&st);
+	return me->work.target->ops->symlink(me->session, j->path, &j->st,
+	    target, (size_t)n, &j->err);
+}
+
+/* The digest of the source in the form that the ledger keeps: of the whole,
+ * or of the list of its parts. */
+static int
+hash_like(struct worker *me, struct job *j, int fd, uint64_t part_bytes,
+    struct digest *out)
+{
+	struct plan plan = {.size = j->st.size, .part_bytes = part_bytes};
+	AUTO(free) uint8_t *list = NULL;
+	struct digest part;
+	uint32_t i, parts;
+
+	if (part_bytes == 0)
+		return hash_range(me, j, range_of_source, fd, 0, j->st.size,
+		    DIGEST_XXH3, out, &j->err);
+	parts = (uint32_t)((j->st.size + part_bytes - 1) / part_bytes);
+	list = malloc((size_t)parts * 16 + 1);
+	if (list == NULL)
+		return err_set(&j->err, ERR_NOMEM, "out of memory");
+	for (i = 0; i < parts; i++) {
+		if (hash_range(me, j, range_of_source, fd,
+			plan_offset(&plan, i + 1), plan_length(&plan, i + 1),
+			DIGEST_XXH3, &part, &j->err) == -1)
+			return -1;
+		memcpy(list + (size_t)i * 16, part.xxh3, 16);
+	}
+	digest_of_list(list, parts, out->xxh3);
+	out->have = DIGEST_XXH3;
+	return 0;
+}
+
+static int
+set_metadata(struct worker *me, struct job *j)
+{
+	if (me->work.target->ops->set_metadata(me->session, j->path, &j->st,
+		&j->receipt, &j->err) == 0) {
+		j->finding = FOUND_METADATA;
+		return 0;
+	}
+	/* The object is gone, or too big to be copied: send it again. */
+	if (j->err.kind != ERR_NOTFOUND && j->err.kind != ERR_UNSUPPORTED)
+		return -1;
+	j->err.kind = ERR_NONE;
+	j->finding = FOUND_OTHER;
+	return 0;
+}
+
+/* The ledger knows it, but ctime, mtime, inode or owner moved. */
+static int
+do_rehash(struct worker *me, struct job *j)
+{
+	AUTO(close) int fd = open_source(me, j, &j->err);
+	struct digest now;
+
+	if (fd == -1 || stat_source(fd, &j->st, &j->err) == -1)
+		return -1;
+	if (hash_like(me, j, fd, j->known_part_bytes, &now) == -1 ||
+	    check_unchanged(fd, &j->st, &j->err) == -1)
+		return -1;
+	if (memcmp(now.xxh3, j->known.xxh3, sizeof(now.xxh3)) != 0) {
+		j->finding = FOUND_OTHER;
+		return 0;
+	}
+	j->digest = j->known;
+	return set_metadata(me, j);
+}
+
+/* An ETag that is the MD5 of the object: what others uploaded in one put. */
+static bool
+etag_is_md5(const char *etag)
+{
+	return strspn(etag, "0123456789abcdef") == 32 && etag[32] == '\0';
+}
+
+/*
+ * The target has an item of that name and size already.  It is the same if
+ * it carries the source's mtime, or if its ETag is the MD5 of the content.
+ */
+static int
+do_adopt(struct worker *me, struct job *j)
+{
+	AUTO(close) int fd = -1;
+	struct store_stat there;
+	uint8_t md5[16];
+	struct digest now;
+
+	j->finding = FOUND_OTHER;
+	if (me->work.target->ops->stat(me->session, j->path, &there,
+		&j->err) == -1) {
+		if (j->err.kind != ERR_NOTFOUND)
+			return -1;
+		j->err.kind = ERR_NONE;
+		return 0;
+	}
+	memcpy(j->receipt.etag, there.etag, sizeof(j->receipt.etag));
+	if (there.type != ITEM_FILE || there.size != j->st.size)
+		return 0;
+	if (there.has_source_mtime && there.mtime_ns == j->st.mtime_ns) {
+		j->finding = FOUND_SAME;
+		return 0;
+	}
+	if (!etag_is_md5(there.etag))
+		return 0;
+	fd = open_source(me, j, &j->err);
+	if (fd == -1 || stat_source(fd, &j->st, &j->err) == -1 ||
+	    hash_range(me, j, range_of_source, fd, 0, j->st.size,
+		DIGEST_MD5 | DIGEST_XXH3 | DIGEST_CRC64NVME, &now,
+		&j->err) == -1 ||
+	    check_unchanged(fd, &j->st, &j->err) == -1)
+		return -1;
+	if (!text_unhex(there.etag, 32, md5, sizeof(md5)) ||
+	    memcmp(md5, now.md5, sizeof(now.md5)) != 0)
+		return 0;
+	j->digest = now;
+	return set_metadata(me, j);
+}
+
+/* Opens the source of an upload; it must be what the plan was made for. */
+static int
+open_upload(struct worker *me, struct job *j)
+{
+	AUTO(close) int fd = open_source(me, j, &j->err);
+
+	if (fd == -1 || stat_source(fd, &j->st, &j->err) == -1)
+		return -1;
+	if (!item_same(&j->st, &j->up->st))
+		return changed(&j->err);
+	if (j->up->fd >= 0)
+		close(j->up->fd);
+	j->up->fd = take_fd(&fd);
+	return 0;
+}
+
+static int
+do_begin(struct worker *me, struct job *j)
+{
+	if (open_upload(me, j) == -1)
+		return -1;
+	return me->work.target->ops->upload_begin(me->session, j->path,
+	    &j->up->st, &j->up->plan, j->up->id, &j->err);
+}
+
+static struct store_upload
+store_upload_of(const struct job *j)
+{
+	return (struct store_upload){
+	    .key = j->path,
+	    .id = j->up->id,
+	    .plan = j->up->plan,
+	    .st = j->up->st,
+	};
+}
+
+/* The store is asked of the parts that were sent, and of no others. */
+static int
+do_check(struct worker *me, struct job *j)
+{
+	struct store_upload u = store_upload_of(j);
+	struct upload *up = j->up;
+	AUTO(free) struct store_part *sent = NULL;
+	AUTO(free) bool *keep = NULL;
+	uint32_t i, n = 0;
+
+	if (open_upload(me, j) == -1)
+		return -1;
+	sent = calloc(up->plan.parts, sizeof(*sent));
+	keep = calloc(up->plan.parts, sizeof(*keep));
+	if (sent == NULL || keep == NULL)
+		return err_set(&j->err, ERR_NOMEM, "out of memory");
+	for (i = 0; i < up->plan.parts; i++)
+		if (up->parts[i].number != 0)
+			sent[n++] = up->parts[i];
+	if (me->work.target->ops->upload_check(me->session, &u, sent, n, keep,
+		&j->err) == -1)
+		return -1;
+	for (i = 0; i < n; i++)
+		up->keep[sent[i].number - 1] = keep[i];
+	return 0;
+}
+
+static int
+send_part(struct worker *me, struct job *j, unsigned char *data, size_t len)
+{
+	struct store_upload u = store_upload_of(j);
+	int fd = j->up->fd;
+
+	if (check_unchanged(fd, &j->up->st, &j->err) == -1 ||
+	    read_hashed(me, fd, data, len, plan_offset(&u.plan, j->part),
+		algos_needed(me), &j->digest, &j->err) == -1 ||
+	    check_unchanged(fd, &j->up->st, &j->err) == -1)
+		return -1;
+	j->sent_bytes = len;
+	return me->work.target->ops->upload_part(me->session, &u, j->part,
+	    data, len, &j->digest, &j->receipt, &j->err);
+}
+
+static int
+do_part(struct worker *me, struct job *j)
+{
+	size_t len = (size_t)plan_length(&j->up->plan, j->part);
+	void *data = pool_get(me->work.pool, len, &j->err);
+	int rc;
+
+	if (data == NULL)
+		return -1;
+	rc = send_part(me, j, data, len);
+	pool_put(me->work.pool, data);
+	return rc == 0 ? 0 : err_context(&j->err, "part %u", j->part);
+}
+
+/* What combines over parts, and the digest of their list. */
+static int
+digest_of_parts(const struct upload *up, struct digest *out, struct err *e)
+{
+	AUTO(free) uint8_t *list = malloc((size_t)up->plan.parts * 16);
+	uint32_t i;
+
+	if (list == NULL)
+		return err_set(e, ERR_NOMEM, "out of memory");
+	memset(out, 0, sizeof(*out));
+	out->have = DIGEST_XXH3 | DIGEST_CRC64NVME | DIGEST_CRC32C;
+	for (i = 0; i < up->plan.parts; i++) {
+		const struct store_part *p = &up->parts[i];
+
+		memcpy(list + (size_t)i * 16, p->digest.xxh3, 16);
+		out->crc64nvme = crc64nvme_combine(out->crc64nvme,
+		    p->digest.crc64nvme, p->size);
+		out->crc32c = crc32c_combine(out->crc32c, p->digest.crc32c,
+		    p->size);
+		out->have &= p->digest.have;
+	}
+	digest_of_list(list, up->plan.parts, out->xxh3);
+	return 0;
+}
+
+static int
+do_complete(struct worker *me, struct job *j)
+{
+	struct store_upload u = store_upload_of(j);
+	uint32_t i;
+
+	if (check_unchanged(j->up->fd, &j->up->st, &j->err) == -1 ||
+	    digest_of_parts(j->up, &j->digest, &j->err) == -1 ||
+	    me->work.target->ops->upload_complete(me->session, &u,
+		j->up->parts, j->up->plan.parts, &j->digest, &j->receipt,
+		&j->err) == -1)
+		return -1;
+	if (!store_proved_nothing(me))
+		return 0;
+	for (i = 1; i <= u.plan.parts; i++)
+		if (read_back(me, j, plan_offset(&u.plan, i),
+			plan_length(&u.plan, i), &j->up->parts[i - 1].digest,
+			&j->err) == -1)
+			return -1;
+	return 0;
+}
+
+/* One upload that an intent may have begun. */
+struct sweep {
+	struct worker *me;
+	const struct job *job;
+};
+
+static int
+sweep_one(void *arg, const char *key, const char *id, int64_t begun_ns,
+    struct err *e)
+{
+	struct sweep *s = arg;
+
+	if (strcmp(key, s->job->path) != 0 || begun_ns < s->job->begun_ns)
+		return 0;
+	if (s->me->work.target->ops->upload_abort(s->me->session, key, id,
+		e) == -1)
+		return -1;
+	stats_add(s->me->work.stats, aborted_uploads, 1);
+	return 0;
+}
+
+static int
+do_sweep(struct worker *me, struct job *j)
+{
+	struct sweep s = {.me = me, .job = j};
+
+	return me->work.target->ops->uploads(me->session, j->path, sweep_one,
+	    &s, &j->err);
+}
+
+void
+work_do(struct worker *me, struct job *j)
+{
+	const struct store_driver *ops = me->work.target->ops;
+
+	switch (j->kind) {
+	case JOB_PUT:
+		do_put(me, j);
+		return;
+	case JOB_LINK:
+		do_link(me, j);
+		return;
+	case JOB_DIR:
+		ops->mkdir(me->session, j->path, &j->st, &j->err);
+		return;
+	case JOB_ADOPT:
+		do_adopt(me, j);
+		return;
+	case JOB_REHASH:
+		do_rehash(me, j);
+		return;
+	case JOB_BEGIN:
+		do_begin(me, j);
+		return;
+	case JOB_CHECK:
+		do_check(me, j);
+		return;
+	case JOB_PART:
+		do_part(me, j);
+		return;
+	case JOB_COMPLETE:
+		do_complete(me, j);
+		return;
+	case JOB_ABORT:
+		ops->upload_abort(me->session, j->path, j->upload_id, &j->err);
+		return;
+	case JOB_SWEEP:
+		do_sweep(me, j);
+		return;
+	}
+}

@@ -1,0 +1,542 @@
+/* SPDX-License-Identifier: ISC */
+#include "config.h"
+
+#include <ctype.h>
+#include <curl/curl.h>
+#include <limits.h>
+#include <pthread.h>
+#include <string.h>
+#include <strings.h>
+
+#include "base/clock.h"
+#include "transfer/http.h"
+
+#define SLIST_MAX 48
+/* libcurl sends a body below this in one piece with the header. */
+#define ONE_SEND_MAX 65535
+#define UPLOAD_BUFFER_BYTES (512L << 10)
+
+enum why { WHY_NONE, WHY_STOP, WHY_SILENCE, WHY_HEADERS, WHY_BODY };
+
+struct http {
+	CURL *curl;
+	const atomic_bool *stop;
+	unsigned timeout_ms;
+	struct http_headers headers;
+	struct curl_slist slist[SLIST_MAX];
+	char error[CURL_ERROR_SIZE];
+
+	/* The request under way. */
+	const struct http_request *request;
+	size_t sent;	 /* of its body */
+	size_t data_len; /* of the reply's */
+	enum why why;	 /* a callback ended it */
+	uint64_t moved_ms; /* when anything moved last */
+	uint64_t moved;	   /* bytes in all */
+};
+
+static size_t
+on_header(char *p, size_t size, size_t n, void *arg)
+{
+	struct http *h = arg;
+
+	n *= size;
+	if (http_headers_add(&h->headers, p, n) == -1) {
+		h->why = WHY_HEADERS;
+		return 0;
+	}
+	return n;
+}
+
+static size_t
+on_body(char *p, size_t size, size_t n, void *arg)
+{
+	struct http *h = arg;
+	const struct http_request *r = h->request;
+
+	n *= size;
+	if (r->data != NULL && h->headers.status / 100 == 2) {
+		if (n > r->data_max - h->data_len) {
+			h->why = WHY_BODY;
+			return 0;
+		}
+		memcpy((char *)r->data + h->data_len, p, n);
+		h->data_len += n;
+		return n;
+	}
+	buf_add(r->text, p, n);
+	if (buf_failed(r->text)) {
+		h->why = WHY_BODY;
+		return 0;
+	}
+	return n;
+}
+
+static size_t
+on_read(char *p, size_t size, size_t n, void *arg)
+{
+	struct http *h = arg;
+	size_t left = h->request->body_len - h->sent;
+
+	n *= size;
+	if (n > left)
+		n = left;
+	memcpy(p, (const char *)h->request->body + h->sent, n);
+	h->sent += n;
+	return n;
+}
+
+/* A kept connection was dropped by the server: the body begins anew. */
+static int
+on_seek(void *arg, curl_off_t offset, int origin)
+{
+	struct http *h = arg;
+
+	if (origin != SEEK_SET || offset < 0 ||
+	    (uint64_t)offset > h->request->body_len)
+		return CURL_SEEKFUNC_FAIL;
+	h->sent = (size_t)offset;
+	return CURL_SEEKFUNC_OK;
+}
+
+static int
+on_progress(void *arg, curl_off_t dltotal, curl_off_t dlnow,
+    curl_off_t ultotal, curl_off_t ulnow)
+{
+	struct http *h = arg;
+	uint64_t moved = (uint64_t)dlnow + (uint64_t)ulnow + h->headers.seen;
+	uint64_t now;
+
+	(void)dltotal;
+	(void)ultotal;
+	if (h->stop != NULL &&
+	    atomic_load_explicit(h->stop, memory_order_relaxed)) {
+		h->why = WHY_STOP;
+		return 1;
+	}
+	now = clock_mono_ms();
+	if (moved != h->moved) {
+		h->moved = moved;
+		h->moved_ms = now;
+	} else if (now - h->moved_ms > h->timeout_ms) {
+		h->why = WHY_SILENCE;
+		return 1;
+	}
+	return 0;
+}
+
+static pthread_once_t curl_once = PTHREAD_ONCE_INIT;
+static CURLcode curl_ready;
+
+static void
+init_curl(void)
+{
+	curl_ready = curl_global_init(CURL_GLOBAL_DEFAULT);
+}
+
+/* Options that stay for the life of the handle. */
+static void
+set_options(struct http *h, const struct http_config *config)
+{
+	CURL *c = h->curl;
+	long connect_ms = config->connect_timeout_ms > 0 ?
+	    (long)config->connect_timeout_ms :
+	    20000;
+
+	curl_easy_setopt(c, CURLOPT_ERRORBUFFER, h->error);
+	curl_easy_setopt(c, CURLOPT_NOSIGNAL, 1L);
+	curl_easy_setopt(c, CURLOPT_HTTP_VERSION, CURL_HTTP_VERSION_1_1);
+	curl_easy_setopt(c, CURLOPT_PATH_AS_IS, 1L);
+	curl_easy_setopt(c, CURLOPT_FOLLOWLOCATION, 0L);
+	curl_easy_setopt(c, CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
+	curl_easy_setopt(c, CURLOPT_USERAGENT, "dray/" PACKAGE_VERSION);
+	curl_easy_setopt(c, CURLOPT_TCP_KEEPALIVE, 1L);
+	curl_easy_setopt(c, CURLOPT_MAXAGE_CONN, 50L);
+	curl_easy_setopt(c, CURLOPT_UPLOAD_BUFFERSIZE, UPLOAD_BUFFER_BYTES);
+	curl_easy_setopt(c, CURLOPT_BUFFERSIZE, 128L << 10);
+	curl_easy_setopt(c, CURLOPT_CONNECTTIMEOUT_MS, connect_ms);
+#if LIBCURL_VERSION_NUM >= 0x075500
+	curl_easy_setopt(c, CURLOPT_PROTOCOLS_STR, "http,https");
+#else
+	curl_easy_setopt(c, CURLOPT_PROTOCOLS,
+	    (long)(CURLPROTO_HTTP | CURLPROTO_HTTPS));
+#endif
+	curl_easy_setopt(c, CURLOPT_HEADERFUNCTION, on_header);
+	curl_easy_setopt(c, CURLOPT_HEADERDATA, h);
+	curl_easy_setopt(c, CURLOPT_WRITEFUNCTION, on_body);
+	curl_easy_setopt(c, CURLOPT_WRITEDATA, h);
+	curl_easy_setopt(c, CURLOPT_READFUNCTION, on_read);
+	curl_easy_setopt(c, CURLOPT_READDATA, h);
+	curl_easy_setopt(c, CURLOPT_SEEKFUNCTION, on_seek);
+	curl_easy_setopt(c, CURLOPT_SEEKDATA, h);
+	curl_easy_setopt(c, CURLOPT_XFERINFOFUNCTION, on_progress);
+	curl_easy_setopt(c, CURLOPT_XFERINFODATA, h);
+	curl_easy_setopt(c, CURLOPT_NOPROGRESS, 0L);
+	if (config->proxy != NULL)
+		curl_easy_setopt(c, CURLOPT_PROXY, config->proxy);
+	if (config->bind_address != NULL)
+		curl_easy_setopt(c, CURLOPT_INTERFACE, config->bind_address);
+	if (config->ca_bundle != NULL)
+		curl_easy_setopt(c, CURLOPT_CAINFO, config->ca_bundle);
+	if (config->no_verify_tls) {
+		curl_easy_setopt(c, CURLOPT_SSL_VERIFYPEER, 0L);
+		curl_easy_setopt(c, CURLOPT_SSL_VERIFYHOST, 0L);
+	}
+}
+
+struct http *
+http_new(const struct http_config *config, struct err *e)
+{
+	AUTO(http) struct http *h = calloc(1, sizeof(*h));
+
+	pthread_once(&curl_once, init_curl);
+	if (curl_ready != CURLE_OK) {
+		err_set(e, ERR_CONFIG, "libcurl: %s",
+		    curl_easy_strerror(curl_ready));
+		return NULL;
+	}
+	if (h == NULL || (h->curl = curl_easy_init()) == NULL) {
+		err_set(e, ERR_NOMEM, "out of memory");
+		return NULL;
+	}
+	h->stop = config->stop;
+	h->timeout_ms = config->timeout_ms > 0 ? config->timeout_ms : 60000;
+	http_headers_init(&h->headers);
+	set_options(h, config);
+	return TAKE(h);
+}
+
+void
+http_free(struct http *h)
+{
+	if (h == NULL)
+		return;
+	curl_easy_cleanup(h->curl);
+	buf_free(&h->headers.lines);
+	free(h);
+}
+
+/* The list is in our own memory: libcurl only reads it. */
+static void
+set_headers(struct http *h, const struct http_request *r)
+{
+	static const char *const ours[] = {"Expect:", "Accept:"};
+	size_t n = 0, i;
+
+	for (i = 0; i < 2; i++)
+		memcpy(&h->slist[n++].data, &ours[i], sizeof(char *));
+	for (i = 0; i < r->header_count && n < SLIST_MAX; i++)
+		memcpy(&h->slist[n++].data, &r->headers[i], sizeof(char *));
+	for (i = 0; i < n; i++)
+		h->slist[i].next = i + 1 < n ? &h->slist[i + 1] : NULL;
+	curl_easy_setopt(h->curl, CURLOPT_HTTPHEADER, h->slist);
+}
+
+static void
+set_method(struct http *h, const struct http_request *r)
+{
+	CURL *c = h->curl;
+	const char *custom = NULL;
+
+	/* Forgets what an earlier request set. */
+	curl_easy_setopt(c, CURLOPT_HTTPGET, 1L);
+	if (r->method == HTTP_HEAD) {
+		curl_easy_setopt(c, CURLOPT_NOBODY, 1L);
+	} else if (r->method == HTTP_DELETE) {
+		custom = "DELETE";
+	} else if (r->method == HTTP_PUT && r->body_len > ONE_SEND_MAX) {
+		curl_easy_setopt(c, CURLOPT_UPLOAD, 1L);
+		curl_easy_setopt(c, CURLOPT_INFILESIZE_LARGE,
+		    (curl_off_t)r->body_len);
+	} else if (r->method == HTTP_PUT || r->method == HTTP_POST) {
+		curl_easy_setopt(c, CURLOPT_POST, 1L);
+		curl_easy_setopt(c, CURLOPT_POSTFIELDSIZE_LARGE,
+		    (curl_off_t)r->body_len);
+		curl_easy_setopt(c, CURLOPT_POSTFIELDS,
+		    r->body_len > 0 ? r->body : "");
+		if (r->method == HTTP_PUT)
+			custom = "PUT";
+	}
+	curl_easy_setopt(c, CURLOPT_CUSTOMREQUEST, custom);
+}
+
+static int
+set_why(struct http *h, struct err *e)
+{
+	switch (h->why) {
+	case WHY_STOP:
+		return err_set(e, ERR_STOPPED, "stopped");
+	case WHY_SILENCE:
+		return err_set(e, ERR_NET, "no answer for %u s",
+		    (h->timeout_ms + 999) / 1000);
+	case WHY_HEADERS:
+		return err_set(e, ERR_PROTOCOL,
+		    "the reply's headers make no sense or are over %d bytes",
+		    HTTP_HEADERS_MAX);
+	case WHY_BODY:
+	case WHY_NONE:
+		break;
+	}
+	return err_set(e, ERR_PROTOCOL, "the reply is longer than it may be");
+}
+
+static int
+set_error(struct http *h, CURLcode code, struct err *e)
+{
+	const char *text = h->error[0] != '\0' ? h->error :
+						 curl_easy_strerror(code);
+
+	if (h->why != WHY_NONE)
+		return set_why(h, e);
+	switch ((int)code) {
+	case CURLE_OUT_OF_MEMORY:
+		return err_set(e, ERR_NOMEM, "out of memory");
+	case CURLE_PEER_FAILED_VERIFICATION:
+		return err_set(e, ERR_CONFIG,
+		    "%s; if its certificate is from an authority of your own, "
+		    "name that with --ca-bundle", text);
+	case CURLE_SSL_CACERT_BADFILE:
+	case CURLE_SSL_CERTPROBLEM:
+	case CURLE_SSL_ENGINE_INITFAILED:
+	case CURLE_INTERFACE_FAILED:
+	case CURLE_URL_MALFORMAT:
+	case CURLE_UNSUPPORTED_PROTOCOL:
+	case CURLE_NOT_BUILT_IN:
+	case CURLE_UNKNOWN_OPTION:
+		return err_set(e, ERR_CONFIG, "%s", text);
+	case CURLE_WEIRD_SERVER_REPLY:
+	case CURLE_BAD_CONTENT_ENCODING:
+	case CURLE_FILESIZE_EXCEEDED:
+		return err_set(e, ERR_PROTOCOL, "%s", text);
+	default:
+		return err_set(e, ERR_NET, "%s", text);
+	}
+}
+
+int
+http_do(struct http *h, const struct http_request *request,
+    struct http_reply *reply, struct err *e)
+{
+	uint64_t limit_ms = 15 * (uint64_t)h->timeout_ms + request->body_len +
+	    request->data_max;
+	CURLcode code;
+
+	if (limit_ms > LONG_MAX)
+		limit_ms = LONG_MAX;
+	h->request = request;
+	h->sent = h->data_len = 0;
+	h->why = WHY_NONE;
+	h->moved = 0;
+	h->moved_ms = clock_mono_ms();
+	h->error[0] = '\0';
+	buf_reset(&h->headers.lines);
+	h->headers.seen = 0;
+	h->headers.status = 0;
+	buf_reset(request->text);
+	curl_easy_setopt(h->curl, CURLOPT_TIMEOUT_MS, (long)limit_ms);
+	code = curl_easy_setopt(h->curl, CURLOPT_URL, request->url);
+	set_headers(h, request);
+	set_method(h, request);
+	if (code == CURLE_OK)
+		code = curl_easy_perform(h->curl);
+	h->request = NULL;
+	if (code != CURLE_OK)
+		return set_error(h, code, e);
+	reply->status = h->headers.status;
+	reply->data_len = h->data_len;
+	reply->headers = &h->headers;
+	return 0;
+}
+
+void
+http_headers_init(struct http_headers *h)
+{
+	buf_init(&h->lines, HTTP_HEADERS_MAX);
+	h->seen = 0;
+	h->status = 0;
+}
+
+static int
+status_line(struct http_headers *h, const char *line, size_t n)
+{
+	const char *p = memchr(line, ' ', n);
+	size_t i;
+
+	buf_reset(&h->lines);
+	h->status = 0;
+	if (p == NULL || (size_t)(line + n - p) < 4)
+		return -1;
+	for (i = 1; i <= 3; i++) {
+		if (!isdigit((unsigned char)p[i]))
+			return -1;
+		h->status = h->status * 10 + (p[i] - '0');
+	}
+	return 0;
+}
+
+int
+http_headers_add(struct http_headers *h, const char *line, size_t n)
+{
+	const char *colon;
+	size_t name;
+
+	if (n > HTTP_HEADERS_MAX || h->seen > HTTP_HEADERS_MAX - n)
+		return -1;
+	h->seen += n;
+	while (n > 0 && strchr("\r\n \t", line[n - 1]) != NULL)
+		n--;
+	if (n == 0)
+		return 0;
+	if (n >= 5 && strncasecmp(line, "HTTP/", 5) == 0)
+		return status_line(h, line, n);
+	colon = memchr(line, ':', n);
+	if (colon == NULL || colon == line || memchr(line, '\0', n) != NULL)
+		return 0; /* nothing that anybody asks for */
+	name = (size_t)(colon - line);
+	buf_add(&h->lines, line, name);
+	buf_adds(&h->lines, ": ");
+	for (n -= name + 1, colon++; n > 0 && (*colon == ' ' || *colon == '\t');
+	     n--)
+		colon++;
+	buf_add(&h->lines, colon, n);
+	buf_addc(&h->lines, '\0');
+	return buf_failed(&h->lines) ? -1 : 0;
+}
+
+const char *
+http_header_next(const struct http_headers *h, const char *prefix, size_t *pos,
+    const char **name, size_t *name_len)
+{
+	size_t n = strlen(prefix);
+
+	while (*pos < h->lines.len) {
+		const char *line = h->lines.data + *pos;
+		const char *colon = strchr(line, ':');
+
+		*pos += strlen(line) + 1;
+		if (strncasecmp(line, prefix, n) != 0 || colon < line + n)
+			continue;
+		*name = line + n;
+		*name_len = (size_t)(colon - *name);
+		return colon + 2;
+	}
+	return NULL;
+}
+
+const char *
+http_header(const struct http_headers *h, const char *name)
+{
+	const char *rest, *value;
+	size_t pos = 0, rest_len;
+
+	while ((value = http_header_next(h, name, &pos, &rest, &rest_len)) !=
+	    NULL)
+		if (rest_len == 0)
+			return value;
+	return NULL;
+}
+
+/* N digits at *S, which moves behind them; -1 if there are none. */
+static int
+digits(const char **s, int n)
+{
+	int v = 0;
+
+	while (n-- > 0) {
+		if (!isdigit((unsigned char)**s))
+			return -1;
+		v = v * 10 + (*(*s)++ - '0');
+	}
+	return v;
+}
+
+static bool
+skip(const char **s, const char *what)
+{
+	size_t n = strlen(what);
+
+	if (strncmp(*s, what, n) != 0)
+		return false;
+	*s += n;
+	return true;
+}
+
+static bool
+parse_clock(const char **s, struct tm *tm)
+{
+	return (tm->tm_hour = digits(s, 2)) >= 0 && skip(s, ":") &&
+	    (tm->tm_min = digits(s, 2)) >= 0 && skip(s, ":") &&
+	    (tm->tm_sec = digits(s, 2)) >= 0;
+}
+
+/* "Sun, 06 Nov 1994 08:49:37 GMT" */
+static bool
+parse_http(const char *s, struct tm *tm)
+{
+	static const char months[] = "JanFebMarAprMayJunJulAugSepOctNovDec";
+	int i;
+
+	if (strlen(s) < 29 || s[3] != ',' || s[4] != ' ')
+		return false;
+	s += 5;
+	if ((tm->tm_mday = digits(&s, 2)) < 1 || !skip(&s, " "))
+		return false;
+	for (i = 0; i < 12 && strncmp(s, months + (size_t)i * 3, 3) != 0;)
+		i++;
+	tm->tm_mon = i;
+	s += 3;
+	if (i == 12 || !skip(&s, " ") || (tm->tm_year = digits(&s, 4)) < 1900)
+		return false;
+	tm->tm_year -= 1900;
+	return skip(&s, " ") && parse_clock(&s, tm);
+}
+
+static bool
+parse_iso(const char *s, struct tm *tm, int64_t *fraction_ns)
+{
+	int64_t unit = 100000000;
+
+	if ((tm->tm_year = digits(&s, 4)) < 1900 || !skip(&s, "-") ||
+	    (tm->tm_mon = digits(&s, 2)) < 1 || tm->tm_mon > 12 ||
+	    !skip(&s, "-") || (tm->tm_mday = digits(&s, 2)) < 1 ||
+	    !skip(&s, "T") || !parse_clock(&s, tm))
+		return false;
+	tm->tm_year -= 1900;
+	tm->tm_mon--;
+	if (*s == '.')
+		for (s++; isdigit((unsigned char)*s); s++, unit /= 10)
+			*fraction_ns += (*s - '0') * unit;
+	return *s == 'Z';
+}
+
+bool
+http_parse_date(const char *s, int64_t *ns)
+{
+	int64_t fraction_ns = 0;
+	struct tm tm = {0};
+
+	if (!parse_http(s, &tm) &&
+	    (memset(&tm, 0, sizeof(tm)), !parse_iso(s, &tm, &fraction_ns)))
+		return false;
+	if (tm.tm_year > 350) /* what int64_t holds of nanoseconds */
+		return false;
+	*ns = (int64_t)timegm(&tm) * 1000000000 + fraction_ns;
+	return true;
+}
+
+unsigned
+http_retry_after_ms(const struct http_headers *h, int64_t now_ns)
+{
+	const char *s = http_header(h, "retry-after");
+	int64_t ns, ms = 0;
+
+	if (s == NULL)
+		return 0;
+	if (isdigit((unsigned char)*s))
+		ms = strlen(s) > 6 ? 3600000 : strtol(s, NULL, 10) * 1000;
+	else if (http_parse_date(s, &ns))
+		ms = (ns - now_ns) / 1000000;
+	if (ms < 0)
+		return 0;
+	return ms > 3600000 ? 3600000 : (unsigned)ms;
+}

@@ -1,0 +1,228 @@
+/* SPDX-License-Identifier: ISC */
+#include "config.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/text.h"
+#include "transfer/s3/error.h"
+#include "transfer/s3/meta.h"
+#include "transfer/s3/request.h"
+
+static int
+read_head(struct s3_session *c, bool dir, struct store_stat *out,
+    struct err *e)
+{
+	const struct http_headers *h = c->reply.headers;
+	const char *size = http_header(h, "content-length");
+	const char *modified = http_header(h, "last-modified");
+	const char *etag = http_header(h, "etag");
+	struct store_stat st = {.type = dir ? ITEM_DIR : ITEM_FILE};
+	char *end;
+
+	errno = 0;
+	if (size == NULL || *size < '0' || *size > '9')
+		return err_set(e, ERR_PROTOCOL, "HEAD: a reply without size");
+	st.size = strtoull(size, &end, 10);
+	if (*end != '\0' || errno != 0)
+		return err_set(e, ERR_PROTOCOL, "HEAD: the size makes no "
+						"sense");
+	if (modified != NULL)
+		http_parse_date(modified, &st.mtime_ns);
+	if (etag != NULL)
+		reply_etag(etag, strlen(etag), st.etag);
+	meta_parse(h, &st);
+	req_digest(c, &st.digest);
+	if (req_etag_is_md5(c) &&
+	    text_unhex(st.etag, strlen(st.etag), st.digest.md5, 16))
+		st.digest.have |= DIGEST_MD5;
+	*out = st;
+	return 0;
+}
+
+int
+s3_head(struct s3_session *c, const char *key, bool dir,
+    struct store_stat *out, struct err *e)
+{
+	req_begin(c, HTTP_HEAD, key, dir);
+	req_header(c, "x-amz-checksum-mode", "ENABLED");
+	if (req_do(c, "HEAD", e) == -1)
+		return -1;
+	return read_head(c, dir, out, e);
+}
+
+int
+s3_stat(struct session *session, const char *key, struct store_stat *out,
+    struct err *e)
+{
+	struct s3_session *c = s3_session_of(session);
+
+	if (*key != '\0') {
+		if (s3_head(c, key, false, out, e) == 0)
+			return 0;
+		if (e->kind != ERR_NOTFOUND)
+			return -1;
+	}
+	return s3_head(c, key, true, out, e);
+}
+
+/* Whether the reply holds the bytes from OFFSET on. */
+static int
+check_range(struct s3_session *c, uint64_t offset, struct err *e)
+{
+	const char *range = http_header(c->reply.headers, "content-range");
+	char want[40];
+
+	snprintf(want, sizeof(want), "bytes %" PRIu64 "-", offset);
+	if ((c->reply.status == 200 && offset == 0) ||
+	    (range != NULL && strncmp(range, want, strlen(want)) == 0))
+		return 0;
+	return err_set(e, ERR_PROTOCOL,
+	    "GET: the store sent other bytes than were asked for");
+}
+
+int
+s3_read(struct session *session, const char *key, uint64_t offset, void *data,
+    size_t len, struct err *e)
+{
+	struct s3_session *c = s3_session_of(session);
+	char range[64];
+
+	if (len == 0)
+		return 0;
+	snprintf(range, sizeof(range), "bytes=%" PRIu64 "-%" PRIu64, offset,
+	    offset + len - 1);
+	req_begin(c, HTTP_GET, key, false);
+	req_header(c, "range", range);
+	req_data(c, data, len);
+	if (req_do(c, "GET", e) == -1 || check_range(c, offset, e) == -1)
+		return -1;
+	if (c->reply.data_len < len)
+		return err_set(e, ERR_MISMATCH,
+		    "GET: %zu bytes where %zu should be", c->reply.data_len,
+		    len);
+	return 0;
+}
+
+static int
+put(struct s3_session *c, const char *key, bool dir,
+    const struct item_stat *st, const void *data, size_t len,
+    const struct digest *digest, struct store_receipt *out, struct err *e)
+{
+	req_begin(c, HTTP_PUT, key, dir);
+	req_meta(c, st);
+	req_checksum(c, digest);
+	if (req_body(c, data, len, digest, e) == -1 ||
+	    req_do(c, "PUT", e) == -1)
+		return -1;
+	return req_receipt(c, digest, out, e);
+}
+
+int
+s3_put(struct session *session, const char *key, const struct item_stat *st,
+    const void *data, size_t len, const struct digest *digest,
+    struct store_receipt *out, struct err *e)
+{
+	return put(s3_session_of(session), key, false, st, data, len, digest,
+	    out, e);
+}
+
+/* A body that nobody took digests of yet. */
+static int
+put_own(struct s3_session *c, const char *key, bool dir,
+    const struct item_stat *st, const char *data, size_t len, struct err *e)
+{
+	struct store_receipt receipt;
+	struct digest d;
+
+	digester_start(c->digester, c->session.store->ops->digests(
+				       c->session.store));
+	digester_update(c->digester, data, len);
+	digester_finish(c->digester, &d);
+	return put(c, key, dir, st, data, len, &d, &receipt, e);
+}
+
+/* The bucket itself needs no object. */
+static bool
+is_bucket(struct s3_session *c, const char *key)
+{
+	return *key == '\0' && s3_of(&c->session)->prefix[0] == '\0';
+}
+
+int
+s3_mkdir(struct session *session, const char *key, const struct item_stat *st,
+    struct err *e)
+{
+	struct s3_session *c = s3_session_of(session);
+
+	return is_bucket(c, key) ? 0 : put_own(c, key, true, st, "", 0, e);
+}
+
+int
+s3_symlink(struct session *session, const char *key,
+    const struct item_stat *st, const char *target, size_t len,
+    struct err *e)
+{
+	struct item_stat link = *st;
+
+	link.mode = S_IFLNK | 0777;
+	return put_own(s3_session_of(session), key, false, &link, target, len,
+	    e);
+}
+
+/* "/bucket/prefix/key", encoded. */
+static void
+copy_source(struct s3_session *c, const char *key, bool dir)
+{
+	AUTO(buf) struct buf source = BUF_INIT(4 * S3_KEY_MAX);
+	struct s3 *s = s3_of(&c->session);
+
+	buf_addc(&source, '/');
+	s3_encode(&source, s->bucket, strlen(s->bucket), false);
+	buf_addc(&source, '/');
+	s3_encode(&source, s->prefix, strlen(s->prefix), true);
+	if (s->prefix[0] != '\0')
+		buf_addc(&source, '/');
+	s3_encode(&source, key, strlen(key), true);
+	if (dir && *key != '\0')
+		buf_addc(&source, '/');
+	req_header(c, "x-amz-copy-source", buf_str(&source));
+	c->too_many |= buf_failed(&source);
+}
+
+int
+s3_set_metadata(struct session *session, const char *key,
+    const struct item_stat *st, struct store_receipt *out, struct err *e)
+{
+	struct s3_session *c = s3_session_of(session);
+	bool dir = st->type == ITEM_DIR;
+	struct store_receipt r;
+	struct item_stat as = *st;
+	int rc;
+
+	if (is_bucket(c, key))
+		return 0;
+	if (st->type == ITEM_FILE && st->size > S3_COPY_MAX)
+		return err_set(e, ERR_UNSUPPORTED,
+		    "S3 changes the metadata of an object by a copy, and that "
+		    "of 5 GiB at most");
+	if (st->type == ITEM_SYMLINK)
+		as.mode = S_IFLNK | 0777;
+	req_begin(c, HTTP_PUT, key, dir);
+	req_meta(c, &as);
+	req_header(c, "x-amz-metadata-directive", "REPLACE");
+	copy_source(c, key, dir);
+	if (req_do(c, "copy", e) == -1 || req_receipt(c, NULL, &r, e) == -1)
+		return -1;
+	rc = reply_result(buf_str(c->text), c->text->len, r.etag, &c->error,
+	    e);
+	if (rc == 1)
+		return s3_error("copy", c->reply.status, &c->error,
+		    c->reply.headers, e);
+	if (rc == -1)
+		return err_context(e, "copy");
+	*out = r;
+	return 0;
+}

@@ -1,0 +1,260 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * Finding out what an endpoint is: whether bucket, region, clock and
+ * credentials are right, and which checksum it really verifies.  Many stores
+ * accept checksum headers and ignore them, so each is tried with a wrong one
+ * first.  The trial is a multipart upload that is never completed: nothing
+ * becomes visible.
+ */
+#include "config.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/random.h>
+
+#include "base/clock.h"
+#include "base/text.h"
+#include "transfer/s3/request.h"
+
+static const char trial[] = "dray";
+
+static int64_t
+clock_skew_ms(const struct s3_session *c)
+{
+	const char *date = http_header(c->reply.headers, "date");
+	int64_t theirs_ns, skew_ms;
+
+	if (date == NULL || !http_parse_date(date, &theirs_ns))
+		return 0;
+	/* The header has whole seconds. */
+	skew_ms = (theirs_ns - clock_wall_ns()) / 1000000;
+	return skew_ms < 0 && skew_ms > -1500 ? 0 : skew_ms;
+}
+
+static int
+wrong_region(struct s3_session *c, const char *region, struct err *e)
+{
+	struct s3 *s = s3_of(&c->session);
+	char text[64];
+
+	text_escaped(region, strlen(region), text, sizeof(text));
+	return err_set(e, ERR_CONFIG,
+	    "bucket \"%.80s\" is in region %s, not %s: use --region %s",
+	    s->bucket, text, s->region, text);
+}
+
+static int
+denied(struct s3_session *c, struct err *e)
+{
+	struct s3 *s = s3_of(&c->session);
+	const char *code = c->error.code, *next;
+	char was[300];
+
+	if (strcmp(code, "SignatureDoesNotMatch") == 0)
+		next = "the secret key is wrong, or something on the way "
+		       "changes requests";
+	else if (strcmp(code, "InvalidAccessKeyId") == 0)
+		next = "the store does not know this access key: are key and "
+		       "endpoint of the same place?";
+	else if (strcmp(code, "AccessDenied") == 0)
+		next = "the credentials are known, but may not list this "
+		       "bucket: it takes s3:ListBucket";
+	else
+		next = "check the credentials";
+	snprintf(was, sizeof(was), "%.*s", (int)sizeof(was) - 1, e->msg);
+	return err_set(e, ERR_DENIED, "bucket \"%.80s\": %s (%s)", s->bucket,
+	    next, was);
+}
+
+/* Turns the answer to a GET or HEAD of the bucket into what helps. */
+static int
+explain(struct s3_session *c, int64_t skew_ms, struct err *e)
+{
+	struct s3 *s = s3_of(&c->session);
+	const char *region = c->reply.status == 0 ? NULL :
+	    http_header(c->reply.headers, "x-amz-bucket-region");
+
+	if (region == NULL && c->error.region[0] != '\0')
+		region = c->error.region;
+	if (e->kind == ERR_CONFIG && region != NULL &&
+	    strcmp(region, s->region) != 0)
+		return wrong_region(c, region, e);
+	if (e->kind == ERR_SKEW)
+		return err_set(e, ERR_SKEW,
+		    "this machine's clock is %" PRId64 " s %s the store's: "
+		    "set it (NTP), then try again",
+		    (skew_ms < 0 ? -skew_ms : skew_ms) / 1000,
+		    skew_ms < 0 ? "ahead of" : "behind");
+	if (e->kind == ERR_DENIED)
+		return denied(c, e);
+	if (c->reply.status == 404)
+		return err_set(e, ERR_CONFIG,
+		    "there is no bucket \"%.80s\" at %.200s: make it first",
+		    s->bucket, s->place.endpoint);
+	return -1;
+}
+
+/* HEAD says little when it fails: a GET tells why. */
+static int
+check_bucket(struct s3_session *c, struct store_probe *out, struct err *e)
+{
+	struct s3 *s = s3_of(&c->session);
+	const char *region;
+
+	req_begin(c, HTTP_HEAD, NULL, false);
+	if (req_do(c, "HEAD", e) == 0) {
+		out->clock_skew_ms = clock_skew_ms(c);
+		region = http_header(c->reply.headers, "x-amz-bucket-region");
+		if (s->place.aws && region != NULL &&
+		    strcmp(region, s->region) != 0)
+			return wrong_region(c, region, e);
+		return 0;
+	}
+	if (c->reply.status == 0)
+		return -1;
+	out->clock_skew_ms = clock_skew_ms(c);
+	if (c->reply.status == 301)
+		return explain(c, out->clock_skew_ms, e);
+	req_begin(c, HTTP_GET, NULL, false);
+	req_query(c, "list-type", "2");
+	req_query(c, "max-keys", "1");
+	if (req_do(c, "list", e) == 0)
+		return 0;
+	return explain(c, out->clock_skew_ms, e);
+}
+
+static void
+begin_part(struct s3_session *c, const char *key, const char *id)
+{
+	req_begin(c, HTTP_PUT, key, false);
+	req_query(c, "partNumber", "1");
+	req_query(c, "uploadId", id);
+	req_header(c, "content-type", S3_TYPE);
+}
+
+/*
+ * Sends the trial part with D's checksum of ALGO: 1 taken, 0 refused for what
+ * it is, -1 another failure.
+ */
+static int
+send_part(struct s3_session *c, const char *key, const char *id,
+    const struct digest *d, struct err *e)
+{
+	begin_part(c, key, id);
+	req_checksum(c, d);
+	if (req_body(c, trial, sizeof(trial) - 1, NULL, e) == -1)
+		return -1;
+	if (req_do(c, "PUT", e) == 0)
+		return 1;
+	return c->reply.status == 400 || c->reply.status == 501 ||
+		e->kind == ERR_MISMATCH ?
+	    0 :
+	    -1;
+}
+
+/* Whether the store verifies ALGO: 1, 0, or -1 on failure. */
+static int
+verifies(struct s3_session *c, const char *key, unsigned algo, struct err *e)
+{
+	static const struct item_stat st = {.type = ITEM_FILE,
+	    .mode = S_IFREG | 0600};
+	struct plan plan = {.size = sizeof(trial) - 1,
+	    .part_bytes = sizeof(trial) - 1, .parts = 1};
+	struct digest right, wrong;
+	struct err ignored = ERR_INIT;
+	char id[STORE_ID_MAX];
+	int rc;
+
+	if (s3_upload_begin(&c->session, key, &st, &plan, id, e) == -1)
+		return algo != DIGEST_MD5 && (c->reply.status == 400 ||
+						 c->reply.status == 501) ?
+		    0 :
+		    -1;
+	digester_start(c->digester, algo);
+	digester_update(c->digester, trial, sizeof(trial) - 1);
+	digester_finish(c->digester, &right);
+	wrong = right;
+	wrong.crc64nvme ^= 1;
+	wrong.crc32c ^= 1;
+	wrong.md5[0] ^= 1;
+	rc = send_part(c, key, id, &wrong, e);
+	if (rc != -1)
+		rc = rc == 1 ? 0 : send_part(c, key, id, &right, e);
+	if (s3_upload_abort(&c->session, key, id, &ignored) == -1 &&
+	    rc != -1) {
+		*e = ignored;
+		return -1;
+	}
+	return rc;
+}
+
+static int
+negotiate(struct s3_session *c, unsigned *found, struct err *e)
+{
+	static const unsigned algos[] = {DIGEST_CRC64NVME, DIGEST_CRC32C,
+	    DIGEST_MD5};
+	struct s3 *s = s3_of(&c->session);
+	unsigned was = atomic_load(&s->checksum);
+	uint64_t random;
+	char key[40];
+	size_t i;
+	int rc = 0;
+
+	if (getrandom(&random, sizeof(random), 0) != sizeof(random))
+		return err_sys(e, "getrandom");
+	snprintf(key, sizeof(key), ".dray-probe-%016" PRIx64, random);
+	*found = 0;
+	for (i = 0; i < 3 && rc == 0; i++) {
+		if (!(digest_available() & algos[i]))
+			continue;
+		atomic_store(&s->checksum, algos[i]);
+		rc = verifies(c, key, algos[i], e);
+		if (rc == 1)
+			*found = algos[i];
+	}
+	atomic_store(&s->checksum, rc == -1 ? was : *found);
+	return rc == -1 ? err_context(e, "checksum trial") : 0;
+}
+
+static void
+describe(struct s3 *s, bool verified, struct store_probe *out)
+{
+	const char *name = "none", *how = "";
+
+	if (out->checksum == DIGEST_CRC64NVME)
+		name = "CRC64NVME";
+	else if (out->checksum == DIGEST_CRC32C)
+		name = "CRC32C";
+	else if (out->checksum == DIGEST_MD5)
+		name = "MD5";
+	if (out->checksum != 0)
+		how = verified ? " (verified by the store)" : " (as set)";
+	snprintf(out->text, sizeof(out->text),
+	    "S3 at %.90s, %s%s; checksums: %s%s%s", s->place.endpoint,
+	    s->place.virtual_host ? "virtual-host" : "path", "-style", name,
+	    how, s->config.no_verify_tls ? "; TLS is not verified" : "");
+}
+
+int
+s3_probe(struct session *session, bool create, bool checksum,
+    struct store_probe *out, struct err *e)
+{
+	struct s3_session *c = s3_session_of(session);
+	struct s3 *s = s3_of(session);
+	struct store_probe found = {0};
+	bool verified = false;
+
+	(void)create; /* a bucket is made with thought, not in passing */
+	if (check_bucket(c, &found, e) == -1)
+		return -1;
+	found.checksum = atomic_load(&s->checksum);
+	if (checksum && !s->forced) {
+		if (negotiate(c, &found.checksum, e) == -1)
+			return -1;
+		verified = true;
+	}
+	describe(s, verified, &found);
+	*out = found;
+	return 0;
+}

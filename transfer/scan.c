@@ -1,0 +1,669 @@
+/* SPDX-License-Identifier: ISC */
+#include "config.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/auto.h"
+#include "base/text.h"
+#include "transfer/beneath.h"
+#include "transfer/scan.h"
+#include "transfer/scandir.h"
+
+/*
+ * A directory that is known.  It is kept while it or one below it waits to be
+ * read; the path is spelled by going up, so that a million waiting siblings
+ * share one copy of it.
+ */
+struct node {
+	struct node *parent; /* NULL for the root */
+	struct node *next;   /* in the stack of those that wait */
+	uint64_t dev;
+	uint64_t ino;
+	atomic_uint refs; /* itself waiting or read, and its children */
+	size_t path_len;
+	size_t len;
+	char name[];
+};
+
+struct scan {
+	int root_fd;
+	struct scan_options options;
+	scan_deliver_fn *deliver;
+	void (*done)(void *arg);
+	void *arg;
+	uint64_t root_dev;
+	atomic_bool stop;
+	struct walker *walkers;
+	unsigned n; /* of them; those in front have a thread */
+	unsigned started;
+
+	pthread_mutex_t lock; /* of all below */
+	pthread_cond_t work;
+	struct node *stack; /* last in, first out: the stack stays short */
+	unsigned busy;	    /* walkers that may push more */
+	unsigned alive;	    /* walkers; the last one says done */
+};
+
+/* What a walker owns. */
+struct walker {
+	struct scan *scan;
+	pthread_t thread;
+	struct scandir dir;	  /* the names of the directory it reads */
+	struct scan_batch *spare; /* to report that memory ran out */
+	char *path;		  /* of the directory, then of an item */
+	size_t path_cap;
+};
+
+/* The directory that a walker reads. */
+struct reading {
+	struct walker *w;
+	struct node *node;
+	int fd;
+	size_t dir_len;	   /* of the directory's path in w->path */
+	size_t prefix_len; /* the same with the slash */
+	struct scan_batch *batch;
+	char *names;	       /* where the next name goes */
+	struct node *children; /* found in this batch, last first */
+};
+
+void
+scan_batch_free(struct scan_batch *b)
+{
+	free(b);
+}
+
+static struct node *
+node_new(struct node *parent, const struct scan_entry *entry)
+{
+	size_t len = entry != NULL ? entry->name_len : 0;
+	struct node *n = malloc(sizeof(*n) + len);
+
+	if (n == NULL)
+		return NULL;
+	*n = (struct node){.parent = parent, .len = len};
+	atomic_init(&n->refs, 1);
+	if (parent == NULL)
+		return n;
+	n->dev = entry->st.dev;
+	n->ino = entry->st.ino;
+	n->path_len = parent->path_len + (parent->path_len > 0) + len;
+	memcpy(n->name, entry->name, len);
+	atomic_fetch_add_explicit(&parent->refs, 1, memory_order_relaxed);
+	return n;
+}
+
+static void
+node_release(struct node *n)
+{
+	while (n != NULL &&
+	    atomic_fetch_sub_explicit(&n->refs, 1, memory_order_acq_rel) == 1) {
+		struct node *parent = n->parent;
+
+		free(n);
+		n = parent;
+	}
+}
+
+/* The whole path of N, which has path_len bytes, and a NUL. */
+static void
+node_path(const struct node *n, char *out)
+{
+	char *at = out + n->path_len;
+
+	*at = '\0';
+	for (; n->parent != NULL; n = n->parent) {
+		at -= n->len;
+		memcpy(at, n->name, n->len);
+		if (at > out)
+			*--at = '/';
+	}
+}
+
+/* Room for N bytes of path. */
+static bool
+path_room(struct walker *w, size_t n)
+{
+	char *p;
+
+	if (n <= w->path_cap)
+		return true;
+	p = realloc(w->path, n + 4096);
+	if (p == NULL)
+		return false;
+	w->path = p;
+	w->path_cap = n + 4096;
+	return true;
+}
+
+static void
+deliver(struct scan *s, struct scan_batch *b)
+{
+	if (!s->deliver(s->arg, b))
+		scan_stop(s);
+}
+
+/* Silence would look like a directory that is empty. */
+static void
+out_of_memory(struct walker *w)
+{
+	struct scan_batch *b = w->spare;
+
+	if (b != NULL) {
+		w->spare = NULL;
+		err_set(&b->error, ERR_NOMEM, "out of memory while scanning");
+		deliver(w->scan, b);
+	}
+	scan_stop(w->scan);
+}
+
+/* A batch with room for N entries whose names take NAME_BYTES. */
+static struct scan_batch *
+batch_new(const struct reading *r, size_t n, size_t name_bytes)
+{
+	size_t entries = n * sizeof(struct scan_entry);
+	struct scan_batch *b;
+
+	b = malloc(sizeof(*b) + entries + r->dir_len + 1 + name_bytes);
+	if (b == NULL)
+		return NULL;
+	memset(b, 0, sizeof(*b));
+	b->entries = (struct scan_entry *)(void *)(b + 1);
+	b->dir = (char *)(b + 1) + entries;
+	b->dir_len = r->dir_len;
+	memcpy(b->dir, r->w->path, r->dir_len);
+	b->dir[r->dir_len] = '\0';
+	return b;
+}
+
+static void
+push_children(struct scan *s, struct node *newest)
+{
+	struct node *oldest = newest;
+	unsigned n = 1;
+
+	if (newest == NULL)
+		return;
+	for (; oldest->next != NULL; oldest = oldest->next)
+		n++;
+	pthread_mutex_lock(&s->lock);
+	oldest->next = s->stack;
+	s->stack = newest;
+	if (n > 1)
+		pthread_cond_broadcast(&s->work);
+	else
+		pthread_cond_signal(&s->work);
+	pthread_mutex_unlock(&s->lock);
+}
+
+/* The next directory, or NULL when there is none and will be none. */
+static struct node *
+pop(struct scan *s)
+{
+	struct node *n = NULL;
+
+	pthread_mutex_lock(&s->lock);
+	s->busy--;
+	while (s->stack == NULL && s->busy > 0 && !atomic_load(&s->stop))
+		pthread_cond_wait(&s->work, &s->lock);
+	if (s->stack != NULL && !atomic_load(&s->stop)) {
+		n = s->stack;
+		s->stack = n->next;
+		n->next = NULL;
+		s->busy++;
+	} else {
+		pthread_cond_broadcast(&s->work);
+	}
+	pthread_mutex_unlock(&s->lock);
+	return n;
+}
+
+/* Whether ENTRY is N or a directory that N is in. */
+static bool
+is_loop(const struct node *n, const struct item_stat *st)
+{
+	for (; n != NULL; n = n->parent)
+		if (n->ino == st->ino && n->dev == st->dev)
+			return true;
+	return false;
+}
+
+static void
+unreadable(struct reading *r, const char *name, const struct err *why)
+{
+	struct scan_batch *b = r->batch;
+	char shown[300];
+
+	b->unreadable++;
+	if (b->error.kind != ERR_NONE)
+		return;
+	b->error = *why;
+	err_context(&b->error, "%s",
+	    text_escaped(name, strlen(name), shown, sizeof(shown)));
+}
+
+/* Whether the filter lets NAME pass. */
+static bool
+passes(struct reading *r, const char *name, size_t len, bool is_dir)
+{
+	const struct filter *filter = r->w->scan->options.filter;
+
+	if (filter == NULL)
+		return true;
+	memcpy(r->w->path + r->prefix_len, name, len + 1);
+	return filter_passes(filter, r->w->path, r->prefix_len + len, is_dir);
+}
+
+/* False if there is nothing to tell of NAME. */
+static bool
+stat_entry(struct reading *r, const char *name, struct item_stat *out)
+{
+	bool follow = r->w->scan->options.links == SCAN_LINKS_FOLLOW;
+	struct err e = ERR_INIT;
+	struct stat st;
+
+	if (fstatat(r->fd, name, &st, follow ? 0 : AT_SYMLINK_NOFOLLOW) == 0) {
+		*out = item_of_stat(&st);
+		return true;
+	}
+	if (errno != ENOENT) {
+		err_sys(&e, "stat");
+		unreadable(r, name, &e);
+	} else if (follow &&
+	    fstatat(r->fd, name, &st, AT_SYMLINK_NOFOLLOW) == 0) {
+		/* A dangling link isn't a name that vanished. */
+		err_set(&e, ERR_NOTFOUND, "symbolic link to nowhere");
+		unreadable(r, name, &e);
+	}
+	return false;
+}
+
+/* Remembers the directory ENTRY for later.  False: out of memory. */
+static bool
+add_child(struct reading *r, const struct scan_entry *entry)
+{
+	struct scan *s = r->w->scan;
+	struct node *n;
+
+	if (s->options.one_file_system && entry->st.dev != s->root_dev)
+		return true;
+	n = node_new(r->node, entry);
+	if (n == NULL)
+		return false;
+	n->next = r->children;
+	r->children = n;
+	return true;
+}
+
+/* What can be decided before the stat.  True: NAME is done with. */
+static bool
+decided_by_type(
+    struct reading *r, const char *name, size_t len, unsigned char type)
+{
+	enum scan_links links = r->w->scan->options.links;
+
+	if (type == DT_UNKNOWN ||
+	    (type == DT_LNK && links == SCAN_LINKS_FOLLOW))
+		return false;
+	if (!passes(r, name, len, type == DT_DIR)) {
+		r->batch->excluded++;
+		return true;
+	}
+	if (type == DT_LNK && links == SCAN_LINKS_SKIP) {
+		r->batch->links++;
+		return true;
+	}
+	if (type != DT_REG && type != DT_DIR && type != DT_LNK) {
+		r->batch->specials++;
+		return true;
+	}
+	return false;
+}
+
+/* Copies NAME into the batch's memory. */
+static const char *
+keep_name(struct reading *r, const char *name)
+{
+	size_t size = strlen(name) + 1;
+	char *copy = r->names;
+
+	memcpy(copy, name, size);
+	r->names += size;
+	return copy;
+}
+
+/* Takes one name into the batch.  False: out of memory. */
+static bool
+take_name(struct reading *r, const char *name, size_t len, unsigned char type)
+{
+	const struct scan_options *o = &r->w->scan->options;
+	struct scan_batch *b = r->batch;
+	struct scan_entry *entry = &b->entries[b->n];
+	struct item_stat *st = &entry->st;
+	bool was_dir = type == DT_DIR;
+
+	if (decided_by_type(r, name, len, type) || !stat_entry(r, name, st))
+		return true;
+	/* The filter asks again where the type was not known or moved on. */
+	if ((type == DT_UNKNOWN || type == DT_LNK ||
+		was_dir != (st->type == ITEM_DIR)) &&
+	    !passes(r, name, len, st->type == ITEM_DIR)) {
+		b->excluded++;
+		return true;
+	}
+	if (st->type == ITEM_SPECIAL) {
+		b->specials++;
+		return true;
+	}
+	if (st->type == ITEM_SYMLINK && o->links == SCAN_LINKS_SKIP) {
+		b->links++;
+		return true;
+	}
+	if (st->type == ITEM_DIR && o->links == SCAN_LINKS_FOLLOW &&
+	    is_loop(r->node, st)) {
+		struct err e = ERR_INIT;
+
+		err_set(&e, ERR_UNSUPPORTED,
+		    "symbolic link to a directory that it is in");
+		unreadable(r, name, &e);
+		return true;
+	}
+	entry->name = keep_name(r, name);
+	entry->name_len = len;
+	if (st->type == ITEM_DIR && !add_child(r, entry))
+		return false;
+	b->n++;
+	return true;
+}
+
+/* Delivers names FROM to TO of the directory.  False: out of memory. */
+static bool
+deliver_stretch(struct reading *r, size_t from, size_t to, size_t name_bytes,
+    const struct err *error)
+{
+	const struct scandir *d = &r->w->dir;
+	struct scan_batch *b = batch_new(r, to - from, name_bytes);
+	size_t i;
+
+	if (b == NULL)
+		return false;
+	r->batch = b;
+	r->names = b->dir + r->dir_len + 1;
+	if (from > 0)
+		b->after = keep_name(r, scandir_name(d, from - 1));
+	if (to < d->n)
+		b->upto = keep_name(r, scandir_name(d, to - 1));
+	r->children = NULL;
+	b->first = from == 0;
+	b->last = to == d->n;
+	if (b->last && error != NULL)
+		b->error = *error;
+	for (i = from; i < to && !atomic_load(&r->w->scan->stop); i++) {
+		const char *name = scandir_name(d, i);
+
+		if (!take_name(r, name, strlen(name), scandir_type(d, i)))
+			break;
+	}
+	push_children(r->w->scan, r->children);
+	if (i < to && !atomic_load(&r->w->scan->stop)) {
+		scan_batch_free(b);
+		return false;
+	}
+	/* A stretch that was cut short by a stop doesn't end the directory. */
+	if (i < to)
+		b->last = false;
+	deliver(r->w->scan, b);
+	return true;
+}
+
+/* All batches of the directory, of which the names were read. */
+static bool
+deliver_all(struct reading *r, const struct err *error)
+{
+	const struct scandir *d = &r->w->dir;
+	size_t from = 0;
+
+	do {
+		size_t to = from, bytes = 2 * (NAME_MAX + 1);
+
+		for (; to < d->n && to - from < SCAN_BATCH_MAX; to++)
+			bytes += strlen(scandir_name(d, to)) + 1;
+		if (!deliver_stretch(r, from, to, bytes, error))
+			return false;
+		from = to;
+	} while (from < d->n && !atomic_load(&r->w->scan->stop));
+	return true;
+}
+
+/* Opens the directory at PATH, through symlinks, piece by piece. */
+static int
+open_following(int root_fd, char *path)
+{
+	const int flags = O_RDONLY | O_DIRECTORY | O_NONBLOCK | O_CLOEXEC;
+	AUTO(close) int held = -1;
+	int at = root_fd;
+
+	while (strlen(path) >= PATH_MAX) {
+		char *cut = memrchr(path, '/', PATH_MAX - 1);
+		int fd;
+
+		if (cut == NULL) {
+			errno = ENAMETOOLONG;
+			return -1;
+		}
+		*cut = '\0';
+		fd = openat(at, path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+		*cut = '/';
+		if (fd == -1)
+			return -1;
+		if (held != -1)
+			close(held);
+		at = held = fd;
+		path = cut + 1;
+	}
+	return openat(at, *path != '\0' ? path : ".", flags);
+}
+
+static int
+open_dir(struct scan *s, char *path)
+{
+	if (s->options.links == SCAN_LINKS_FOLLOW)
+		return open_following(s->root_fd, path);
+	return beneath_open(s->root_fd, path,
+	    O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_NONBLOCK, 0);
+}
+
+/* Reads NODE's directory and delivers it.  False: out of memory. */
+static bool
+read_node(struct walker *w, struct node *node)
+{
+	struct scan *s = w->scan;
+	struct reading r = {.w = w, .node = node, .dir_len = node->path_len};
+	AUTO(close) int fd = -1;
+	struct err e = ERR_INIT;
+
+	if (!path_room(w, node->path_len + 1 + NAME_MAX + 1))
+		return false;
+	node_path(node, w->path);
+	fd = open_dir(s, w->path);
+	scandir_reset(&w->dir);
+	if (fd == -1) {
+		err_sys(&e, "open directory");
+		/* It was there when its parent was read. */
+		if (e.kind == ERR_NOTFOUND)
+			e.kind = ERR_VANISHED;
+	} else if (scandir_read(&w->dir, fd, s->options.skip_prefix, &s->stop,
+		       &e) == -1 &&
+	    e.kind == ERR_NOMEM) {
+		return false;
+	}
+	if (atomic_load(&s->stop))
+		return true;
+	r.fd = fd;
+	r.prefix_len = node->path_len;
+	if (node->path_len > 0)
+		w->path[r.prefix_len++] = '/';
+	return deliver_all(&r, e.kind != ERR_NONE ? &e : NULL);
+}
+
+static void *
+walk(void *arg)
+{
+	struct walker *w = arg;
+	struct scan *s = w->scan;
+	struct node *n;
+	bool last;
+
+	while ((n = pop(s)) != NULL) {
+		if (!read_node(w, n))
+			out_of_memory(w);
+		node_release(n);
+	}
+	pthread_mutex_lock(&s->lock);
+	last = --s->alive == 0;
+	pthread_mutex_unlock(&s->lock);
+	if (last && s->done != NULL)
+		s->done(s->arg);
+	return NULL;
+}
+
+static int
+walker_init(struct walker *w, struct scan *s)
+{
+	w->scan = s;
+	scandir_init(&w->dir);
+	w->spare = calloc(1, sizeof(*w->spare) + 1);
+	if (w->spare == NULL)
+		return -1;
+	w->spare->dir = (char *)(w->spare + 1);
+	return 0;
+}
+
+static void
+scan_free(struct scan *s)
+{
+	unsigned i;
+
+	for (i = 0; s->walkers != NULL && i < s->n; i++) {
+		scandir_free(&s->walkers[i].dir);
+		free(s->walkers[i].spare);
+		free(s->walkers[i].path);
+	}
+	while (s->stack != NULL) {
+		struct node *n = s->stack;
+
+		s->stack = n->next;
+		node_release(n);
+	}
+	free(s->walkers);
+	pthread_cond_destroy(&s->work);
+	pthread_mutex_destroy(&s->lock);
+	free(s);
+}
+
+static struct scan *
+scan_new(int root_fd, const struct scan_options *options)
+{
+	struct scan *s = calloc(1, sizeof(*s));
+	unsigned i;
+
+	if (s == NULL)
+		return NULL;
+	pthread_mutex_init(&s->lock, NULL);
+	pthread_cond_init(&s->work, NULL);
+	s->root_fd = root_fd;
+	s->options = *options;
+	if (options->filter != NULL && filter_is_empty(options->filter))
+		s->options.filter = NULL;
+	s->n = options->threads > 0 ? options->threads : 2;
+	s->walkers = calloc(s->n, sizeof(s->walkers[0]));
+	s->stack = node_new(NULL, NULL);
+	if (s->walkers == NULL || s->stack == NULL) {
+		scan_free(s);
+		return NULL;
+	}
+	for (i = 0; i < s->n; i++) {
+		if (walker_init(&s->walkers[i], s) == -1) {
+			scan_free(s);
+			return NULL;
+		}
+	}
+	return s;
+}
+
+/* As many walkers as there can be; none is an error. */
+static int
+start_walkers(struct scan *s, struct err *e)
+{
+	unsigned i;
+	int rc = 0;
+
+	/* Under the lock, none of them can be the last one yet. */
+	pthread_mutex_lock(&s->lock);
+	for (i = 0; i < s->n && rc == 0; i++) {
+		struct walker *w = &s->walkers[i];
+
+		rc = pthread_create(&w->thread, NULL, walk, w);
+		if (rc == 0)
+			s->started++;
+	}
+	s->busy = s->alive = s->started;
+	pthread_mutex_unlock(&s->lock);
+	if (s->started > 0)
+		return 0;
+	errno = rc;
+	return err_sys(e, "start a thread");
+}
+
+struct scan *
+scan_start(int root_fd, const struct scan_options *options, scan_deliver_fn *fn,
+    void (*done)(void *arg), void *arg, struct err *e)
+{
+	struct stat st;
+	struct scan *s;
+
+	if (fstat(root_fd, &st) == -1) {
+		err_sys(e, "stat");
+		return NULL;
+	}
+	s = scan_new(root_fd, options);
+	if (s == NULL) {
+		err_set(e, ERR_NOMEM, "out of memory");
+		return NULL;
+	}
+	s->deliver = fn;
+	s->done = done;
+	s->arg = arg;
+	s->root_dev = s->stack->dev = st.st_dev;
+	s->stack->ino = st.st_ino;
+	if (start_walkers(s, e) == -1) {
+		scan_free(s);
+		return NULL;
+	}
+	return s;
+}
+
+void
+scan_stop(struct scan *s)
+{
+	atomic_store(&s->stop, true);
+	pthread_mutex_lock(&s->lock);
+	pthread_cond_broadcast(&s->work);
+	pthread_mutex_unlock(&s->lock);
+}
+
+void
+scan_join(struct scan *s)
+{
+	unsigned i;
+
+	for (i = 0; i < s->started; i++)
+		pthread_join(s->walkers[i].thread, NULL);
+	scan_free(s);
+}

@@ -1,0 +1,205 @@
+/* SPDX-License-Identifier: ISC */
+#include "config.h"
+
+#include <dirent.h>
+#include <endian.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <sys/vfs.h>
+#include <unistd.h>
+
+#include "transfer/scandir.h"
+
+#define IO_SIZE ((size_t)64 << 10)
+#define KEEP_MAX ((size_t)8 << 20)
+#define NFS_MAGIC 0x6969
+
+void
+scandir_init(struct scandir *d)
+{
+	*d = (struct scandir){.n = 0};
+}
+
+void
+scandir_free(struct scandir *d)
+{
+	free(d->names);
+	free(d->arena);
+	free(d->io);
+	scandir_init(d);
+}
+
+void
+scandir_reset(struct scandir *d)
+{
+	if (d->arena_cap > KEEP_MAX || d->names_cap > KEEP_MAX / 16)
+		scandir_free(d);
+	d->n = 0;
+	d->arena_len = 0;
+}
+
+static int
+no_memory(struct err *e)
+{
+	return err_set(e, ERR_NOMEM, "out of memory");
+}
+
+/* The record of a name: its type, itself, a NUL. */
+static int
+add(struct scandir *d, const struct dirent *de, size_t len, struct err *e)
+{
+	char *p;
+
+	if (d->arena_len + len + 2 > d->arena_cap) {
+		size_t cap = d->arena_cap > 0 ? 2 * d->arena_cap : 16384;
+
+		p = realloc(d->arena, cap);
+		if (p == NULL)
+			return no_memory(e);
+		d->arena = p;
+		d->arena_cap = cap;
+	}
+	p = d->arena + d->arena_len;
+	*p = (char)de->d_type;
+	memcpy(p + 1, de->d_name, len + 1);
+	d->arena_len += len + 2;
+	d->n++;
+	return 0;
+}
+
+static bool
+on_nfs(int fd)
+{
+	struct statfs fs;
+
+	return fstatfs(fd, &fs) == 0 && fs.f_type == NFS_MAGIC;
+}
+
+/* Adds the names of N bytes of directory records in d->io. */
+static int
+add_records(
+    struct scandir *d, size_t n, int fd, const char *skip_prefix, struct err *e)
+{
+	size_t skip_len = skip_prefix != NULL ? strlen(skip_prefix) : 0;
+	size_t at = 0;
+
+	while (at < n) {
+		struct dirent *de = (struct dirent *)(void *)(d->io + at);
+		const char *name = de->d_name;
+
+		at += de->d_reclen;
+		if (name[0] == '.' &&
+		    (name[1] == '\0' || (name[1] == '.' && name[2] == '\0')))
+			continue;
+		if (skip_len > 0 && strncmp(name, skip_prefix, skip_len) == 0)
+			continue;
+		/* What an NFS client keeps of files deleted while open. */
+		if (strncmp(name, ".nfs", 4) == 0 && on_nfs(fd))
+			continue;
+		if (add(d, de, strlen(name), e) == -1)
+			return -1;
+	}
+	return 0;
+}
+
+static int
+compare(const void *a, const void *b)
+{
+	const struct scandir_name *x = a, *y = b;
+
+	if (x->key != y->key)
+		return x->key < y->key ? -1 : 1;
+	return strcmp(x->name, y->name);
+}
+
+/* The first 8 bytes at S, the first one highest, NULs behind its end. */
+static uint64_t
+key_of(const char *s)
+{
+	uint64_t key = 0;
+
+	memccpy(&key, s, '\0', sizeof(key));
+	return be64toh(key);
+}
+
+/* Length of the beginning that all names share: keys begin behind it. */
+static size_t
+common_length(const struct scandir *d)
+{
+	const char *first = d->names[0].name;
+	size_t common = strlen(first), i, k;
+
+	for (i = 1; i < d->n && common > 0; i++) {
+		for (k = 0; k < common && d->names[i].name[k] == first[k];)
+			k++;
+		common = k;
+	}
+	return common;
+}
+
+static int
+sort(struct scandir *d, struct err *e)
+{
+	const char *p = d->arena;
+	bool sorted = true;
+	size_t i, kept, common;
+
+	if (d->n == 0)
+		return 0;
+	if (d->n > d->names_cap) {
+		free(d->names);
+		d->names_cap = 0;
+		d->names = malloc(d->n * sizeof(d->names[0]));
+		if (d->names == NULL)
+			return no_memory(e);
+		d->names_cap = d->n;
+	}
+	for (i = 0; i < d->n; i++) {
+		d->names[i].name = p + 1;
+		p += strlen(p + 1) + 2;
+	}
+	common = common_length(d);
+	for (i = 0; i < d->n; i++) {
+		d->names[i].key = key_of(d->names[i].name + common);
+		sorted = sorted &&
+		    (i == 0 || compare(&d->names[i - 1], &d->names[i]) < 0);
+	}
+	if (sorted)
+		return 0;
+	qsort(d->names, d->n, sizeof(d->names[0]), compare);
+	/* A name may come twice where the directory changes meanwhile. */
+	for (i = kept = 1; i < d->n; i++)
+		if (compare(&d->names[kept - 1], &d->names[i]) != 0)
+			d->names[kept++] = d->names[i];
+	d->n = kept;
+	return 0;
+}
+
+int
+scandir_read(struct scandir *d, int fd, const char *skip_prefix,
+    const atomic_bool *stop, struct err *e)
+{
+	struct err sort_error = ERR_INIT;
+	int rc = 0;
+
+	if (d->io == NULL && (d->io = malloc(IO_SIZE)) == NULL)
+		return no_memory(e);
+	while (!atomic_load(stop)) {
+		long n = syscall(SYS_getdents64, fd, d->io, IO_SIZE);
+
+		if (n <= 0) {
+			if (n < 0)
+				rc = err_sys(e, "read directory");
+			break;
+		}
+		rc = add_records(d, (size_t)n, fd, skip_prefix, e);
+		if (rc == -1)
+			return -1;
+	}
+	if (sort(d, &sort_error) == -1) {
+		*e = sort_error;
+		return -1;
+	}
+	return rc;
+}

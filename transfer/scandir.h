@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * The names of one directory, all read before any is used, sorted as unsigned
+ * bytes.  Belongs to one thread; its memory is kept from one directory to the
+ * next.
+ */
+#ifndef TRANSFER_SCANDIR_H
+#define TRANSFER_SCANDIR_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/err.h"
+
+struct scandir_name {
+	uint64_t key;	  /* bytes that decide most comparisons */
+	const char *name; /* the byte before it is its d_type */
+};
+
+struct scandir {
+	size_t n;
+	struct scandir_name *names;
+	size_t names_cap;
+	char *arena;
+	size_t arena_len, arena_cap;
+	char *io;
+};
+
+void scandir_init(struct scandir *d);
+void scandir_free(struct scandir *d);
+/* No names; memory that only a giant directory needed is given back. */
+void scandir_reset(struct scandir *d);
+
+/*
+ * Reads the directory FD, but for "." and "..", names that begin with
+ * SKIP_PREFIX (or NULL) and, on NFS, ".nfs".  What was read before an error
+ * is there, sorted, except with ERR_NOMEM.  Ends early, without an error, once
+ * STOP is set.
+ */
+int scandir_read(struct scandir *d, int fd, const char *skip_prefix,
+    const atomic_bool *stop, struct err *e);
+
+static inline const char *
+scandir_name(const struct scandir *d, size_t i)
+{
+	return d->names[i].name;
+}
+
+/* DT_REG and so on; DT_UNKNOWN where the file system doesn't say. */
+static inline unsigned char
+scandir_type(const struct scandir *d, size_t i)
+{
+	return (unsigned char)d->names[i].name[-1];
+}
+
+#endif
