@@ -301,7 +301,6 @@ set_metadata(struct worker *me, struct job *j)
 	/* The object is gone, or too big to be copied: send it again. */
 	if (j->err.kind != ERR_NOTFOUND && j->err.kind != ERR_UNSUPPORTED)
 		return -1;
-	j->err.kind = ERR_NONE;
 	j->finding = FOUND_OTHER;
 	return 0;
 }
@@ -347,12 +346,8 @@ do_adopt(struct worker *me, struct job *j)
 
 	j->finding = FOUND_OTHER;
 	if (me->work.target->ops->stat(me->session, j->path, &there,
-		&j->err) == -1) {
-		if (j->err.kind != ERR_NOTFOUND)
-			return -1;
-		j->err.kind = ERR_NONE;
-		return 0;
-	}
+		&j->err) == -1)
+		return j->err.kind == ERR_NOTFOUND ? 0 : -1;
 	memcpy(j->receipt.etag, there.etag, sizeof(j->receipt.etag));
 	if (there.type != ITEM_FILE || there.size != j->st.size)
 		return 0;
@@ -546,44 +541,44 @@ do_sweep(struct worker *me, struct job *j)
 	    &s, &j->err);
 }
 
-void
-work_do(struct worker *me, struct job *j)
+/* 0, or -1 with the job's err set. */
+static int
+dispatch(struct worker *me, struct job *j)
 {
 	const struct store_driver *ops = me->work.target->ops;
 
 	switch (j->kind) {
 	case JOB_PUT:
-		do_put(me, j);
-		return;
+		return do_put(me, j);
 	case JOB_LINK:
-		do_link(me, j);
-		return;
+		return do_link(me, j);
 	case JOB_DIR:
-		ops->mkdir(me->session, j->path, &j->st, &j->err);
-		return;
+		return ops->mkdir(me->session, j->path, &j->st, &j->err);
 	case JOB_ADOPT:
-		do_adopt(me, j);
-		return;
+		return do_adopt(me, j);
 	case JOB_REHASH:
-		do_rehash(me, j);
-		return;
+		return do_rehash(me, j);
 	case JOB_BEGIN:
-		do_begin(me, j);
-		return;
+		return do_begin(me, j);
 	case JOB_CHECK:
-		do_check(me, j);
-		return;
+		return do_check(me, j);
 	case JOB_PART:
-		do_part(me, j);
-		return;
+		return do_part(me, j);
 	case JOB_COMPLETE:
-		do_complete(me, j);
-		return;
+		return do_complete(me, j);
 	case JOB_ABORT:
-		ops->upload_abort(me->session, j->path, j->upload_id, &j->err);
-		return;
+		return ops->upload_abort(me->session, j->path, j->upload_id,
+		    &j->err);
 	case JOB_SWEEP:
-		do_sweep(me, j);
-		return;
+		return do_sweep(me, j);
 	}
+	return 0;
+}
+
+void
+work_do(struct worker *me, struct job *j)
+{
+	/* What went wrong on the way to success says nothing. */
+	if (dispatch(me, j) == 0)
+		j->err.kind = ERR_NONE;
 }
