@@ -171,7 +171,8 @@ an_object_is_put_seen_read_and_removed(void)
 	CHECK(store->ops->stat(session, "dir/a.txt", &st, &e) == -1);
 	CHECK(e.kind == ERR_NOTFOUND);
 	CHECK(put("empty", "", 0));
-	CHECK(put("big", bytes, 6 * MIB + 1) && same("big", bytes, 6 * MIB + 1));
+	CHECK(put("big", bytes, 6 * MIB + 1));
+	CHECK(same("big", bytes, 6 * MIB + 1));
 }
 
 static void

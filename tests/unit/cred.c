@@ -41,7 +41,7 @@ clean(void)
 	    "[default]\naws_access_key_id = DK\n"
 	    "aws_secret_access_key = DS\n"
 	    "[other]\naws_access_key_id = OK\n"
-	    "aws_secret_access_key = OS\naws_session_token = OT\n"
+	    "aws_secret_access_key = OS\naws_session_token = OTOK\n"
 	    "[half]\naws_access_key_id = HK\n"
 	    "[proc]\ncredential_process = /bin/x\n");
 	write_file("config",
@@ -92,7 +92,7 @@ a_named_profile_drops_the_keys_of_the_environment(void)
 	c = load("other");
 	CHECK_STR(c.access_key, "OK");
 	CHECK_STR(c.secret_key, "OS");
-	CHECK_STR(c.token, "OT");
+	CHECK_STR(c.token, "OTOK");
 	CHECK_STR(c.region, "r-other");
 	CHECK_STR(c.endpoint_url, "http://o");
 }

@@ -22,11 +22,30 @@ struct script {
 	bool drop_second;    /* close when the second request begins */
 };
 
-/* Set before a request begins: the connection orders the two threads. */
-static struct script script;
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+static struct script script; /* under lock */
+static size_t body_seen;     /* under lock */
 static int listener;
 static char url[64];
-static size_t body_seen;
+
+static void
+play(struct script s)
+{
+	pthread_mutex_lock(&lock);
+	script = s;
+	pthread_mutex_unlock(&lock);
+}
+
+static size_t
+seen_body(void)
+{
+	size_t n;
+
+	pthread_mutex_lock(&lock);
+	n = body_seen;
+	pthread_mutex_unlock(&lock);
+	return n;
+}
 
 static size_t
 read_header(int fd)
@@ -53,11 +72,15 @@ serve(int fd)
 {
 	static char sink[65536];
 	size_t seen = read_header(fd);
-	struct script s = script; /* the next test may set another */
-	size_t n = s.forever != NULL ? strlen(s.forever) : 0;
+	struct script s;
+	size_t n;
 
 	if (seen == SIZE_MAX)
 		return;
+	pthread_mutex_lock(&lock);
+	s = script; /* the next test sets another */
+	pthread_mutex_unlock(&lock);
+	n = s.forever != NULL ? strlen(s.forever) : 0;
 	while (seen < s.body) {
 		ssize_t got = read(fd, sink, sizeof(sink));
 
@@ -65,7 +88,9 @@ serve(int fd)
 			return;
 		seen += (size_t)got;
 	}
+	pthread_mutex_lock(&lock);
 	body_seen = seen;
+	pthread_mutex_unlock(&lock);
 	if (s.reply != NULL &&
 	    send(fd, s.reply, strlen(s.reply), MSG_NOSIGNAL) < 0)
 		return;
@@ -148,61 +173,62 @@ outcome(const atomic_bool *stop)
 static void
 endless_headers_end(void)
 {
-	script = (struct script){.reply = "HTTP/1.1 200 OK\r\n",
-	    .forever = "x-more: 0123456789012345678901234567890123456789\r\n"};
+	play((struct script){.reply = "HTTP/1.1 200 OK\r\n",
+	    .forever = "x-more: 0123456789012345678901234567890123456789\r\n"});
 	CHECK(outcome(NULL) == ERR_PROTOCOL);
 }
 
 static void
 an_endless_line_ends(void)
 {
-	script = (struct script){.reply = "HTTP/1.1 200 OK\r\nx-more: ",
-	    .forever = "0123456789012345678901234567890123456789"};
+	play((struct script){.reply = "HTTP/1.1 200 OK\r\nx-more: ",
+	    .forever = "0123456789012345678901234567890123456789"});
 	CHECK(outcome(NULL) == ERR_PROTOCOL);
 }
 
 static void
 endless_interim_replies_end(void)
 {
-	script = (struct script){.forever = "HTTP/1.1 100 Continue\r\n\r\n"};
+	play((struct script){.forever = "HTTP/1.1 100 Continue\r\n\r\n"});
 	CHECK(outcome(NULL) == ERR_PROTOCOL);
 }
 
 static void
 an_endless_body_ends(void)
 {
-	script = (struct script){.reply = "HTTP/1.1 200 OK\r\n\r\n",
-	    .forever = "0123456789012345678901234567890123456789"};
+	play((struct script){.reply = "HTTP/1.1 200 OK\r\n\r\n",
+	    .forever = "0123456789012345678901234567890123456789"});
 	CHECK(outcome(NULL) == ERR_PROTOCOL);
-	script.reply = "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n";
-	script.forever = "4\r\nabcd\r\n";
+	play((struct script){.forever = "4\r\nabcd\r\n",
+	    .reply = "HTTP/1.1 200 OK\r\n"
+		     "transfer-encoding: chunked\r\n\r\n"});
 	CHECK(outcome(NULL) == ERR_PROTOCOL);
 }
 
 static void
 silence_ends(void)
 {
-	script = (struct script){.reply = NULL};
+	play((struct script){.reply = NULL});
 	CHECK(outcome(NULL) == ERR_NET);
-	script.reply = "HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\nab";
-	script.keep = true;
+	play((struct script){.keep = true,
+	    .reply = "HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\nab"});
 	CHECK(outcome(NULL) == ERR_NET);
 }
 
 static void
 a_short_body_is_an_error(void)
 {
-	script = (struct script){
-	    .reply = "HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\nab"};
+	play((struct script){
+	    .reply = "HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\nab"});
 	CHECK(outcome(NULL) == ERR_NET);
 }
 
 static void
 what_is_not_http_is_an_error(void)
 {
-	script = (struct script){.reply = "SSH-2.0-OpenSSH_9.2\r\n"};
+	play((struct script){.reply = "SSH-2.0-OpenSSH_9.2\r\n"});
 	CHECK(outcome(NULL) == ERR_PROTOCOL);
-	script.reply = "HTTP/1.1 999999\r\n\r\n";
+	play((struct script){.reply = "HTTP/1.1 999999\r\n\r\n"});
 	CHECK(outcome(NULL) != ERR_NONE);
 }
 
@@ -220,7 +246,7 @@ a_stop_is_obeyed_soon(void)
 	static atomic_bool stop;
 	pthread_t t;
 
-	script = (struct script){.reply = NULL};
+	play((struct script){.reply = NULL});
 	pthread_create(&t, NULL, set_later, &stop);
 	CHECK(outcome(&stop) == ERR_STOPPED);
 	pthread_join(t, NULL);
@@ -249,20 +275,21 @@ big_and_small_bodies_arrive_over_one_handle(void)
 	size_t i, sizes[] = {4096, 4 << 20, 0, 65536, 1};
 
 	for (i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
-		script = (struct script){.body = sizes[i], .keep = true,
+		play((struct script){.body = sizes[i], .keep = true,
 		    .reply = "HTTP/1.1 200 OK\r\ncontent-length: 2\r\n"
-			     "etag: \"x\"\r\n\r\nok"};
+			     "etag: \"x\"\r\n\r\nok"});
 		CHECK(ask(h, HTTP_PUT, body, sizes[i], &text, &reply, &e) ==
 		    0);
-		CHECK(reply.status == 200 && body_seen == sizes[i]);
+		CHECK(reply.status == 200 && seen_body() == sizes[i]);
 		CHECK_STR(buf_str(&text), "ok");
 		CHECK_STR(http_header(reply.headers, "ETag"), "\"x\"");
 	}
-	script.body = 0;
-	script.reply = "HTTP/1.1 404 No\r\ncontent-length: 7\r\n\r\n";
+	play((struct script){.keep = true,
+	    .reply = "HTTP/1.1 404 No\r\ncontent-length: 7\r\n\r\n"});
 	CHECK(ask(h, HTTP_HEAD, NULL, 0, &text, &reply, &e) == 0);
 	CHECK(reply.status == 404 && text.len == 0);
-	script.reply = "HTTP/1.1 204 No\r\n\r\n";
+	play((struct script){.keep = true,
+	    .reply = "HTTP/1.1 204 No\r\n\r\n"});
 	CHECK(ask(h, HTTP_DELETE, NULL, 0, &text, &reply, &e) == 0);
 	CHECK(reply.status == 204);
 }
@@ -278,8 +305,8 @@ a_dropped_connection_is_taken_up_again(void)
 	char body[4096] = "";
 	int i, good = 0;
 
-	script = (struct script){.body = sizeof(body), .drop_second = true,
-	    .reply = "HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n"};
+	play((struct script){.body = sizeof(body), .drop_second = true,
+	    .reply = "HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n"});
 	for (i = 0; i < 10; i++) {
 		if (ask(h, HTTP_PUT, body, sizeof(body), &text, &reply, &e) ==
 		    0)

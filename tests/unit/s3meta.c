@@ -131,7 +131,8 @@ dates_and_retry_after_are_read(void)
 static void
 headers_are_bounded_and_those_of_1xx_forgotten(void)
 {
-	static const char line[] = "x: 0123456789012345678901234567890123456789";
+	static const char line[] =
+	    "x: 0123456789012345678901234567890123456789";
 	struct http_headers h;
 	size_t n = 0;
 

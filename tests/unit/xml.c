@@ -68,7 +68,8 @@ an_error_is_read_and_made_safe(void)
 	    "<Error><Code>SlowDown</Code><Message>a\x1b[1m</Message>"
 	    "<Region>eu</Region><RequestId>9</RequestId></Error>";
 	static const char clean[] =
-	    "<Error><Code>Slow&#10;Down</Code><Message>a&#9;b</Message></Error>";
+	    "<Error><Code>Slow&#10;Down</Code>"
+	    "<Message>a&#9;b</Message></Error>";
 	struct reply_error r;
 
 	reply_error(text, sizeof(text) - 1, &r);
