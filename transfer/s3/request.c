@@ -20,6 +20,7 @@ req_begin(struct s3_session *c, enum http_method method, const char *key,
 	buf_reset(&c->lines);
 	c->header_count = 0;
 	c->too_many = false;
+	c->once = false;
 	c->query_at = 0;
 	c->body = NULL;
 	c->body_len = 0;
@@ -204,7 +205,7 @@ send_request(struct s3_session *c, struct err *e)
 	const char *list[S3_HEADERS_MAX];
 	struct http_request r = {.method = c->method, .body = c->body,
 	    .body_len = c->body_len, .data = c->data,
-	    .data_max = c->data_max, .text = c->text};
+	    .data_max = c->data_max, .text = c->text, .once = c->once};
 	int64_t now_s = clock_wall_ns() / 1000000000;
 
 	if (renew(c, e) == -1)
