@@ -16,8 +16,9 @@
 #include "agent/engine_in.h"
 #include "base/clock.h"
 
-/* How far back of our clock an intent's upload may seem to have begun. */
-#define INTENT_SLACK_NS ((int64_t)60 * 1000000000)
+/* How far back of our clock an intent's upload may seem to have begun: S3
+ * takes requests from clocks that differ by 15 minutes. */
+#define INTENT_SLACK_NS ((int64_t)16 * 60 * 1000000000)
 
 /* What the next run needn't send again. */
 static void
@@ -456,19 +457,8 @@ bury(struct engine *en, struct upload *up, struct job *j)
 		up->state = UPLOAD_ENDED;
 	}
 	engine_upload_release(en, up);
-	if ((kind == ERR_CHANGED || kind == ERR_GONE ||
-		kind == ERR_MISMATCH) &&
-	    j->changes < ENGINE_CHANGES_MAX) {
-		j->kind = JOB_PUT;
-		j->part = 0;
-		j->attempts = 0;
-		j->changes++;
-		stats_add(en->stats, retries, 1);
-		ui_item(en->ui, UI_RETRY, j->path, j->path_len, 0, &j->err);
-		engine_delay(en, j, (uint64_t)500 << (j->changes - 1));
-		return;
-	}
-	engine_item_failed(en, j);
+	if (!engine_start_over(en, j))
+		engine_item_failed(en, j);
 }
 
 static void

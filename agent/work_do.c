@@ -18,6 +18,7 @@
 #include "agent/work_do.h"
 #include "base/text.h"
 #include "transfer/beneath.h"
+#include "transfer/retry.h"
 
 static int
 changed(struct err *e)
@@ -387,10 +388,52 @@ open_upload(struct worker *me, struct job *j)
 	return 0;
 }
 
+/* One upload that an intent may have begun. */
+struct sweep {
+	struct worker *me;
+	const struct job *job;
+};
+
+static int
+sweep_one(void *arg, const char *key, const char *id, int64_t begun_ns,
+    struct err *e)
+{
+	struct sweep *s = arg;
+
+	if (strcmp(key, s->job->path) != 0 || begun_ns < s->job->begun_ns)
+		return 0;
+	if (s->me->work.target->ops->upload_abort(s->me->session, key, id,
+		e) == -1)
+		return -1;
+	stats_add(s->me->work.stats, aborted_uploads, 1);
+	return 0;
+}
+
+static int
+do_sweep(struct worker *me, struct job *j)
+{
+	struct sweep s = {.me = me, .job = j};
+
+	return me->work.target->ops->uploads(me->session, j->path, sweep_one,
+	    &s, &j->err);
+}
+
+/*
+ * An upload that an earlier attempt may have begun, whose answer got lost.  A
+ * store that doesn't tell of uploads must not keep us from sending.
+ */
+static int
+sweep_again(struct worker *me, struct job *j)
+{
+	if (j->attempts == 0 || do_sweep(me, j) == 0)
+		return 0;
+	return retry_makes_sense(j->err.kind) ? -1 : 0;
+}
+
 static int
 do_begin(struct worker *me, struct job *j)
 {
-	if (open_upload(me, j) == -1)
+	if (open_upload(me, j) == -1 || sweep_again(me, j) == -1)
 		return -1;
 	return me->work.target->ops->upload_begin(me->session, j->path,
 	    &j->up->st, &j->up->plan, j->up->id, &j->err);
@@ -509,36 +552,6 @@ do_complete(struct worker *me, struct job *j)
 			&j->err) == -1)
 			return -1;
 	return 0;
-}
-
-/* One upload that an intent may have begun. */
-struct sweep {
-	struct worker *me;
-	const struct job *job;
-};
-
-static int
-sweep_one(void *arg, const char *key, const char *id, int64_t begun_ns,
-    struct err *e)
-{
-	struct sweep *s = arg;
-
-	if (strcmp(key, s->job->path) != 0 || begun_ns < s->job->begun_ns)
-		return 0;
-	if (s->me->work.target->ops->upload_abort(s->me->session, key, id,
-		e) == -1)
-		return -1;
-	stats_add(s->me->work.stats, aborted_uploads, 1);
-	return 0;
-}
-
-static int
-do_sweep(struct worker *me, struct job *j)
-{
-	struct sweep s = {.me = me, .job = j};
-
-	return me->work.target->ops->uploads(me->session, j->path, sweep_one,
-	    &s, &j->err);
 }
 
 /* 0, or -1 with the job's err set. */

@@ -341,6 +341,7 @@ http_do(struct http *h, const struct http_request *request,
 	h->headers.status = 0;
 	buf_reset(request->text);
 	curl_easy_setopt(h->curl, CURLOPT_TIMEOUT_MS, (long)limit_ms);
+	curl_easy_setopt(h->curl, CURLOPT_FRESH_CONNECT, (long)request->once);
 	code = curl_easy_setopt(h->curl, CURLOPT_URL, request->url);
 	set_headers(h, request);
 	set_method(h, request);

@@ -49,6 +49,9 @@ struct http_request {
 	void *data;
 	size_t data_max;
 	struct buf *text;
+	/* Must not be done twice: goes over a connection of its own, as libcurl
+	 * repeats, unasked, what a kept one lost. */
+	bool once;
 };
 
 /* Header lines of a reply.  Looked up without regard to case. */

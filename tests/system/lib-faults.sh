@@ -49,7 +49,7 @@ trap 'exit 1' INT TERM
 
 fail() {
 	failures=$((failures + 1))
-	printf 'not ok: %s: %s\n' "$title" "$*"
+	printf 'not ok: %s: %s\n' "$title" "$*" | cut -c 1-600
 	if [ -s "$dir/err" ]; then
 		printf '    stderr of "%s", exit %s:\n' "${last:-}" "${rc:-?}"
 		sed 's/^/    | /' "$dir/err" | head -n 12 | cut -c 1-300

@@ -37,6 +37,7 @@ s3_upload_begin(struct session *session, const char *key,
 	(void)plan;
 	req_begin(c, HTTP_POST, key, false);
 	req_query(c, "uploads", NULL);
+	c->once = true;
 	req_meta(c, st);
 	if (name != NULL) {
 		req_header(c, "x-amz-checksum-algorithm", name);

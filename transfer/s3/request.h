@@ -65,6 +65,7 @@ struct s3_session {
 	size_t header_count;
 	bool too_many;
 	bool slow; /* it may take long: copying, putting parts together */
+	bool once; /* must not be repeated by itself */
 	const void *body;
 	size_t body_len;
 	char payload[SIGN_HEX_BYTES];
