@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 #include "config.h"
 
+#include "transfer/posix/posix.h"
 #include "transfer/s3/s3.h"
 #include "transfer/store.h"
 
@@ -11,7 +12,7 @@ store_driver_of(const struct store_url *url)
 	case STORE_S3:
 		return &s3_driver;
 	case STORE_POSIX:
-		break;
+		return &posix_driver;
 	}
 	return NULL;
 }
