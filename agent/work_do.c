@@ -528,7 +528,9 @@ sweep_one(void *arg, const char *key, const char *id, int64_t begun_ns,
 {
 	struct sweep *s = arg;
 
-	if (strcmp(key, s->job->path) != 0 || begun_ns < s->job->begun_ns)
+	if (strcmp(key, s->job->path) != 0 ||
+	    strcmp(id, s->job->upload_id) == 0 ||
+	    begun_ns < s->job->begun_ns)
 		return 0;
 	if (s->me->work.target->ops->upload_abort(s->me->session, key, id,
 		e) == -1)
