@@ -1,4 +1,5 @@
 #!/bin/sh
+# SPDX-License-Identifier: ISC
 # Make ./configure. Needed after a fresh clone; a release tarball has it.
 set -eu
 cd "$(dirname "$0")"

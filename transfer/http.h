@@ -41,6 +41,7 @@ struct http_request {
 	size_t header_count;
 	const void *body; /* PUT and POST */
 	size_t body_len;
+	bool slow; /* the server may think for ten timeouts, silently */
 	/*
 	 * A 2xx reply's body goes to DATA if that is not NULL (DATA_MAX bytes
 	 * at most), every other one to *TEXT, up to its max.

@@ -1,0 +1,565 @@
+/* SPDX-License-Identifier: ISC */
+#include "config.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <sys/mount.h>
+#include <sys/wait.h>
+
+#include "tests/unit/check.h"
+#include "tests/unit/tree.h"
+#include "transfer/posix/posix.h"
+#include "transfer/url.h"
+
+#define KIB ((size_t)1 << 10)
+
+static int root;
+static struct store *store;
+static struct session *c;
+static struct err e;
+static struct store_receipt receipt;
+static const struct item_stat file_st = {
+    .type = ITEM_FILE,
+    .mode = S_IFREG | 0640,
+    .uid = 1234,
+    .gid = 2345,
+    .mtime_ns = 1234567890123456789,
+};
+
+/* A store on a new directory. */
+static void
+begin_with(const struct store_config *config)
+{
+	AUTO(store_url) struct store_url *url = NULL;
+
+	root = tree_begin();
+	e = (struct err)ERR_INIT;
+	url = store_url_parse(tree_path, &e);
+	store = store_open(url, config, &e);
+	c = store_connect(store, &e);
+}
+
+static void
+begin(void)
+{
+	begin_with(&(struct store_config){.no_fsync = false});
+}
+
+static void
+end(void)
+{
+	store_disconnect(c);
+	store_close(store);
+	tree_end(root);
+}
+
+#define OPS (&posix_driver)
+
+static int
+put(const char *key, const char *text)
+{
+	return OPS->put(
+	    c, key, &file_st, text, strlen(text), NULL, &receipt, &e);
+}
+
+/* The text in the file NAME; "" if it is empty or absent. */
+static const char *
+text_of(const char *name)
+{
+	static char text[1000];
+	int fd = openat(root, name, O_RDONLY | O_CLOEXEC);
+	ssize_t n = fd != -1 ? read(fd, text, sizeof(text) - 1) : 0;
+
+	if (fd != -1)
+		close(fd);
+	text[n > 0 ? n : 0] = '\0';
+	return text;
+}
+
+static int
+count_one(void *arg, const struct store_list_entry *entry, struct err *why)
+{
+	unsigned *n = arg;
+
+	(void)why;
+	CHECK(strlen(entry->key) == entry->key_len);
+	(*n)++;
+	return 0;
+}
+
+static unsigned
+count(const char *dir, bool recursive)
+{
+	unsigned n = 0;
+
+	CHECK(OPS->list(c, dir, recursive, count_one, &n, &e) == 0);
+	return n;
+}
+
+/* All names, temporary ones too. */
+static unsigned
+names_in(const char *dir)
+{
+	int fd = openat(root, dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	DIR *d = fdopendir(fd);
+	unsigned n = 0;
+
+	while (readdir(d) != NULL)
+		n++;
+	closedir(d);
+	return n - 2;
+}
+
+static void
+a_file_arrives_with_its_metadata(void)
+{
+	struct store_stat st;
+	char back[6] = "";
+
+	begin();
+	CHECK(put("a/b/file", "hello") == 0);
+	CHECK_STR(text_of("a/b/file"), "hello");
+	CHECK(OPS->stat(c, "a/b/file", &st, &e) == 0);
+	CHECK(st.type == ITEM_FILE && st.size == 5 && st.has_source_mtime);
+	CHECK(st.mtime_ns == file_st.mtime_ns);
+	CHECK_UINT(st.mode, file_st.mode);
+	if (geteuid() == 0)
+		CHECK(st.uid == 1234 && st.gid == 2345);
+	CHECK(put("a/b/file", "new") == 0);
+	CHECK_STR(text_of("a/b/file"), "new");
+	CHECK(put("a/empty", "") == 0);
+	CHECK(OPS->read(c, "a/b/file", 1, back, 2, &e) == 0);
+	CHECK_STR(back, "ew");
+	CHECK(OPS->read(c, "a/b/file", 1, back, 3, &e) == -1 &&
+	    e.kind == ERR_MISMATCH);
+	CHECK_UINT(names_in("a/b"), 1);
+	end();
+}
+
+static void
+syncing_later_changes_nothing_to_see(void)
+{
+	struct item_stat st = file_st;
+	struct store_stat got;
+
+	begin_with(&(struct store_config){.defer_sync = true});
+	CHECK(put("a/f", "one") == 0);
+	CHECK(put("a/f", "two") == 0);
+	CHECK_STR(text_of("a/f"), "two");
+	st.mode = S_IFREG;
+	CHECK(OPS->put(c, "a/f", &st, "x", 1, NULL, &receipt, &e) == 0);
+	CHECK(OPS->stat(c, "a/f", &got, &e) == 0 && got.size == 1);
+	tree_dir(root, "d");
+	CHECK(put("d", "x") == -1 && e.kind == ERR_EXISTS);
+	CHECK(OPS->flush(c, &e) == 0);
+	CHECK_UINT(names_in("a"), 1);
+	CHECK_UINT(names_in("."), 2);
+	end();
+	begin();
+	CHECK(OPS->flush(c, &e) == 0);
+	end();
+}
+
+static void
+the_root_is_made_when_asked_for(void)
+{
+	AUTO(store_url) struct store_url *url = NULL;
+	struct store_probe probe;
+	char path[5000];
+
+	begin();
+	snprintf(path, sizeof(path), "%s/x/y", tree_path);
+	url = store_url_parse(path, &e);
+	store_disconnect(c);
+	store_close(store);
+	store = store_open(url, &(struct store_config){.no_fsync = true}, &e);
+	c = store_connect(store, &e);
+	CHECK(OPS->probe(c, false, false, &probe, &e) == -1 &&
+	    e.kind == ERR_NOTFOUND);
+	CHECK(OPS->probe(c, true, true, &probe, &e) == 0);
+	CHECK(strstr(probe.text, "/x/y on ") != NULL &&
+	    strstr(probe.text, " free") != NULL);
+	CHECK(put("file", "x") == 0);
+	CHECK_STR(text_of("x/y/file"), "x");
+	end();
+}
+
+static void
+directories_and_links_are_made_and_set_right(void)
+{
+	struct item_stat st = file_st;
+	struct store_stat got;
+	char target[5] = "";
+
+	begin();
+	st.type = ITEM_DIR;
+	st.mode = S_IFDIR | 02750;
+	CHECK(OPS->mkdir(c, "d/e", &st, &e) == 0);
+	CHECK(OPS->stat(c, "d/e", &got, &e) == 0 && got.type == ITEM_DIR &&
+	    (got.mode & 0777) == 0750 && got.mtime_ns == st.mtime_ns);
+	st.mode = S_IFDIR | 0700;
+	CHECK(OPS->mkdir(c, "d/e", &st, &e) == 0);
+	CHECK(OPS->stat(c, "d/e", &got, &e) == 0 && (got.mode & 0777) == 0700);
+	CHECK(OPS->mkdir(c, "", &st, &e) == 0);
+	CHECK(OPS->stat(c, "", &got, &e) == 0 && got.mtime_ns == st.mtime_ns);
+	st.type = ITEM_SYMLINK;
+	st.mode = S_IFLNK | 0777;
+	CHECK(OPS->symlink(c, "d/link", &st, "../x", 4, &e) == 0);
+	CHECK(OPS->symlink(c, "d/link", &st, "../y", 4, &e) == 0);
+	CHECK(OPS->stat(c, "d/link", &got, &e) == 0 &&
+	    got.type == ITEM_SYMLINK && got.mtime_ns == st.mtime_ns);
+	CHECK(OPS->read(c, "d/link", 0, target, 4, &e) == 0);
+	CHECK_STR(target, "../y");
+	st.mtime_ns = -1500000000;
+	CHECK(OPS->set_metadata(c, "d/link", &st, &receipt, &e) == 0);
+	CHECK(OPS->stat(c, "d/link", &got, &e) == 0 &&
+	    got.mtime_ns == -1500000000);
+	CHECK(put("d/file", "x") == 0);
+	st.type = ITEM_FILE;
+	st.mode = S_IFREG | 0600;
+	CHECK(OPS->set_metadata(c, "d/file", &st, &receipt, &e) == 0);
+	CHECK(OPS->stat(c, "d/file", &got, &e) == 0 &&
+	    got.mtime_ns == -1500000000 && (got.mode & 0777) == 0600);
+	CHECK(OPS->set_metadata(c, "none", &st, &receipt, &e) == -1 &&
+	    e.kind == ERR_NOTFOUND);
+	end();
+}
+
+static void
+the_list_has_all_but_temporary_names(void)
+{
+	begin();
+	CHECK(put("a/b/c", "1") == 0 && put("a/d", "2") == 0 &&
+	    put("e", "3") == 0);
+	tree_link(root, "a/link", "/etc");
+	tree_file(root, "a/.dray-0123456789abcdef", "x");
+	mkfifoat(root, "fifo", 0600);
+	CHECK_UINT(count("", true), 6);
+	CHECK_UINT(count("", false), 2);
+	CHECK_UINT(count("a", true), 4);
+	CHECK_UINT(count("a/link", true), 0);
+	CHECK_UINT(count("none", true), 0);
+	end();
+}
+
+static void
+what_is_in_the_way_is_named(void)
+{
+	struct item_stat st = {.type = ITEM_DIR, .mode = S_IFDIR | 0755};
+
+	begin();
+	CHECK(put("f", "x") == 0 && put("d/x", "y") == 0);
+	CHECK(put("f/below/it", "z") == -1 && e.kind == ERR_EXISTS);
+	CHECK(strncmp(e.msg, "f is a file", 11) == 0);
+	CHECK(put("d", "z") == -1 && e.kind == ERR_EXISTS);
+	CHECK(OPS->mkdir(c, "f", &st, &e) == -1 && e.kind == ERR_EXISTS);
+	CHECK(OPS->symlink(c, "d", &st, "t", 1, &e) == -1 &&
+	    e.kind == ERR_EXISTS);
+	CHECK_STR(text_of("d/x"), "y");
+	CHECK_UINT(names_in("."), 2);
+	end();
+}
+
+static void
+a_symlink_in_the_target_leads_nowhere(void)
+{
+	struct item_stat st = {.type = ITEM_DIR, .mode = S_IFDIR | 0700};
+	struct store_stat got;
+	struct err one[2];
+	const char *keys[] = {"out/victim", "out"};
+	char outside[5000], id[STORE_ID_MAX];
+	struct plan plan = {.size = 1, .part_bytes = 1, .parts = 1};
+	int out;
+
+	begin();
+	snprintf(outside, sizeof(outside), "%s.outside", tree_path);
+	mkdir(outside, 0755);
+	out = open(outside, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	tree_file(out, "victim", "safe");
+	tree_link(root, "out", outside);
+	tree_link(root, "file", "out/victim");
+	CHECK(put("out/new", "x") == -1 && e.kind == ERR_EXISTS);
+	CHECK(strncmp(e.msg, "out is a symbolic link", 22) == 0);
+	CHECK(put("out/sub/new", "x") == -1 && e.kind == ERR_EXISTS);
+	CHECK(OPS->mkdir(c, "out/sub", &st, &e) == -1);
+	CHECK(OPS->mkdir(c, "out", &st, &e) == -1 && e.kind == ERR_EXISTS);
+	CHECK(OPS->symlink(c, "out/l", &st, "x", 1, &e) == -1);
+	CHECK(OPS->upload_begin(c, "out/up", &file_st, &plan, id, &e) == -1);
+	CHECK(OPS->stat(c, "out/victim", &got, &e) == -1 &&
+	    e.kind == ERR_NOTFOUND);
+	CHECK(OPS->set_metadata(c, "file", &file_st, &receipt, &e) == -1);
+	CHECK(OPS->remove(c, keys, 2, one, &e) == 0);
+	CHECK(faccessat(out, "victim", F_OK, 0) == 0);
+	CHECK(faccessat(root, "out", F_OK, AT_SYMLINK_NOFOLLOW) == -1);
+	/* A link under the file's own name is replaced, not followed. */
+	CHECK(put("file", "mine") == 0);
+	CHECK_STR(text_of("file"), "mine");
+	tree_clear(out);
+	close(out);
+	rmdir(outside);
+	end();
+}
+
+static void
+removing_is_content_with_what_is_gone(void)
+{
+	const char *keys[] = {"a/x", "a/none", "none/none", "a/x/y", "a", "f"};
+	struct err one[6];
+
+	begin();
+	CHECK(
+	    put("a/x", "1") == 0 && put("a/y", "2") == 0 && put("f", "3") == 0);
+	CHECK(OPS->remove(c, keys, 6, one, &e) == -1);
+	CHECK(one[0].kind == ERR_NONE && one[1].kind == ERR_NONE &&
+	    one[2].kind == ERR_NONE && one[3].kind == ERR_NONE);
+	CHECK(one[4].kind == ERR_SYS && one[4].sys == ENOTEMPTY);
+	CHECK(one[5].kind == ERR_NONE);
+	CHECK(
+	    OPS->remove(c, (const char *const[]){"a/y", "a"}, 2, one, &e) == 0);
+	CHECK_UINT(names_in("."), 0);
+	end();
+}
+
+/* An upload of PARTS parts of 64 KiB and a little. */
+static struct store_part parts[5];
+static uint8_t bytes[5 * 64 * 1024];
+static char upload_id[STORE_ID_MAX];
+static struct store_upload upload;
+
+static void
+begin_upload(void)
+{
+	AUTO(digester) struct digester *d = digester_new(&e);
+	uint32_t i;
+
+	upload = (struct store_upload){
+	    .key = "dir/big",
+	    .id = upload_id,
+	    .plan = {.size = 4 * 64 * KIB + 77,
+		.part_bytes = 64 * KIB,
+		.parts = 5},
+	    .st = file_st,
+	};
+	for (i = 0; i < sizeof(bytes); i++)
+		bytes[i] = (uint8_t)(i * 2654435761U >> 11);
+	for (i = 1; i <= 5; i++) {
+		struct store_part *p = &parts[i - 1];
+
+		*p = (struct store_part){.number = i};
+		p->size = plan_length(&upload.plan, i);
+		digester_start(d, DIGEST_XXH3);
+		digester_update(
+		    d, bytes + plan_offset(&upload.plan, i), p->size);
+		digester_finish(d, &p->digest);
+	}
+	CHECK(OPS->upload_begin(
+		  c, "dir/big", &file_st, &upload.plan, upload_id, &e) == 0);
+}
+
+static int
+send_part(uint32_t i)
+{
+	return OPS->upload_part(c, &upload, i,
+	    bytes + plan_offset(&upload.plan, i), parts[i - 1].size,
+	    &parts[i - 1].digest, &receipt, &e);
+}
+
+static void
+an_upload_arrives_whole_or_not_at_all(void)
+{
+	uint8_t back[300];
+	uint32_t i;
+
+	begin();
+	begin_upload();
+	for (i = 5; i >= 1; i--) {
+		CHECK(send_part(i) == 0);
+		CHECK(faccessat(root, "dir/big", F_OK, 0) == -1);
+	}
+	CHECK(OPS->upload_part(c, &upload, 6, bytes, 1, NULL, &receipt, &e) ==
+	    -1);
+	CHECK(OPS->upload_part(c, &upload, 5, bytes, 78, NULL, &receipt, &e) ==
+	    -1);
+	CHECK(OPS->upload_complete(c, &upload, parts, 5, NULL, &receipt, &e) ==
+	    0);
+	CHECK(OPS->read(c, "dir/big", 4 * 64 * KIB, back, 77, &e) == 0 &&
+	    memcmp(back, bytes + 4 * 64 * KIB, 77) == 0);
+	CHECK_UINT(names_in("dir"), 1);
+	CHECK(OPS->upload_complete(c, &upload, parts, 5, NULL, &receipt, &e) ==
+		-1 &&
+	    e.kind == ERR_GONE);
+	CHECK(send_part(1) == -1 && e.kind == ERR_GONE);
+	end();
+}
+
+static void
+only_intact_parts_are_kept(void)
+{
+	bool keep[5];
+	char path[STORE_ID_MAX + 10];
+	int fd;
+
+	begin();
+	begin_upload();
+	CHECK(send_part(1) == 0 && send_part(2) == 0 && send_part(4) == 0);
+	CHECK(OPS->upload_complete(c, &upload, parts, 5, NULL, &receipt, &e) ==
+		-1 &&
+	    e.kind == ERR_MISMATCH);
+	/* The process dies here; part 2 loses a bit, part 3 is a hole. */
+	snprintf(path, sizeof(path), "dir/%s", upload_id);
+	fd = openat(root, path, O_WRONLY | O_CLOEXEC);
+	CHECK(pwrite(fd, "\xff\x00\xff", 3, 70000) == 3);
+	close(fd);
+	store_disconnect(c);
+	c = store_connect(store, &e);
+	CHECK(OPS->upload_check(c, &upload, parts, 5, keep, &e) == 0);
+	CHECK(keep[0] && !keep[1] && !keep[2] && keep[3] && !keep[4]);
+	CHECK(send_part(2) == 0 && send_part(3) == 0 && send_part(5) == 0);
+	CHECK(OPS->upload_check(c, &upload, parts, 5, keep, &e) == 0);
+	CHECK(keep[0] && keep[1] && keep[2] && keep[3] && keep[4]);
+	CHECK(OPS->upload_complete(c, &upload, parts, 5, NULL, &receipt, &e) ==
+	    0);
+	end();
+}
+
+static void
+an_upload_that_is_gone_says_so(void)
+{
+	bool keep[5];
+
+	begin();
+	begin_upload();
+	CHECK(OPS->upload_abort(c, "dir/big", upload_id, &e) == 0);
+	CHECK(OPS->upload_abort(c, "dir/big", upload_id, &e) == 0);
+	CHECK(OPS->upload_abort(c, "no/such", upload_id, &e) == 0);
+	CHECK(OPS->upload_check(c, &upload, parts, 5, keep, &e) == -1 &&
+	    e.kind == ERR_GONE);
+	CHECK_UINT(names_in("dir"), 0);
+	/* An id from a broken ledger reaches no other file. */
+	tree_file(root, "dir/mine", "x");
+	upload.id = "../dir/mine";
+	CHECK(OPS->upload_check(c, &upload, parts, 5, keep, &e) == -1 &&
+	    e.kind == ERR_GONE);
+	CHECK(OPS->upload_abort(c, "dir/big", "mine", &e) == 0);
+	CHECK_STR(text_of("dir/mine"), "x");
+	end();
+}
+
+static void
+a_full_disk_leaves_nothing_half_written(void)
+{
+	struct plan plan = {
+	    .size = 1 << 30, .part_bytes = 1 << 20, .parts = 1024};
+	char big[100000], id[STORE_ID_MAX];
+
+	begin();
+	memset(big, 'x', sizeof(big));
+	tree_dir(root, "small");
+	{
+		char path[5000];
+
+		snprintf(path, sizeof(path), "%s/small", tree_path);
+		if (mount("none", path, "tmpfs", 0, "size=64k") == 0) {
+			CHECK(OPS->put(c, "small/f", &file_st, big, sizeof(big),
+				  NULL, &receipt, &e) == -1 &&
+			    e.kind == ERR_NOSPACE);
+			CHECK(OPS->upload_begin(c, "small/g", &file_st, &plan,
+				  id, &e) == -1 &&
+			    e.kind == ERR_NOSPACE);
+			CHECK_UINT(names_in("small"), 0);
+			umount(path);
+		}
+	}
+	end();
+}
+
+static void
+keys_that_no_directory_holds_are_named(void)
+{
+	char name[300];
+
+	begin();
+	memset(name, 'n', sizeof(name));
+	name[256] = '\0';
+	CHECK(OPS->check_key(store, name, ITEM_FILE, &e) == -1 &&
+	    e.kind == ERR_NAME);
+	name[255] = '\0';
+	CHECK(OPS->check_key(store, name, ITEM_FILE, &e) == 0);
+	CHECK(OPS->check_key(store, "a/../b", ITEM_FILE, &e) == -1);
+	CHECK(OPS->check_key(store, "/a", ITEM_FILE, &e) == -1);
+	CHECK(OPS->check_key(store, "a//b", ITEM_FILE, &e) == -1);
+	CHECK(OPS->check_key(store, "a/.dray-1", ITEM_FILE, &e) == -1);
+	CHECK(OPS->check_key(store, "a/\xff\n", ITEM_FILE, &e) == 0);
+	CHECK(put("../out", "x") == -1);
+	CHECK(put("", "x") == -1 && e.kind == ERR_NAME);
+	end();
+}
+
+/* Who isn't root can't give files away; that is no error. */
+static void
+another_user_keeps_what_can_be_kept(void)
+{
+	struct item_stat st = file_st;
+	int status = -1;
+	pid_t pid;
+
+	begin();
+	st.mode = S_IFREG | 06755;
+	fchmod(root, 0777);
+	pid = fork();
+	if (pid == 0) {
+		struct store_stat got;
+
+		if (geteuid() == 0 && setuid(65534) == -1)
+			_exit(77);
+		check_failures = 0;
+		CHECK(OPS->put(c, "f", &st, "x", 1, NULL, &receipt, &e) == 0);
+		CHECK(OPS->stat(c, "f", &got, &e) == 0 &&
+		    (got.mode & 07777) == 0755 && got.mtime_ns == st.mtime_ns);
+		_exit(check_failures != 0);
+	}
+	CHECK(waitpid(pid, &status, 0) == pid && status == 0);
+	end();
+}
+
+static void
+a_stop_ends_long_work(void)
+{
+	static atomic_bool stop;
+	bool keep[5];
+
+	begin_with(&(struct store_config){.stop = &stop});
+	begin_upload();
+	CHECK(send_part(1) == 0);
+	atomic_store(&stop, true);
+	CHECK(OPS->upload_check(c, &upload, parts, 1, keep, &e) == -1 &&
+	    e.kind == ERR_STOPPED);
+	CHECK(OPS->list(c, "", true, count_one, &(unsigned){0}, &e) == -1 &&
+	    e.kind == ERR_STOPPED);
+	end();
+}
+
+int
+main(void)
+{
+	unsigned fds = open_fds();
+
+	RUN(a_file_arrives_with_its_metadata);
+	RUN(syncing_later_changes_nothing_to_see);
+	RUN(the_root_is_made_when_asked_for);
+	RUN(directories_and_links_are_made_and_set_right);
+	RUN(the_list_has_all_but_temporary_names);
+	RUN(what_is_in_the_way_is_named);
+	RUN(a_symlink_in_the_target_leads_nowhere);
+	RUN(removing_is_content_with_what_is_gone);
+	RUN(an_upload_arrives_whole_or_not_at_all);
+	RUN(only_intact_parts_are_kept);
+	RUN(an_upload_that_is_gone_says_so);
+	RUN(a_full_disk_leaves_nothing_half_written);
+	RUN(keys_that_no_directory_holds_are_named);
+	RUN(another_user_keeps_what_can_be_kept);
+	RUN(a_stop_ends_long_work);
+	check_failures = 0;
+	CHECK_UINT(open_fds(), fds);
+	return check_failures == 0 ? check_end() : 1;
+}

@@ -1,0 +1,162 @@
+/* SPDX-License-Identifier: ISC */
+#include "config.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/text.h"
+#include "transfer/beneath.h"
+#include "transfer/posix/internal.h"
+
+/*
+ * Says which component of DIR is in the way where a directory is needed
+ * (errno is ENOTDIR or ELOOP, and stays so if none is found).
+ */
+static int
+in_the_way(int root, char *dir, struct err *e)
+{
+	char shown[300];
+	int sys = errno;
+	char *p = dir;
+
+	while (*p != '\0') {
+		const char *name;
+		struct stat st;
+		char was;
+
+		p += strcspn(p, "/");
+		was = *p;
+		*p = '\0';
+		{
+			AUTO(close) int fd = beneath_parent(root, dir, &name);
+
+			if (fd != -1 &&
+			    fstatat(fd, name, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
+			    !S_ISDIR(st.st_mode))
+				return err_set(e, ERR_EXISTS,
+				    "%s is a %s where a directory is needed: "
+				    "move it away, or exclude what goes there",
+				    text_escaped(
+					dir, strlen(dir), shown, sizeof(shown)),
+				    S_ISLNK(st.st_mode) ? "symbolic link"
+							: "file");
+		}
+		*p = was;
+		p += was != '\0';
+	}
+	errno = sys;
+	return err_sys(e, "open directory");
+}
+
+/* Makes NAME in DIR_FD, unless it is there, and opens it. */
+static int
+step_into(struct session *c, int dir_fd, const char *name, struct err *e)
+{
+	AUTO(close) int fd = -1;
+
+	if (mkdirat(dir_fd, name, 0777) == 0) {
+		if (posix_sync_later(c, dir_fd, e) == -1)
+			return -1;
+	} else if (errno != EEXIST) {
+		return err_sys(e, "make directory");
+	}
+	fd = beneath_open(dir_fd, name, O_RDONLY | O_DIRECTORY, 0);
+	if (fd == -1)
+		return err_sys(e, "open directory");
+	return take_fd(&fd);
+}
+
+/* Makes all of DIR that is missing; a descriptor of it. */
+static int
+make_dirs(struct session *c, int root, char *dir, struct err *e)
+{
+	AUTO(close) int at = beneath_open(root, "", O_RDONLY | O_DIRECTORY, 0);
+	char *p = dir;
+
+	if (at == -1)
+		return err_sys(e, "open directory");
+	while (*p != '\0') {
+		size_t n = strcspn(p, "/");
+		char was = p[n];
+		int next;
+
+		p[n] = '\0';
+		next = step_into(c, at, p, e);
+		p[n] = was;
+		if (next == -1) {
+			if (e->sys == ENOTDIR || e->sys == ELOOP) {
+				errno = e->sys;
+				return in_the_way(root, dir, e);
+			}
+			return -1;
+		}
+		close(at);
+		at = next;
+		p += n + (was != '\0');
+	}
+	return take_fd(&at);
+}
+
+static int
+parent(struct session *c, const char *key, int flags, bool make,
+    const char **name, struct err *e)
+{
+	const char *slash = strrchr(key, '/');
+	const char *last = slash != NULL ? slash + 1 : key;
+	AUTO(free)
+	char *dir = strndup(key, slash != NULL ? (size_t)(slash - key) : 0);
+	int root = posix_root(c, e);
+	int fd;
+
+	if (root == -1)
+		return -1;
+	if (dir == NULL)
+		return err_set(e, ERR_NOMEM, "out of memory");
+	if (last[0] == '\0' || strcmp(last, ".") == 0 ||
+	    strcmp(last, "..") == 0)
+		return err_set(e, ERR_NAME, "not a name for an item");
+	fd = beneath_open(root, dir, flags | O_DIRECTORY, 0);
+	if (fd == -1) {
+		if (errno == ENOENT && make)
+			fd = make_dirs(c, root, dir, e);
+		else if (errno == ENOTDIR || errno == ELOOP)
+			return in_the_way(root, dir, e);
+		else
+			return err_sys(e, "open directory");
+	}
+	if (fd != -1)
+		*name = last;
+	return fd;
+}
+
+int
+posix_parent(
+    struct session *c, const char *key, const char **name, struct err *e)
+{
+	return parent(c, key, O_PATH, false, name, e);
+}
+
+int
+posix_parent_made(
+    struct session *c, const char *key, const char **name, struct err *e)
+{
+	return parent(c, key, O_RDONLY, true, name, e);
+}
+
+int
+posix_open(struct session *c, const char *key, int flags, struct err *e)
+{
+	int root = posix_root(c, e);
+	int fd;
+
+	if (root == -1)
+		return -1;
+	fd = beneath_open(root, key, flags | O_NOFOLLOW, 0);
+	if (fd == -1)
+		return err_sys(e, "open");
+	return fd;
+}

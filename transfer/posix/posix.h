@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * The directory store: any mounted path.  Nothing is written or read outside
+ * its root, whatever symlinks are put in the way (beneath.h).  Files appear
+ * under their name whole: they are written as ".dray-" and 16 hex digits in
+ * their directory, then renamed.
+ */
+#ifndef TRANSFER_POSIX_POSIX_H
+#define TRANSFER_POSIX_POSIX_H
+
+#include "transfer/store.h"
+
+#define POSIX_TEMP_PREFIX ".dray-"
+
+extern const struct store_driver posix_driver;
+
+#endif

@@ -1,0 +1,280 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * Uploads: a temporary file beside its target, its name the upload's id.
+ *
+ * What a part's success means: its bytes were written and fdatasync'ed
+ * through one descriptor, so an error of writing them back, even one that
+ * came up in the background while several parts were under way, was told to
+ * every part that had the file open then, and none of those is counted as
+ * done.  Parts before were synced without an error and stay good.  So there
+ * is no part that succeeded since the last good sync of it.
+ *
+ * After an error of fsync the kernel may hold pages as clean that never
+ * reached the medium, and reading them again proves nothing.  So an error of
+ * the last fsync or close throws the whole file away; the parts are sent
+ * again (ERR_GONE from the next check).
+ *
+ * After a crash or power loss the ledger may name parts that the file has
+ * not (it was not synced: no_fsync, or a disk that lies) and the file has
+ * holes where parts are missing.  Its size says nothing.  Therefore only
+ * parts that the ledger names are asked for, and each is kept only if its
+ * bytes, read again, have the recorded digest.
+ */
+#include "config.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "transfer/posix/internal.h"
+
+static int
+check_id(const char *id, struct err *e)
+{
+	size_t prefix = sizeof(POSIX_TEMP_PREFIX) - 1;
+
+	if (strncmp(id, POSIX_TEMP_PREFIX, prefix) != 0 ||
+	    strlen(id) != prefix + 16 || strchr(id, '/') != NULL)
+		return err_set(
+		    e, ERR_GONE, "not an upload of this store: %.60s", id);
+	return 0;
+}
+
+/* The upload's file; its directory into *DIR. */
+static int
+open_temp(struct session *c, const struct store_upload *u, int *dir,
+    const char **name, struct err *e)
+{
+	int fd;
+
+	if (check_id(u->id, e) == -1)
+		return -1;
+	/* Not O_PATH: complete() has to fsync it. */
+	*dir = posix_parent_made(c, u->key, name, e);
+	if (*dir == -1)
+		return -1;
+	fd = openat(*dir, u->id, O_RDWR | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+	if (fd == -1) {
+		if (errno == ENOENT)
+			return err_set(e, ERR_GONE,
+			    "the unfinished file %s is gone", u->id);
+		return err_sys(e, "open %s", u->id);
+	}
+	return fd;
+}
+
+/* Space that is there now can't run out after hours of sending. */
+static int
+reserve(int fd, uint64_t size, struct err *e)
+{
+	if (size == 0 ||
+	    fallocate(fd, FALLOC_FL_KEEP_SIZE, 0, (off_t)size) == 0)
+		return 0;
+	if (errno == ENOSPC || errno == EDQUOT || errno == EFBIG)
+		return err_sys(
+		    e, "reserve %llu bytes", (unsigned long long)size);
+	return 0; /* not every file system can */
+}
+
+int
+posix_upload_begin(struct session *c, const char *key,
+    const struct item_stat *st, const struct plan *plan, char *id,
+    struct err *e)
+{
+	const char *name;
+	AUTO(close) int dir = posix_parent_made(c, key, &name, e);
+	AUTO(close) int fd = -1;
+	char temp[POSIX_TEMP_SIZE];
+
+	if (dir == -1)
+		return -1;
+	fd = posix_temp_file(dir, st, temp, e);
+	if (fd == -1)
+		return -1;
+	if (reserve(fd, plan->size, e) == -1) {
+		unlinkat(dir, temp, 0);
+		return -1;
+	}
+	memcpy(id, temp, sizeof(temp));
+	return 0;
+}
+
+int
+posix_upload_part(struct session *c, const struct store_upload *u,
+    uint32_t number, const void *data, size_t len, const struct digest *digest,
+    struct store_receipt *out, struct err *e)
+{
+	const char *name;
+	AUTO(close) int dir = -1;
+	AUTO(close) int fd = open_temp(c, u, &dir, &name, e);
+
+	(void)digest;
+	if (fd == -1)
+		return -1;
+	if (number == 0 || number > u->plan.parts ||
+	    len != plan_length(&u->plan, number))
+		return err_set(e, ERR_MISMATCH,
+		    "part %u of %zu bytes is not of the plan", number, len);
+	if (posix_write(fd, data, len, plan_offset(&u->plan, number), e) == -1)
+		return -1;
+	if (posix_sync_data(c, fd, e) == -1)
+		return -1;
+	if (close(take_fd(&fd)) == -1)
+		return err_sys(e, "close");
+	memset(out, 0, sizeof(*out));
+	return 0;
+}
+
+/* Whether the bytes in the file have the digest of PART. */
+static int
+part_holds(struct session *base, int fd, const struct plan *plan,
+    const struct store_part *part, bool *holds, struct err *e)
+{
+	struct posix_session *c = posix_session_of(base);
+	uint64_t offset, left;
+	struct digest now;
+
+	*holds = false;
+	if ((part->digest.have & DIGEST_XXH3) == 0 || part->number == 0 ||
+	    part->number > plan->parts ||
+	    part->size != plan_length(plan, part->number))
+		return 0;
+	offset = plan_offset(plan, part->number);
+	digester_start(c->digester, DIGEST_XXH3);
+	for (left = part->size; left > 0;) {
+		size_t n = left < POSIX_IO_SIZE ? (size_t)left : POSIX_IO_SIZE;
+
+		if (posix_go_on(base, e) == -1)
+			return -1;
+		if (posix_read(fd, c->io, n, offset, e) == -1)
+			return 0; /* too short, or unreadable: sent again */
+		digester_update(c->digester, c->io, n);
+		offset += n;
+		left -= n;
+	}
+	digester_finish(c->digester, &now);
+	*holds = memcmp(now.xxh3, part->digest.xxh3, sizeof(now.xxh3)) == 0;
+	return 0;
+}
+
+static int
+session_tools(struct session *base, struct err *e)
+{
+	struct posix_session *c = posix_session_of(base);
+
+	if (c->digester == NULL && (c->digester = digester_new(e)) == NULL)
+		return -1;
+	if (c->io == NULL && (c->io = malloc(POSIX_IO_SIZE)) == NULL)
+		return err_set(e, ERR_NOMEM, "out of memory");
+	return 0;
+}
+
+int
+posix_upload_check(struct session *c, const struct store_upload *u,
+    const struct store_part *parts, size_t n, bool *keep, struct err *e)
+{
+	const char *name;
+	AUTO(close) int dir = -1;
+	AUTO(close) int fd = open_temp(c, u, &dir, &name, e);
+	size_t i;
+
+	if (fd == -1) {
+		/* Its directory was replaced: so the file went, too. */
+		if (e->kind == ERR_EXISTS)
+			e->kind = ERR_GONE;
+		return -1;
+	}
+	if (session_tools(c, e) == -1)
+		return -1;
+	/* From the medium rather than from memory, where that can be had. */
+	if (posix_sync_data(c, fd, e) == -1) {
+		unlinkat(dir, u->id, 0);
+		e->kind = ERR_GONE;
+		return -1;
+	}
+	posix_fadvise(fd, 0, 0, POSIX_FADV_DONTNEED);
+	for (i = 0; i < n; i++)
+		if (part_holds(c, fd, &u->plan, &parts[i], &keep[i], e) == -1)
+			return -1;
+	return 0;
+}
+
+/* Metadata, the last sync, and the last errors.  Takes FD. */
+static int
+finish(
+    struct session *c, const struct store_upload *u, int taken, struct err *e)
+{
+	AUTO(close) int fd = taken;
+
+	if (posix_apply(fd, &u->st, e) == -1 || posix_sync(c, fd, e) == -1)
+		return -1;
+	if (close(take_fd(&fd)) == -1)
+		return err_sys(e, "close");
+	return 0;
+}
+
+int
+posix_upload_complete(struct session *c, const struct store_upload *u,
+    const struct store_part *parts, size_t n, const struct digest *whole,
+    struct store_receipt *out, struct err *e)
+{
+	const char *name;
+	AUTO(close) int dir = -1;
+	AUTO(close) int fd = open_temp(c, u, &dir, &name, e);
+	struct stat st;
+
+	(void)parts;
+	(void)whole;
+	if (fd == -1)
+		return -1;
+	if (fstat(fd, &st) == -1)
+		return err_sys(e, "stat");
+	if (n != u->plan.parts || (uint64_t)st.st_size != u->plan.size)
+		return err_set(e, ERR_MISMATCH,
+		    "the unfinished file has %lld bytes and %zu of %u parts",
+		    (long long)st.st_size, n, u->plan.parts);
+	if (finish(c, u, take_fd(&fd), e) == -1) {
+		unlinkat(dir, u->id, 0);
+		return -1;
+	}
+	if (posix_publish(c, dir, u->id, name, e) == -1 ||
+	    posix_sync(c, dir, e) == -1)
+		return -1;
+	memset(out, 0, sizeof(*out));
+	return 0;
+}
+
+int
+posix_upload_abort(
+    struct session *c, const char *key, const char *id, struct err *e)
+{
+	const char *name;
+	AUTO(close) int dir = -1;
+
+	if (check_id(id, e) == -1)
+		return 0;
+	dir = posix_parent(c, key, &name, e);
+	if (dir == -1)
+		return e->kind == ERR_NOTFOUND || e->kind == ERR_EXISTS ? 0
+									: -1;
+	if (unlinkat(dir, id, 0) == -1 && errno != ENOENT)
+		return err_sys(e, "remove %s", id);
+	return 0;
+}
+
+/* Temporary names don't tell their keys, so none is known here. */
+int
+posix_uploads(struct session *c, const char *key, store_upload_fn *fn,
+    void *arg, struct err *e)
+{
+	(void)c;
+	(void)key;
+	(void)fn;
+	(void)arg;
+	(void)e;
+	return 0;
+}
