@@ -70,6 +70,7 @@ struct engine {
 	struct ledger_pending pending;
 	uint64_t committed_ms;
 	unsigned hopeless; /* final failures of the store in a row */
+	unsigned expired;  /* answers in a row that credentials expired */
 };
 
 /* Ends the run early, for *E. */

@@ -122,7 +122,9 @@ refreshed(struct engine *en, struct job *j)
 {
 	struct err e = ERR_INIT;
 
-	if (j->refreshed || en->ops->refresh == NULL)
+	/* Each of those under way may have gone with old ones, no more. */
+	if (j->refreshed || en->ops->refresh == NULL ||
+	    ++en->expired > 2 * en->options->transfers)
 		return false;
 	j->refreshed = true;
 	return en->ops->refresh(en->target, &e) == 0;
@@ -283,7 +285,7 @@ engine_item_answer(struct engine *en, struct job *j)
 	char name[256];
 
 	if (j->err.kind == ERR_NONE) {
-		en->hopeless = 0;
+		en->hopeless = en->expired = 0;
 		item_done(en, j);
 		return;
 	}

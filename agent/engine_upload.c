@@ -467,7 +467,7 @@ completed(struct engine *en, struct upload *up, struct job *j)
 static void
 succeeded(struct engine *en, struct upload *up, struct job *j)
 {
-	en->hopeless = 0;
+	en->hopeless = en->expired = 0;
 	switch ((int)j->kind) {
 	case JOB_BEGIN:
 		begun(en, up, j);
