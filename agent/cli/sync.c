@@ -30,6 +30,7 @@ struct sync {
 	struct run_stats stats;
 	bool reached;
 	bool reconcile;
+	bool absent; /* dry run: the target isn't there yet */
 	char probe[sizeof(((struct store_probe *)0)->text)];
 };
 
@@ -114,8 +115,14 @@ reach(struct sync *s, bool checksum, struct store_probe *probe, struct err *e)
 	    .stop = stop_soon_flag(),
 	};
 
-	if (reach_store(s->store, &ro, probe, e) == -1)
-		return err_context(e, "target %s", s->target->text);
+	if (reach_store(s->store, &ro, probe, e) == -1) {
+		if (!s->o->dry_run || s->target->scheme != STORE_POSIX ||
+		    e->kind != ERR_NOTFOUND)
+			return err_context(e, "target %s", s->target->text);
+		/* The directory that the run would make. */
+		s->absent = true;
+		*probe = (struct store_probe){.text = "not there yet"};
+	}
 	s->reached = true;
 	snprintf(s->probe, sizeof(s->probe), "%s", probe->text);
 	return 0;
@@ -208,6 +215,8 @@ open_ledger(struct sync *s, struct err *e)
 		rc = remember_probe(s, &probe, e);
 	else if (rc == 0)
 		rc = -1;
+	if (s->absent)
+		s->reconcile = false;
 	if (rc == -1)
 		return -1;
 	return s->o->dry_run ? 0 : ledger_commit(s->ledger, e);
