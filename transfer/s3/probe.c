@@ -209,6 +209,29 @@ try(struct s3_session *c, const char *key, unsigned algo, struct err *e)
 	return rc;
 }
 
+static int
+abort_found(void *arg, const char *key, const char *id, int64_t begun_ns,
+    struct err *e)
+{
+	struct session *session = arg;
+
+	(void)begun_ns;
+	return s3_upload_abort(session, key, id, e);
+}
+
+/*
+ * A trial went wrong: an upload that it began may be at the store though its
+ * id never arrived.  KEY is random, so what is found is ours.  What the trial
+ * failed for is told; that this failed as well would add nothing.
+ */
+static void
+clean_up(struct s3_session *c, const char *key)
+{
+	struct err ignored = ERR_INIT;
+
+	s3_uploads(&c->session, key, abort_found, &c->session, &ignored);
+}
+
 /* -1, or how the store proves *FOUND. */
 static int
 negotiate(struct s3_session *c, unsigned *found, struct err *e)
@@ -235,7 +258,14 @@ negotiate(struct s3_session *c, unsigned *found, struct err *e)
 			*found = algos[i];
 	}
 	atomic_store(&s->checksum, rc == -1 ? was : *found);
-	return rc == -1 ? err_context(e, "checksum trial") : rc;
+	if (rc != -1)
+		return rc;
+	/* An upload just begun that is gone: the store's trouble, not ours. */
+	if (e->kind == ERR_GONE || e->kind == ERR_NOTFOUND ||
+	    e->kind == ERR_PROTOCOL)
+		e->kind = ERR_SERVER;
+	clean_up(c, key);
+	return err_context(e, "checksum trial");
 }
 
 static void
