@@ -548,44 +548,43 @@ do_sweep(struct worker *me, struct job *j)
 	    &s, &j->err);
 }
 
-void
-work_do(struct worker *me, struct job *j)
+static int
+do_job(struct worker *me, struct job *j)
 {
 	const struct store_driver *ops = me->work.target->ops;
 
 	switch (j->kind) {
 	case JOB_PUT:
-		do_put(me, j);
-		return;
+		return do_put(me, j);
 	case JOB_LINK:
-		do_link(me, j);
-		return;
+		return do_link(me, j);
 	case JOB_DIR:
-		ops->mkdir(me->session, j->path, &j->st, &j->err);
-		return;
+		return ops->mkdir(me->session, j->path, &j->st, &j->err);
 	case JOB_ADOPT:
-		do_adopt(me, j);
-		return;
+		return do_adopt(me, j);
 	case JOB_REHASH:
-		do_rehash(me, j);
-		return;
+		return do_rehash(me, j);
 	case JOB_BEGIN:
-		do_begin(me, j);
-		return;
+		return do_begin(me, j);
 	case JOB_CHECK:
-		do_check(me, j);
-		return;
+		return do_check(me, j);
 	case JOB_PART:
-		do_part(me, j);
-		return;
+		return do_part(me, j);
 	case JOB_COMPLETE:
-		do_complete(me, j);
-		return;
+		return do_complete(me, j);
 	case JOB_ABORT:
-		ops->upload_abort(me->session, j->path, j->upload_id, &j->err);
-		return;
+		return ops->upload_abort(me->session, j->path, j->upload_id,
+		    &j->err);
 	case JOB_SWEEP:
-		do_sweep(me, j);
-		return;
+		return do_sweep(me, j);
 	}
+	return 0;
+}
+
+void
+work_do(struct worker *me, struct job *j)
+{
+	/* What was tried on the way to success may have left its error. */
+	if (do_job(me, j) == 0)
+		j->err.kind = ERR_NONE;
 }
