@@ -337,6 +337,23 @@ loop(struct engine *en)
 	}
 }
 
+/* The last answers were failures: of these items, or of the store? */
+static void
+ask_the_store(struct engine *en)
+{
+	struct reach_options ro = {
+	    .attempts = 1,
+	    .stop = en->setup->stop_soon,
+	};
+	struct store_probe probe;
+	struct err e = ERR_INIT;
+
+	if (en->hopeless == 0 || en->stopping)
+		return;
+	if (reach_store(en->target, &ro, &probe, &e) == -1)
+		engine_fatal(en, &e);
+}
+
 static enum run_outcome
 outcome_of(const struct engine *en)
 {
@@ -478,6 +495,7 @@ engine_run(const struct engine_setup *setup, struct engine_result *out)
 		if (!en.options->dry_run)
 			engine_load_uploads(&en);
 		loop(&en);
+		ask_the_store(&en);
 	}
 	out->outcome = outcome_of(&en);
 	out->why = en.fatal;

@@ -19,6 +19,8 @@
 #define ENGINE_COMMIT_MS 100
 /* Times that a file may change under us in one run. */
 #define ENGINE_CHANGES_MAX 5
+/* Times that a file is sent again because what arrived is not what was sent */
+#define ENGINE_MISMATCHES_MAX 2
 /* Final failures of the store in a row after which the run is given up. */
 #define ENGINE_HOPELESS 20
 
@@ -68,6 +70,7 @@ struct engine {
 	struct ledger_pending pending;
 	uint64_t committed_ms;
 	unsigned hopeless; /* final failures of the store in a row */
+	unsigned expired;  /* answers in a row that credentials expired */
 };
 
 /* Ends the run early, for *E. */
@@ -103,6 +106,11 @@ void engine_item_answer(struct engine *en, struct job *j);
  * for another try; false if it is final.
  */
 bool engine_try_again(struct engine *en, struct job *j);
+/*
+ * True if J, for its err, may be begun anew from the file's first byte: it is
+ * a JOB_PUT then and waits for its turn.
+ */
+bool engine_start_over(struct engine *en, struct job *j);
 /* Gives an item up for *E, in whatever way its kind asks for; ends J. */
 void engine_item_failed(struct engine *en, struct job *j);
 /* Reports a failure that has no job. */

@@ -95,6 +95,10 @@ engine_item_failed(struct engine *en, struct job *j)
 	engine_job_end(en, j);
 	if (!is_hopeless(&e) || en->stopping)
 		return;
+	if (e.kind == ERR_EXPIRED || e.kind == ERR_SKEW) {
+		engine_fatal(en, &e);
+		return;
+	}
 	if (++en->hopeless >= ENGINE_HOPELESS) {
 		err_context(&e, "given up after %d items in a row failed",
 		    ENGINE_HOPELESS);
@@ -118,7 +122,9 @@ refreshed(struct engine *en, struct job *j)
 {
 	struct err e = ERR_INIT;
 
-	if (j->refreshed || en->ops->refresh == NULL)
+	/* Each of those under way may have gone with old ones, no more. */
+	if (j->refreshed || en->ops->refresh == NULL ||
+	    ++en->expired > 2 * en->options->transfers)
 		return false;
 	j->refreshed = true;
 	return en->ops->refresh(en->target, &e) == 0;
@@ -137,6 +143,11 @@ engine_try_again(struct engine *en, struct job *j)
 		stats_add(en->stats, throttled, 1);
 	wait = retry_delay_ms(&en->retry, j->attempts + 1, &j->err,
 	    next_random(en));
+	/* Damaged on its way: it may arrive whole the next time. */
+	if (j->err.kind == ERR_MISMATCH &&
+	    (j->kind == JOB_PUT || j->kind == JOB_PART) &&
+	    j->attempts < ENGINE_MISMATCHES_MAX)
+		wait = 0;
 	if (wait < 0)
 		return false;
 	j->attempts++;
@@ -146,20 +157,30 @@ engine_try_again(struct engine *en, struct job *j)
 	return true;
 }
 
-/* A file that changed is read again, from its beginning, when it may be at
- * rest. */
-static bool
-try_changed_again(struct engine *en, struct job *j)
+/* A file that changed may be at rest later; an object that is not what its
+ * parts were may become right the next time. */
+static unsigned
+start_overs_allowed(enum err_kind kind)
 {
-	if (j->err.kind != ERR_CHANGED || j->changes >= ENGINE_CHANGES_MAX)
+	if (kind == ERR_CHANGED || kind == ERR_GONE)
+		return ENGINE_CHANGES_MAX;
+	return kind == ERR_MISMATCH ? ENGINE_MISMATCHES_MAX : 0;
+}
+
+bool
+engine_start_over(struct engine *en, struct job *j)
+{
+	if (j->changes >= start_overs_allowed(j->err.kind))
 		return false;
 	j->changes++;
 	stats_add(en->stats, retries, 1);
 	ui_item(en->ui, UI_RETRY, j->path, j->path_len, 0, &j->err);
-	if (j->st.type == ITEM_FILE) {
+	if (j->kind != JOB_LINK) {
 		j->kind = JOB_PUT;
 		j->known_part_bytes = 0;
 	}
+	j->attempts = 0;
+	j->part = 0;
 	engine_delay(en, j, (uint64_t)CHANGED_FIRST_MS << (j->changes - 1));
 	return true;
 }
@@ -264,7 +285,7 @@ engine_item_answer(struct engine *en, struct job *j)
 	char name[256];
 
 	if (j->err.kind == ERR_NONE) {
-		en->hopeless = 0;
+		en->hopeless = en->expired = 0;
 		item_done(en, j);
 		return;
 	}
@@ -272,7 +293,9 @@ engine_item_answer(struct engine *en, struct job *j)
 		engine_job_end(en, j);
 		return;
 	}
-	if (engine_try_again(en, j) || try_changed_again(en, j))
+	if (engine_try_again(en, j))
+		return;
+	if (j->err.kind == ERR_CHANGED && engine_start_over(en, j))
 		return;
 	if (j->kind == JOB_ABORT || j->kind == JOB_SWEEP) {
 		log_warn("%s: an unfinished upload could not be removed at "

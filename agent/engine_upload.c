@@ -467,7 +467,7 @@ completed(struct engine *en, struct upload *up, struct job *j)
 static void
 succeeded(struct engine *en, struct upload *up, struct job *j)
 {
-	en->hopeless = 0;
+	en->hopeless = en->expired = 0;
 	switch ((int)j->kind) {
 	case JOB_BEGIN:
 		begun(en, up, j);
@@ -520,19 +520,8 @@ bury(struct engine *en, struct upload *up, struct job *j)
 		up->state = UPLOAD_ENDED;
 	}
 	engine_upload_release(en, up);
-	if ((kind == ERR_CHANGED || kind == ERR_GONE ||
-		kind == ERR_MISMATCH) &&
-	    j->changes < ENGINE_CHANGES_MAX) {
-		j->kind = JOB_PUT;
-		j->part = 0;
-		j->attempts = 0;
-		j->changes++;
-		stats_add(en->stats, retries, 1);
-		ui_item(en->ui, UI_RETRY, j->path, j->path_len, 0, &j->err);
-		engine_delay(en, j, (uint64_t)500 << (j->changes - 1));
-		return;
-	}
-	engine_item_failed(en, j);
+	if (!engine_start_over(en, j))
+		engine_item_failed(en, j);
 }
 
 static void

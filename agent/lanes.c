@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "agent/lanes.h"
+#include "agent/ramp.h"
 #include "base/clock.h"
 
 enum { SMALL, BULK, LANES };
@@ -20,6 +21,7 @@ struct lanes {
 	unsigned running[LANES];
 	unsigned idle; /* workers that wait for a job */
 	double limit;
+	struct ramp ramp; /* how many of them may be BULK */
 	uint64_t halved_ms;
 	bool closed;
 };
@@ -41,6 +43,7 @@ lanes_new(unsigned workers, struct err *e)
 	}
 	l->workers = workers;
 	l->limit = workers;
+	ramp_init(&l->ramp, workers, clock_mono_ms());
 	pthread_mutex_init(&l->mutex, NULL);
 	pthread_cond_init(&l->wakeup, NULL);
 	job_list_init(&l->waiting[SMALL]);
@@ -81,7 +84,8 @@ choose(const struct lanes *l)
 
 	if (l->running[SMALL] + l->running[BULK] >= limit)
 		return -1;
-	if (l->waiting[BULK].head == NULL)
+	if (l->waiting[BULK].head == NULL ||
+	    l->running[BULK] >= l->ramp.limit)
 		return l->waiting[SMALL].head != NULL ? SMALL : -1;
 	if (l->waiting[SMALL].head == NULL)
 		return BULK;
@@ -126,6 +130,8 @@ lanes_done(struct lanes *l, const struct job *j)
 		if (l->limit > l->workers)
 			l->limit = l->workers;
 	}
+	if (j->err.kind == ERR_NONE && j->kind == JOB_PART)
+		ramp_sent(&l->ramp, j->sent_bytes, clock_mono_ms());
 	if (l->idle > 0 && choose(l) != -1)
 		pthread_cond_signal(&l->wakeup);
 	pthread_mutex_unlock(&l->mutex);

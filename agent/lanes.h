@@ -5,7 +5,8 @@
  * the requests in flight; a lane alone gets all.
  *
  * How many may be in flight follows the store: additive increase, and halved
- * (at most once a second) when it says that it is too much (AIMD).
+ * (at most once a second) when it says that it is too much (AIMD).  How many
+ * of them may be parts follows what the line gains from them (ramp.h).
  *
  * Thread-safe.  The coordinator bounds how many jobs there are.
  */

@@ -18,6 +18,7 @@
 #include "agent/work_do.h"
 #include "base/text.h"
 #include "transfer/beneath.h"
+#include "transfer/retry.h"
 
 static int
 changed(struct err *e)
@@ -301,7 +302,6 @@ set_metadata(struct worker *me, struct job *j)
 	/* The object is gone, or too big to be copied: send it again. */
 	if (j->err.kind != ERR_NOTFOUND && j->err.kind != ERR_UNSUPPORTED)
 		return -1;
-	j->err.kind = ERR_NONE;
 	j->finding = FOUND_OTHER;
 	return 0;
 }
@@ -347,12 +347,8 @@ do_adopt(struct worker *me, struct job *j)
 
 	j->finding = FOUND_OTHER;
 	if (me->work.target->ops->stat(me->session, j->path, &there,
-		&j->err) == -1) {
-		if (j->err.kind != ERR_NOTFOUND)
-			return -1;
-		j->err.kind = ERR_NONE;
-		return 0;
-	}
+		&j->err) == -1)
+		return j->err.kind == ERR_NOTFOUND ? 0 : -1;
 	memcpy(j->receipt.etag, there.etag, sizeof(j->receipt.etag));
 	if (there.type != ITEM_FILE || there.size != j->st.size)
 		return 0;
@@ -390,6 +386,38 @@ open_upload(struct worker *me, struct job *j)
 		close(j->up->fd);
 	j->up->fd = take_fd(&fd);
 	return 0;
+}
+
+/* One upload that an intent may have begun. */
+struct sweep {
+	struct worker *me;
+	const struct job *job;
+};
+
+static int
+sweep_one(void *arg, const char *key, const char *id, int64_t begun_ns,
+    struct err *e)
+{
+	struct sweep *s = arg;
+
+	if (strcmp(key, s->job->path) != 0 ||
+	    strcmp(id, s->job->upload_id) == 0 ||
+	    begun_ns < s->job->begun_ns)
+		return 0;
+	if (s->me->work.target->ops->upload_abort(s->me->session, key, id,
+		e) == -1)
+		return -1;
+	stats_add(s->me->work.stats, aborted_uploads, 1);
+	return 0;
+}
+
+static int
+do_sweep(struct worker *me, struct job *j)
+{
+	struct sweep s = {.me = me, .job = j};
+
+	return me->work.target->ops->uploads(me->session, j->path, sweep_one,
+	    &s, &j->err);
 }
 
 static int
@@ -516,40 +544,9 @@ do_complete(struct worker *me, struct job *j)
 	return 0;
 }
 
-/* One upload that an intent may have begun. */
-struct sweep {
-	struct worker *me;
-	const struct job *job;
-};
-
+/* 0, or -1 with the job's err set. */
 static int
-sweep_one(void *arg, const char *key, const char *id, int64_t begun_ns,
-    struct err *e)
-{
-	struct sweep *s = arg;
-
-	if (strcmp(key, s->job->path) != 0 ||
-	    strcmp(id, s->job->upload_id) == 0 ||
-	    begun_ns < s->job->begun_ns)
-		return 0;
-	if (s->me->work.target->ops->upload_abort(s->me->session, key, id,
-		e) == -1)
-		return -1;
-	stats_add(s->me->work.stats, aborted_uploads, 1);
-	return 0;
-}
-
-static int
-do_sweep(struct worker *me, struct job *j)
-{
-	struct sweep s = {.me = me, .job = j};
-
-	return me->work.target->ops->uploads(me->session, j->path, sweep_one,
-	    &s, &j->err);
-}
-
-static int
-do_job(struct worker *me, struct job *j)
+dispatch(struct worker *me, struct job *j)
 {
 	const struct store_driver *ops = me->work.target->ops;
 
@@ -584,7 +581,7 @@ do_job(struct worker *me, struct job *j)
 void
 work_do(struct worker *me, struct job *j)
 {
-	/* What was tried on the way to success may have left its error. */
-	if (do_job(me, j) == 0)
+	/* What went wrong on the way to success says nothing. */
+	if (dispatch(me, j) == 0)
 		j->err.kind = ERR_NONE;
 }

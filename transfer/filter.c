@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: ISC */
 #include "config.h"
 
-#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "transfer/filter.h"
 #include "transfer/glob.h"
+
+#define LINE_SIZE 20000 /* patterns are shorter (glob.c) */
 
 struct rule {
 	bool include;
@@ -127,26 +128,43 @@ add_line(struct filter *f, char *line, size_t len, char how, struct err *e)
 	return add(f, how == '+', line, e);
 }
 
+/* A line with its end into LINE; its length, 0 at the end of the file. */
+static size_t
+read_line(FILE *in, char *line, size_t size)
+{
+	size_t n = 0;
+	int c = 0;
+
+	while (n + 1 < size && c != '\n' && (c = getc(in)) != EOF)
+		line[n++] = (char)c;
+	line[n] = '\0';
+	return n;
+}
+
 int
 filter_file(struct filter *f, const char *path, char how, struct err *e)
 {
+	static const char bom[] = "\xef\xbb\xbf";
 	AUTO(fclose) FILE *in = fopen(path, "re");
-	AUTO(free) char *line = NULL;
-	size_t cap = 0;
+	char line[LINE_SIZE];
 	unsigned number = 0;
-	ssize_t n;
+	size_t n;
 
 	if (in == NULL) {
 		err_sys(e, "open");
 		return err_context(e, "%s", path);
 	}
-	while ((n = getline(&line, &cap, in)) != -1) {
-		static const char bom[] = "\xef\xbb\xbf";
+	while ((n = read_line(in, line, sizeof(line))) > 0) {
 		size_t skip = 0;
+		int rc;
 
 		if (++number == 1 && strncmp(line, bom, 3) == 0)
 			skip = 3;
-		if (add_line(f, line + skip, (size_t)n - skip, how, e) == -1)
+		if (n + 1 == sizeof(line))
+			rc = err_set(e, ERR_USAGE, "the line is too long");
+		else
+			rc = add_line(f, line + skip, n - skip, how, e);
+		if (rc == -1)
 			return err_context(e, "%s:%u", path, number);
 	}
 	if (ferror(in)) {

@@ -42,6 +42,9 @@ struct glob {
 	int last; /* the byte that every match ends with, or -1 */
 	size_t n;
 	struct state *states;
+	/* For up to 64 states: what each one reaches for nothing, with itself;
+	 * a step needs no memory then. */
+	uint64_t *reach;
 	size_t n_classes;
 	struct class *classes;
 };
@@ -60,6 +63,7 @@ glob_free(struct glob *g)
 	if (g == NULL)
 		return;
 	free(g->states);
+	free(g->reach);
 	free(g->classes);
 	free(g);
 }
@@ -283,33 +287,6 @@ compile(struct parser *s)
 	return emit(s, OP_MATCH, 0);
 }
 
-struct glob *
-glob_new(const char *pattern, struct err *e)
-{
-	AUTO(glob) struct glob *g = calloc(1, sizeof(*g));
-	size_t len = strlen(pattern);
-	struct parser s = {
-	    .g = g,
-	    .pattern = pattern,
-	    .p = pattern,
-	    .end = pattern + len,
-	    .e = e,
-	};
-	struct state *fit;
-
-	if (g == NULL ||
-	    (g->states = calloc(STATES_MAX, sizeof(*g->states))) == NULL) {
-		err_set(e, ERR_NOMEM, "out of memory");
-		return NULL;
-	}
-	if (compile(&s) == -1)
-		return NULL;
-	fit = realloc(g->states, g->n * sizeof(*g->states));
-	if (fit != NULL)
-		g->states = fit;
-	return TAKE(g);
-}
-
 /* Adds state I, and those that it reaches for nothing, to SET. */
 static void
 add(const struct glob *g, uint64_t *set, size_t i)
@@ -341,43 +318,82 @@ add(const struct glob *g, uint64_t *set, size_t i)
 	}
 }
 
-static void
-step_state(const struct glob *g, size_t i, uint8_t c, uint64_t *next)
+/* False: out of memory. */
+static bool
+prepare(struct glob *g)
+{
+	size_t i;
+
+	g->reach = calloc(g->n, sizeof(g->reach[0]));
+	for (i = 0; g->reach != NULL && i < g->n; i++)
+		add(g, &g->reach[i], i);
+	return g->reach != NULL;
+}
+
+struct glob *
+glob_new(const char *pattern, struct err *e)
+{
+	AUTO(glob) struct glob *g = calloc(1, sizeof(*g));
+	size_t len = strlen(pattern);
+	struct parser s = {
+	    .g = g,
+	    .pattern = pattern,
+	    .p = pattern,
+	    .end = pattern + len,
+	    .e = e,
+	};
+	struct state *fit;
+
+	if (g == NULL ||
+	    (g->states = calloc(STATES_MAX, sizeof(*g->states))) == NULL) {
+		err_set(e, ERR_NOMEM, "out of memory");
+		return NULL;
+	}
+	if (compile(&s) == -1)
+		return NULL;
+	if (g->n <= 64 && !prepare(g)) {
+		err_set(e, ERR_NOMEM, "out of memory");
+		return NULL;
+	}
+	fit = realloc(g->states, g->n * sizeof(*g->states));
+	if (fit != NULL)
+		g->states = fit;
+	return TAKE(g);
+}
+
+/* Where state I goes on the byte C; NOWHERE if it does not. */
+#define NOWHERE SIZE_MAX
+
+static inline size_t
+next_of(const struct glob *g, size_t i, uint8_t c)
 {
 	const struct state *s = &g->states[i];
 
 	switch ((enum op)s->op) {
 	case OP_CHAR:
-		if (c == s->c)
-			add(g, next, i + 1);
-		break;
+		return c == s->c ? i + 1 : NOWHERE;
 	case OP_ANY:
-		if (c != '/')
-			add(g, next, i + 1);
-		break;
+		return c != '/' ? i + 1 : NOWHERE;
 	case OP_CLASS:
-		if ((g->classes[s->a].bits[c / 64] >> c % 64 & 1) != 0)
-			add(g, next, i + 1);
-		break;
+		return (g->classes[s->a].bits[c / 64] >> c % 64 & 1) != 0
+		    ? i + 1
+		    : NOWHERE;
 	case OP_STAR:
-		if (c != '/')
-			add(g, next, i);
-		break;
+		return c != '/' ? i : NOWHERE;
 	case OP_DEEP:
-		add(g, next, i);
-		break;
+		return i;
 	case OP_SPLIT:
 	case OP_JUMP:
 	case OP_MATCH:
 		break;
 	}
+	return NOWHERE;
 }
 
-/* One byte.  False if no state is left. */
 static bool
-step(const struct glob *g, uint64_t *set, uint8_t c)
+step_big(const struct glob *g, uint64_t *set, uint8_t c)
 {
-	size_t words = g->n / 64 + 1, w;
+	size_t words = g->n / 64 + 1, w, to;
 	uint64_t next[WORDS_MAX + 1];
 	uint64_t any = 0;
 
@@ -385,13 +401,34 @@ step(const struct glob *g, uint64_t *set, uint8_t c)
 	for (w = 0; w < words; w++) {
 		uint64_t bits = set[w];
 
-		for (; bits != 0; bits &= bits - 1)
-			step_state(
-			    g, w * 64 + (size_t)__builtin_ctzll(bits), c, next);
+		for (; bits != 0; bits &= bits - 1) {
+			to = next_of(
+			    g, w * 64 + (size_t)__builtin_ctzll(bits), c);
+			if (to != NOWHERE)
+				add(g, next, to);
+		}
 	}
 	for (w = 0; w < words; w++)
 		any |= set[w] = next[w];
 	return any != 0;
+}
+
+/* One byte.  False if no state is left. */
+static inline bool
+step(const struct glob *g, uint64_t *set, uint8_t c)
+{
+	uint64_t bits = set[0], next = 0;
+
+	if (g->reach == NULL)
+		return step_big(g, set, c);
+	for (; bits != 0; bits &= bits - 1) {
+		size_t to = next_of(g, (size_t)__builtin_ctzll(bits), c);
+
+		if (to != NOWHERE)
+			next |= g->reach[to];
+	}
+	set[0] = next;
+	return next != 0;
 }
 
 /* The states after PATH.  False if there is none. */
@@ -405,9 +442,19 @@ run(const struct glob *g, uint64_t *set, const char *path, size_t len)
 	memset(set, 0, (g->n / 64 + 1) * sizeof(set[0]));
 	add(g, set, 0);
 	for (i = 0; i < len && (alive || anywhere); i++) {
+		/* Where nothing is under way, the next component counts. */
+		if (!alive) {
+			const char *slash = memchr(path + i, '/', len - i);
+
+			if (slash == NULL)
+				return false;
+			i = (size_t)(slash - path);
+		}
 		alive = step(g, set, (uint8_t)path[i]);
-		if (anywhere && path[i] == '/')
+		if (anywhere && path[i] == '/') {
 			add(g, set, 0);
+			alive = true;
+		}
 	}
 	return alive;
 }

@@ -41,6 +41,7 @@ struct http_request {
 	size_t header_count;
 	const void *body; /* PUT and POST */
 	size_t body_len;
+	bool slow; /* the server may think for ten timeouts, silently */
 	/*
 	 * A 2xx reply's body goes to DATA if that is not NULL (DATA_MAX bytes
 	 * at most), every other one to *TEXT, up to its max.
@@ -48,6 +49,9 @@ struct http_request {
 	void *data;
 	size_t data_max;
 	struct buf *text;
+	/* Must not be done twice: goes over a connection of its own, as libcurl
+	 * repeats, unasked, what a kept one lost. */
+	bool once;
 };
 
 /* Header lines of a reply.  Looked up without regard to case. */

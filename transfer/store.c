@@ -8,27 +8,19 @@
 const struct store_driver *
 store_driver_of(const struct store_url *url)
 {
-	switch (url->scheme) {
-	case STORE_S3:
-		return &s3_driver;
-	case STORE_POSIX:
-		return &posix_driver;
-	}
-	return NULL;
+	static const struct store_driver *const drivers[] = {
+	    [STORE_POSIX] = &posix_driver,
+	    [STORE_S3] = &s3_driver,
+	};
+
+	return drivers[url->scheme];
 }
 
 struct store *
 store_open(const struct store_url *url, const struct store_config *config,
     struct err *e)
 {
-	const struct store_driver *driver = store_driver_of(url);
-
-	if (driver == NULL) {
-		err_set(e, ERR_UNSUPPORTED, "%s: no such kind of store",
-		    url->text);
-		return NULL;
-	}
-	return driver->open(url, config, e);
+	return store_driver_of(url)->open(url, config, e);
 }
 
 void

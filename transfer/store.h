@@ -62,6 +62,7 @@ struct store_config {
 	bool no_verify_tls;
 	bool payload_unsigned;	   /* plain HTTP: don't sign the payload */
 	bool no_fsync;		   /* posix: leave durability to the system */
+	bool defer_sync;	   /* posix: the engine calls flush() */
 	unsigned timeout_ms;	   /* a silent connection is dead after it */
 	unsigned connect_timeout_ms;
 	/* Set when the run must stop at once: calls under way give up. */
@@ -189,6 +190,14 @@ struct store_driver {
 	    const struct item_stat *st, struct store_receipt *out,
 	    struct err *e);
 
+	/*
+	 * With config.defer_sync, put, mkdir, symlink and set_metadata may
+	 * leave it to this to make durable what they did, for all sessions at
+	 * once: nothing counts as done before.  If it fails, nothing since the
+	 * last time that it succeeded is durable.  NULL: there is no need.
+	 */
+	int (*flush)(struct session *c, struct err *e);
+
 	/* Multipart.  ID takes STORE_ID_MAX bytes. */
 	int (*upload_begin)(struct session *c, const char *key,
 	    const struct item_stat *st, const struct plan *plan, char *id,
@@ -218,8 +227,8 @@ struct store_driver {
 	    store_upload_fn *fn, void *arg, struct err *e);
 
 	/*
-	 * Remove N items (directories only if empty).  What is not there is no
-	 * error.  RESULTS[i] tells each; returns -1 if any of them failed.
+	 * Remove N items; a directory's key ends in '/' here, and goes only if
+	 * it is empty (S3: its marker).  What is not there is no error.  RESULTS[i] tells each; returns -1 if any of them failed.
 	 */
 	int (*remove)(struct session *c, const char *const *keys, size_t n,
 	    struct err *results, struct err *e);

@@ -19,7 +19,7 @@ plan_make(uint64_t size, const struct plan_limits *limits, struct plan *out,
     struct err *e)
 {
 	uint64_t part = limits->part_bytes;
-	uint64_t parts;
+	uint64_t parts, mib;
 	char a[16], b[16];
 
 	if (size < limits->threshold_bytes && size <= limits->put_max_bytes) {
@@ -30,8 +30,10 @@ plan_make(uint64_t size, const struct plan_limits *limits, struct plan *out,
 		part = limits->part_min_bytes;
 	if (part == 0 || limits->parts_max == 0)
 		return err_set(e, ERR_CONFIG, "part size or part limit is 0");
-	if (div_up(size, part) > limits->parts_max)
-		part = div_up(div_up(size, limits->parts_max), MIB) * MIB;
+	if (div_up(size, part) > limits->parts_max) {
+		mib = div_up(div_up(size, limits->parts_max), MIB);
+		part = mib > UINT64_MAX / MIB ? UINT64_MAX : mib * MIB;
+	}
 	if (part > limits->part_max_bytes)
 		return err_set(e, ERR_CONFIG,
 		    "a file of %s needs parts of %s for at most %" PRIu32

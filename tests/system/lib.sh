@@ -87,6 +87,18 @@ expect_exit() {
 	fi
 }
 
+# each COMMAND...: a case of its own; the test fails at its end if one did
+cases_failed=0
+each() {
+	local rc=0
+	(
+		trap - EXIT
+		"$@"
+	) || rc=$?
+	[ "$rc" = 0 ] || cases_failed=$((cases_failed + 1))
+}
+cases_end() { [ "$cases_failed" = 0 ] || fail "$cases_failed cases failed"; }
+
 # What the last expect_exit printed has TEXT (extended regular expression).
 said() {
 	grep -qiE -- "$1" "$T/out" "$T/err" || {
@@ -201,7 +213,7 @@ fake_begin() {
 	background python3 "$tests/fakes/s3fake.py" --port-file "$T/fake.port" \
 		"$@" >"$T/fake.log" 2>&1
 	fake_pid=${own_pids[-1]}
-	wait_for 10 test -s "$T/fake.port"
+	wait_for 40 test -s "$T/fake.port"
 	FAKE=http://127.0.0.1:$(cat "$T/fake.port")
 	S3_ENDPOINT=$FAKE bucket=test
 	export AWS_ACCESS_KEY_ID=fake AWS_SECRET_ACCESS_KEY=fakefake
@@ -255,7 +267,7 @@ sys.exit(bool(bad))' "$1" "$2" || fail "the store does not hold $1"
 sink_begin() {
 	background "$DRAY_BUILD/tests/bench/sink" --port-file "$T/sink.port" \
 		"$@" >"$T/sink.log" 2>&1
-	wait_for 10 test -s "$T/sink.port"
+	wait_for 40 test -s "$T/sink.port"
 	SINK=http://127.0.0.1:$(cat "$T/sink.port")
 	export AWS_ACCESS_KEY_ID=sink AWS_SECRET_ACCESS_KEY=sinksink
 	# shellcheck disable=SC2034

@@ -282,6 +282,8 @@ rules_come_from_files(void)
 	CHECK(write(fd, "a\0b\n", 4) == 4);
 	close(fd);
 	CHECK(filter_file(f, path, '-', &e) == -1 && e.kind == ERR_USAGE);
+	CHECK(
+	    filter_file(f, "/dev/zero", '-', &e) == -1 && e.kind == ERR_USAGE);
 	unlinkat(root, "rules", 0);
 	CHECK(filter_file(f, path, '-', &e) == -1 && e.kind == ERR_NOTFOUND);
 	CHECK(filter_file(f, tree_path, '-', &e) == -1);

@@ -137,6 +137,30 @@ a_file_arrives_with_its_metadata(void)
 }
 
 static void
+syncing_later_changes_nothing_to_see(void)
+{
+	struct item_stat st = file_st;
+	struct store_stat got;
+
+	begin_with(&(struct store_config){.defer_sync = true});
+	CHECK(put("a/f", "one") == 0);
+	CHECK(put("a/f", "two") == 0);
+	CHECK_STR(text_of("a/f"), "two");
+	st.mode = S_IFREG;
+	CHECK(OPS->put(c, "a/f", &st, "x", 1, NULL, &receipt, &e) == 0);
+	CHECK(OPS->stat(c, "a/f", &got, &e) == 0 && got.size == 1);
+	tree_dir(root, "d");
+	CHECK(put("d", "x") == -1 && e.kind == ERR_EXISTS);
+	CHECK(OPS->flush(c, &e) == 0);
+	CHECK_UINT(names_in("a"), 1);
+	CHECK_UINT(names_in("."), 2);
+	end();
+	begin();
+	CHECK(OPS->flush(c, &e) == 0);
+	end();
+}
+
+static void
 the_root_is_made_when_asked_for(void)
 {
 	AUTO(store_url) struct store_url *url = NULL;
@@ -521,6 +545,7 @@ main(void)
 	unsigned fds = open_fds();
 
 	RUN(a_file_arrives_with_its_metadata);
+	RUN(syncing_later_changes_nothing_to_see);
 	RUN(the_root_is_made_when_asked_for);
 	RUN(directories_and_links_are_made_and_set_right);
 	RUN(the_list_has_all_but_temporary_names);

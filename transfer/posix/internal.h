@@ -4,6 +4,7 @@
 #define TRANSFER_POSIX_INTERNAL_H
 
 #include <pthread.h>
+#include <sys/types.h>
 
 #include "transfer/posix/posix.h"
 
@@ -14,9 +15,13 @@ struct posix_store {
 	struct store base;
 	char *path;
 	bool no_fsync;
+	bool defer_sync;
 	const atomic_bool *stop; /* or NULL */
 	pthread_mutex_t lock;	 /* while the root is opened */
 	atomic_int root_fd;	 /* -1 until then; never changes again */
+	/* Set before root_fd is. */
+	bool may_defer; /* syncfs can be relied on */
+	dev_t root_dev; /* where it reaches */
 };
 
 struct posix_session {
@@ -56,6 +61,11 @@ int posix_open(struct session *c, const char *key, int flags, struct err *e);
 
 /* fsync of FD, unless that is left to the system. */
 int posix_sync(struct session *c, int fd, struct err *e);
+/* Whether flush() will sync what is on FD's file system. */
+bool posix_defers(struct session *c, int fd);
+/* posix_sync, unless flush() will do it. */
+int posix_sync_later(struct session *c, int fd, struct err *e);
+int posix_flush(struct session *c, struct err *e);
 /* fdatasync, likewise. */
 int posix_sync_data(struct session *c, int fd, struct err *e);
 /* Gives FD owner, mode and times of ST.  A mode of 0 means none is known. */

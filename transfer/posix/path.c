@@ -59,7 +59,7 @@ step_into(struct session *c, int dir_fd, const char *name, struct err *e)
 	AUTO(close) int fd = -1;
 
 	if (mkdirat(dir_fd, name, 0777) == 0) {
-		if (posix_sync(c, dir_fd, e) == -1)
+		if (posix_sync_later(c, dir_fd, e) == -1)
 			return -1;
 	} else if (errno != EEXIST) {
 		return err_sys(e, "make directory");

@@ -7,11 +7,17 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/utsname.h>
 #include <sys/vfs.h>
 #include <unistd.h>
 
 #include "base/text.h"
 #include "transfer/posix/internal.h"
+
+/* https://man7.org/linux/man-pages/man2/statfs.2.html */
+#define FS_EXT4 0xef53
+#define FS_XFS 0x58465342
+#define FS_BTRFS 0x9123683e
 
 static struct store *
 posix_open_store(const struct store_url *url, const struct store_config *config,
@@ -26,6 +32,7 @@ posix_open_store(const struct store_url *url, const struct store_config *config,
 	}
 	s->base.ops = &posix_driver;
 	s->no_fsync = config->no_fsync;
+	s->defer_sync = config->defer_sync;
 	s->stop = config->stop;
 	pthread_mutex_init(&s->lock, NULL);
 	atomic_init(&s->root_fd, -1);
@@ -122,6 +129,44 @@ posix_disconnect(struct session *base)
 	free(c);
 }
 
+/*
+ * Local file systems whose syncfs writes all out, on kernels (5.8 and newer)
+ * where it reports what could not be written.
+ */
+static bool
+syncfs_is_reliable(int fd)
+{
+	unsigned major = 0, minor = 0;
+	struct utsname u;
+	struct statfs fs;
+
+	if (uname(&u) == -1 ||
+	    sscanf(u.release, "%u.%u", &major, &minor) != 2 || major < 5 ||
+	    (major == 5 && minor < 8) || fstatfs(fd, &fs) == -1)
+		return false;
+	switch ((unsigned long)fs.f_type & 0xffffffff) {
+	case FS_EXT4:
+	case FS_XFS:
+	case FS_BTRFS:
+		return true;
+	default:
+		return false;
+	}
+}
+
+static int
+open_root(struct posix_store *s, struct err *e)
+{
+	AUTO(close) int fd = open(s->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	struct stat st;
+
+	if (fd == -1 || fstat(fd, &st) == -1)
+		return err_sys(e, "open directory %s", s->path);
+	s->root_dev = st.st_dev;
+	s->may_defer = s->defer_sync && syncfs_is_reliable(fd);
+	return take_fd(&fd);
+}
+
 int
 posix_root(struct session *c, struct err *e)
 {
@@ -133,10 +178,8 @@ posix_root(struct session *c, struct err *e)
 	pthread_mutex_lock(&s->lock);
 	fd = atomic_load(&s->root_fd);
 	if (fd == -1) {
-		fd = open(s->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-		if (fd == -1)
-			err_sys(e, "open directory %s", s->path);
-		else
+		fd = open_root(s, e);
+		if (fd != -1)
 			atomic_store(&s->root_fd, fd);
 	}
 	pthread_mutex_unlock(&s->lock);
@@ -177,7 +220,6 @@ make_root(const char *root, struct err *e)
 	return 0;
 }
 
-/* https://man7.org/linux/man-pages/man2/statfs.2.html */
 static const char *
 fs_name(const struct statfs *fs, char *other, size_t size)
 {
@@ -185,9 +227,9 @@ fs_name(const struct statfs *fs, char *other, size_t size)
 		unsigned long magic;
 		const char *name;
 	} known[] = {
-	    {0xef53, "ext4"},
-	    {0x58465342, "xfs"},
-	    {0x9123683e, "btrfs"},
+	    {FS_EXT4, "ext4"},
+	    {FS_XFS, "xfs"},
+	    {FS_BTRFS, "btrfs"},
 	    {0x01021994, "tmpfs"},
 	    {0x6969, "NFS"},
 	    {0xff534d42, "SMB"},
@@ -259,6 +301,7 @@ const struct store_driver posix_driver = {
     .mkdir = posix_mkdir,
     .symlink = posix_symlink,
     .set_metadata = posix_set_metadata,
+    .flush = posix_flush,
     .upload_begin = posix_upload_begin,
     .upload_part = posix_upload_part,
     .upload_check = posix_upload_check,

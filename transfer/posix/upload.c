@@ -241,7 +241,8 @@ posix_upload_complete(struct session *c, const struct store_upload *u,
 		unlinkat(dir, u->id, 0);
 		return -1;
 	}
-	if (posix_publish(c, dir, u->id, name, e) == -1)
+	if (posix_publish(c, dir, u->id, name, e) == -1 ||
+	    posix_sync(c, dir, e) == -1)
 		return -1;
 	memset(out, 0, sizeof(*out));
 	return 0;

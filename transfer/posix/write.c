@@ -38,6 +38,35 @@ posix_sync_data(struct session *c, int fd, struct err *e)
 	return err_sys(e, "fdatasync");
 }
 
+bool
+posix_defers(struct session *c, int fd)
+{
+	const struct posix_store *s = posix_store_of(c);
+	struct stat st;
+
+	/* Another file system may be mounted below the root. */
+	return s->may_defer && fstat(fd, &st) == 0 && st.st_dev == s->root_dev;
+}
+
+int
+posix_sync_later(struct session *c, int fd, struct err *e)
+{
+	return posix_defers(c, fd) ? 0 : posix_sync(c, fd, e);
+}
+
+int
+posix_flush(struct session *c, struct err *e)
+{
+	int root = posix_root(c, e);
+
+	if (root == -1)
+		return -1;
+	if (posix_store_of(c)->no_fsync || !posix_store_of(c)->may_defer ||
+	    syncfs(root) == 0)
+		return 0;
+	return err_sys(e, "syncfs");
+}
+
 static void
 times_of(const struct item_stat *st, struct timespec out[2])
 {
@@ -167,23 +196,51 @@ posix_publish(struct session *c, int dir_fd, const char *temp, const char *name,
 			    "it away, or exclude this item");
 		return err_sys(e, "rename");
 	}
-	return posix_sync(c, dir_fd, e);
+	return posix_sync_later(c, dir_fd, e);
 }
 
 /* All of a file but its name.  Takes FD. */
 static int
 fill(struct session *c, int taken, const struct item_stat *st, const void *data,
-    size_t len, struct err *e)
+    size_t len, bool later, struct err *e)
 {
 	AUTO(close) int fd = taken;
 
 	if (posix_write(fd, data, len, 0, e) == -1 ||
-	    posix_apply(fd, st, e) == -1 || posix_sync(c, fd, e) == -1)
+	    posix_apply(fd, st, e) == -1)
+		return -1;
+	if (!later && posix_sync(c, fd, e) == -1)
 		return -1;
 	/* NFS and quotas tell the last errors here. */
 	if (close(take_fd(&fd)) == -1)
 		return err_sys(e, "close");
 	return 0;
+}
+
+/*
+ * Gives TEMP its name while its bytes may not be on the medium.  Where there
+ * is no such name yet, power loss before the flush leaves a short file that
+ * nobody believes in.  An old file must not be lost to that: there, the bytes
+ * go first.
+ */
+static int
+publish_later(struct session *c, int dir_fd, const char *temp, const char *name,
+    struct err *e)
+{
+	AUTO(close) int fd = -1;
+
+	if (renameat2(dir_fd, temp, dir_fd, name, RENAME_NOREPLACE) == 0)
+		return 0;
+	/* Its mode may let its owner do either, or none; then all is written.
+	 * Not through the root: its descriptor keeps errors for flush(). */
+	fd = openat(dir_fd, temp, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+	if (fd == -1)
+		fd = openat(dir_fd, temp, O_WRONLY | O_NOFOLLOW | O_CLOEXEC);
+	if (fd == -1 && syncfs(dir_fd) == -1)
+		return err_sys(e, "syncfs");
+	if (fd != -1 && posix_sync(c, fd, e) == -1)
+		return -1;
+	return posix_publish(c, dir_fd, temp, name, e);
 }
 
 int
@@ -194,7 +251,8 @@ posix_put(struct session *c, const char *key, const struct item_stat *st,
 	const char *name;
 	AUTO(close) int dir = posix_parent_made(c, key, &name, e);
 	char temp[POSIX_TEMP_SIZE];
-	int fd;
+	bool later;
+	int fd, rc;
 
 	(void)digest;
 	if (dir == -1)
@@ -202,8 +260,12 @@ posix_put(struct session *c, const char *key, const struct item_stat *st,
 	fd = posix_temp_file(dir, st, temp, e);
 	if (fd == -1)
 		return -1;
-	if (fill(c, fd, st, data, len, e) == -1 ||
-	    posix_publish(c, dir, temp, name, e) == -1) {
+	later = posix_defers(c, dir);
+	rc = fill(c, fd, st, data, len, later, e);
+	if (rc == 0)
+		rc = later ? publish_later(c, dir, temp, name, e)
+			   : posix_publish(c, dir, temp, name, e);
+	if (rc == -1) {
 		unlinkat(dir, temp, 0);
 		return -1;
 	}
@@ -224,7 +286,7 @@ posix_mkdir(struct session *c, const char *key, const struct item_stat *st,
 		if (dir == -1)
 			return -1;
 		if (mkdirat(dir, name, st->mode != 0 ? 0700 : 0777) == 0) {
-			if (posix_sync(c, dir, e) == -1)
+			if (posix_sync_later(c, dir, e) == -1)
 				return -1;
 		} else if (errno != EEXIST) {
 			return err_sys(e, "make directory");
@@ -240,7 +302,7 @@ posix_mkdir(struct session *c, const char *key, const struct item_stat *st,
 	}
 	if (posix_apply(fd, st, e) == -1)
 		return -1;
-	return posix_sync(c, fd, e);
+	return posix_sync_later(c, fd, e);
 }
 
 int
@@ -288,7 +350,7 @@ posix_set_metadata(struct session *c, const char *key,
 		if (fd == -1 && e->kind == ERR_DENIED)
 			fd = posix_open(c, key, O_WRONLY | O_NONBLOCK, e);
 		if (fd == -1 || posix_apply(fd, st, e) == -1 ||
-		    posix_sync(c, fd, e) == -1)
+		    posix_sync_later(c, fd, e) == -1)
 			return -1;
 	}
 	memset(out, 0, sizeof(*out));

@@ -204,10 +204,12 @@ cred_load(const char *profile, struct cred *out, struct err *e)
 	if (rc == 0)
 		rc = read_file(&p, config_path, e);
 	from_files = p.cred;
-	if (rc == -1 || check_keys(&from_files, &p, path, e) == -1)
+	if (rc == -1)
 		return -1;
 	if (c.access_key != NULL)
 		drop_keys(&from_files);
+	else if (check_keys(&from_files, &p, path, e) == -1)
+		return -1;
 	if (take(&c.access_key, from_files.access_key, e) == -1 ||
 	    take(&c.secret_key, from_files.secret_key, e) == -1 ||
 	    take(&c.token, from_files.token, e) == -1 ||

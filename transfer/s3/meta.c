@@ -77,7 +77,8 @@ parse_mode(const char *s, uint32_t *out)
 		return false;
 	has_type = parse_number(s, 10, &decimal) && plausible(decimal) &&
 	    (decimal & S_IFMT) != 0;
-	if (has_type && (S_ISLNK((mode_t)decimal) || !parse_permissions(s, out)))
+	if (has_type &&
+	    (S_ISLNK((mode_t)decimal) || !parse_permissions(s, out)))
 		*out = (uint32_t)decimal;
 	else
 		return parse_permissions(s, out);

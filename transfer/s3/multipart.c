@@ -11,6 +11,7 @@
 #include "transfer/s3/error.h"
 #include "transfer/s3/request.h"
 
+#define LIST_MAX (4 << 20)     /* bytes of a page of 1,000 parts */
 #define COMPLETE_MAX (8 << 20) /* bytes of the list of parts */
 
 /* "CRC64NVME", or NULL if none of the CRCs is agreed on. */
@@ -36,6 +37,7 @@ s3_upload_begin(struct session *session, const char *key,
 	(void)plan;
 	req_begin(c, HTTP_POST, key, false);
 	req_query(c, "uploads", NULL);
+	c->once = true;
 	req_meta(c, st);
 	if (name != NULL) {
 		req_header(c, "x-amz-checksum-algorithm", name);
@@ -141,7 +143,7 @@ s3_upload_check(struct session *session, const struct store_upload *u,
     const struct store_part *parts, size_t n, bool *keep, struct err *e)
 {
 	struct s3_session *c = s3_session_of(session);
-	AUTO(buf) struct buf text = BUF_INIT(4 << 20);
+	AUTO(buf) struct buf text = BUF_INIT(LIST_MAX);
 	AUTO(free) bool *found = calloc(n + 1, sizeof(*found));
 	struct check check = {parts, n, found};
 	struct reply_page page;
@@ -261,14 +263,22 @@ look_for_it(struct s3_session *c, const struct store_upload *u,
     struct store_receipt *out, struct err *e)
 {
 	bool lost = e->kind == ERR_GONE, proved;
+	AUTO(buf) struct buf text = BUF_INIT(LIST_MAX);
 	struct err why = ERR_INIT;
 	struct store_stat st;
 
 	if (inspect(c, u, parts, n, whole, &st, out, &proved, &why) == 0 &&
 	    proved && st.has_source_mtime && st.mtime_ns == u->st.mtime_ns)
 		return 0;
-	if (lost && why.kind != ERR_NONE && why.kind != ERR_NOTFOUND &&
-	    why.kind != ERR_MISMATCH)
+	if (why.kind != ERR_NONE && why.kind != ERR_NOTFOUND &&
+	    why.kind != ERR_MISMATCH) {
+		if (lost)
+			*e = why;
+		return -1;
+	}
+	/* Ceph answers 500 for ever to an upload that is no more. */
+	if (!lost && list_parts(c, u, 0, &text, &why) == -1 &&
+	    why.kind == ERR_GONE)
 		*e = why;
 	return -1;
 }
@@ -327,6 +337,7 @@ complete(struct s3_session *c, const struct store_upload *u,
 		return -1;
 	req_begin(c, HTTP_POST, u->key, false);
 	req_query(c, "uploadId", u->id);
+	c->slow = true;
 	req_header(c, "content-type", "application/xml");
 	add_whole(c, u, whole);
 	if (req_body(c, body.data, body.len, NULL, e) == -1)

@@ -48,8 +48,12 @@ s3_head(struct s3_session *c, const char *key, bool dir,
 {
 	req_begin(c, HTTP_HEAD, key, dir);
 	req_header(c, "x-amz-checksum-mode", "ENABLED");
-	if (req_do(c, "HEAD", e) == -1)
+	if (req_do(c, "HEAD", e) == -1) {
+		/* The reply has no body to say so. */
+		if (c->reply.status == 400 && c->cred.token != NULL)
+			e->kind = ERR_EXPIRED;
 		return -1;
+	}
 	return read_head(c, dir, out, e);
 }
 
@@ -211,6 +215,7 @@ s3_set_metadata(struct session *session, const char *key,
 	if (st->type == ITEM_SYMLINK)
 		as.mode = S_IFLNK | 0777;
 	req_begin(c, HTTP_PUT, key, dir);
+	c->slow = true;
 	req_meta(c, &as);
 	req_header(c, "x-amz-metadata-directive", "REPLACE");
 	copy_source(c, key, dir);

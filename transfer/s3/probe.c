@@ -19,6 +19,8 @@
 
 static const char trial[] = "dray";
 
+enum { NO, VERIFIED = 1, BY_ETAG };
+
 static int64_t
 clock_skew_ms(const struct s3_session *c)
 {
@@ -153,9 +155,25 @@ send_part(struct s3_session *c, const char *key, const char *id,
 	    -1;
 }
 
-/* Whether the store verifies ALGO: 1, 0, or -1 on failure. */
+/* Whether the ETag of the part just sent is its MD5. */
+static bool
+etag_tells(struct s3_session *c, const struct digest *right)
+{
+	struct store_receipt r;
+	struct err ignored = ERR_INIT;
+	uint8_t md5[16];
+
+	return req_etag_is_md5(c) && req_receipt(c, NULL, &r, &ignored) == 0 &&
+	    text_unhex(r.etag, strlen(r.etag), md5, sizeof(md5)) &&
+	    memcmp(md5, right->md5, sizeof(md5)) == 0;
+}
+
+/*
+ * Tries ALGO: VERIFIED if the store refuses what is wrong and takes what is
+ * right, BY_ETAG if it takes all, but its ETag is the MD5 of what it got.
+ */
 static int
-verifies(struct s3_session *c, const char *key, unsigned algo, struct err *e)
+try(struct s3_session *c, const char *key, unsigned algo, struct err *e)
 {
 	static const struct item_stat st = {.type = ITEM_FILE,
 	    .mode = S_IFREG | 0600};
@@ -169,7 +187,7 @@ verifies(struct s3_session *c, const char *key, unsigned algo, struct err *e)
 	if (s3_upload_begin(&c->session, key, &st, &plan, id, e) == -1)
 		return algo != DIGEST_MD5 && (c->reply.status == 400 ||
 						 c->reply.status == 501) ?
-		    0 :
+		    NO :
 		    -1;
 	digester_start(c->digester, algo);
 	digester_update(c->digester, trial, sizeof(trial) - 1);
@@ -179,8 +197,10 @@ verifies(struct s3_session *c, const char *key, unsigned algo, struct err *e)
 	wrong.crc32c ^= 1;
 	wrong.md5[0] ^= 1;
 	rc = send_part(c, key, id, &wrong, e);
-	if (rc != -1)
-		rc = rc == 1 ? 0 : send_part(c, key, id, &right, e);
+	if (rc == 1)
+		rc = algo == DIGEST_MD5 && etag_tells(c, &right) ? BY_ETAG : NO;
+	else if (rc == 0)
+		rc = send_part(c, key, id, &right, e);
 	if (s3_upload_abort(&c->session, key, id, &ignored) == -1 &&
 	    rc != -1) {
 		*e = ignored;
@@ -234,6 +254,7 @@ clear_trials(struct s3_session *c, const char *key, struct err *e)
 	return -1;
 }
 
+/* -1, or how the store proves *FOUND. */
 static int
 negotiate(struct s3_session *c, unsigned *found, struct err *e)
 {
@@ -253,17 +274,20 @@ negotiate(struct s3_session *c, unsigned *found, struct err *e)
 		if (!(digest_available() & algos[i]))
 			continue;
 		atomic_store(&s->checksum, algos[i]);
-		rc = verifies(c, key, algos[i], e);
-		if (rc == 1)
+		rc = try(c, key, algos[i], e);
+		if (rc > NO)
 			*found = algos[i];
 	}
 	atomic_store(&s->checksum, rc == -1 ? was : *found);
-	return rc == -1 ? err_context(e, "checksum trial") : 0;
+	return rc == -1 ? err_context(e, "checksum trial") : rc;
 }
 
 static void
-describe(struct s3 *s, bool verified, struct store_probe *out)
+describe(struct s3 *s, int proof, struct store_probe *out)
 {
+	static const char *const proofs[] = {[NO] = " (as set)",
+	    [VERIFIED] = " (verified by the store)",
+	    [BY_ETAG] = " (compared with the store's ETag)"};
 	const char *name = "none", *how = "";
 
 	if (out->checksum == DIGEST_CRC64NVME)
@@ -273,7 +297,7 @@ describe(struct s3 *s, bool verified, struct store_probe *out)
 	else if (out->checksum == DIGEST_MD5)
 		name = "MD5";
 	if (out->checksum != 0)
-		how = verified ? " (verified by the store)" : " (as set)";
+		how = proofs[proof];
 	snprintf(out->text, sizeof(out->text),
 	    "S3 at %.90s, %s%s; checksums: %s%s%s", s->place.endpoint,
 	    s->place.virtual_host ? "virtual-host" : "path", "-style", name,
@@ -287,18 +311,18 @@ s3_probe(struct session *session, bool create, bool checksum,
 	struct s3_session *c = s3_session_of(session);
 	struct s3 *s = s3_of(session);
 	struct store_probe found = {0};
-	bool verified = false;
+	int proof = NO;
 
 	(void)create; /* a bucket is made with thought, not in passing */
 	if (check_bucket(c, &found, e) == -1)
 		return -1;
 	found.checksum = atomic_load(&s->checksum);
 	if (checksum && !s->forced) {
-		if (negotiate(c, &found.checksum, e) == -1)
+		proof = negotiate(c, &found.checksum, e);
+		if (proof == -1)
 			return -1;
-		verified = true;
 	}
-	describe(s, verified, &found);
+	describe(s, proof, &found);
 	*out = found;
 	return 0;
 }

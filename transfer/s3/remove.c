@@ -141,6 +141,7 @@ remove_batch(struct s3_session *c, struct pair *pairs, size_t n,
 	if (buf_failed(&body))
 		return err_set(e, ERR_NOMEM, "out of memory");
 	req_begin(c, HTTP_POST, NULL, false);
+	c->slow = true;
 	req_query(c, "delete", NULL);
 	req_header(c, "content-type", "application/xml");
 	req_content_md5(c, body.data, body.len);

@@ -385,16 +385,36 @@ reply_parts(const char *p, size_t n, reply_part_fn *fn, void *arg,
 	return parse(p, n, on_part, r, e);
 }
 
+/*
+ * Ceph encodes the keys of uploads as asked, and only those, without saying
+ * so.  Nobody else's key has "%XX" and not a single character that encoding
+ * would change.
+ */
+static bool
+looks_encoded(const char *s, size_t n)
+{
+	static const char kept[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+				   "abcdefghijklmnopqrstuvwxyz"
+				   "0123456789-._~/%";
+
+	return strspn(s, kept) == n && memchr(s, '%', n) != NULL;
+}
+
 static int
 on_upload(void *arg, const char *path, char *text, size_t n, struct err *e)
 {
 	struct reader *r = arg;
 	const char *name;
+	bool was = r->decode;
 	int rc;
 
 	if (under(path, "/ListMultipartUploadsResult/Upload", &name)) {
-		if (is(name, "Key"))
-			return take_key(r, text, n, e);
+		if (is(name, "Key")) {
+			r->decode |= looks_encoded(text, n);
+			rc = take_key(r, text, n, e);
+			r->decode = was;
+			return rc;
+		}
 		if (is(name, "UploadId"))
 			return copy(r->id, sizeof(r->id), name, text, n, e);
 		if (is(name, "Initiated"))

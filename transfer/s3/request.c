@@ -20,6 +20,8 @@ req_begin(struct s3_session *c, enum http_method method, const char *key,
 	buf_reset(&c->lines);
 	c->header_count = 0;
 	c->too_many = false;
+	c->slow = false;
+	c->once = false;
 	c->query_at = 0;
 	c->body = NULL;
 	c->body_len = 0;
@@ -203,8 +205,8 @@ send_request(struct s3_session *c, struct err *e)
 	struct s3 *s = s3_of(&c->session);
 	const char *list[S3_HEADERS_MAX];
 	struct http_request r = {.method = c->method, .body = c->body,
-	    .body_len = c->body_len, .data = c->data,
-	    .data_max = c->data_max, .text = c->text};
+	    .body_len = c->body_len, .slow = c->slow, .once = c->once,
+	    .data = c->data, .data_max = c->data_max, .text = c->text};
 	int64_t now_s = clock_wall_ns() / 1000000000;
 
 	if (renew(c, e) == -1)

@@ -64,6 +64,8 @@ struct s3_session {
 	struct s3_header headers[S3_HEADERS_MAX];
 	size_t header_count;
 	bool too_many;
+	bool slow; /* it may take long: copying, putting parts together */
+	bool once; /* must not be repeated by itself */
 	const void *body;
 	size_t body_len;
 	char payload[SIGN_HEX_BYTES];

@@ -160,7 +160,7 @@ s3_place_of(const char *endpoint, const char *region, const char *bucket,
 {
 	AUTO(buf) struct buf base = BUF_INIT(sizeof(out->base) - 1);
 	struct s3_place p = {0};
-	char host[200];
+	char host[200] = "";
 	const char *path = "";
 	size_t path_len = 0;
 

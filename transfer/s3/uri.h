@@ -15,8 +15,8 @@
 
 struct s3_place {
 	char origin[320]; /* "https://bucket.s3.eu-west-1.amazonaws.com" */
-	char host[300];	  /* as the Host header says it, port if not default */
-	char base[300];	  /* "/path/of/endpoint/bucket", encoded; or "" */
+	char host[300];	    /* for the Host header; port if not default */
+	char base[300];	    /* "/path/of/endpoint/bucket", encoded; or "" */
 	char endpoint[320]; /* as given or derived, for people */
 	bool https;
 	bool virtual_host;
