@@ -24,6 +24,8 @@ struct sync {
 	struct store_url *target;
 	int source_fd;
 	char *task;
+	char owner[1024];
+	struct store_config store_config;
 	struct store *store;
 	struct ledger *ledger;
 	struct ui *ui;
@@ -75,6 +77,21 @@ refuse_inside(const struct sync *s, struct err *e)
 	    s->target->text, s->source->text);
 }
 
+/* The ledger is locked, so machine and ledger name who writes. */
+static void
+name_owner(struct sync *s)
+{
+	bool relative = s->o->state_dir[0] != '/';
+	AUTO(free) char *here = relative ? realpath(".", NULL) : NULL;
+	char host[128] = "";
+
+	gethostname(host, sizeof(host) - 1);
+	snprintf(s->owner, sizeof(s->owner), "%s %s:%s/%s", s->task, host,
+	    here != NULL ? here : "", s->o->state_dir);
+	s->store_config = s->o->store;
+	s->store_config.owner = s->owner;
+}
+
 static int
 open_both(struct sync *s, char **argv, struct err *e)
 {
@@ -94,15 +111,18 @@ open_both(struct sync *s, char **argv, struct err *e)
 		return err_sys(e, "source %s", s->source->text);
 	if (refuse_inside(s, e) == -1)
 		return -1;
-	s->store = store_open(s->target, &s->o->store, e);
-	if (s->store == NULL)
-		return err_context(e, "target %s", s->target->text);
 	s->task = s->o->task != NULL ?
 	    strdup(s->o->task) :
 	    task_name(s->source->text, s->target->text, e);
 	if (s->task == NULL)
 		return err_set(e, ERR_NOMEM, "out of memory");
-	return task_check_name(s->task, e);
+	if (task_check_name(s->task, e) == -1)
+		return -1;
+	name_owner(s);
+	s->store = store_open(s->target, &s->store_config, e);
+	if (s->store == NULL)
+		return err_context(e, "target %s", s->target->text);
+	return 0;
 }
 
 static int
