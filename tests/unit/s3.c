@@ -96,16 +96,35 @@ answer(int fd, const char *request)
 }
 
 static void *
+connection(void *arg)
+{
+	char text[65536];
+	int fd = *(int *)arg;
+
+	free(arg);
+	while (read_request(fd, text, sizeof(text)))
+		answer(fd, text);
+	close(fd);
+	return NULL;
+}
+
+/* Each connection has its thread: the driver opens new ones at will. */
+static void *
 server(void *arg)
 {
-	static char text[65536];
+	pthread_t t;
 	int fd;
 
 	(void)arg;
 	while ((fd = accept(listener, NULL, NULL)) != -1) {
-		while (read_request(fd, text, sizeof(text)))
-			answer(fd, text);
-		close(fd);
+		int *own = malloc(sizeof(*own));
+
+		if (own == NULL)
+			abort();
+		*own = fd;
+		if (pthread_create(&t, NULL, connection, own) != 0 ||
+		    pthread_detach(t) != 0)
+			abort();
 	}
 	return NULL;
 }
