@@ -217,8 +217,8 @@ begin_scan(struct engine *en)
 	};
 
 	atomic_store(&en->stats->scanning, true);
-	en->scan = scan_start(en->setup->source_fd, &so, deliver, scan_is_done,
-	    en, &e);
+	en->scan = scan_start(
+	    en->setup->source_fd, &so, deliver, scan_is_done, en, &e);
 	if (en->scan == NULL)
 		engine_fatal(en, &e);
 }
@@ -282,8 +282,7 @@ next_phase(struct engine *en)
 static bool
 is_idle(const struct engine *en)
 {
-	return en->jobs == 0 &&
-	    (en->phase != PHASE_TRANSFER || en->scan_done);
+	return en->jobs == 0 && (en->phase != PHASE_TRANSFER || en->scan_done);
 }
 
 static void
@@ -292,9 +291,8 @@ step(struct engine *en)
 	bool want = !en->stopping && en->phase == PHASE_TRANSFER &&
 	    en->jobs < ENGINE_JOBS_MAX;
 	/* Between two phases there is nothing to wait for. */
-	uint64_t most = en->jobs == 0 && en->phase != PHASE_TRANSFER ?
-	    0 :
-	    ENGINE_COMMIT_MS;
+	uint64_t most =
+	    en->jobs == 0 && en->phase != PHASE_TRANSFER ? 0 : ENGINE_COMMIT_MS;
 	struct scan_batch *batch = NULL;
 	struct job_list answers;
 	struct job *j;
@@ -302,8 +300,8 @@ step(struct engine *en)
 
 	job_list_init(&answers);
 	inbox_take(en->inbox, want,
-	    delay_wait_ms(&en->delayed, clock_mono_ms(), most),
-	    &answers, &batch, &scan_done);
+	    delay_wait_ms(&en->delayed, clock_mono_ms(), most), &answers,
+	    &batch, &scan_done);
 	while ((j = job_list_pop(&answers)) != NULL)
 		answered(en, j);
 	if (batch != NULL && !en->stopping)
@@ -410,11 +408,11 @@ record_end(struct engine *en, struct engine_result *out)
 	struct err e = ERR_INIT;
 	bool whole = !en->stopping && !en->scan_incomplete;
 
-	snprintf(run.outcome, sizeof(run.outcome), "%s",
-	    outcome_name(out->outcome));
+	snprintf(
+	    run.outcome, sizeof(run.outcome), "%s", outcome_name(out->outcome));
 	snprintf(run.why, sizeof(run.why), "%s", out->why.msg);
-	if ((whole && ledger_meta_set(en->ledger, "reconciled", "1", &e) ==
-			-1) ||
+	if ((whole &&
+		ledger_meta_set(en->ledger, "reconciled", "1", &e) == -1) ||
 	    ledger_run_end(en->ledger, &run, &e) == -1 ||
 	    ledger_commit(en->ledger, &e) == -1) {
 		if (out->why.kind == ERR_NONE)

@@ -27,8 +27,8 @@ new_job(struct diff *d, enum job_kind kind, const struct scan_entry *entry)
 
 	/* Rows of this directory will be written: now it needs an id. */
 	if (d->dir_id == 0 && !d->en->options->dry_run &&
-	    ledger_dir_id(d->en->ledger, d->batch->dir, d->batch->dir_len,
-		true, &d->dir_id, &e) == -1) {
+	    ledger_dir_id(d->en->ledger, d->batch->dir, d->batch->dir_len, true,
+		&d->dir_id, &e) == -1) {
 		engine_ledger_failed(d->en, &e);
 		return NULL;
 	}
@@ -44,8 +44,8 @@ new_job(struct diff *d, enum job_kind kind, const struct scan_entry *entry)
 static bool
 key_is_possible(struct diff *d, struct job *j)
 {
-	if (d->en->ops->check_key(d->en->target, j->path, j->st.type,
-		&j->err) == 0)
+	if (d->en->ops->check_key(
+		d->en->target, j->path, j->st.type, &j->err) == 0)
 		return true;
 	engine_item_failed(d->en, j);
 	return false;
@@ -128,8 +128,8 @@ need_file(struct diff *d, const struct scan_entry *entry)
 	if (j == NULL || !key_is_possible(d, j))
 		return;
 	queued(d, entry);
-	adopt = look_at_target(d, j, &there) == 1 &&
-	    there.type == ITEM_FILE && there.size == entry->st.size;
+	adopt = look_at_target(d, j, &there) == 1 && there.type == ITEM_FILE &&
+	    there.size == entry->st.size;
 	if (d->en->options->dry_run) {
 		would(d, j, adopt ? UI_WOULD_ADOPT : UI_WOULD_SEND);
 	} else if (adopt) {
@@ -252,8 +252,8 @@ known(struct diff *d, const struct scan_entry *entry,
 static int
 compare_names(const struct scan_entry *entry, const struct ledger_file *row)
 {
-	size_t n = entry->name_len < row->name_len ? entry->name_len :
-						     row->name_len;
+	size_t n =
+	    entry->name_len < row->name_len ? entry->name_len : row->name_len;
 	int c = memcmp(entry->name, row->name, n);
 
 	if (c != 0)
@@ -271,13 +271,14 @@ merge(struct diff *d, struct err *e)
 	size_t i = 0;
 	int have;
 
-	if (ledger_diff_begin(d->en->ledger, d->dir_id, b->after, b->upto,
-		e) == -1)
+	if (ledger_diff_begin(d->en->ledger, d->dir_id, b->after, b->upto, e) ==
+	    -1)
 		return -1;
 	have = ledger_diff_next(d->en->ledger, &row, e);
 	while (have != -1 && (have == 1 || i < b->n)) {
-		int c = have == 0 ? -1 : i == b->n ? 1 :
-		    compare_names(&b->entries[i], &row);
+		int c = have == 0 ? -1
+		    : i == b->n	  ? 1
+				  : compare_names(&b->entries[i], &row);
 
 		if (c < 0) {
 			needed(d, &b->entries[i++]);
@@ -312,12 +313,12 @@ count(struct engine *en, const struct scan_batch *b)
 	en->scan_incomplete = true;
 	if (b->error.kind == ERR_VANISHED) {
 		stats_add(en->stats, vanished_items, 1);
-		engine_failure(en, UI_VANISHED, b->dir, b->dir_len, &b->error,
-		    1);
+		engine_failure(
+		    en, UI_VANISHED, b->dir, b->dir_len, &b->error, 1);
 		return;
 	}
-	stats_add(en->stats, unreadable_items,
-	    b->unreadable > 0 ? b->unreadable : 1);
+	stats_add(
+	    en->stats, unreadable_items, b->unreadable > 0 ? b->unreadable : 1);
 	engine_failure(en, UI_UNREADABLE, b->dir, b->dir_len, &b->error, 1);
 	if (b->error.kind == ERR_NOMEM)
 		engine_fatal(en, &b->error);
@@ -334,8 +335,8 @@ engine_batch(struct engine *en, struct scan_batch *b)
 	if (b->dir_len == 0 && b->first && b->error.kind != ERR_NONE &&
 	    b->n == 0)
 		engine_fatal(en, &b->error);
-	if (ledger_dir_id(en->ledger, b->dir, b->dir_len, false, &d.dir_id,
-		&e) == -1) {
+	if (ledger_dir_id(
+		en->ledger, b->dir, b->dir_len, false, &d.dir_id, &e) == -1) {
 		engine_ledger_failed(en, &e);
 		return;
 	}
@@ -390,8 +391,8 @@ engine_list_target(struct engine *en)
 			en->use_target = true;
 			return;
 		}
-		wait = retry_delay_ms(&en->retry, attempt, &e,
-		    (uint64_t)clock_wall_ns());
+		wait = retry_delay_ms(
+		    &en->retry, attempt, &e, (uint64_t)clock_wall_ns());
 		if (l.ledger_err.kind != ERR_NONE || wait < 0 ||
 		    !reach_pause(wait, en->setup->stop_soon))
 			break;

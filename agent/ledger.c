@@ -23,8 +23,8 @@
 int
 ledger_error(struct ledger *l, const char *what, struct err *e)
 {
-	int code = l->db != NULL ? sqlite3_extended_errcode(l->db) :
-				   SQLITE_NOMEM;
+	int code =
+	    l->db != NULL ? sqlite3_extended_errcode(l->db) : SQLITE_NOMEM;
 	enum err_kind kind = ERR_SYS;
 
 	if ((code & 0xff) == SQLITE_FULL)
@@ -170,8 +170,8 @@ column_copy(sqlite3_stmt *s, int at, char *out, size_t size)
 }
 
 char *
-ledger_join(const void *dir, size_t dir_len, const void *name,
-    size_t name_len, size_t *len)
+ledger_join(const void *dir, size_t dir_len, const void *name, size_t name_len,
+    size_t *len)
 {
 	size_t sep = dir_len > 0 ? 1 : 0;
 	char *path = malloc(dir_len + sep + name_len + 1);
@@ -320,8 +320,8 @@ set_corrupt_aside(struct ledger *l, char **set_aside, struct err *e)
 	AUTO(buf) struct buf to = BUF_INIT(1 << 16);
 	size_t i;
 
-	buf_addf(&to, "%s.corrupt-%" PRId64, l->path,
-	    clock_wall_ns() / 1000000000);
+	buf_addf(
+	    &to, "%s.corrupt-%" PRId64, l->path, clock_wall_ns() / 1000000000);
 	if (buf_failed(&to))
 		return err_set(e, ERR_NOMEM, "out of memory");
 	for (i = 0; i < sizeof(tails) / sizeof(tails[0]); i++) {
@@ -408,8 +408,8 @@ ledger_close(struct ledger *l)
 }
 
 int
-ledger_meta_get(struct ledger *l, const char *key, char *out, size_t size,
-    struct err *e)
+ledger_meta_get(
+    struct ledger *l, const char *key, char *out, size_t size, struct err *e)
 {
 	sqlite3_stmt *s = ledger_prepare(l, STMT_META_GET, e);
 	int rc;
@@ -427,8 +427,8 @@ ledger_meta_get(struct ledger *l, const char *key, char *out, size_t size,
 }
 
 int
-ledger_meta_set(struct ledger *l, const char *key, const char *value,
-    struct err *e)
+ledger_meta_set(
+    struct ledger *l, const char *key, const char *value, struct err *e)
 {
 	sqlite3_stmt *s = ledger_prepare_write(l, STMT_META_SET, e);
 

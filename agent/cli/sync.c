@@ -105,15 +105,15 @@ open_both(struct sync *s, char **argv, struct err *e)
 		return err_set(e, ERR_USAGE,
 		    "source %s: a source must be a local directory",
 		    s->source->text);
-	s->source_fd = open(s->source->path,
-	    O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	s->source_fd =
+	    open(s->source->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (s->source_fd == -1)
 		return err_sys(e, "source %s", s->source->text);
 	if (refuse_inside(s, e) == -1)
 		return -1;
-	s->task = s->o->task != NULL ?
-	    strdup(s->o->task) :
-	    task_name(s->source->text, s->target->text, e);
+	s->task = s->o->task != NULL
+	    ? strdup(s->o->task)
+	    : task_name(s->source->text, s->target->text, e);
 	if (s->task == NULL)
 		return err_set(e, ERR_NOMEM, "out of memory");
 	if (task_check_name(s->task, e) == -1)
@@ -185,14 +185,14 @@ recall_probe(struct sync *s, struct err *e)
 	int rc = ledger_meta_get(s->ledger, "checksum", name, sizeof(name), e);
 
 	if (rc == 1)
-		rc = ledger_meta_get(s->ledger, "probe", s->probe,
-		    sizeof(s->probe), e);
+		rc = ledger_meta_get(
+		    s->ledger, "probe", s->probe, sizeof(s->probe), e);
 	if (rc != 1)
 		return rc;
 	if (wish == NULL || strcmp(wish, "auto") == 0)
 		s->store->ops->set_checksum(s->store, digest_by_name(name));
-	rc = ledger_meta_get(s->ledger, "reconciled", reconciled,
-	    sizeof(reconciled), e);
+	rc = ledger_meta_get(
+	    s->ledger, "reconciled", reconciled, sizeof(reconciled), e);
 	s->reconcile = s->o->reconcile || rc == 0;
 	return rc == -1 ? -1 : 1;
 }
@@ -204,8 +204,8 @@ remember_probe(struct sync *s, const struct store_probe *probe, struct err *e)
 
 	if (s->o->dry_run)
 		return 0;
-	if (ledger_meta_set(s->ledger, "checksum",
-		name != NULL ? name : "none", e) == -1)
+	if (ledger_meta_set(
+		s->ledger, "checksum", name != NULL ? name : "none", e) == -1)
 		return -1;
 	return ledger_meta_set(s->ledger, "probe", probe->text, e);
 }
