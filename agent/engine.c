@@ -120,9 +120,8 @@ engine_delay(struct engine *en, struct job *j, uint64_t ms)
 	lanes_push(en->lanes, j);
 }
 
-/* What was recorded becomes durable; what relied on that may go. */
-static void
-commit(struct engine *en)
+void
+engine_commit(struct engine *en)
 {
 	struct err e = ERR_INIT;
 	struct job *j;
@@ -231,7 +230,7 @@ feed_dirs(struct engine *en)
 	struct err e = ERR_INIT;
 	int rc = 1;
 
-	while (!en->stopping && lanes_waiting(en->lanes) < ENGINE_JOBS_MAX) {
+	while (!en->stopping && en->jobs < ENGINE_JOBS_MAX) {
 		struct ledger_pending *p = &en->pending;
 		size_t parent;
 		struct job *j;
@@ -257,7 +256,7 @@ static void
 next_phase(struct engine *en)
 {
 	switch (en->phase) {
-	case PHASE_SWEEP:
+	case PHASE_START:
 		en->phase = PHASE_TRANSFER;
 		if (!en->stopping && en->setup->reconcile)
 			engine_list_target(en);
@@ -270,7 +269,8 @@ next_phase(struct engine *en)
 	case PHASE_DIRS:
 		en->phase = PHASE_ORPHANS;
 		if (!en->scan_incomplete)
-			engine_abort_old(en, false);
+			engine_abort_old(en);
+		engine_sweep_intents(en);
 		return;
 	case PHASE_ORPHANS:
 	case PHASE_END:
@@ -290,7 +290,11 @@ static void
 step(struct engine *en)
 {
 	bool want = !en->stopping && en->phase == PHASE_TRANSFER &&
-	    lanes_waiting(en->lanes) + en->big.n < ENGINE_JOBS_MAX;
+	    en->jobs < ENGINE_JOBS_MAX;
+	/* Between two phases there is nothing to wait for. */
+	uint64_t most = en->jobs == 0 && en->phase != PHASE_TRANSFER ?
+	    0 :
+	    ENGINE_COMMIT_MS;
 	struct scan_batch *batch = NULL;
 	struct job_list answers;
 	struct job *j;
@@ -298,7 +302,7 @@ step(struct engine *en)
 
 	job_list_init(&answers);
 	inbox_take(en->inbox, want,
-	    delay_wait_ms(&en->delayed, clock_mono_ms(), ENGINE_COMMIT_MS),
+	    delay_wait_ms(&en->delayed, clock_mono_ms(), most),
 	    &answers, &batch, &scan_done);
 	while ((j = job_list_pop(&answers)) != NULL)
 		answered(en, j);
@@ -313,7 +317,7 @@ step(struct engine *en)
 		engine_send(en, j);
 	engine_start_uploads(en);
 	if (commit_is_due(en))
-		commit(en);
+		engine_commit(en);
 	if (en->phase == PHASE_DIRS)
 		feed_dirs(en);
 }
@@ -487,10 +491,8 @@ engine_run(const struct engine_setup *setup, struct engine_result *out)
 	if (rc == -1) {
 		engine_fatal(&en, &e);
 	} else {
-		if (!en.options->dry_run) {
+		if (!en.options->dry_run)
 			engine_load_uploads(&en);
-			engine_abort_old(&en, true);
-		}
 		loop(&en);
 		ask_the_store(&en);
 	}

@@ -10,7 +10,7 @@
 #include "agent/work.h"
 #include "transfer/retry.h"
 
-/* Jobs waiting in the lanes beyond which no batch is looked at. */
+/* Jobs alive, wherever they wait, beyond which no batch is looked at. */
 #define ENGINE_JOBS_MAX 4096
 /* Batches waiting beyond which the walkers are held up. */
 #define ENGINE_BATCHES_MAX 16
@@ -25,10 +25,11 @@
 #define ENGINE_HOPELESS 20
 
 enum engine_phase {
-	PHASE_SWEEP,	/* abort what intents of a crashed run may have begun */
+	PHASE_START,	/* nothing is under way yet */
 	PHASE_TRANSFER, /* scan and send */
 	PHASE_DIRS,	/* set directories right */
-	PHASE_ORPHANS,	/* abort uploads that nothing took up again */
+	PHASE_ORPHANS,	/* abort uploads that nothing took up again, and what
+			   intents may have begun */
 	PHASE_END,
 };
 
@@ -83,6 +84,8 @@ struct job *engine_job(struct engine *en, enum job_kind kind, const char *dir,
 void engine_job_end(struct engine *en, struct job *j);
 /* Hands a job to the workers (started when the first one comes). */
 void engine_send(struct engine *en, struct job *j);
+/* What was recorded becomes durable; what relied on that may go. */
+void engine_commit(struct engine *en);
 /* Makes sure the target was reached in this run; -1 if the run ends. */
 int engine_reach(struct engine *en);
 /* Sends again later. */
@@ -121,8 +124,12 @@ int engine_record(struct engine *en, const struct job *j,
 void engine_start_uploads(struct engine *en);
 void engine_upload_answer(struct engine *en, struct job *j);
 void engine_load_uploads(struct engine *en);
-/* Jobs that abort what earlier runs left; INTENTS: only those without id. */
-void engine_abort_old(struct engine *en, bool intents);
+/* Jobs that abort the uploads of earlier runs that nothing took up again. */
+void engine_abort_old(struct engine *en);
+/* Jobs that look for what intents may have begun.  No upload may be alive. */
+void engine_sweep_intents(struct engine *en);
+/* Whether nothing can come of J's intent any more, once it was swept. */
+bool engine_intent_is_settled(const struct job *j);
 /* Frees an upload once its last job is over. */
 void engine_upload_release(struct engine *en, struct upload *up);
 

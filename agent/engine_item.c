@@ -175,8 +175,10 @@ engine_start_over(struct engine *en, struct job *j)
 	j->changes++;
 	stats_add(en->stats, retries, 1);
 	ui_item(en->ui, UI_RETRY, j->path, j->path_len, 0, &j->err);
-	if (j->kind != JOB_LINK)
+	if (j->kind != JOB_LINK) {
 		j->kind = JOB_PUT;
+		j->known_part_bytes = 0;
+	}
 	j->attempts = 0;
 	j->part = 0;
 	engine_delay(en, j, (uint64_t)CHANGED_FIRST_MS << (j->changes - 1));
@@ -230,16 +232,17 @@ found(struct engine *en, struct job *j)
 	}
 }
 
-/* The end of JOB_ABORT or JOB_SWEEP: its upload is no more. */
+/* JOB_ABORT or JOB_SWEEP is done: forget the upload, if nothing can come
+ * after it. */
 static void
 swept(struct engine *en, struct job *j)
 {
 	struct err e = ERR_INIT;
+	bool over = j->kind == JOB_ABORT || engine_intent_is_settled(j);
 
 	if (j->kind == JOB_ABORT)
 		stats_add(en->stats, aborted_uploads, 1);
-	if (j->ledger_id != 0 &&
-	    ledger_upload_drop(en->ledger, j->ledger_id, &e) == -1)
+	if (over && ledger_upload_drop(en->ledger, j->ledger_id, &e) == -1)
 		engine_ledger_failed(en, &e);
 	engine_job_end(en, j);
 }

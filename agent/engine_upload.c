@@ -3,9 +3,16 @@
  * Big files: multipart uploads from intent to completion.
  *
  * Crash rules: an intent is durable before the store is asked for an upload
- * id, the id is durable before the first part is sent, and the file's row
- * turns done in the transaction that forgets the upload.  So after a crash
- * each upload at the store is known by its id, or found by its intent.
+ * id, the id is durable before the first part is sent, the parts are durable
+ * before the store makes one object of them (then they can't be asked for any
+ * more), and the file's row turns done in the transaction that forgets the
+ * upload.  So after a crash each upload at the store is known by its id, or
+ * found by its intent.
+ *
+ * Each request to begin has an intent of its own: where the answer got lost,
+ * the intent stays.  Intents are looked after at the end of a run, when no
+ * upload is alive, and again in later runs for a while: a request of a killed
+ * process may still be under way.
  */
 #include "config.h"
 
@@ -16,9 +23,10 @@
 #include "agent/engine_in.h"
 #include "base/clock.h"
 
-/* How far back of our clock an intent's upload may seem to have begun: S3
- * takes requests from clocks that differ by 15 minutes. */
+/* How far the store's clock may be behind ours: S3 allows 15 minutes. */
 #define INTENT_SLACK_NS ((int64_t)16 * 60 * 1000000000)
+/* The age at which no request of an intent can be under way any more. */
+#define INTENT_SETTLED_NS ((int64_t)60 * 1000000000)
 
 /* What the next run needn't send again. */
 static void
@@ -57,17 +65,17 @@ engine_load_uploads(struct engine *en)
 		engine_ledger_failed(en, &e);
 }
 
+/* STORE_ID: the one to abort; of a sweep, the one to spare. */
 static void
-abort_one(struct engine *en, const char *path, size_t len, int64_t ledger_id,
-    const char *store_id, int64_t begun_ns)
+abort_one(struct engine *en, enum job_kind kind,
+    const struct ledger_upload *u, const char *store_id)
 {
-	struct job *j = engine_job(en,
-	    store_id[0] != '\0' ? JOB_ABORT : JOB_SWEEP, "", 0, path, len);
+	struct job *j = engine_job(en, kind, "", 0, u->path, u->path_len);
 
 	if (j == NULL)
 		return;
-	j->ledger_id = ledger_id;
-	j->begun_ns = begun_ns - INTENT_SLACK_NS;
+	j->ledger_id = u->id;
+	j->begun_ns = u->begun_ns - INTENT_SLACK_NS;
 	j->upload_id = strdup(store_id);
 	if (j->upload_id == NULL) {
 		struct err e;
@@ -81,19 +89,61 @@ abort_one(struct engine *en, const char *path, size_t len, int64_t ledger_id,
 }
 
 void
-engine_abort_old(struct engine *en, bool intents)
+engine_abort_old(struct engine *en)
 {
 	size_t i;
 
 	for (i = 0; i < en->old_n && !en->stopping; i++) {
 		struct ledger_upload *u = &en->old[i];
 
-		if (u->id == 0 || (u->store_id[0] == '\0') != intents)
+		if (u->id == 0 || u->store_id[0] == '\0')
 			continue;
-		abort_one(en, u->path, u->path_len, u->id, u->store_id,
-		    u->begun_ns);
+		abort_one(en, JOB_ABORT, u, u->store_id);
 		u->id = 0;
 	}
+}
+
+/* The id of the upload of U's path that is kept for the next run, or "". */
+static const char *
+kept_id(const struct ledger_upload *all, size_t n,
+    const struct ledger_upload *u)
+{
+	const char *id = "";
+	size_t i;
+
+	for (i = 0; i < n; i++)
+		if (all[i].store_id[0] != '\0' &&
+		    all[i].path_len == u->path_len &&
+		    memcmp(all[i].path, u->path, u->path_len) == 0)
+			id = all[i].store_id;
+	return id;
+}
+
+void
+engine_sweep_intents(struct engine *en)
+{
+	struct err e = ERR_INIT;
+	struct ledger_upload *all = NULL;
+	size_t n = 0, i;
+
+	if (en->stopping)
+		return;
+	if (ledger_uploads(en->ledger, &all, &n, &e) == -1) {
+		engine_ledger_failed(en, &e);
+		return;
+	}
+	for (i = 0; i < n && !en->stopping; i++)
+		if (all[i].store_id[0] == '\0')
+			abort_one(en, JOB_SWEEP, &all[i],
+			    kept_id(all, n, &all[i]));
+	ledger_uploads_free(all, n);
+}
+
+bool
+engine_intent_is_settled(const struct job *j)
+{
+	return clock_wall_ns() - j->begun_ns >=
+	    INTENT_SLACK_NS + INTENT_SETTLED_NS;
 }
 
 static struct upload *
@@ -153,7 +203,7 @@ find_old(struct engine *en, const struct job *j)
 	size_t i;
 
 	for (i = 0; i < en->old_n; i++)
-		if (en->old[i].id != 0 &&
+		if (en->old[i].id != 0 && en->old[i].store_id[0] != '\0' &&
 		    en->old[i].path_len == j->path_len &&
 		    memcmp(en->old[i].path, j->path, j->path_len) == 0)
 			return &en->old[i];
@@ -186,8 +236,7 @@ resume(struct engine *en, struct job *j, struct ledger_upload *old)
 	struct upload *up;
 
 	if (!item_same(&old->st, &j->st) || !plan_of_old(en, old, &plan)) {
-		abort_one(en, old->path, old->path_len, old->id,
-		    old->store_id, old->begun_ns);
+		abort_one(en, JOB_ABORT, old, old->store_id);
 		old->id = 0;
 		return NULL;
 	}
@@ -219,7 +268,6 @@ intend(struct engine *en, struct job *j, struct upload *up)
 	if (ledger_upload_intend(en->ledger, &row, &e) == -1)
 		return engine_ledger_failed(en, &e);
 	up->ledger_id = row.id;
-	j->begun_ns = row.begun_ns - INTENT_SLACK_NS;
 	return 0;
 }
 
@@ -288,6 +336,16 @@ upload_job(struct engine *en, struct upload *up, const struct job *like,
 	return j;
 }
 
+/* Sends J once all that is recorded now is durable. */
+static void
+send_committed(struct engine *en, struct job *j)
+{
+	if (ledger_uncommitted(en->ledger) == 0)
+		engine_send(en, j);
+	else
+		job_list_push(&en->after_commit, j);
+}
+
 /* Sends parts, as many at a time as is allowed; after the next commit if
  * SAFE is false. */
 static void
@@ -308,7 +366,7 @@ feed(struct engine *en, struct upload *up, const struct job *like, bool safe)
 		if (safe)
 			engine_send(en, j);
 		else
-			job_list_push(&en->after_commit, j);
+			send_committed(en, j);
 	}
 }
 
@@ -325,7 +383,7 @@ complete_or_feed(struct engine *en, struct upload *up, const struct job *like,
 	up->state = UPLOAD_COMPLETING;
 	j = upload_job(en, up, like, JOB_COMPLETE);
 	if (j != NULL)
-		engine_send(en, j);
+		send_committed(en, j);
 }
 
 static void
@@ -431,9 +489,14 @@ static void
 forget(struct engine *en, struct upload *up, const struct job *j)
 {
 	struct err e = ERR_INIT;
+	struct ledger_upload row = {
+	    .id = up->ledger_id,
+	    .path = (char *)(uintptr_t)j->path,
+	    .path_len = j->path_len,
+	};
 
 	if (up->id[0] != '\0' && up->err.kind != ERR_GONE)
-		abort_one(en, j->path, j->path_len, up->ledger_id, up->id, 0);
+		abort_one(en, JOB_ABORT, &row, up->id);
 	else if (ledger_upload_drop(en->ledger, up->ledger_id, &e) == -1)
 		engine_ledger_failed(en, &e);
 }
@@ -469,6 +532,7 @@ failed(struct engine *en, struct upload *up, struct job *j)
 	    up->parts_done == up->plan.parts) {
 		complete_or_feed(en, up, j, true);
 		engine_job_end(en, j);
+		engine_upload_release(en, up);
 		return;
 	}
 	if (up->state != UPLOAD_DYING) {
@@ -479,6 +543,14 @@ failed(struct engine *en, struct upload *up, struct job *j)
 		bury(en, up, j);
 	else
 		engine_job_end(en, j);
+}
+
+/* Whether the store may have begun an upload whose id never reached us. */
+static bool
+may_have_begun(const struct err *e)
+{
+	return e->kind == ERR_NET || e->kind == ERR_SERVER ||
+	    e->kind == ERR_PROTOCOL;
 }
 
 void
@@ -503,6 +575,9 @@ engine_upload_answer(struct engine *en, struct job *j)
 		engine_upload_release(en, up);
 		return;
 	}
+	if (j->kind == JOB_BEGIN && may_have_begun(&j->err) &&
+	    intend(en, j, up) == 0)
+		engine_commit(en);
 	if (up->state != UPLOAD_DYING) {
 		up->jobs++;
 		if (engine_try_again(en, j))

@@ -83,7 +83,7 @@ struct job {
 	uint64_t known_part_bytes;
 	int64_t ledger_id;
 	int64_t begun_ns; /* SWEEP: nothing older is ours */
-	char *upload_id;  /* ABORT: malloc'd */
+	char *upload_id;  /* ABORT: malloc'd; SWEEP: the one to spare, or "" */
 
 	/* The answer */
 	struct err err; /* ERR_NONE: done */

@@ -400,7 +400,9 @@ sweep_one(void *arg, const char *key, const char *id, int64_t begun_ns,
 {
 	struct sweep *s = arg;
 
-	if (strcmp(key, s->job->path) != 0 || begun_ns < s->job->begun_ns)
+	if (strcmp(key, s->job->path) != 0 ||
+	    strcmp(id, s->job->upload_id) == 0 ||
+	    begun_ns < s->job->begun_ns)
 		return 0;
 	if (s->me->work.target->ops->upload_abort(s->me->session, key, id,
 		e) == -1)
@@ -418,22 +420,10 @@ do_sweep(struct worker *me, struct job *j)
 	    &s, &j->err);
 }
 
-/*
- * An upload that an earlier attempt may have begun, whose answer got lost.  A
- * store that doesn't tell of uploads must not keep us from sending.
- */
-static int
-sweep_again(struct worker *me, struct job *j)
-{
-	if (j->attempts == 0 || do_sweep(me, j) == 0)
-		return 0;
-	return retry_makes_sense(j->err.kind) ? -1 : 0;
-}
-
 static int
 do_begin(struct worker *me, struct job *j)
 {
-	if (open_upload(me, j) == -1 || sweep_again(me, j) == -1)
+	if (open_upload(me, j) == -1)
 		return -1;
 	return me->work.target->ops->upload_begin(me->session, j->path,
 	    &j->up->st, &j->up->plan, j->up->id, &j->err);

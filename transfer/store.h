@@ -47,6 +47,12 @@ struct store_config {
 	const char *endpoint_url;
 	const char *region;
 	const char *profile;
+	/*
+	 * Names the task and the machine: temporary names at the store are made
+	 * from it, so that a run finds what a killed one left, and no other
+	 * task's.  One process at a time.  NULL: they are random.
+	 */
+	const char *owner;
 	const char *ca_bundle;
 	const char *proxy;
 	const char *bind_address;  /* source address or interface */

@@ -14,6 +14,24 @@
 #include "base/json.h"
 #include "base/text.h"
 
+/* The source and target of a task, as its ledger has them. */
+struct pair {
+	char source[4096];
+	char target[4096];
+};
+
+static int
+read_pair(struct ledger *l, struct pair *p, struct err *e)
+{
+	*p = (struct pair){.source = ""};
+	if (ledger_meta_get(l, "source", p->source, sizeof(p->source), e) == -1)
+		return -1;
+	return ledger_meta_get(l, "target", p->target, sizeof(p->target), e) ==
+		-1 ?
+	    -1 :
+	    0;
+}
+
 /* Each line goes out as soon as it is made. */
 static void
 flush(struct buf *line)
@@ -58,11 +76,17 @@ report_text(struct ledger *l, const char *task, const struct ledger_run *run,
     struct err *e)
 {
 	AUTO(buf) struct buf line = BUF_INIT(1 << 20);
+	struct pair pair;
 	char when[32];
 
+	if (read_pair(l, &pair, e) == -1)
+		return -1;
 	clock_iso8601(run->started_ns, when, sizeof(when));
-	buf_addf(&line, "task %s, run %" PRIu64 "\nbegun %s", task, run->id,
-	    when);
+	buf_addf(&line, "task %s, run %" PRIu64 "\nfrom ", task, run->id);
+	text_escape(&line, pair.source, strlen(pair.source));
+	buf_adds(&line, "\nto ");
+	text_escape(&line, pair.target, strlen(pair.target));
+	buf_addf(&line, "\nbegun %s", when);
 	if (run->ended_ns != 0) {
 		clock_iso8601(run->ended_ns, when, sizeof(when));
 		buf_addf(&line, ", ended %s: %s\n", when, run->outcome);
@@ -74,7 +98,10 @@ report_text(struct ledger *l, const char *task, const struct ledger_run *run,
 		buf_addc(&line, '\n');
 	}
 	counters_text(&run->stats, &line);
-	buf_adds(&line, "not transferred:\n");
+	if (run->stats.failed_items + run->stats.changed_items +
+		run->stats.vanished_items + run->stats.unreadable_items >
+	    0)
+		buf_adds(&line, "not transferred:\n");
 	flush(&line);
 	return ledger_failures(l, run->id, failure_text, &line, e);
 }
@@ -138,12 +165,17 @@ report_json(struct ledger *l, const char *task, const struct ledger_run *run,
     struct err *e)
 {
 	AUTO(buf) struct buf line = BUF_INIT(1 << 20);
+	struct pair pair;
 	struct json j;
 	char when[32];
 
+	if (read_pair(l, &pair, e) == -1)
+		return -1;
 	json_begin(&j, &line);
 	json_object(&j, NULL);
 	json_str(&j, "task", task);
+	json_name(&j, "source", pair.source, strlen(pair.source));
+	json_name(&j, "target", pair.target, strlen(pair.target));
 	json_uint(&j, "run", run->id);
 	clock_iso8601(run->started_ns, when, sizeof(when));
 	json_str(&j, "started", when);

@@ -25,6 +25,7 @@ static int
 read_status(struct ledger *l, struct status *s, struct err *e)
 {
 	struct ledger_upload *up = NULL;
+	size_t n, i;
 
 	if (ledger_meta_get(l, "source", s->source, sizeof(s->source), e) ==
 		-1 ||
@@ -32,9 +33,11 @@ read_status(struct ledger *l, struct status *s, struct err *e)
 		-1 ||
 	    ledger_run_get(l, INT64_MAX, &s->run, e) == -1 ||
 	    ledger_totals(l, &s->items, &s->bytes, e) == -1 ||
-	    ledger_uploads(l, &up, &s->uploads, e) == -1)
+	    ledger_uploads(l, &up, &n, e) == -1)
 		return -1;
-	ledger_uploads_free(up, s->uploads);
+	for (i = 0; i < n; i++)
+		s->uploads += up[i].store_id[0] != '\0';
+	ledger_uploads_free(up, n);
 	return 0;
 }
 

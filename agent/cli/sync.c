@@ -25,12 +25,15 @@ struct sync {
 	struct store_url *target;
 	int source_fd;
 	char *task;
+	char owner[1024];
+	struct store_config store_config;
 	struct store *store;
 	struct ledger *ledger;
 	struct ui *ui;
 	struct run_stats stats;
 	bool reached;
 	bool reconcile;
+	bool absent; /* dry run: the target isn't there yet */
 	char probe[sizeof(((struct store_probe *)0)->text)];
 };
 
@@ -75,6 +78,21 @@ refuse_inside(const struct sync *s, struct err *e)
 	    s->target->text, s->source->text);
 }
 
+/* The ledger is locked, so machine and ledger name who writes. */
+static void
+name_owner(struct sync *s)
+{
+	bool relative = s->o->state_dir[0] != '/';
+	AUTO(free) char *here = relative ? realpath(".", NULL) : NULL;
+	char host[128] = "";
+
+	gethostname(host, sizeof(host) - 1);
+	snprintf(s->owner, sizeof(s->owner), "%s %s:%s/%s", s->task, host,
+	    here != NULL ? here : "", s->o->state_dir);
+	s->store_config = s->o->store;
+	s->store_config.owner = s->owner;
+}
+
 static int
 open_both(struct sync *s, char **argv, struct err *e)
 {
@@ -98,15 +116,18 @@ open_both(struct sync *s, char **argv, struct err *e)
 		return err_sys(e, "source %s", s->source->text);
 	if (refuse_inside(s, e) == -1)
 		return -1;
-	s->store = store_open(s->target, &s->o->store, e);
-	if (s->store == NULL)
-		return err_context(e, "target %s", s->target->text);
 	s->task = s->o->task != NULL ?
 	    strdup(s->o->task) :
 	    task_name(s->source->text, s->target->text, e);
 	if (s->task == NULL)
 		return err_set(e, ERR_NOMEM, "out of memory");
-	return task_check_name(s->task, e);
+	if (task_check_name(s->task, e) == -1)
+		return -1;
+	name_owner(s);
+	s->store = store_open(s->target, &s->store_config, e);
+	if (s->store == NULL)
+		return err_context(e, "target %s", s->target->text);
+	return 0;
 }
 
 static int
@@ -119,8 +140,14 @@ reach(struct sync *s, bool checksum, struct store_probe *probe, struct err *e)
 	    .stop = stop_soon_flag(),
 	};
 
-	if (reach_store(s->store, &ro, probe, e) == -1)
-		return err_context(e, "target %s", s->target->text);
+	if (reach_store(s->store, &ro, probe, e) == -1) {
+		if (!s->o->dry_run || s->target->scheme != STORE_POSIX ||
+		    e->kind != ERR_NOTFOUND)
+			return err_context(e, "target %s", s->target->text);
+		/* The directory that the run would make. */
+		s->absent = true;
+		*probe = (struct store_probe){.text = "not there yet"};
+	}
 	s->reached = true;
 	snprintf(s->probe, sizeof(s->probe), "%s", probe->text);
 	return 0;
@@ -213,6 +240,8 @@ open_ledger(struct sync *s, struct err *e)
 		rc = remember_probe(s, &probe, e);
 	else if (rc == 0)
 		rc = -1;
+	if (s->absent)
+		s->reconcile = false;
 	if (rc == -1)
 		return -1;
 	return s->o->dry_run ? 0 : ledger_commit(s->ledger, e);

@@ -209,6 +209,51 @@ try(struct s3_session *c, const char *key, unsigned algo, struct err *e)
 	return rc;
 }
 
+/* Where trials are made: always the same place for an owner. */
+static int
+trial_key(const struct s3 *s, char *out, size_t size, struct err *e)
+{
+	const char *owner = s->config.owner;
+	uint64_t n;
+
+	if (owner != NULL)
+		n = crc64nvme(0, owner, strlen(owner));
+	else if (getrandom(&n, sizeof(n), 0) != sizeof(n))
+		return err_sys(e, "getrandom");
+	snprintf(out, size, ".dray-probe-%016" PRIx64, n);
+	return 0;
+}
+
+struct remains {
+	struct s3_session *session;
+	const char *key;
+};
+
+static int
+abort_trial(void *arg, const char *key, const char *id, int64_t begun_ns,
+    struct err *e)
+{
+	const struct remains *r = arg;
+
+	(void)begun_ns;
+	if (strcmp(key, r->key) != 0)
+		return 0;
+	return s3_upload_abort(&r->session->session, key, id, e);
+}
+
+/* What a probe left that was killed.  Not to be allowed to is no failure. */
+static int
+clear_trials(struct s3_session *c, const char *key, struct err *e)
+{
+	struct remains r = {c, key};
+
+	if (s3_of(&c->session)->config.owner == NULL ||
+	    s3_uploads(&c->session, key, abort_trial, &r, e) == 0 ||
+	    e->kind == ERR_DENIED || e->kind == ERR_UNSUPPORTED)
+		return 0;
+	return -1;
+}
+
 /* -1, or how the store proves *FOUND. */
 static int
 negotiate(struct s3_session *c, unsigned *found, struct err *e)
@@ -217,14 +262,13 @@ negotiate(struct s3_session *c, unsigned *found, struct err *e)
 	    DIGEST_MD5};
 	struct s3 *s = s3_of(&c->session);
 	unsigned was = atomic_load(&s->checksum);
-	uint64_t random;
 	char key[40];
 	size_t i;
 	int rc = 0;
 
-	if (getrandom(&random, sizeof(random), 0) != sizeof(random))
-		return err_sys(e, "getrandom");
-	snprintf(key, sizeof(key), ".dray-probe-%016" PRIx64, random);
+	if (trial_key(s, key, sizeof(key), e) == -1 ||
+	    clear_trials(c, key, e) == -1)
+		return -1;
 	*found = 0;
 	for (i = 0; i < 3 && rc == 0; i++) {
 		if (!(digest_available() & algos[i]))
@@ -235,7 +279,13 @@ negotiate(struct s3_session *c, unsigned *found, struct err *e)
 			*found = algos[i];
 	}
 	atomic_store(&s->checksum, rc == -1 ? was : *found);
-	return rc == -1 ? err_context(e, "checksum trial") : rc;
+	if (rc != -1)
+		return rc;
+	/* An upload just begun that is gone: the store's trouble, not ours. */
+	if (e->kind == ERR_GONE || e->kind == ERR_NOTFOUND ||
+	    e->kind == ERR_PROTOCOL)
+		e->kind = ERR_SERVER;
+	return err_context(e, "checksum trial");
 }
 
 static void
