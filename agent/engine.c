@@ -453,15 +453,12 @@ begin(struct engine *en, const struct engine_setup *setup, struct err *e)
 	en->pool = pool_new(en->options->memory_bytes, e);
 	if (en->lanes == NULL || en->inbox == NULL || en->pool == NULL)
 		return -1;
-	if (en->options->dry_run) {
-		ui_begin(en->ui, setup->about);
+	if (en->options->dry_run)
 		return 0;
-	}
 	if (ledger_run_begin(en->ledger, &en->run_id, e) == -1 ||
 	    ledger_commit(en->ledger, e) == -1)
 		return -1;
 	setup->about->run_id = en->run_id;
-	ui_begin(en->ui, setup->about);
 	return 0;
 }
 
@@ -486,8 +483,10 @@ engine_run(const struct engine_setup *setup, struct engine_result *out)
 {
 	struct engine en = {0};
 	struct err e = ERR_INIT;
+	int rc = begin(&en, setup, &e);
 
-	if (begin(&en, setup, &e) == -1) {
+	ui_begin(setup->ui, setup->about);
+	if (rc == -1) {
 		engine_fatal(&en, &e);
 	} else {
 		if (!en.options->dry_run)

@@ -40,7 +40,8 @@ enum ledger_mode {
  */
 struct ledger *ledger_open(const char *state_dir, const char *task,
     enum ledger_mode mode, char **set_aside, struct err *e);
-/* Rolls back what was not committed. */
+/* Rolls back what was not committed.  A ledger that turned out to be corrupt
+ * while it was open for writing is set aside: the next run makes a new one. */
 void ledger_close(struct ledger *l);
 AUTO_DEFINE(ledger, struct ledger, ledger_close)
 

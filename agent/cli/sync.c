@@ -2,6 +2,7 @@
 /* dray sync, dray copy: one run of a task. */
 #include "config.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
 #include <stdio.h>
@@ -107,6 +108,11 @@ open_both(struct sync *s, char **argv, struct err *e)
 		    s->source->text);
 	s->source_fd =
 	    open(s->source->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (s->source_fd == -1 && errno == ENOTDIR)
+		return err_set(e, ERR_CONFIG,
+		    "source %s: not a directory; name the one that it is in, "
+		    "with --include",
+		    s->source->text);
 	if (s->source_fd == -1)
 		return err_sys(e, "source %s", s->source->text);
 	if (refuse_inside(s, e) == -1)
