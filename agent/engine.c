@@ -120,13 +120,31 @@ engine_delay(struct engine *en, struct job *j, uint64_t ms)
 	lanes_push(en->lanes, j);
 }
 
+/*
+ * Makes durable at the target what the rows of this batch claim.  If that
+ * fails they must never be committed: those items are sent again.
+ */
+static int
+flush(struct engine *en, struct err *e)
+{
+	if (en->ops->flush == NULL || en->workers == NULL ||
+	    ledger_uncommitted(en->ledger) == 0)
+		return 0;
+	if (en->session == NULL)
+		en->session = store_connect(en->target, e);
+	if (en->session != NULL && en->ops->flush(en->session, e) == 0)
+		return 0;
+	ledger_rollback(en->ledger);
+	return err_context(e, "making the target durable");
+}
+
 void
 engine_commit(struct engine *en)
 {
 	struct err e = ERR_INIT;
 	struct job *j;
 
-	if (ledger_commit(en->ledger, &e) == -1)
+	if (flush(en, &e) == -1 || ledger_commit(en->ledger, &e) == -1)
 		engine_ledger_failed(en, &e);
 	en->committed_ms = clock_mono_ms();
 	if (en->stopping)
@@ -470,6 +488,7 @@ end(struct engine *en)
 		scan_join(en->scan);
 	}
 	workers_stop(en->workers);
+	store_disconnect(en->session);
 	ledger_pending_free(&en->pending);
 	ledger_uploads_free(en->old, en->old_n);
 	delay_free(&en->delayed);
@@ -492,6 +511,7 @@ engine_run(const struct engine_setup *setup, struct engine_result *out)
 		if (!en.options->dry_run)
 			engine_load_uploads(&en);
 		loop(&en);
+		engine_commit(&en);
 		ask_the_store(&en);
 	}
 	out->outcome = outcome_of(&en);

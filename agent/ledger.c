@@ -132,6 +132,19 @@ ledger_commit(struct ledger *l, struct err *e)
 }
 
 void
+ledger_rollback(struct ledger *l)
+{
+	size_t i;
+
+	for (i = 0; i < STMT_COUNT; i++)
+		sqlite3_reset(l->stmt[i]);
+	/* Closing rolls back as well: what fails here is made good there. */
+	sqlite3_exec(l->db, "ROLLBACK", NULL, NULL, NULL);
+	l->in_transaction = false;
+	l->uncommitted = 0;
+}
+
+void
 bind_stat(sqlite3_stmt *s, int at, const struct item_stat *st)
 {
 	sqlite3_bind_int(s, at, (int)st->type);

@@ -91,6 +91,7 @@ name_owner(struct sync *s)
 	    here != NULL ? here : "", s->o->state_dir);
 	s->store_config = s->o->store;
 	s->store_config.owner = s->owner;
+	s->store_config.defer_sync = true;
 }
 
 static int
