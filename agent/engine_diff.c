@@ -9,6 +9,7 @@
 
 #include "agent/engine_in.h"
 #include "agent/reach.h"
+#include "base/buf.h"
 #include "base/clock.h"
 #include "base/log.h"
 
@@ -293,9 +294,26 @@ merge(struct diff *d, struct err *e)
 	return have;
 }
 
+/* An entry that the scan could not look at. */
+static void
+trouble(
+    struct engine *en, const struct scan_batch *b, const struct scan_trouble *t)
+{
+	AUTO(buf) struct buf path = BUF_INIT(1 << 20);
+
+	en->scan_incomplete = true;
+	stats_add(en->stats, unreadable_items, 1);
+	buf_add(&path, b->dir, b->dir_len);
+	if (b->dir_len > 0)
+		buf_addc(&path, '/');
+	buf_add(&path, t->name, t->name_len);
+	engine_failure(en, UI_UNREADABLE, buf_str(&path), path.len, &t->err, 1);
+}
+
 static void
 count(struct engine *en, const struct scan_batch *b)
 {
+	const struct scan_trouble *t;
 	uint64_t bytes = 0;
 	size_t i;
 
@@ -308,6 +326,8 @@ count(struct engine *en, const struct scan_batch *b)
 	stats_add(en->stats, excluded_items, b->excluded);
 	stats_add(en->stats, special_items, b->specials);
 	stats_add(en->stats, skipped_links, b->links);
+	for (t = b->troubles; t != NULL; t = t->next)
+		trouble(en, b, t);
 	if (b->error.kind == ERR_NONE)
 		return;
 	en->scan_incomplete = true;
@@ -317,8 +337,7 @@ count(struct engine *en, const struct scan_batch *b)
 		    en, UI_VANISHED, b->dir, b->dir_len, &b->error, 1);
 		return;
 	}
-	stats_add(
-	    en->stats, unreadable_items, b->unreadable > 0 ? b->unreadable : 1);
+	stats_add(en->stats, unreadable_items, 1);
 	engine_failure(en, UI_UNREADABLE, b->dir, b->dir_len, &b->error, 1);
 	if (b->error.kind == ERR_NOMEM)
 		engine_fatal(en, &b->error);

@@ -50,6 +50,7 @@ struct engine {
 	struct inbox *inbox;
 	struct pool *pool;
 	struct workers *workers; /* NULL until the first job */
+	struct session *session; /* the coordinator's own, for flush() */
 	struct scan *scan;
 
 	enum engine_phase phase;

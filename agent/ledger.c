@@ -34,8 +34,13 @@ ledger_error(struct ledger *l, const char *what, struct err *e)
 	else if ((code & 0xff) == SQLITE_CORRUPT ||
 	    (code & 0xff) == SQLITE_NOTADB)
 		kind = ERR_MISMATCH;
-	return err_set(e, kind, "ledger %s: %s: %s", l->path, what,
-	    l->db != NULL ? sqlite3_errmsg(l->db) : "out of memory");
+	if (kind == ERR_MISMATCH && l->lock_fd >= 0)
+		l->damaged = true;
+	return err_set(e, kind, "ledger %s: %s: %s%s", l->path, what,
+	    l->db != NULL ? sqlite3_errmsg(l->db) : "out of memory",
+	    l->damaged ? "; it is set aside now, the same command again "
+			 "makes a new one from what the target holds"
+		       : "");
 }
 
 int
@@ -124,6 +129,19 @@ ledger_commit(struct ledger *l, struct err *e)
 	l->in_transaction = false;
 	l->uncommitted = 0;
 	return 0;
+}
+
+void
+ledger_rollback(struct ledger *l)
+{
+	size_t i;
+
+	for (i = 0; i < STMT_COUNT; i++)
+		sqlite3_reset(l->stmt[i]);
+	/* Closing rolls back as well: what fails here is made good there. */
+	sqlite3_exec(l->db, "ROLLBACK", NULL, NULL, NULL);
+	l->in_transaction = false;
+	l->uncommitted = 0;
 }
 
 void
@@ -352,6 +370,7 @@ open_write(struct ledger *l, const char *dir, char **set_aside, struct err *e)
 	close_db(l);
 	if (set_corrupt_aside(l, set_aside, e) == -1)
 		return -1;
+	l->damaged = false;
 	return open_db(l, flags, e);
 }
 
@@ -398,9 +417,15 @@ ledger_open(const char *state_dir, const char *task, enum ledger_mode mode,
 void
 ledger_close(struct ledger *l)
 {
+	AUTO(free) char *aside = NULL;
+	struct err ignored = ERR_INIT;
+
 	if (l == NULL)
 		return;
 	close_db(l);
+	/* Else each run would fail where this one did. */
+	if (l->damaged)
+		set_corrupt_aside(l, &aside, &ignored);
 	if (l->lock_fd >= 0)
 		close(l->lock_fd);
 	free(l->path);

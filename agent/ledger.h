@@ -40,13 +40,16 @@ enum ledger_mode {
  */
 struct ledger *ledger_open(const char *state_dir, const char *task,
     enum ledger_mode mode, char **set_aside, struct err *e);
-/* Rolls back what was not committed. */
+/* Rolls back what was not committed.  A ledger that turned out to be corrupt
+ * while it was open for writing is set aside: the next run makes a new one. */
 void ledger_close(struct ledger *l);
 AUTO_DEFINE(ledger, struct ledger, ledger_close)
 
 /* Rows written since the last commit. */
 unsigned ledger_uncommitted(const struct ledger *l);
 int ledger_commit(struct ledger *l, struct err *e);
+/* Forgets the rows written since the last commit. */
+void ledger_rollback(struct ledger *l);
 
 /* Named values. get: 1 and a NUL-terminated text in OUT, 0 if not set, -1. */
 int ledger_meta_get(

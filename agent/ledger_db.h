@@ -42,6 +42,7 @@ struct ledger {
 	char *path;
 	int lock_fd;
 	bool in_transaction;
+	bool damaged;	 /* to be set aside when it is closed */
 	bool has_target; /* the temporary table is there */
 	unsigned uncommitted;
 	char last_name[256]; /* sorts behind every name: 255 bytes at most */

@@ -2,6 +2,7 @@
 /* dray sync, dray copy: one run of a task. */
 #include "config.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
 #include <stdio.h>
@@ -90,6 +91,7 @@ name_owner(struct sync *s)
 	    here != NULL ? here : "", s->o->state_dir);
 	s->store_config = s->o->store;
 	s->store_config.owner = s->owner;
+	s->store_config.defer_sync = true;
 }
 
 static int
@@ -107,6 +109,11 @@ open_both(struct sync *s, char **argv, struct err *e)
 		    s->source->text);
 	s->source_fd =
 	    open(s->source->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (s->source_fd == -1 && errno == ENOTDIR)
+		return err_set(e, ERR_CONFIG,
+		    "source %s: not a directory; name the one that it is in, "
+		    "with --include",
+		    s->source->text);
 	if (s->source_fd == -1)
 		return err_sys(e, "source %s", s->source->text);
 	if (refuse_inside(s, e) == -1)
