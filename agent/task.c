@@ -28,7 +28,7 @@ task_name(const char *source, const char *target, struct err *e)
 	size_t i;
 
 	base = base != NULL ? base + 1 : source;
-	for (i = 0; base[i] != '\0' && i < 40; i++)
+	for (i = 0; i < 40 && base[i] != '\0'; i++)
 		buf_addc(
 		    &name, strchr(allowed, base[i]) != NULL ? base[i] : '_');
 	if (name.len == 0)

@@ -97,10 +97,11 @@ static void
 file_path(const char *variable, const char *name, char *out, size_t size)
 {
 	const char *path = getenv(variable), *home = getenv("HOME");
-	struct passwd *pw;
+	struct passwd entry, *pw = NULL;
+	char text[4096];
 
 	if (home == NULL || *home == '\0') {
-		pw = getpwuid(getuid());
+		(void)getpwuid_r(getuid(), &entry, text, sizeof(text), &pw);
 		home = pw != NULL ? pw->pw_dir : "/";
 	}
 	if (path == NULL || *path == '\0')
