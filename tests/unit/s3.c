@@ -15,6 +15,7 @@
 #include "transfer/store.h"
 
 #define STEPS 12
+#define TEXT_MAX 65536
 
 /*
  * The next replies, in order: what the request must begin with, the status
@@ -25,7 +26,7 @@ enum { EXPECT, STATUS, HEADERS, BODY, FIELDS };
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static const char *steps[STEPS][FIELDS]; /* under lock */
 static size_t step;		 /* under lock */
-static char last[65536];	 /* the request, under lock */
+static char last[TEXT_MAX];	 /* the request, under lock */
 static int listener;
 static char endpoint[64];
 static struct store *store;
@@ -96,16 +97,36 @@ answer(int fd, const char *request)
 }
 
 static void *
+converse(void *arg)
+{
+	int fd = *(int *)arg;
+	char *text = malloc(TEXT_MAX);
+
+	free(arg);
+	while (text != NULL && read_request(fd, text, TEXT_MAX))
+		answer(fd, text);
+	free(text);
+	close(fd);
+	return NULL;
+}
+
+/* The driver keeps one connection while it opens another. */
+static void *
 server(void *arg)
 {
-	static char text[65536];
 	int fd;
 
 	(void)arg;
 	while ((fd = accept(listener, NULL, NULL)) != -1) {
-		while (read_request(fd, text, sizeof(text)))
-			answer(fd, text);
-		close(fd);
+		int *own = malloc(sizeof(*own));
+		pthread_t t;
+
+		if (own == NULL)
+			abort();
+		*own = fd;
+		if (pthread_create(&t, NULL, converse, own) != 0)
+			abort();
+		pthread_detach(t);
 	}
 	return NULL;
 }
