@@ -19,6 +19,7 @@ struct lanes {
 	/* Under mutex: */
 	struct job_list waiting[LANES];
 	unsigned running[LANES];
+	int last; /* the lane that was taken from last */
 	unsigned idle; /* workers that wait for a job */
 	double limit;
 	struct ramp ramp; /* how many of them may be BULK */
@@ -88,6 +89,8 @@ choose(const struct lanes *l)
 		return l->waiting[SMALL].head != NULL ? SMALL : -1;
 	if (l->waiting[SMALL].head == NULL)
 		return BULK;
+	if (limit == 1)
+		return l->last == BULK ? SMALL : BULK;
 	return l->running[BULK] < share ? BULK : SMALL;
 }
 
@@ -106,6 +109,7 @@ lanes_take(struct lanes *l)
 	if (!l->closed) {
 		j = job_list_pop(&l->waiting[lane]);
 		l->running[lane]++;
+		l->last = lane;
 	}
 	pthread_mutex_unlock(&l->mutex);
 	return j;

@@ -377,10 +377,13 @@ open_write(struct ledger *l, const char *dir, char **set_aside, struct err *e)
 static int
 open_read(struct ledger *l, enum ledger_mode mode, struct err *e)
 {
-	if (access(l->path, F_OK) == 0)
-		return open_db(l, SQLITE_OPEN_READONLY, e);
-	if (mode == LEDGER_READ)
-		return err_sys(e, "no ledger %s", l->path);
+	if (access(l->path, F_OK) == -1)
+		err_sys(e, "no ledger %s", l->path);
+	else if (open_db(l, SQLITE_OPEN_READONLY, e) == 0)
+		return 0;
+	if (mode == LEDGER_READ || e->kind != ERR_NOTFOUND)
+		return -1;
+	close_db(l);
 	free(l->path);
 	l->path = strdup(":memory:");
 	if (l->path == NULL)

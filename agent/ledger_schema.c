@@ -132,6 +132,9 @@ ledger_schema(struct ledger *l, struct err *e)
 		    l->path, version, SCHEMA_VERSION);
 	if (version == SCHEMA_VERSION)
 		return 0;
+	/* Its making was cut off before the first commit. */
+	if (version == 0 && sqlite3_db_readonly(l->db, "main") == 1)
+		return err_set(e, ERR_NOTFOUND, "no ledger yet in %s", l->path);
 	if (ledger_exec(l, "BEGIN IMMEDIATE", e) == -1)
 		return -1;
 	for (i = version; i < SCHEMA_VERSION; i++)

@@ -156,7 +156,10 @@ struct store_driver {
 	 */
 	int (*probe)(struct session *c, bool create, bool checksum,
 	    struct store_probe *out, struct err *e);
-	/* What an earlier probe found (saves asking again). */
+	/*
+	 * What an earlier probe found (saves asking again).  Taken only if
+	 * digests() has it afterwards: else the settings have changed since.
+	 */
 	void (*set_checksum)(struct store *s, unsigned algo);
 	/* Load the credentials anew (after ERR_EXPIRED).  May be NULL. */
 	int (*refresh)(struct store *s, struct err *e);

@@ -188,20 +188,31 @@ static int
 recall_probe(struct sync *s, struct err *e)
 {
 	const char *wish = s->o->store.checksum;
-	char name[32], reconciled[8];
+	bool asked = wish == NULL || strcmp(wish, "auto") == 0;
+	unsigned algo;
+	char name[32];
 	int rc = ledger_meta_get(s->ledger, "checksum", name, sizeof(name), e);
 
 	if (rc == 1)
 		rc = ledger_meta_get(
 		    s->ledger, "probe", s->probe, sizeof(s->probe), e);
-	if (rc != 1)
+	algo = rc == 1 && asked ? digest_by_name(name) : 0;
+	if (algo == 0)
 		return rc;
-	if (wish == NULL || strcmp(wish, "auto") == 0)
-		s->store->ops->set_checksum(s->store, digest_by_name(name));
-	rc = ledger_meta_get(
+	s->store->ops->set_checksum(s->store, algo);
+	return (s->store->ops->digests(s->store) & algo) != 0;
+}
+
+/* Whether the ledger has yet to be compared with what the target holds. */
+static int
+needs_reconcile(struct sync *s, struct err *e)
+{
+	char reconciled[8];
+	int rc = ledger_meta_get(
 	    s->ledger, "reconciled", reconciled, sizeof(reconciled), e);
+
 	s->reconcile = s->o->reconcile || rc == 0;
-	return rc == -1 ? -1 : 1;
+	return rc == -1 ? -1 : 0;
 }
 
 static int
@@ -236,7 +247,8 @@ open_ledger(struct sync *s, struct err *e)
 		log_warn("the ledger was damaged and is kept as %s; a new one "
 			 "is made from what the target holds",
 		    aside);
-	s->reconcile = true;
+	if (needs_reconcile(s, e) == -1)
+		return -1;
 	rc = s->reached ? 0 : recall_probe(s, e);
 	if (rc == 0 && (s->reached || reach(s, true, &probe, e) == 0))
 		rc = remember_probe(s, &probe, e);

@@ -146,7 +146,7 @@ send_part(struct s3_session *c, const char *key, const char *id,
 {
 	begin_part(c, key, id);
 	req_checksum(c, d);
-	if (req_body(c, trial, sizeof(trial) - 1, NULL, e) == -1)
+	if (req_body(c, trial, sizeof(trial) - 1, d, e) == -1)
 		return -1;
 	if (req_do(c, "PUT", e) == 0)
 		return 1;
@@ -198,6 +198,7 @@ try(struct s3_session *c, const char *key, unsigned algo, struct err *e)
 	wrong.crc64nvme ^= 1;
 	wrong.crc32c ^= 1;
 	wrong.md5[0] ^= 1;
+	wrong.sha256[0] ^= 1;
 	rc = send_part(c, key, id, &wrong, e);
 	if (rc == 1)
 		rc = algo == DIGEST_MD5 && etag_tells(c, &right) ? BY_ETAG : NO;
@@ -259,8 +260,9 @@ clear_trials(struct s3_session *c, const char *key, struct err *e)
 static int
 negotiate(struct s3_session *c, unsigned *found, struct err *e)
 {
-	static const unsigned algos[] = {
-	    DIGEST_CRC64NVME, DIGEST_CRC32C, DIGEST_MD5};
+	/* A payload that is signed carries its SHA-256 anyway. */
+	static const unsigned algos[] = {DIGEST_CRC64NVME, DIGEST_CRC32C,
+	    DIGEST_SHA256, DIGEST_MD5};
 	struct s3 *s = s3_of(&c->session);
 	unsigned was = atomic_load(&s->checksum);
 	char key[40];
@@ -271,8 +273,9 @@ negotiate(struct s3_session *c, unsigned *found, struct err *e)
 	    clear_trials(c, key, e) == -1)
 		return -1;
 	*found = 0;
-	for (i = 0; i < 3 && rc == 0; i++) {
-		if (!(digest_available() & algos[i]))
+	for (i = 0; i < 4 && rc == 0; i++) {
+		if (!(digest_available() & algos[i]) ||
+		    (algos[i] == DIGEST_SHA256 && !s->sign_payload))
 			continue;
 		atomic_store(&s->checksum, algos[i]);
 		rc = try(c, key, algos[i], e);
@@ -301,6 +304,8 @@ describe(struct s3 *s, int proof, struct store_probe *out)
 		name = "CRC64NVME";
 	else if (out->checksum == DIGEST_CRC32C)
 		name = "CRC32C";
+	else if (out->checksum == DIGEST_SHA256)
+		name = "SHA-256 of signed payloads";
 	else if (out->checksum == DIGEST_MD5)
 		name = "MD5";
 	if (out->checksum != 0)

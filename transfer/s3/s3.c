@@ -276,7 +276,7 @@ s3_set_checksum(struct store *store, unsigned algo)
 {
 	struct s3 *s = (struct s3 *)store;
 
-	if (!s->forced)
+	if (!s->forced && (algo != DIGEST_SHA256 || s->sign_payload))
 		atomic_store(&s->checksum, algo);
 }
 

@@ -1,0 +1,797 @@
+/* SPDX-License-Identifier: ISC */
+#include "config.h"
+
+#include <stdlib.h>
+
+#include "agent/engine_in.h"
+#include "base/clock.h"
+#include "base/log.h"
+#include "tests/fakes/fakestore.h"
+#include "tests/unit/check.h"
+#include "tests/unit/tree.h"
+
+#define KIB ((size_t)1 << 10)
+
+/* A source, a target, a state directory, and what a run needs. */
+struct rig {
+	int fd;	    /* a directory of the test's own */
+	int source; /* "src" in it */
+	char state[4200];
+	struct store *target;
+	struct options o;
+	bool reconcile;
+	struct run_stats stats;
+	atomic_bool stop_soon, stop_now;
+	struct engine_result result;
+	atomic_uint count; /* for hooks */
+};
+
+static struct rig
+rig_begin(void)
+{
+	struct err e = ERR_INIT;
+	struct rig r = {
+	    .fd = tree_begin(),
+	    .target = fake_open(),
+	    .o = {.transfers = 4, .concurrency = 3, .scan_threads = 2,
+		.part_bytes = 16 * KIB, .threshold_bytes = 64 * KIB,
+		.memory_bytes = 4096 * KIB, .retries = 4, .verbosity = -1,
+		.verify = VERIFY_TRANSFERRED, .progress = PROGRESS_OFF,
+		.filter = filter_new(&e)},
+	};
+
+	tree_dir(r.fd, "src");
+	r.source = openat(r.fd, "src", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	snprintf(r.state, sizeof(r.state), "%s/state", tree_path);
+	r.o.state_dir = r.state;
+	return r;
+}
+
+static void
+rig_end(struct rig *r)
+{
+	store_close(r->target);
+	filter_free(r->o.filter);
+	close(r->source);
+	tree_end(r->fd);
+}
+
+static struct ledger *
+open_ledger(struct rig *r, enum ledger_mode mode)
+{
+	struct err e = ERR_INIT;
+	char *aside;
+	struct ledger *l = ledger_open(r->state, "task", mode, &aside, &e);
+
+	free(aside);
+	if (l == NULL) {
+		fprintf(stderr, "%s\n", e.msg);
+		exit(99);
+	}
+	return l;
+}
+
+static enum run_outcome
+run(struct rig *r)
+{
+	struct err e = ERR_INIT;
+	AUTO(ledger) struct ledger *l =
+	    open_ledger(r, r->o.dry_run ? LEDGER_DRY : LEDGER_WRITE);
+	struct ui *ui = ui_new(&r->o, &r->stats, &e);
+	struct ui_run about = {.task = "task", .source = "/src",
+	    .target = "fake://", .probe = "", .dry_run = r->o.dry_run};
+	struct engine_setup setup = {
+	    .options = &r->o,
+	    .source_fd = r->source,
+	    .target = r->target,
+	    .ledger = l,
+	    .ui = ui,
+	    .about = &about,
+	    .stats = &r->stats,
+	    .reconcile = r->reconcile,
+	    .stop_soon = &r->stop_soon,
+	    .stop_now = &r->stop_now,
+	};
+
+	atomic_store(&r->stop_soon, false);
+	memset(&r->stats, 0, sizeof(r->stats));
+	engine_run(&setup, &r->result);
+	ui_free(ui);
+	return r->result.outcome;
+}
+
+/* LEN bytes that depend on SEED. */
+static void
+make_file(struct rig *r, const char *name, size_t len, unsigned seed)
+{
+	int fd = openat(r->source, name,
+	    O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
+	unsigned char *p = malloc(len + 1);
+	size_t i;
+
+	seed *= 2654435761U;
+	for (i = 0; i < len; i++)
+		p[i] = (unsigned char)((seed += 0x9e3779b9) >> 24);
+	if (fd == -1 || write(fd, p, len) != (ssize_t)len) {
+		perror(name);
+		exit(99);
+	}
+	free(p);
+	close(fd);
+}
+
+static void
+make_tree(struct rig *r)
+{
+	char name[64];
+	unsigned i;
+
+	tree_dir(r->source, "d");
+	tree_dir(r->source, "d/e");
+	for (i = 0; i < 40; i++) {
+		snprintf(name, sizeof(name), "d/e/small%u", i);
+		make_file(r, name, i * 100, i);
+	}
+	make_file(r, "empty", 0, 0);
+	make_file(r, "d/big1", 200 * KIB + 1, 1);
+	make_file(r, "d/big2", 64 * KIB, 2);
+	make_file(r, "d/almost", 64 * KIB - 1, 3);
+}
+
+/* Whether the target has exactly what NAME holds now. */
+static bool
+arrived(struct rig *r, const char *name)
+{
+	struct fake_object *o = fake_find(r->target, name);
+	int fd = openat(r->source, name, O_RDONLY | O_CLOEXEC);
+	unsigned char *p = NULL;
+	struct stat st;
+	bool same = false;
+
+	if (o != NULL && fstat(fd, &st) == 0) {
+		p = malloc((size_t)st.st_size + 1);
+		same = read(fd, p, (size_t)st.st_size) == st.st_size &&
+		    o->len == (size_t)st.st_size &&
+		    memcmp(o->data, p, o->len) == 0 &&
+		    o->st.mtime_ns == item_time_ns(st.st_mtim);
+	}
+	free(p);
+	close(fd);
+	return same;
+}
+
+/* Whether the ledger knows no unfinished upload and no intent. */
+static bool
+no_upload_known(struct rig *r)
+{
+	AUTO(ledger) struct ledger *l = open_ledger(r, LEDGER_READ);
+	struct ledger_upload *u = NULL;
+	struct err e = ERR_INIT;
+	size_t n = 1;
+
+	if (ledger_uploads(l, &u, &n, &e) == 0)
+		ledger_uploads_free(u, n);
+	return n == 0;
+}
+
+static bool
+nothing_more_to_do(struct rig *r)
+{
+	unsigned i, calls = 0;
+
+	fake_forget_faults(r->target);
+	fake_forget_calls(r->target);
+	fake_on_call(r->target, NULL, NULL);
+	if (run(r) != RUN_OK)
+		return false;
+	for (i = 0; i < FAKE_OPS; i++)
+		if (i != FAKE_UPLOADS && i != FAKE_PROBE)
+			calls += fake_calls(r->target, i);
+	return calls == 0;
+}
+
+static void
+a_tree_arrives_and_then_nothing_is_asked(void)
+{
+	struct rig r = rig_begin();
+
+	make_tree(&r);
+	CHECK_UINT(run(&r), RUN_OK);
+	CHECK_UINT(fake_objects(r.target), 46);
+	CHECK(arrived(&r, "d/big1"));
+	CHECK(arrived(&r, "d/big2"));
+	CHECK(arrived(&r, "d/almost"));
+	CHECK(arrived(&r, "d/e/small39"));
+	CHECK(arrived(&r, "empty"));
+	CHECK_UINT(fake_calls(r.target, FAKE_PART), 13 + 4);
+	CHECK_UINT(stats_get(&r.stats, done_items), 46);
+	CHECK(no_upload_known(&r));
+	CHECK(nothing_more_to_do(&r));
+	CHECK_UINT(fake_calls(r.target, FAKE_PROBE), 0);
+	rig_end(&r);
+}
+
+static void
+what_may_pass_is_tried_again(void)
+{
+	static const enum err_kind kinds[] = {ERR_NET, ERR_THROTTLE,
+	    ERR_SERVER};
+	static const enum fake_op ops[] = {FAKE_PUT, FAKE_BEGIN, FAKE_PART,
+	    FAKE_COMPLETE, FAKE_MKDIR};
+	struct rig r = rig_begin();
+	size_t i, k;
+
+	make_tree(&r);
+	for (i = 0; i < 5; i++)
+		for (k = 0; k < 3; k++)
+			fake_fault(r.target,
+			    &(struct fake_fault){.op = ops[i],
+				.after = (unsigned)k, .times = 1,
+				.kind = kinds[k]});
+	CHECK_UINT(run(&r), RUN_OK);
+	CHECK(stats_get(&r.stats, retries) >= 10);
+	CHECK(arrived(&r, "d/big1"));
+	CHECK(arrived(&r, "d/e/small1"));
+	CHECK_UINT(fake_uploads(r.target), 0);
+	CHECK(nothing_more_to_do(&r));
+	rig_end(&r);
+}
+
+static int
+count_failure(void *arg, const struct ledger_failure *f, struct err *e)
+{
+	(void)f;
+	(void)e;
+	++*(unsigned *)arg;
+	return 0;
+}
+
+static void
+one_refused_file_stops_no_other(void)
+{
+	struct rig r = rig_begin();
+	struct ledger *l;
+	struct err e = ERR_INIT;
+	unsigned failures = 0;
+
+	make_tree(&r);
+	fake_fault(r.target,
+	    &(struct fake_fault){.op = FAKE_PUT, .key = "empty", .times = 9,
+		.kind = ERR_DENIED});
+	fake_fault(r.target,
+	    &(struct fake_fault){.op = FAKE_PART, .key = "d/big1", .after = 3,
+		.times = 1, .kind = ERR_DENIED});
+	CHECK_UINT(run(&r), RUN_FAILURES);
+	CHECK_UINT(stats_get(&r.stats, failed_items), 2);
+	CHECK_UINT(fake_objects(r.target), 44);
+	l = open_ledger(&r, LEDGER_READ);
+	CHECK_UINT(ledger_failures(l, r.result.run_id, count_failure,
+	    &failures, &e), 0);
+	CHECK_UINT(failures, 2);
+	ledger_close(l);
+	/* What was sent of the big one is kept. */
+	CHECK(stats_get(&r.stats, kept_parts) >= 3);
+	CHECK_UINT(fake_uploads(r.target), 1);
+	fake_forget_faults(r.target);
+	fake_forget_calls(r.target);
+	CHECK_UINT(run(&r), RUN_OK);
+	CHECK(fake_calls(r.target, FAKE_PART) <= 10);
+	CHECK_UINT(fake_calls(r.target, FAKE_BEGIN), 0);
+	CHECK(arrived(&r, "d/big1"));
+	CHECK(arrived(&r, "empty"));
+	CHECK_UINT(fake_uploads(r.target), 0);
+	rig_end(&r);
+}
+
+static void
+a_dead_store_ends_the_run(void)
+{
+	struct rig r = rig_begin();
+	char name[64];
+	unsigned i;
+
+	for (i = 0; i < 200; i++) {
+		snprintf(name, sizeof(name), "f%u", i);
+		make_file(&r, name, 10, i);
+	}
+	r.o.retries = 1;
+	fake_fault(r.target,
+	    &(struct fake_fault){.op = FAKE_PUT, .times = 1000,
+		.kind = ERR_SERVER, .delay_ms = 2});
+	CHECK_UINT(run(&r), RUN_UNREACHABLE);
+	CHECK(stats_get(&r.stats, failed_items) >= ENGINE_HOPELESS);
+	CHECK(fake_calls(r.target, FAKE_PUT) < 100);
+	CHECK(nothing_more_to_do(&r) == false);
+	CHECK_UINT(fake_objects(r.target), 200);
+	rig_end(&r);
+}
+
+static void
+change_once(void *arg, enum fake_op op, const char *key)
+{
+	struct rig *r = arg;
+
+	if (op == FAKE_BEGIN && strcmp(key, "d/big1") == 0 && r->count++ == 0)
+		make_file(r, "d/big1", 150 * KIB, 77);
+}
+
+static void
+a_file_that_changes_is_sent_as_it_is_then(void)
+{
+	struct rig r = rig_begin();
+
+	make_tree(&r);
+	fake_on_call(r.target, change_once, &r);
+	CHECK_UINT(run(&r), RUN_OK);
+	CHECK_UINT(r.count, 2);
+	CHECK(arrived(&r, "d/big1"));
+	CHECK_UINT(fake_uploads(r.target), 0);
+	CHECK_UINT(fake_calls(r.target, FAKE_ABORT), 1);
+	CHECK(no_upload_known(&r));
+	CHECK(nothing_more_to_do(&r));
+	rig_end(&r);
+}
+
+static void
+shrink_once(void *arg, enum fake_op op, const char *key)
+{
+	struct rig *r = arg;
+
+	if (op == FAKE_BEGIN && strcmp(key, "d/big1") == 0 && r->count++ == 0)
+		make_file(r, "d/big1", 100, 78);
+}
+
+static void
+a_big_file_that_becomes_small_goes_in_one_put(void)
+{
+	struct rig r = rig_begin();
+
+	make_tree(&r);
+	fake_on_call(r.target, shrink_once, &r);
+	CHECK_UINT(run(&r), RUN_OK);
+	CHECK(arrived(&r, "d/big1"));
+	CHECK_UINT(fake_uploads(r.target), 0);
+	CHECK(no_upload_known(&r));
+	rig_end(&r);
+}
+
+static void
+an_upload_that_the_store_lost_starts_over(void)
+{
+	static const enum fake_op ops[] = {FAKE_PART, FAKE_COMPLETE};
+	size_t i;
+
+	for (i = 0; i < 2; i++) {
+		struct rig r = rig_begin();
+
+		make_file(&r, "big", 200 * KIB, 1);
+		fake_fault(r.target,
+		    &(struct fake_fault){.op = ops[i],
+			.after = i == 0 ? 5 : 0, .times = 1,
+			.kind = ERR_GONE});
+		CHECK_UINT(run(&r), RUN_OK);
+		CHECK(arrived(&r, "big"));
+		CHECK_UINT(fake_calls(r.target, FAKE_BEGIN), 2);
+		CHECK(no_upload_known(&r));
+		rig_end(&r);
+	}
+}
+
+static void
+stop_at_part(void *arg, enum fake_op op, const char *key)
+{
+	struct rig *r = arg;
+
+	(void)key;
+	if (op == FAKE_PART && ++r->count == 7)
+		atomic_store(&r->stop_soon, true);
+}
+
+/* Stops a run in the middle of a file of 20 parts. */
+static struct rig
+stopped_rig(void)
+{
+	struct rig r = rig_begin();
+
+	make_file(&r, "big", 320 * KIB, 1);
+	fake_on_call(r.target, stop_at_part, &r);
+	CHECK_UINT(run(&r), RUN_INTERRUPTED);
+	CHECK(stats_get(&r.stats, kept_parts) >= 5);
+	fake_on_call(r.target, NULL, NULL);
+	fake_forget_calls(r.target);
+	return r;
+}
+
+static void
+a_stopped_run_goes_on_where_it_was(void)
+{
+	struct rig r = stopped_rig();
+	uint64_t kept = stats_get(&r.stats, kept_parts);
+
+	CHECK_UINT(run(&r), RUN_OK);
+	CHECK_UINT(fake_calls(r.target, FAKE_PART), 20 - kept);
+	CHECK_UINT(fake_calls(r.target, FAKE_BEGIN), 0);
+	CHECK_UINT(stats_get(&r.stats, resumed_parts), kept);
+	CHECK(arrived(&r, "big"));
+	CHECK(no_upload_known(&r));
+	rig_end(&r);
+}
+
+static void
+what_the_store_lost_meanwhile_is_sent_anew(void)
+{
+	struct rig r = stopped_rig();
+
+	fake_forget_uploads(r.target);
+	CHECK_UINT(run(&r), RUN_OK);
+	CHECK_UINT(fake_calls(r.target, FAKE_PART), 20);
+	CHECK(arrived(&r, "big"));
+	CHECK(no_upload_known(&r));
+	rig_end(&r);
+}
+
+static void
+a_source_that_changed_meanwhile_starts_over(void)
+{
+	struct rig r = stopped_rig();
+
+	make_file(&r, "big", 300 * KIB, 9);
+	CHECK_UINT(run(&r), RUN_OK);
+	CHECK_UINT(fake_calls(r.target, FAKE_ABORT), 1);
+	CHECK(arrived(&r, "big"));
+	CHECK_UINT(fake_uploads(r.target), 0);
+	CHECK(no_upload_known(&r));
+	rig_end(&r);
+}
+
+static void
+an_upload_of_a_file_that_is_gone_is_aborted(void)
+{
+	struct rig r = stopped_rig();
+
+	unlinkat(r.source, "big", 0);
+	CHECK_UINT(run(&r), RUN_OK);
+	CHECK_UINT(fake_uploads(r.target), 0);
+	CHECK_UINT(stats_get(&r.stats, aborted_uploads), 1);
+	CHECK(no_upload_known(&r));
+	rig_end(&r);
+}
+
+static void
+other_settings_dont_lose_what_was_sent(void)
+{
+	struct rig r = stopped_rig();
+	uint64_t kept = stats_get(&r.stats, kept_parts);
+
+	r.o.part_bytes = 50 * KIB;
+	r.o.concurrency = 1;
+	r.o.transfers = 1;
+	CHECK_UINT(run(&r), RUN_OK);
+	CHECK_UINT(fake_calls(r.target, FAKE_PART), 20 - kept);
+	CHECK(arrived(&r, "big"));
+	rig_end(&r);
+}
+
+static void
+a_lost_answer_costs_nothing_but_time(void)
+{
+	static const enum fake_op ops[] = {FAKE_PUT, FAKE_BEGIN, FAKE_PART,
+	    FAKE_COMPLETE};
+	struct rig r = rig_begin();
+	size_t i;
+
+	make_tree(&r);
+	for (i = 0; i < 4; i++)
+		fake_fault(r.target,
+		    &(struct fake_fault){.op = ops[i], .times = 1,
+			.kind = ERR_NET, .lost = true});
+	CHECK_UINT(run(&r), RUN_OK);
+	CHECK(arrived(&r, "d/big1"));
+	CHECK(arrived(&r, "d/big2"));
+	/* The first to begin was never heard of again. */
+	CHECK_UINT(fake_uploads(r.target), 0);
+	CHECK_UINT(fake_calls(r.target, FAKE_BEGIN), 3);
+	CHECK_UINT(stats_get(&r.stats, aborted_uploads), 1);
+	CHECK(nothing_more_to_do(&r));
+	rig_end(&r);
+}
+
+/* An intent as a killed run leaves it, of KEY in the root. */
+static void
+leave_intent(struct rig *r, const char *key, int64_t ago_ns)
+{
+	AUTO(ledger) struct ledger *l = open_ledger(r, LEDGER_WRITE);
+	struct ledger_upload u = {
+	    .path = strdup(key),
+	    .path_len = strlen(key),
+	    .name_len = strlen(key),
+	    .st = {.type = ITEM_FILE, .size = 99},
+	    .part_bytes = 16 * KIB,
+	    .begun_ns = clock_wall_ns() - ago_ns,
+	};
+	struct err e = ERR_INIT;
+
+	CHECK_UINT(ledger_dir_id(l, "", 0, true, &u.dir_id, &e), 0);
+	CHECK_UINT(ledger_upload_intend(l, &u, &e), 0);
+	CHECK_UINT(ledger_commit(l, &e), 0);
+	free(u.path);
+}
+
+static void
+what_an_intent_began_is_aborted(void)
+{
+	struct rig r = rig_begin();
+
+	leave_intent(&r, "x", (int64_t)120 * 1000000000);
+	fake_begin_upload(r.target, "x");
+	fake_begin_upload(r.target, "y");
+	CHECK_UINT(run(&r), RUN_OK);
+	CHECK_UINT(fake_uploads(r.target), 1); /* y is not ours */
+	CHECK_UINT(stats_get(&r.stats, aborted_uploads), 1);
+	CHECK(no_upload_known(&r));
+	rig_end(&r);
+}
+
+static void
+a_young_intent_is_looked_after_again(void)
+{
+	struct rig r = rig_begin();
+
+	leave_intent(&r, "x", 1000000000);
+	CHECK_UINT(run(&r), RUN_OK);
+	CHECK(!no_upload_known(&r));
+	/* The killed run's request comes late. */
+	fake_begin_upload(r.target, "x");
+	CHECK_UINT(run(&r), RUN_OK);
+	CHECK_UINT(fake_uploads(r.target), 0);
+	rig_end(&r);
+}
+
+static void
+an_intent_takes_no_kept_upload_with_it(void)
+{
+	struct rig r = stopped_rig();
+	uint64_t kept = stats_get(&r.stats, kept_parts);
+
+	leave_intent(&r, "big", (int64_t)120 * 1000000000);
+	fake_begin_upload(r.target, "big");
+	fake_fault(r.target,
+	    &(struct fake_fault){.op = FAKE_PART, .times = 1,
+		.kind = ERR_DENIED});
+	CHECK_UINT(run(&r), RUN_FAILURES);
+	CHECK_UINT(fake_uploads(r.target), 1);
+	fake_forget_calls(r.target);
+	CHECK_UINT(run(&r), RUN_OK);
+	CHECK(fake_calls(r.target, FAKE_PART) <= 20 - kept);
+	CHECK(arrived(&r, "big"));
+	CHECK_UINT(fake_uploads(r.target), 0);
+	rig_end(&r);
+}
+
+static void
+a_dry_run_changes_nothing(void)
+{
+	struct rig r = rig_begin();
+	char path[4300];
+	unsigned i;
+
+	make_tree(&r);
+	r.o.dry_run = true;
+	CHECK_UINT(run(&r), RUN_OK);
+	CHECK_UINT(stats_get(&r.stats, queued_items), 46);
+	for (i = FAKE_STAT; i < FAKE_OPS; i++)
+		CHECK_UINT(fake_calls(r.target, i), 0);
+	CHECK_UINT(fake_objects(r.target), 0);
+	snprintf(path, sizeof(path), "%s/task", r.state);
+	CHECK(access(path, F_OK) == -1);
+	rig_end(&r);
+}
+
+static int64_t
+mtime_of(struct rig *r, const char *name)
+{
+	struct stat st = {0};
+
+	fstatat(r->source, name, &st, 0);
+	return item_time_ns(st.st_mtim);
+}
+
+static void
+what_is_there_is_adopted(void)
+{
+	struct rig r = rig_begin();
+
+	make_file(&r, "same", 100, 1);
+	make_file(&r, "older", 100, 2);
+	make_file(&r, "longer", 100, 3);
+	fake_put(r.target, "same", "?", 100, mtime_of(&r, "same"));
+	fake_find(r.target, "same")->len = 100;
+	fake_put(r.target, "older", "?", 1, 12345);
+	fake_find(r.target, "older")->len = 100;
+	fake_put(r.target, "longer", "?", 1, mtime_of(&r, "longer"));
+	r.reconcile = true;
+	CHECK_UINT(run(&r), RUN_OK);
+	CHECK_UINT(stats_get(&r.stats, adopted_items), 1);
+	CHECK_UINT(fake_calls(r.target, FAKE_PUT), 2);
+	CHECK(arrived(&r, "older"));
+	CHECK(arrived(&r, "longer"));
+	rig_end(&r);
+}
+
+static void
+touched_files_are_not_sent_again(void)
+{
+	struct rig r = rig_begin();
+
+	make_tree(&r);
+	CHECK_UINT(run(&r), RUN_OK);
+	fake_forget_calls(r.target);
+	utimensat(r.source, "d/big1", NULL, 0);
+	utimensat(r.source, "d/almost", NULL, 0);
+	make_file(&r, "d/big2", 64 * KIB, 99);
+	make_file(&r, "d/e/small9", 900, 99);
+	CHECK_UINT(run(&r), RUN_OK);
+	CHECK_UINT(stats_get(&r.stats, metadata_items), 2);
+	CHECK_UINT(fake_calls(r.target, FAKE_SET_METADATA), 2);
+	CHECK_UINT(fake_calls(r.target, FAKE_PUT), 1);
+	CHECK_UINT(fake_calls(r.target, FAKE_BEGIN), 1);
+	CHECK(arrived(&r, "d/big1"));
+	CHECK(arrived(&r, "d/big2"));
+	CHECK(arrived(&r, "d/e/small9"));
+	CHECK(nothing_more_to_do(&r));
+	rig_end(&r);
+}
+
+static void
+reconciling_finds_what_others_did(void)
+{
+	struct rig r = rig_begin();
+
+	make_tree(&r);
+	CHECK_UINT(run(&r), RUN_OK);
+	fake_put(r.target, "d/e/small7", "other", 5, 1);
+	fake_put(r.target, "d/big2", "other", 5, 1);
+	CHECK(nothing_more_to_do(&r)); /* the ledger doesn't know */
+	r.reconcile = true;
+	CHECK_UINT(run(&r), RUN_OK);
+	CHECK_UINT(stats_get(&r.stats, drift_items), 2);
+	CHECK(arrived(&r, "d/e/small7"));
+	CHECK(arrived(&r, "d/big2"));
+	rig_end(&r);
+}
+
+static void
+a_directory_that_fails_stops_no_other(void)
+{
+	struct rig r = rig_begin();
+
+	make_tree(&r);
+	fake_fault(r.target,
+	    &(struct fake_fault){.op = FAKE_MKDIR, .key = "d", .times = 1,
+		.kind = ERR_EXISTS});
+	CHECK_UINT(run(&r), RUN_FAILURES);
+	CHECK_UINT(stats_get(&r.stats, failed_items), 1);
+	CHECK_UINT(fake_objects(r.target), 45);
+	fake_forget_calls(r.target);
+	CHECK_UINT(run(&r), RUN_OK);
+	CHECK_UINT(fake_calls(r.target, FAKE_MKDIR), 1);
+	CHECK_UINT(fake_calls(r.target, FAKE_PUT), 0);
+	rig_end(&r);
+}
+
+struct watch {
+	struct rig *r;
+	_Atomic uint64_t most;
+};
+
+static void
+watch_jobs(void *arg, enum fake_op op, const char *key)
+{
+	struct watch *w = arg;
+	uint64_t alive = stats_get(&w->r->stats, queued_items) -
+	    stats_get(&w->r->stats, done_items);
+
+	(void)op;
+	(void)key;
+	if (alive > atomic_load(&w->most) && alive < UINT64_MAX / 2)
+		atomic_store(&w->most, alive);
+}
+
+static void
+jobs_are_bounded_however_many_files(void)
+{
+	struct rig r = rig_begin();
+	struct watch w = {.r = &r};
+	char name[64];
+	unsigned i;
+
+	for (i = 0; i < 12000; i++) {
+		snprintf(name, sizeof(name), "f%u", i);
+		make_file(&r, name, 1, i);
+	}
+	/* Even where nearly all of them wait for another try. */
+	fake_fault(r.target,
+	    &(struct fake_fault){.op = FAKE_PUT, .times = 6000,
+		.kind = ERR_NET});
+	r.o.retries = 40;
+	fake_on_call(r.target, watch_jobs, &w);
+	CHECK_UINT(run(&r), RUN_OK);
+	CHECK_UINT(fake_objects(r.target), 12000);
+	CHECK(atomic_load(&w.most) <=
+	    ENGINE_JOBS_MAX + SCAN_BATCH_MAX + 4 /* workers */);
+	rig_end(&r);
+}
+
+struct stopper {
+	struct rig *r;
+	atomic_uint calls;
+	unsigned at;
+};
+
+static void
+stop_at_call(void *arg, enum fake_op op, const char *key)
+{
+	struct stopper *s = arg;
+
+	(void)op;
+	(void)key;
+	if (atomic_fetch_add(&s->calls, 1) + 1 == s->at)
+		atomic_store(&s->r->stop_soon, true);
+}
+
+static void
+stopping_at_any_call_loses_nothing(void)
+{
+	unsigned fds = open_fds(), at;
+
+	for (at = 1; at < 90; at += 4) {
+		struct rig r = rig_begin();
+		struct stopper s = {.r = &r, .at = at};
+		unsigned tries = 0;
+
+		make_tree(&r);
+		fake_on_call(r.target, stop_at_call, &s);
+		while (run(&r) == RUN_INTERRUPTED && tries++ < 200) {
+			atomic_store(&s.calls, 0);
+			s.at += tries;
+		}
+		CHECK_UINT(r.result.outcome, RUN_OK);
+		CHECK(tries < 200);
+		CHECK_UINT(fake_objects(r.target), 46);
+		CHECK_UINT(fake_uploads(r.target), 0);
+		CHECK(arrived(&r, "d/big1"));
+		CHECK(arrived(&r, "d/big2"));
+		rig_end(&r);
+	}
+	CHECK_UINT(open_fds(), fds);
+}
+
+int
+main(void)
+{
+	log_set_level(LOG_ERROR);
+	RUN(a_tree_arrives_and_then_nothing_is_asked);
+	RUN(what_may_pass_is_tried_again);
+	RUN(one_refused_file_stops_no_other);
+	RUN(a_dead_store_ends_the_run);
+	RUN(a_file_that_changes_is_sent_as_it_is_then);
+	RUN(a_big_file_that_becomes_small_goes_in_one_put);
+	RUN(an_upload_that_the_store_lost_starts_over);
+	RUN(a_stopped_run_goes_on_where_it_was);
+	RUN(what_the_store_lost_meanwhile_is_sent_anew);
+	RUN(a_source_that_changed_meanwhile_starts_over);
+	RUN(an_upload_of_a_file_that_is_gone_is_aborted);
+	RUN(other_settings_dont_lose_what_was_sent);
+	RUN(a_lost_answer_costs_nothing_but_time);
+	RUN(what_an_intent_began_is_aborted);
+	RUN(a_young_intent_is_looked_after_again);
+	RUN(an_intent_takes_no_kept_upload_with_it);
+	RUN(a_dry_run_changes_nothing);
+	RUN(what_is_there_is_adopted);
+	RUN(touched_files_are_not_sent_again);
+	RUN(reconciling_finds_what_others_did);
+	RUN(a_directory_that_fails_stops_no_other);
+	RUN(jobs_are_bounded_however_many_files);
+	RUN(stopping_at_any_call_loses_nothing);
+	return check_end();
+}

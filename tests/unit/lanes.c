@@ -1,0 +1,227 @@
+/* SPDX-License-Identifier: ISC */
+#include "config.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <time.h>
+
+#include "agent/lanes.h"
+#include "tests/unit/check.h"
+
+static struct job *
+new_job(enum job_kind kind)
+{
+	struct err e = ERR_INIT;
+
+	return job_new(kind, "", 0, "x", 1, &e);
+}
+
+static struct lanes *
+filled(unsigned workers, unsigned small, unsigned bulk)
+{
+	struct err e = ERR_INIT;
+	struct lanes *l = lanes_new(workers, &e);
+
+	while (small-- > 0)
+		lanes_push(l, new_job(JOB_PUT));
+	while (bulk-- > 0)
+		lanes_push(l, new_job(JOB_PART));
+	return l;
+}
+
+/* Takes N jobs; how many of them are parts. */
+static unsigned
+take(struct lanes *l, unsigned n, struct job **jobs)
+{
+	unsigned i, parts = 0;
+
+	for (i = 0; i < n; i++) {
+		jobs[i] = lanes_take(l);
+		parts += jobs[i]->kind == JOB_PART;
+	}
+	return parts;
+}
+
+static void
+give_back(struct lanes *l, struct job *j, enum err_kind kind)
+{
+	j->err.kind = kind;
+	lanes_done(l, j);
+	job_free(j);
+}
+
+static void
+each_lane_gets_half_while_both_wait(void)
+{
+	struct job *jobs[8];
+	struct lanes *l = filled(8, 20, 20);
+	unsigned i, parts = take(l, 8, jobs);
+
+	CHECK_UINT(parts, 4);
+	/* And it stays so. */
+	for (i = 0; i < 16; i++) {
+		struct job *j = jobs[i % 8];
+
+		parts -= j->kind == JOB_PART;
+		give_back(l, j, ERR_NONE);
+		jobs[i % 8] = lanes_take(l);
+		parts += jobs[i % 8]->kind == JOB_PART;
+		CHECK_UINT(parts, 4);
+	}
+	for (i = 0; i < 8; i++)
+		give_back(l, jobs[i], ERR_NONE);
+	lanes_free(l);
+}
+
+static void
+a_lane_alone_gets_all(void)
+{
+	struct job *jobs[8];
+	struct lanes *l = filled(8, 20, 0);
+	unsigned i;
+
+	CHECK_UINT(take(l, 8, jobs), 0);
+	for (i = 0; i < 8; i++)
+		lanes_push(l, new_job(JOB_PART));
+	/* What comes late gets its half from what becomes free. */
+	for (i = 0; i < 4; i++) {
+		give_back(l, jobs[i], ERR_NONE);
+		jobs[i] = lanes_take(l);
+		CHECK_UINT(jobs[i]->kind, JOB_PART);
+	}
+	for (i = 0; i < 8; i++)
+		give_back(l, jobs[i], ERR_NONE);
+	lanes_free(l);
+}
+
+static void
+one_worker_serves_both_lanes_in_turn(void)
+{
+	struct lanes *l = filled(1, 6, 6);
+	unsigned i, parts = 0;
+
+	for (i = 0; i < 6; i++) {
+		struct job *j = lanes_take(l);
+
+		parts += j->kind == JOB_PART;
+		give_back(l, j, ERR_NONE);
+	}
+	CHECK_UINT(parts, 3);
+	lanes_free(l);
+}
+
+static void
+too_much_halves_once_a_second_and_grows_back(void)
+{
+	struct lanes *l = filled(16, 400, 0);
+	struct job *jobs[16];
+	unsigned i, steps = 0;
+
+	take(l, 16, jobs);
+	for (i = 0; i < 16; i++)
+		give_back(l, jobs[i], i < 8 ? ERR_THROTTLE : ERR_SERVER);
+	CHECK_UINT(lanes_limit(l), 8);
+	while (lanes_limit(l) < 16 && steps++ < 300)
+		give_back(l, lanes_take(l), ERR_NONE);
+	/* One more for each round of as many: 8 + 9 + ... + 15 */
+	CHECK(steps >= 80 && steps <= 110);
+	lanes_free(l);
+}
+
+static void
+the_limit_is_never_under_one(void)
+{
+	struct lanes *l = filled(2, 8, 0);
+	struct timespec second = {.tv_sec = 1, .tv_nsec = 20000000};
+
+	give_back(l, lanes_take(l), ERR_THROTTLE);
+	CHECK_UINT(lanes_limit(l), 1);
+	nanosleep(&second, NULL);
+	give_back(l, lanes_take(l), ERR_THROTTLE);
+	CHECK_UINT(lanes_limit(l), 1);
+	give_back(l, lanes_take(l), ERR_NONE);
+	CHECK_UINT(lanes_limit(l), 2);
+	lanes_free(l);
+}
+
+struct crowd {
+	struct lanes *l;
+	atomic_uint taken, now, most;
+};
+
+static void *
+worker(void *arg)
+{
+	struct crowd *c = arg;
+	struct job *j;
+
+	while ((j = lanes_take(c->l)) != NULL) {
+		unsigned now = atomic_fetch_add(&c->now, 1) + 1;
+		unsigned most = atomic_load(&c->most);
+
+		while (now > most &&
+		    !atomic_compare_exchange_weak(&c->most, &most, now))
+			;
+		atomic_fetch_add(&c->taken, 1);
+		atomic_fetch_sub(&c->now, 1);
+		give_back(c->l, j, ERR_NONE);
+	}
+	return NULL;
+}
+
+static void
+closing_wakes_all_and_nothing_is_lost(void)
+{
+	struct err e = ERR_INIT;
+	struct crowd c = {.l = lanes_new(6, &e)};
+	struct timespec ms = {.tv_nsec = 1000000};
+	pthread_t threads[6];
+	unsigned i;
+
+	for (i = 0; i < 6; i++)
+		pthread_create(&threads[i], NULL, worker, &c);
+	for (i = 0; i < 20000; i++)
+		lanes_push(c.l, new_job(i % 3 == 0 ? JOB_PART : JOB_PUT));
+	for (i = 0; i < 20000 && lanes_waiting(c.l) > 0; i++)
+		nanosleep(&ms, NULL);
+	lanes_close(c.l);
+	for (i = 0; i < 6; i++)
+		pthread_join(threads[i], NULL);
+	CHECK_UINT(atomic_load(&c.taken), 20000);
+	CHECK(atomic_load(&c.most) <= 6);
+	CHECK(lanes_take(c.l) == NULL);
+	lanes_free(c.l);
+}
+
+static void
+what_nobody_took_can_be_withdrawn(void)
+{
+	struct lanes *l = filled(2, 3, 2);
+	struct job *j;
+	unsigned n = 0;
+
+	while ((j = lanes_withdraw(l)) != NULL) {
+		n++;
+		job_free(j);
+	}
+	CHECK_UINT(n, 5);
+	CHECK_UINT(lanes_waiting(l), 0);
+	lanes_push(l, new_job(JOB_PUT));
+	lanes_close(l);
+	CHECK(lanes_take(l) == NULL);
+	lanes_free(l);
+}
+
+int
+main(void)
+{
+	RUN(each_lane_gets_half_while_both_wait);
+	RUN(a_lane_alone_gets_all);
+	RUN(one_worker_serves_both_lanes_in_turn);
+	RUN(too_much_halves_once_a_second_and_grows_back);
+	RUN(the_limit_is_never_under_one);
+	RUN(closing_wakes_all_and_nothing_is_lost);
+	RUN(what_nobody_took_can_be_withdrawn);
+	return check_end();
+}
