@@ -86,7 +86,7 @@ log_line(enum log_level level, const char *fmt, ...)
 {
 	static const char *const words[] = {
 	    "error", "warning", "info", "debug"};
-	char line[2048];
+	char line[20480]; /* a path of 4 KiB, all of it escaped */
 	char stamp[32];
 	size_t n = 0;
 	va_list ap;
