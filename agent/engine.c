@@ -120,13 +120,31 @@ engine_delay(struct engine *en, struct job *j, uint64_t ms)
 	lanes_push(en->lanes, j);
 }
 
+/*
+ * Makes durable at the target what the rows of this batch claim.  If that
+ * fails they must never be committed: those items are sent again.
+ */
+static int
+flush(struct engine *en, struct err *e)
+{
+	if (en->ops->flush == NULL || en->workers == NULL ||
+	    ledger_uncommitted(en->ledger) == 0)
+		return 0;
+	if (en->session == NULL)
+		en->session = store_connect(en->target, e);
+	if (en->session != NULL && en->ops->flush(en->session, e) == 0)
+		return 0;
+	ledger_rollback(en->ledger);
+	return err_context(e, "making the target durable");
+}
+
 void
 engine_commit(struct engine *en)
 {
 	struct err e = ERR_INIT;
 	struct job *j;
 
-	if (ledger_commit(en->ledger, &e) == -1)
+	if (flush(en, &e) == -1 || ledger_commit(en->ledger, &e) == -1)
 		engine_ledger_failed(en, &e);
 	en->committed_ms = clock_mono_ms();
 	if (en->stopping)
@@ -217,8 +235,8 @@ begin_scan(struct engine *en)
 	};
 
 	atomic_store(&en->stats->scanning, true);
-	en->scan = scan_start(en->setup->source_fd, &so, deliver, scan_is_done,
-	    en, &e);
+	en->scan = scan_start(
+	    en->setup->source_fd, &so, deliver, scan_is_done, en, &e);
 	if (en->scan == NULL)
 		engine_fatal(en, &e);
 }
@@ -282,8 +300,7 @@ next_phase(struct engine *en)
 static bool
 is_idle(const struct engine *en)
 {
-	return en->jobs == 0 &&
-	    (en->phase != PHASE_TRANSFER || en->scan_done);
+	return en->jobs == 0 && (en->phase != PHASE_TRANSFER || en->scan_done);
 }
 
 static void
@@ -292,9 +309,8 @@ step(struct engine *en)
 	bool want = !en->stopping && en->phase == PHASE_TRANSFER &&
 	    en->jobs < ENGINE_JOBS_MAX;
 	/* Between two phases there is nothing to wait for. */
-	uint64_t most = en->jobs == 0 && en->phase != PHASE_TRANSFER ?
-	    0 :
-	    ENGINE_COMMIT_MS;
+	uint64_t most =
+	    en->jobs == 0 && en->phase != PHASE_TRANSFER ? 0 : ENGINE_COMMIT_MS;
 	struct scan_batch *batch = NULL;
 	struct job_list answers;
 	struct job *j;
@@ -302,8 +318,8 @@ step(struct engine *en)
 
 	job_list_init(&answers);
 	inbox_take(en->inbox, want,
-	    delay_wait_ms(&en->delayed, clock_mono_ms(), most),
-	    &answers, &batch, &scan_done);
+	    delay_wait_ms(&en->delayed, clock_mono_ms(), most), &answers,
+	    &batch, &scan_done);
 	while ((j = job_list_pop(&answers)) != NULL)
 		answered(en, j);
 	if (batch != NULL && !en->stopping)
@@ -410,11 +426,11 @@ record_end(struct engine *en, struct engine_result *out)
 	struct err e = ERR_INIT;
 	bool whole = !en->stopping && !en->scan_incomplete;
 
-	snprintf(run.outcome, sizeof(run.outcome), "%s",
-	    outcome_name(out->outcome));
+	snprintf(
+	    run.outcome, sizeof(run.outcome), "%s", outcome_name(out->outcome));
 	snprintf(run.why, sizeof(run.why), "%s", out->why.msg);
-	if ((whole && ledger_meta_set(en->ledger, "reconciled", "1", &e) ==
-			-1) ||
+	if ((whole &&
+		ledger_meta_set(en->ledger, "reconciled", "1", &e) == -1) ||
 	    ledger_run_end(en->ledger, &run, &e) == -1 ||
 	    ledger_commit(en->ledger, &e) == -1) {
 		if (out->why.kind == ERR_NONE)
@@ -455,15 +471,12 @@ begin(struct engine *en, const struct engine_setup *setup, struct err *e)
 	en->pool = pool_new(en->options->memory_bytes, e);
 	if (en->lanes == NULL || en->inbox == NULL || en->pool == NULL)
 		return -1;
-	if (en->options->dry_run) {
-		ui_begin(en->ui, setup->about);
+	if (en->options->dry_run)
 		return 0;
-	}
 	if (ledger_run_begin(en->ledger, &en->run_id, e) == -1 ||
 	    ledger_commit(en->ledger, e) == -1)
 		return -1;
 	setup->about->run_id = en->run_id;
-	ui_begin(en->ui, setup->about);
 	return 0;
 }
 
@@ -475,6 +488,7 @@ end(struct engine *en)
 		scan_join(en->scan);
 	}
 	workers_stop(en->workers);
+	store_disconnect(en->session);
 	ledger_pending_free(&en->pending);
 	ledger_uploads_free(en->old, en->old_n);
 	delay_free(&en->delayed);
@@ -488,13 +502,16 @@ engine_run(const struct engine_setup *setup, struct engine_result *out)
 {
 	struct engine en = {0};
 	struct err e = ERR_INIT;
+	int rc = begin(&en, setup, &e);
 
-	if (begin(&en, setup, &e) == -1) {
+	ui_begin(setup->ui, setup->about);
+	if (rc == -1) {
 		engine_fatal(&en, &e);
 	} else {
 		if (!en.options->dry_run)
 			engine_load_uploads(&en);
 		loop(&en);
+		engine_commit(&en);
 		ask_the_store(&en);
 	}
 	out->outcome = outcome_of(&en);

@@ -15,13 +15,13 @@
 
 struct engine_setup {
 	const struct options *options;
-	int source_fd;	     /* the root of the tree; borrowed */
-	struct store *target; /* opened; reached when the first job needs it */
+	int source_fd;	       /* the root of the tree; borrowed */
+	struct store *target;  /* opened; reached when the first job needs it */
 	struct ledger *ledger; /* open for writing, but for a dry run */
 	struct ui *ui;
 	struct ui_run *about; /* run_id is filled in before it is shown */
 	struct run_stats *stats;
-	bool reached; /* the target was probed already in this run */
+	bool reached;	/* the target was probed already in this run */
 	bool reconcile; /* compare with the target's listing, not only the
 			   ledger */
 	const atomic_bool *stop_soon; /* finish what is under way */

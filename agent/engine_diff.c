@@ -9,6 +9,7 @@
 
 #include "agent/engine_in.h"
 #include "agent/reach.h"
+#include "base/buf.h"
 #include "base/clock.h"
 #include "base/log.h"
 
@@ -27,8 +28,8 @@ new_job(struct diff *d, enum job_kind kind, const struct scan_entry *entry)
 
 	/* Rows of this directory will be written: now it needs an id. */
 	if (d->dir_id == 0 && !d->en->options->dry_run &&
-	    ledger_dir_id(d->en->ledger, d->batch->dir, d->batch->dir_len,
-		true, &d->dir_id, &e) == -1) {
+	    ledger_dir_id(d->en->ledger, d->batch->dir, d->batch->dir_len, true,
+		&d->dir_id, &e) == -1) {
 		engine_ledger_failed(d->en, &e);
 		return NULL;
 	}
@@ -44,8 +45,8 @@ new_job(struct diff *d, enum job_kind kind, const struct scan_entry *entry)
 static bool
 key_is_possible(struct diff *d, struct job *j)
 {
-	if (d->en->ops->check_key(d->en->target, j->path, j->st.type,
-		&j->err) == 0)
+	if (d->en->ops->check_key(
+		d->en->target, j->path, j->st.type, &j->err) == 0)
 		return true;
 	engine_item_failed(d->en, j);
 	return false;
@@ -128,8 +129,8 @@ need_file(struct diff *d, const struct scan_entry *entry)
 	if (j == NULL || !key_is_possible(d, j))
 		return;
 	queued(d, entry);
-	adopt = look_at_target(d, j, &there) == 1 &&
-	    there.type == ITEM_FILE && there.size == entry->st.size;
+	adopt = look_at_target(d, j, &there) == 1 && there.type == ITEM_FILE &&
+	    there.size == entry->st.size;
 	if (d->en->options->dry_run) {
 		would(d, j, adopt ? UI_WOULD_ADOPT : UI_WOULD_SEND);
 	} else if (adopt) {
@@ -252,8 +253,8 @@ known(struct diff *d, const struct scan_entry *entry,
 static int
 compare_names(const struct scan_entry *entry, const struct ledger_file *row)
 {
-	size_t n = entry->name_len < row->name_len ? entry->name_len :
-						     row->name_len;
+	size_t n =
+	    entry->name_len < row->name_len ? entry->name_len : row->name_len;
 	int c = memcmp(entry->name, row->name, n);
 
 	if (c != 0)
@@ -271,13 +272,14 @@ merge(struct diff *d, struct err *e)
 	size_t i = 0;
 	int have;
 
-	if (ledger_diff_begin(d->en->ledger, d->dir_id, b->after, b->upto,
-		e) == -1)
+	if (ledger_diff_begin(d->en->ledger, d->dir_id, b->after, b->upto, e) ==
+	    -1)
 		return -1;
 	have = ledger_diff_next(d->en->ledger, &row, e);
 	while (have != -1 && (have == 1 || i < b->n)) {
-		int c = have == 0 ? -1 : i == b->n ? 1 :
-		    compare_names(&b->entries[i], &row);
+		int c = have == 0 ? -1
+		    : i == b->n	  ? 1
+				  : compare_names(&b->entries[i], &row);
 
 		if (c < 0) {
 			needed(d, &b->entries[i++]);
@@ -292,9 +294,26 @@ merge(struct diff *d, struct err *e)
 	return have;
 }
 
+/* An entry that the scan could not look at. */
+static void
+trouble(
+    struct engine *en, const struct scan_batch *b, const struct scan_trouble *t)
+{
+	AUTO(buf) struct buf path = BUF_INIT(1 << 20);
+
+	en->scan_incomplete = true;
+	stats_add(en->stats, unreadable_items, 1);
+	buf_add(&path, b->dir, b->dir_len);
+	if (b->dir_len > 0)
+		buf_addc(&path, '/');
+	buf_add(&path, t->name, t->name_len);
+	engine_failure(en, UI_UNREADABLE, buf_str(&path), path.len, &t->err, 1);
+}
+
 static void
 count(struct engine *en, const struct scan_batch *b)
 {
+	const struct scan_trouble *t;
 	uint64_t bytes = 0;
 	size_t i;
 
@@ -307,17 +326,18 @@ count(struct engine *en, const struct scan_batch *b)
 	stats_add(en->stats, excluded_items, b->excluded);
 	stats_add(en->stats, special_items, b->specials);
 	stats_add(en->stats, skipped_links, b->links);
+	for (t = b->troubles; t != NULL; t = t->next)
+		trouble(en, b, t);
 	if (b->error.kind == ERR_NONE)
 		return;
 	en->scan_incomplete = true;
 	if (b->error.kind == ERR_VANISHED) {
 		stats_add(en->stats, vanished_items, 1);
-		engine_failure(en, UI_VANISHED, b->dir, b->dir_len, &b->error,
-		    1);
+		engine_failure(
+		    en, UI_VANISHED, b->dir, b->dir_len, &b->error, 1);
 		return;
 	}
-	stats_add(en->stats, unreadable_items,
-	    b->unreadable > 0 ? b->unreadable : 1);
+	stats_add(en->stats, unreadable_items, 1);
 	engine_failure(en, UI_UNREADABLE, b->dir, b->dir_len, &b->error, 1);
 	if (b->error.kind == ERR_NOMEM)
 		engine_fatal(en, &b->error);
@@ -334,8 +354,8 @@ engine_batch(struct engine *en, struct scan_batch *b)
 	if (b->dir_len == 0 && b->first && b->error.kind != ERR_NONE &&
 	    b->n == 0)
 		engine_fatal(en, &b->error);
-	if (ledger_dir_id(en->ledger, b->dir, b->dir_len, false, &d.dir_id,
-		&e) == -1) {
+	if (ledger_dir_id(
+		en->ledger, b->dir, b->dir_len, false, &d.dir_id, &e) == -1) {
 		engine_ledger_failed(en, &e);
 		return;
 	}
@@ -390,8 +410,8 @@ engine_list_target(struct engine *en)
 			en->use_target = true;
 			return;
 		}
-		wait = retry_delay_ms(&en->retry, attempt, &e,
-		    (uint64_t)clock_wall_ns());
+		wait = retry_delay_ms(
+		    &en->retry, attempt, &e, (uint64_t)clock_wall_ns());
 		if (l.ledger_err.kind != ERR_NONE || wait < 0 ||
 		    !reach_pause(wait, en->setup->stop_soon))
 			break;

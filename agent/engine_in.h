@@ -50,6 +50,7 @@ struct engine {
 	struct inbox *inbox;
 	struct pool *pool;
 	struct workers *workers; /* NULL until the first job */
+	struct session *session; /* the coordinator's own, for flush() */
 	struct scan *scan;
 
 	enum engine_phase phase;
@@ -60,8 +61,8 @@ struct engine {
 	bool stopping;
 	struct err fatal; /* why the run ends early; ERR_NONE if it doesn't */
 
-	size_t jobs;	/* alive, wherever they are */
-	size_t uploads; /* alive */
+	size_t jobs;		      /* alive, wherever they are */
+	size_t uploads;		      /* alive */
 	struct job_list big;	      /* wait for a place among the uploads */
 	struct job_list after_commit; /* rely on rows not committed yet */
 	struct delay delayed;	      /* to be tried again */
@@ -114,10 +115,10 @@ bool engine_start_over(struct engine *en, struct job *j);
 /* Gives an item up for *E, in whatever way its kind asks for; ends J. */
 void engine_item_failed(struct engine *en, struct job *j);
 /* Reports a failure that has no job. */
-void engine_failure(struct engine *en, enum ui_action action,
-    const char *path, size_t len, const struct err *e, unsigned attempts);
-int engine_record(struct engine *en, const struct job *j,
-    const struct ledger_file *row);
+void engine_failure(struct engine *en, enum ui_action action, const char *path,
+    size_t len, const struct err *e, unsigned attempts);
+int engine_record(
+    struct engine *en, const struct job *j, const struct ledger_file *row);
 
 /* engine_upload.c */
 /* Starts uploads of waiting big files while there is room. */

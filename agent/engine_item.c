@@ -25,13 +25,13 @@ engine_queue_file(struct engine *en, struct job *j)
 }
 
 int
-engine_record(struct engine *en, const struct job *j,
-    const struct ledger_file *row)
+engine_record(
+    struct engine *en, const struct job *j, const struct ledger_file *row)
 {
 	struct err e = ERR_INIT;
 
-	if (ledger_file_put(en->ledger, j->dir_id, job_name(j), j->name_len,
-		row, &e) == -1)
+	if (ledger_file_put(
+		en->ledger, j->dir_id, job_name(j), j->name_len, row, &e) == -1)
 		return engine_ledger_failed(en, &e);
 	return 0;
 }
@@ -90,8 +90,8 @@ engine_item_failed(struct engine *en, struct job *j)
 	} else {
 		stats_add(en->stats, failed_items, 1);
 	}
-	engine_failure(en, action, j->path, j->path_len, &e,
-	    j->attempts + j->changes + 1);
+	engine_failure(
+	    en, action, j->path, j->path_len, &e, j->attempts + j->changes + 1);
 	engine_job_end(en, j);
 	if (!is_hopeless(&e) || en->stopping)
 		return;
@@ -141,8 +141,8 @@ engine_try_again(struct engine *en, struct job *j)
 	}
 	if (j->err.kind == ERR_THROTTLE)
 		stats_add(en->stats, throttled, 1);
-	wait = retry_delay_ms(&en->retry, j->attempts + 1, &j->err,
-	    next_random(en));
+	wait = retry_delay_ms(
+	    &en->retry, j->attempts + 1, &j->err, next_random(en));
 	/* Damaged on its way: it may arrive whole the next time. */
 	if (j->err.kind == ERR_MISMATCH &&
 	    (j->kind == JOB_PUT || j->kind == JOB_PART) &&

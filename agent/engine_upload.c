@@ -67,8 +67,8 @@ engine_load_uploads(struct engine *en)
 
 /* STORE_ID: the one to abort; of a sweep, the one to spare. */
 static void
-abort_one(struct engine *en, enum job_kind kind,
-    const struct ledger_upload *u, const char *store_id)
+abort_one(struct engine *en, enum job_kind kind, const struct ledger_upload *u,
+    const char *store_id)
 {
 	struct job *j = engine_job(en, kind, "", 0, u->path, u->path_len);
 
@@ -105,8 +105,8 @@ engine_abort_old(struct engine *en)
 
 /* The id of the upload of U's path that is kept for the next run, or "". */
 static const char *
-kept_id(const struct ledger_upload *all, size_t n,
-    const struct ledger_upload *u)
+kept_id(
+    const struct ledger_upload *all, size_t n, const struct ledger_upload *u)
 {
 	const char *id = "";
 	size_t i;
@@ -134,8 +134,8 @@ engine_sweep_intents(struct engine *en)
 	}
 	for (i = 0; i < n && !en->stopping; i++)
 		if (all[i].store_id[0] == '\0')
-			abort_one(en, JOB_SWEEP, &all[i],
-			    kept_id(all, n, &all[i]));
+			abort_one(
+			    en, JOB_SWEEP, &all[i], kept_id(all, n, &all[i]));
 	ledger_uploads_free(all, n);
 }
 
@@ -212,8 +212,8 @@ find_old(struct engine *en, const struct job *j)
 
 /* The plan that an upload was begun with, whatever is asked for now. */
 static bool
-plan_of_old(const struct engine *en, const struct ledger_upload *old,
-    struct plan *plan)
+plan_of_old(
+    const struct engine *en, const struct ledger_upload *old, struct plan *plan)
 {
 	if (old->part_bytes == 0 ||
 	    old->part_bytes > en->options->memory_bytes ||
@@ -352,8 +352,7 @@ static void
 feed(struct engine *en, struct upload *up, const struct job *like, bool safe)
 {
 	while (up->state == UPLOAD_SENDING && !en->stopping &&
-	    up->jobs < en->options->concurrency &&
-	    up->next <= up->plan.parts) {
+	    up->jobs < en->options->concurrency && up->next <= up->plan.parts) {
 		uint32_t number = up->next++;
 		struct job *j;
 
@@ -371,8 +370,8 @@ feed(struct engine *en, struct upload *up, const struct job *like, bool safe)
 }
 
 static void
-complete_or_feed(struct engine *en, struct upload *up, const struct job *like,
-    bool safe)
+complete_or_feed(
+    struct engine *en, struct upload *up, const struct job *like, bool safe)
 {
 	struct job *j;
 

@@ -52,16 +52,16 @@ enum upload_state {
  */
 struct upload {
 	enum upload_state state;
-	int fd;		       /* the source, -1 until opened */
+	int fd; /* the source, -1 until opened */
 	int64_t ledger_id;
-	struct item_stat st;   /* the state of the source that is sent */
+	struct item_stat st; /* the state of the source that is sent */
 	struct plan plan;
-	char id[STORE_ID_MAX]; /* "" until begun */
+	char id[STORE_ID_MAX];	  /* "" until begun */
 	struct store_part *parts; /* plan.parts; number 0: not sent yet */
 	bool *keep;		  /* CHECK's answer, one for each part */
 	uint32_t parts_done;
-	uint32_t next; /* parts before this one are sent or on their way */
-	unsigned jobs; /* alive, of any kind */
+	uint32_t next;	/* parts before this one are sent or on their way */
+	unsigned jobs;	/* alive, of any kind */
 	struct err err; /* why it is dying */
 };
 

@@ -85,8 +85,7 @@ choose(const struct lanes *l)
 
 	if (l->running[SMALL] + l->running[BULK] >= limit)
 		return -1;
-	if (l->waiting[BULK].head == NULL ||
-	    l->running[BULK] >= l->ramp.limit)
+	if (l->waiting[BULK].head == NULL || l->running[BULK] >= l->ramp.limit)
 		return l->waiting[SMALL].head != NULL ? SMALL : -1;
 	if (l->waiting[SMALL].head == NULL)
 		return BULK;

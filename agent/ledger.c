@@ -23,8 +23,8 @@
 int
 ledger_error(struct ledger *l, const char *what, struct err *e)
 {
-	int code = l->db != NULL ? sqlite3_extended_errcode(l->db) :
-				   SQLITE_NOMEM;
+	int code =
+	    l->db != NULL ? sqlite3_extended_errcode(l->db) : SQLITE_NOMEM;
 	enum err_kind kind = ERR_SYS;
 
 	if ((code & 0xff) == SQLITE_FULL)
@@ -34,8 +34,13 @@ ledger_error(struct ledger *l, const char *what, struct err *e)
 	else if ((code & 0xff) == SQLITE_CORRUPT ||
 	    (code & 0xff) == SQLITE_NOTADB)
 		kind = ERR_MISMATCH;
-	return err_set(e, kind, "ledger %s: %s: %s", l->path, what,
-	    l->db != NULL ? sqlite3_errmsg(l->db) : "out of memory");
+	if (kind == ERR_MISMATCH && l->lock_fd >= 0)
+		l->damaged = true;
+	return err_set(e, kind, "ledger %s: %s: %s%s", l->path, what,
+	    l->db != NULL ? sqlite3_errmsg(l->db) : "out of memory",
+	    l->damaged ? "; it is set aside now, the same command again "
+			 "makes a new one from what the target holds"
+		       : "");
 }
 
 int
@@ -127,6 +132,19 @@ ledger_commit(struct ledger *l, struct err *e)
 }
 
 void
+ledger_rollback(struct ledger *l)
+{
+	size_t i;
+
+	for (i = 0; i < STMT_COUNT; i++)
+		sqlite3_reset(l->stmt[i]);
+	/* Closing rolls back as well: what fails here is made good there. */
+	sqlite3_exec(l->db, "ROLLBACK", NULL, NULL, NULL);
+	l->in_transaction = false;
+	l->uncommitted = 0;
+}
+
+void
 bind_stat(sqlite3_stmt *s, int at, const struct item_stat *st)
 {
 	sqlite3_bind_int(s, at, (int)st->type);
@@ -170,8 +188,8 @@ column_copy(sqlite3_stmt *s, int at, char *out, size_t size)
 }
 
 char *
-ledger_join(const void *dir, size_t dir_len, const void *name,
-    size_t name_len, size_t *len)
+ledger_join(const void *dir, size_t dir_len, const void *name, size_t name_len,
+    size_t *len)
 {
 	size_t sep = dir_len > 0 ? 1 : 0;
 	char *path = malloc(dir_len + sep + name_len + 1);
@@ -320,8 +338,8 @@ set_corrupt_aside(struct ledger *l, char **set_aside, struct err *e)
 	AUTO(buf) struct buf to = BUF_INIT(1 << 16);
 	size_t i;
 
-	buf_addf(&to, "%s.corrupt-%" PRId64, l->path,
-	    clock_wall_ns() / 1000000000);
+	buf_addf(
+	    &to, "%s.corrupt-%" PRId64, l->path, clock_wall_ns() / 1000000000);
 	if (buf_failed(&to))
 		return err_set(e, ERR_NOMEM, "out of memory");
 	for (i = 0; i < sizeof(tails) / sizeof(tails[0]); i++) {
@@ -352,6 +370,7 @@ open_write(struct ledger *l, const char *dir, char **set_aside, struct err *e)
 	close_db(l);
 	if (set_corrupt_aside(l, set_aside, e) == -1)
 		return -1;
+	l->damaged = false;
 	return open_db(l, flags, e);
 }
 
@@ -401,9 +420,15 @@ ledger_open(const char *state_dir, const char *task, enum ledger_mode mode,
 void
 ledger_close(struct ledger *l)
 {
+	AUTO(free) char *aside = NULL;
+	struct err ignored = ERR_INIT;
+
 	if (l == NULL)
 		return;
 	close_db(l);
+	/* Else each run would fail where this one did. */
+	if (l->damaged)
+		set_corrupt_aside(l, &aside, &ignored);
 	if (l->lock_fd >= 0)
 		close(l->lock_fd);
 	free(l->path);
@@ -411,8 +436,8 @@ ledger_close(struct ledger *l)
 }
 
 int
-ledger_meta_get(struct ledger *l, const char *key, char *out, size_t size,
-    struct err *e)
+ledger_meta_get(
+    struct ledger *l, const char *key, char *out, size_t size, struct err *e)
 {
 	sqlite3_stmt *s = ledger_prepare(l, STMT_META_GET, e);
 	int rc;
@@ -430,8 +455,8 @@ ledger_meta_get(struct ledger *l, const char *key, char *out, size_t size,
 }
 
 int
-ledger_meta_set(struct ledger *l, const char *key, const char *value,
-    struct err *e)
+ledger_meta_set(
+    struct ledger *l, const char *key, const char *value, struct err *e)
 {
 	sqlite3_stmt *s = ledger_prepare_write(l, STMT_META_SET, e);
 

@@ -40,19 +40,22 @@ enum ledger_mode {
  */
 struct ledger *ledger_open(const char *state_dir, const char *task,
     enum ledger_mode mode, char **set_aside, struct err *e);
-/* Rolls back what was not committed. */
+/* Rolls back what was not committed.  A ledger that turned out to be corrupt
+ * while it was open for writing is set aside: the next run makes a new one. */
 void ledger_close(struct ledger *l);
 AUTO_DEFINE(ledger, struct ledger, ledger_close)
 
 /* Rows written since the last commit. */
 unsigned ledger_uncommitted(const struct ledger *l);
 int ledger_commit(struct ledger *l, struct err *e);
+/* Forgets the rows written since the last commit. */
+void ledger_rollback(struct ledger *l);
 
 /* Named values. get: 1 and a NUL-terminated text in OUT, 0 if not set, -1. */
-int ledger_meta_get(struct ledger *l, const char *key, char *out, size_t size,
-    struct err *e);
-int ledger_meta_set(struct ledger *l, const char *key, const char *value,
-    struct err *e);
+int ledger_meta_get(
+    struct ledger *l, const char *key, char *out, size_t size, struct err *e);
+int ledger_meta_set(
+    struct ledger *l, const char *key, const char *value, struct err *e);
 
 /* The id of directory PATH; 0 if it isn't there and not to be made. */
 int ledger_dir_id(struct ledger *l, const char *path, size_t len, bool make,
@@ -69,7 +72,7 @@ struct ledger_file {
 	size_t name_len;
 	enum ledger_state state;
 	struct item_stat st;
-	uint64_t part_bytes; /* the digest is over parts of this; 0: whole */
+	uint64_t part_bytes;  /* the digest is over parts of this; 0: whole */
 	unsigned digest_have; /* DIGEST_XXH3, DIGEST_CRC64NVME bits */
 	uint8_t xxh3[16];     /* of the file, or of the list of its parts */
 	uint64_t crc64nvme;   /* of the whole file */
@@ -100,8 +103,8 @@ struct ledger_pending {
 };
 
 /* The next pending directory behind *P: 1, 0 if there is none, -1. */
-int ledger_pending_next(struct ledger *l, struct ledger_pending *p,
-    struct err *e);
+int ledger_pending_next(
+    struct ledger *l, struct ledger_pending *p, struct err *e);
 void ledger_pending_free(struct ledger_pending *p);
 
 /* An unfinished upload.  An empty store_id is an intent: begun or not, its
@@ -118,15 +121,15 @@ struct ledger_upload {
 	char store_id[STORE_ID_MAX];
 };
 
-int ledger_upload_intend(struct ledger *l, struct ledger_upload *u,
-    struct err *e); /* fills u->id */
-int ledger_upload_begun(struct ledger *l, int64_t id, const char *store_id,
-    struct err *e);
+int ledger_upload_intend(
+    struct ledger *l, struct ledger_upload *u, struct err *e); /* fills u->id */
+int ledger_upload_begun(
+    struct ledger *l, int64_t id, const char *store_id, struct err *e);
 /* Forgets an upload and its parts. */
 int ledger_upload_drop(struct ledger *l, int64_t id, struct err *e);
 /* All of them; *OUT is malloc'd, free with ledger_uploads_free. */
-int ledger_uploads(struct ledger *l, struct ledger_upload **out, size_t *n,
-    struct err *e);
+int ledger_uploads(
+    struct ledger *l, struct ledger_upload **out, size_t *n, struct err *e);
 void ledger_uploads_free(struct ledger_upload *u, size_t n);
 
 int ledger_part_put(struct ledger *l, int64_t upload_id,
@@ -159,11 +162,11 @@ struct ledger_run {
 };
 
 int ledger_run_begin(struct ledger *l, uint64_t *id, struct err *e);
-int ledger_run_end(struct ledger *l, const struct ledger_run *run,
-    struct err *e);
+int ledger_run_end(
+    struct ledger *l, const struct ledger_run *run, struct err *e);
 /* The newest run with an id of at most ID: 1, 0, -1. */
-int ledger_run_get(struct ledger *l, uint64_t id, struct ledger_run *out,
-    struct err *e);
+int ledger_run_get(
+    struct ledger *l, uint64_t id, struct ledger_run *out, struct err *e);
 
 struct ledger_failure {
 	const char *path; /* borrowed */
@@ -176,8 +179,8 @@ struct ledger_failure {
 
 int ledger_failure_put(struct ledger *l, uint64_t run_id,
     const struct ledger_failure *f, struct err *e);
-typedef int ledger_failure_fn(void *arg, const struct ledger_failure *f,
-    struct err *e);
+typedef int ledger_failure_fn(
+    void *arg, const struct ledger_failure *f, struct err *e);
 int ledger_failures(struct ledger *l, uint64_t run_id, ledger_failure_fn *fn,
     void *arg, struct err *e);
 
@@ -187,7 +190,7 @@ typedef int ledger_item_fn(void *arg, const char *path, size_t len,
 int ledger_items(struct ledger *l, uint64_t run_id, ledger_item_fn *fn,
     void *arg, struct err *e);
 /* Items and bytes recorded as done in all. */
-int ledger_totals(struct ledger *l, uint64_t *items, uint64_t *bytes,
-    struct err *e);
+int ledger_totals(
+    struct ledger *l, uint64_t *items, uint64_t *bytes, struct err *e);
 
 #endif

@@ -42,17 +42,18 @@ struct ledger {
 	char *path;
 	int lock_fd;
 	bool in_transaction;
+	bool damaged;	 /* to be set aside when it is closed */
 	bool has_target; /* the temporary table is there */
 	unsigned uncommitted;
 	char last_name[256]; /* sorts behind every name: 255 bytes at most */
 };
 
 /* The statement, reset and ready to bind; NULL and *e on failure. */
-sqlite3_stmt *ledger_prepare(struct ledger *l, enum ledger_stmt which,
-    struct err *e);
+sqlite3_stmt *ledger_prepare(
+    struct ledger *l, enum ledger_stmt which, struct err *e);
 /* As above, for a statement that writes: begins a transaction if none is. */
-sqlite3_stmt *ledger_prepare_write(struct ledger *l, enum ledger_stmt which,
-    struct err *e);
+sqlite3_stmt *ledger_prepare_write(
+    struct ledger *l, enum ledger_stmt which, struct err *e);
 /* Steps a statement that returns no row; counts the row written. */
 int ledger_done(struct ledger *l, sqlite3_stmt *s, struct err *e);
 /* Sets *e from the database's last error; returns -1. */
@@ -87,7 +88,8 @@ column_u64(sqlite3_stmt *s, int at)
 	return (uint64_t)sqlite3_column_int64(s, at);
 }
 
-/* STAT_COLUMN_COUNT columns from AT on: type mode uid gid size mtime ctime ino dev. */
+/* STAT_COLUMN_COUNT columns from AT on: type mode uid gid size mtime ctime ino
+ * dev. */
 #define STAT_COLUMNS "type,mode,uid,gid,size,mtime_ns,ctime_ns,ino,dev"
 #define STAT_COLUMN_COUNT 9
 void bind_stat(sqlite3_stmt *s, int at, const struct item_stat *st);

@@ -142,8 +142,8 @@ ledger_pending_next(struct ledger *l, struct ledger_pending *p, struct err *e)
 	ledger_pending_free(p);
 	p->dir_id = sqlite3_column_int64(s, 0);
 	name = sqlite3_column_blob(s, 1);
-	p->name = ledger_join(NULL, 0, name,
-	    (size_t)sqlite3_column_bytes(s, 1), &p->name_len);
+	p->name = ledger_join(
+	    NULL, 0, name, (size_t)sqlite3_column_bytes(s, 1), &p->name_len);
 	p->path = ledger_join(sqlite3_column_blob(s, 2),
 	    (size_t)sqlite3_column_bytes(s, 2), name,
 	    (size_t)sqlite3_column_bytes(s, 1), &p->path_len);
@@ -258,8 +258,7 @@ ledger_items(struct ledger *l, uint64_t run_id, ledger_item_fn *fn, void *arg,
 }
 
 int
-ledger_totals(struct ledger *l, uint64_t *items, uint64_t *bytes,
-    struct err *e)
+ledger_totals(struct ledger *l, uint64_t *items, uint64_t *bytes, struct err *e)
 {
 	sqlite3_stmt *s = ledger_prepare(l, STMT_TOTALS, e);
 	int rc;

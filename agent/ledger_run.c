@@ -29,8 +29,8 @@ ledger_run_begin(struct ledger *l, uint64_t *id, struct err *e)
 static void
 stats_to_text(const struct stats_snapshot *st, struct buf *out)
 {
-#define STATS_TEXT(name)                                                       \
-	if (st->name > 0)                                                      \
+#define STATS_TEXT(name)  \
+	if (st->name > 0) \
 		buf_addf(out, #name "=%" PRIu64 " ", st->name);
 	STATS_COUNTERS(STATS_TEXT)
 #undef STATS_TEXT
@@ -39,8 +39,8 @@ stats_to_text(const struct stats_snapshot *st, struct buf *out)
 static void
 stats_set(struct stats_snapshot *st, const char *name, size_t n, uint64_t v)
 {
-#define STATS_SET(field)                                                       \
-	if (strlen(#field) == n && memcmp(#field, name, n) == 0)               \
+#define STATS_SET(field)                                         \
+	if (strlen(#field) == n && memcmp(#field, name, n) == 0) \
 		st->field = v;
 	STATS_COUNTERS(STATS_SET)
 #undef STATS_SET
@@ -85,8 +85,8 @@ ledger_run_end(struct ledger *l, const struct ledger_run *run, struct err *e)
 }
 
 int
-ledger_run_get(struct ledger *l, uint64_t id, struct ledger_run *out,
-    struct err *e)
+ledger_run_get(
+    struct ledger *l, uint64_t id, struct ledger_run *out, struct err *e)
 {
 	sqlite3_stmt *s = ledger_prepare(l, STMT_RUN_GET, e);
 	const char *stats;

@@ -55,17 +55,17 @@ static const char *const statements[STMT_COUNT] = {
 		  ",part_bytes,digest_have,xxh3,crc64nvme,etag,run_id"
 		  " FROM file WHERE dir_id=? AND name>? AND name<=?"
 		  " ORDER BY name",
-    [STMT_FILE_PUT] = "INSERT OR REPLACE INTO file(dir_id,name,state,"
-		      STAT_COLUMNS
-		      ",part_bytes,digest_have,xxh3,crc64nvme,etag,run_id)"
-		      " VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
+    [STMT_FILE_PUT] =
+	"INSERT OR REPLACE INTO file(dir_id,name,state," STAT_COLUMNS
+	",part_bytes,digest_have,xxh3,crc64nvme,etag,run_id)"
+	" VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
     [STMT_PENDING] = "SELECT f.dir_id,f.name,d.path," STAT_COLUMNS
 		     " FROM file f JOIN dir d ON d.id=f.dir_id"
 		     " WHERE f.state=1 AND (f.dir_id,f.name)>(?,?)"
 		     " ORDER BY f.dir_id,f.name LIMIT 1",
-    [STMT_UPLOAD_ADD] = "INSERT INTO upload(dir_id,name,store_id,part_bytes,"
-			"begun_ns," STAT_COLUMNS
-			") VALUES(?,?,'',?,?,?,?,?,?,?,?,?,?,?)",
+    [STMT_UPLOAD_ADD] =
+	"INSERT INTO upload(dir_id,name,store_id,part_bytes,"
+	"begun_ns," STAT_COLUMNS ") VALUES(?,?,'',?,?,?,?,?,?,?,?,?,?,?)",
     [STMT_UPLOAD_BEGUN] = "UPDATE upload SET store_id=? WHERE id=?",
     [STMT_UPLOAD_DROP] = "DELETE FROM upload WHERE id=?",
     [STMT_UPLOAD_LIST] = "SELECT u.id,u.dir_id,d.path,u.name,u.store_id,"
@@ -84,8 +84,7 @@ static const char *const statements[STMT_COUNT] = {
 		     " WHERE id=?",
     [STMT_RUN_GET] = "SELECT id,started_ns,ended_ns,outcome,why,stats"
 		     " FROM run WHERE id<=? ORDER BY id DESC LIMIT 1",
-    [STMT_FAILURE_PUT] =
-	"INSERT OR REPLACE INTO failure VALUES(?,?,?,?,?,?)",
+    [STMT_FAILURE_PUT] = "INSERT OR REPLACE INTO failure VALUES(?,?,?,?,?,?)",
     [STMT_FAILURE_LIST] = "SELECT path,kind,message,attempts,at_ns"
 			  " FROM failure WHERE run_id=? ORDER BY path",
     [STMT_ITEM_LIST] = "SELECT d.path,f.name,f.state," STAT_COLUMNS
@@ -141,8 +140,8 @@ ledger_schema(struct ledger *l, struct err *e)
 	for (i = version; i < SCHEMA_VERSION; i++)
 		if (ledger_exec(l, migrations[i], e) == -1)
 			return -1;
-	snprintf(pragma, sizeof(pragma), "PRAGMA user_version=%d",
-	    SCHEMA_VERSION);
+	snprintf(
+	    pragma, sizeof(pragma), "PRAGMA user_version=%d", SCHEMA_VERSION);
 	if (ledger_exec(l, pragma, e) == -1)
 		return -1;
 	return ledger_exec(l, "COMMIT", e);

@@ -25,8 +25,8 @@ ledger_upload_intend(struct ledger *l, struct ledger_upload *u, struct err *e)
 }
 
 int
-ledger_upload_begun(struct ledger *l, int64_t id, const char *store_id,
-    struct err *e)
+ledger_upload_begun(
+    struct ledger *l, int64_t id, const char *store_id, struct err *e)
 {
 	sqlite3_stmt *s = ledger_prepare_write(l, STMT_UPLOAD_BEGUN, e);
 
@@ -40,8 +40,8 @@ ledger_upload_begun(struct ledger *l, int64_t id, const char *store_id,
 int
 ledger_upload_drop(struct ledger *l, int64_t id, struct err *e)
 {
-	static const enum ledger_stmt both[] = {STMT_PART_DROP,
-	    STMT_UPLOAD_DROP};
+	static const enum ledger_stmt both[] = {
+	    STMT_PART_DROP, STMT_UPLOAD_DROP};
 	size_t i;
 
 	for (i = 0; i < 2; i++) {
@@ -75,8 +75,8 @@ column_upload(sqlite3_stmt *s, struct ledger_upload *u, struct err *e)
 }
 
 int
-ledger_uploads(struct ledger *l, struct ledger_upload **out, size_t *n,
-    struct err *e)
+ledger_uploads(
+    struct ledger *l, struct ledger_upload **out, size_t *n, struct err *e)
 {
 	sqlite3_stmt *s = ledger_prepare(l, STMT_UPLOAD_LIST, e);
 	struct ledger_upload *all = NULL;

@@ -31,8 +31,8 @@ struct options {
 	enum verify_mode verify;
 
 	/* How */
-	unsigned transfers;	   /* requests at a time: workers */
-	unsigned concurrency;	   /* parts of one file at a time */
+	unsigned transfers;   /* requests at a time: workers */
+	unsigned concurrency; /* parts of one file at a time */
 	unsigned scan_threads;
 	uint64_t part_bytes;
 	uint64_t threshold_bytes;

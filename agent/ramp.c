@@ -4,10 +4,10 @@
 #include "agent/ramp.h"
 
 #define FIRST_LIMIT 4
-#define WINDOW_MS 40		/* shorter ones tell nothing */
+#define WINDOW_MS 40 /* shorter ones tell nothing */
 #define TRY_AGAIN_MS 10000
-#define FASTER 1.15		/* twice as many must gain this much */
-#define AS_FAST 0.95		/* half as many may lose this much */
+#define FASTER 1.15  /* twice as many must gain this much */
+#define AS_FAST 0.95 /* half as many may lose this much */
 
 static void
 open_window(struct ramp *r, uint64_t now_ms)

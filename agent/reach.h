@@ -10,8 +10,8 @@
 #include "transfer/store.h"
 
 struct reach_options {
-	bool create;   /* make the directory if it is missing */
-	bool checksum; /* find out which checksum the store verifies */
+	bool create;	   /* make the directory if it is missing */
+	bool checksum;	   /* find out which checksum the store verifies */
 	unsigned attempts; /* of a store that answers, but can't serve now */
 	const atomic_bool *stop;
 };

@@ -11,36 +11,36 @@
 #include <stdint.h>
 
 /* X(name): a uint64_t each.  Items are files, symlinks and directories. */
-#define STATS_COUNTERS(X)                                                      \
-	X(scanned_dirs)	   /* directories read */                              \
-	X(scanned_items)   /* items found, after filters */                    \
-	X(scanned_bytes)   /* bytes of the files among them */                 \
-	X(unchanged_items) /* as the ledger has them: nothing to do */         \
-	X(unchanged_bytes)                                                     \
-	X(queued_items) /* to be moved, so far */                              \
-	X(queued_bytes)                                                        \
-	X(done_items) /* moved, confirmed and recorded */                      \
-	X(done_bytes)                                                          \
-	X(sent_bytes)	    /* bytes sent, also those sent again */            \
-	X(adopted_items)    /* were at the target already */                   \
-	X(adopted_bytes)                                                       \
-	X(metadata_items)   /* only metadata was set right */                  \
-	X(resumed_files)    /* uploads taken up again */                       \
-	X(resumed_parts)    /* parts that needn't be sent again */             \
-	X(resumed_bytes)                                                       \
-	X(kept_parts)	    /* confirmed, of files not done: set at the end */ \
-	X(kept_bytes)                                                          \
-	X(aborted_uploads)  /* orphaned uploads removed at the store */        \
-	X(failed_items)	    /* given up, reason reported */                    \
-	X(changed_items)    /* changed while read, again and again */          \
-	X(vanished_items)   /* gone between scan and read */                   \
-	X(gone_items)	    /* in the ledger, no longer at the source */       \
-	X(drift_items)	    /* changed or gone at the target by others */      \
-	X(excluded_items)   /* by filters; a directory counts once */          \
-	X(special_items)    /* fifos, sockets, devices */                      \
-	X(skipped_links)    /* symlinks, neither kept nor followed */          \
-	X(unreadable_items) /* could not be listed or stat'ed */               \
-	X(retries)                                                             \
+#define STATS_COUNTERS(X)                                                 \
+	X(scanned_dirs)	   /* directories read */                         \
+	X(scanned_items)   /* items found, after filters */               \
+	X(scanned_bytes)   /* bytes of the files among them */            \
+	X(unchanged_items) /* as the ledger has them: nothing to do */    \
+	X(unchanged_bytes)                                                \
+	X(queued_items) /* to be moved, so far */                         \
+	X(queued_bytes)                                                   \
+	X(done_items) /* moved, confirmed and recorded */                 \
+	X(done_bytes)                                                     \
+	X(sent_bytes)	 /* bytes sent, also those sent again */          \
+	X(adopted_items) /* were at the target already */                 \
+	X(adopted_bytes)                                                  \
+	X(metadata_items) /* only metadata was set right */               \
+	X(resumed_files)  /* uploads taken up again */                    \
+	X(resumed_parts)  /* parts that needn't be sent again */          \
+	X(resumed_bytes)                                                  \
+	X(kept_parts) /* confirmed, of files not done: set at the end */  \
+	X(kept_bytes)                                                     \
+	X(aborted_uploads)  /* orphaned uploads removed at the store */   \
+	X(failed_items)	    /* given up, reason reported */               \
+	X(changed_items)    /* changed while read, again and again */     \
+	X(vanished_items)   /* gone between scan and read */              \
+	X(gone_items)	    /* in the ledger, no longer at the source */  \
+	X(drift_items)	    /* changed or gone at the target by others */ \
+	X(excluded_items)   /* by filters; a directory counts once */     \
+	X(special_items)    /* fifos, sockets, devices */                 \
+	X(skipped_links)    /* symlinks, neither kept nor followed */     \
+	X(unreadable_items) /* could not be listed or stat'ed */          \
+	X(retries)                                                        \
 	X(throttled)
 
 struct run_stats {
@@ -59,9 +59,9 @@ struct stats_snapshot {
 #undef STATS_FIELD
 };
 
-#define stats_add(s, name, n)                                                  \
+#define stats_add(s, name, n) \
 	atomic_fetch_add_explicit(&(s)->name, (n), memory_order_relaxed)
-#define stats_get(s, name)                                                     \
+#define stats_get(s, name) \
 	atomic_load_explicit(&(s)->name, memory_order_relaxed)
 
 static inline struct stats_snapshot

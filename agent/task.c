@@ -28,9 +28,9 @@ task_name(const char *source, const char *target, struct err *e)
 	size_t i;
 
 	base = base != NULL ? base + 1 : source;
-	for (i = 0; base[i] != '\0' && i < 40; i++)
-		buf_addc(&name, strchr(allowed, base[i]) != NULL ? base[i] :
-								   '_');
+	for (i = 0; i < 40 && base[i] != '\0'; i++)
+		buf_addc(
+		    &name, strchr(allowed, base[i]) != NULL ? base[i] : '_');
 	if (name.len == 0)
 		buf_adds(&name, "root");
 	if (name.data[0] == '.')
@@ -115,8 +115,8 @@ task_names_free(char **names)
 }
 
 struct ledger *
-task_open_for_reading(const char *state_dir, const char *name, char **found,
-    struct err *e)
+task_open_for_reading(
+    const char *state_dir, const char *name, char **found, struct err *e)
 {
 	struct ledger *best = NULL;
 	int64_t newest = -1;
@@ -132,8 +132,9 @@ task_open_for_reading(const char *state_dir, const char *name, char **found,
 	}
 	names = task_names(state_dir, e);
 	for (i = 0; names != NULL && names[i] != NULL; i++) {
-		AUTO(ledger) struct ledger *l = ledger_open(state_dir,
-		    names[i], LEDGER_READ, &aside, e);
+		AUTO(ledger)
+		struct ledger *l =
+		    ledger_open(state_dir, names[i], LEDGER_READ, &aside, e);
 		struct ledger_run run;
 
 		if (l == NULL || ledger_run_get(l, INT64_MAX, &run, e) != 1 ||

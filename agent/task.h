@@ -32,7 +32,7 @@ void task_names_free(char **names);
  * Opens the ledger that a status or report is asked of: of task NAME, or,
  * if that is NULL, of the one that ran last.  *FOUND is its name, malloc'd.
  */
-struct ledger *task_open_for_reading(const char *state_dir, const char *name,
-    char **found, struct err *e);
+struct ledger *task_open_for_reading(
+    const char *state_dir, const char *name, char **found, struct err *e);
 
 #endif

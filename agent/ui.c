@@ -401,7 +401,10 @@ log_item(struct ui *u, enum ui_action action, const char *path, size_t len,
 	if (actions[action].weight == PROBLEM && u->options->log_file == NULL &&
 	    ++u->problems > FAILURES_LOGGED)
 		return;
-	text_escape(&text, path, len);
+	if (len > 0)
+		text_escape(&text, path, len);
+	else
+		buf_adds(&text, "the source's root");
 	buf_adds(&text, ": ");
 	if (err != NULL && action != UI_FAILED)
 		buf_addf(&text, "%s: ", actions[action].text);

@@ -24,8 +24,8 @@ enum ui_action {
 	UI_CHANGED,
 	UI_VANISHED,
 	UI_UNREADABLE,
-	UI_RETRY,    /* will be tried again; err says why */
-	UI_DRIFT,    /* target differs from what was recorded */
+	UI_RETRY,      /* will be tried again; err says why */
+	UI_DRIFT,      /* target differs from what was recorded */
 	UI_WOULD_SEND, /* --dry-run */
 	UI_WOULD_MKDIR,
 	UI_WOULD_LINK,
@@ -54,8 +54,8 @@ struct ui_run {
 struct ui;
 
 /* STATS is borrowed until ui_free. */
-struct ui *ui_new(const struct options *o, const struct run_stats *stats,
-    struct err *e);
+struct ui *ui_new(
+    const struct options *o, const struct run_stats *stats, struct err *e);
 /* Ends the display; prints nothing more. */
 void ui_free(struct ui *u);
 
@@ -67,8 +67,8 @@ void ui_begin(struct ui *u, const struct ui_run *r);
  * What went wrong is logged here, as "PATH: err.msg": the message needs no
  * path, and the caller doesn't log.
  */
-void ui_item(struct ui *u, enum ui_action action, const char *path,
-    size_t len, uint64_t size, const struct err *err);
+void ui_item(struct ui *u, enum ui_action action, const char *path, size_t len,
+    uint64_t size, const struct err *err);
 
 /*
  * The run is over: stop drawing, print the summary (not with -q, unless
@@ -76,8 +76,7 @@ void ui_item(struct ui *u, enum ui_action action, const char *path,
  * early: it is logged here.
  */
 void ui_end(struct ui *u, enum run_outcome outcome,
-    const struct stats_snapshot *s, uint64_t elapsed_ms,
-    const struct err *why);
+    const struct stats_snapshot *s, uint64_t elapsed_ms, const struct err *why);
 
 int run_exit_code(enum run_outcome outcome);
 

@@ -256,7 +256,7 @@ progress_line(struct buf *out, const struct progress_view *v, size_t columns)
 	write_segments(&l, v);
 	for (i = 0; columns > 0 && line_width(&l) > columns && i < n; i++)
 		l.segments[dispensable[i]][0] = '\0';
-	if (columns > 0 && line_width(&l) > columns)
+	if (columns > 0 && columns < SEGMENT_MAX && line_width(&l) > columns)
 		l.segments[SEG_HEAD][columns] = '\0';
 	for (i = 0; i < SEG_COUNT; i++) {
 		if (l.segments[i][0] == '\0')

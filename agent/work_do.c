@@ -101,8 +101,8 @@ read_hashed(struct worker *me, int fd, unsigned char *out, size_t len,
 
 	digester_start(me->digester, algos);
 	while (done < len) {
-		size_t n = len - done < WORK_CHUNK_BYTES ? len - done :
-							   WORK_CHUNK_BYTES;
+		size_t n = len - done < WORK_CHUNK_BYTES ? len - done
+							 : WORK_CHUNK_BYTES;
 
 		if (read_exactly(fd, out + done, n, offset + done, e) == -1)
 			return -1;
@@ -122,8 +122,8 @@ algos_needed(const struct worker *me)
 
 /* Where the bytes of one range come from: the source, or back from the
  * target. */
-typedef int range_fn(struct worker *me, struct job *j, int fd,
-    uint64_t offset, size_t len, struct err *e);
+typedef int range_fn(struct worker *me, struct job *j, int fd, uint64_t offset,
+    size_t len, struct err *e);
 
 static int
 range_of_source(struct worker *me, struct job *j, int fd, uint64_t offset,
@@ -138,8 +138,8 @@ range_of_target(struct worker *me, struct job *j, int fd, uint64_t offset,
     size_t len, struct err *e)
 {
 	(void)fd;
-	return me->work.target->ops->read(me->session, j->path, offset,
-	    me->chunk, len, e);
+	return me->work.target->ops->read(
+	    me->session, j->path, offset, me->chunk, len, e);
 }
 
 /* Digest of LEN bytes at OFFSET, read by RANGE chunk by chunk. */
@@ -152,9 +152,8 @@ hash_range(struct worker *me, struct job *j, range_fn *range, int fd,
 
 	digester_start(me->digester, algos);
 	while (done < len) {
-		size_t n = len - done < WORK_CHUNK_BYTES ?
-		    (size_t)(len - done) :
-		    WORK_CHUNK_BYTES;
+		size_t n = len - done < WORK_CHUNK_BYTES ? (size_t)(len - done)
+							 : WORK_CHUNK_BYTES;
 
 		if (atomic_load_explicit(me->work.stop, memory_order_relaxed))
 			return err_set(e, ERR_STOPPED, "stopped");
@@ -244,9 +243,9 @@ do_link(struct worker *me, struct job *j)
 
 	dir = beneath_parent(me->work.source_fd, j->path, &name);
 	if (dir == -1)
-		return errno == ENOENT ?
-		    err_set(&j->err, ERR_VANISHED, "vanished") :
-		    err_sys(&j->err, "open directory");
+		return errno == ENOENT
+		    ? err_set(&j->err, ERR_VANISHED, "vanished")
+		    : err_sys(&j->err, "open directory");
 	n = readlinkat(dir, name, target, sizeof(target));
 	if (n == -1 && errno == ENOENT)
 		return err_set(&j->err, ERR_VANISHED, "vanished");
@@ -257,8 +256,8 @@ do_link(struct worker *me, struct job *j)
 	if ((size_t)n == sizeof(target))
 		return err_set(&j->err, ERR_NAME, "symlink target too long");
 	j->st = item_of_stat(&st);
-	return me->work.target->ops->symlink(me->session, j->path, &j->st,
-	    target, (size_t)n, &j->err);
+	return me->work.target->ops->symlink(
+	    me->session, j->path, &j->st, target, (size_t)n, &j->err);
 }
 
 /* The digest of the source in the form that the ledger keeps: of the whole,
@@ -294,8 +293,8 @@ hash_like(struct worker *me, struct job *j, int fd, uint64_t part_bytes,
 static int
 set_metadata(struct worker *me, struct job *j)
 {
-	if (me->work.target->ops->set_metadata(me->session, j->path, &j->st,
-		&j->receipt, &j->err) == 0) {
+	if (me->work.target->ops->set_metadata(
+		me->session, j->path, &j->st, &j->receipt, &j->err) == 0) {
 		j->finding = FOUND_METADATA;
 		return 0;
 	}
@@ -346,8 +345,8 @@ do_adopt(struct worker *me, struct job *j)
 	struct digest now;
 
 	j->finding = FOUND_OTHER;
-	if (me->work.target->ops->stat(me->session, j->path, &there,
-		&j->err) == -1)
+	if (me->work.target->ops->stat(me->session, j->path, &there, &j->err) ==
+	    -1)
 		return j->err.kind == ERR_NOTFOUND ? 0 : -1;
 	memcpy(j->receipt.etag, there.etag, sizeof(j->receipt.etag));
 	if (there.type != ITEM_FILE || there.size != j->st.size)
@@ -395,17 +394,16 @@ struct sweep {
 };
 
 static int
-sweep_one(void *arg, const char *key, const char *id, int64_t begun_ns,
-    struct err *e)
+sweep_one(
+    void *arg, const char *key, const char *id, int64_t begun_ns, struct err *e)
 {
 	struct sweep *s = arg;
 
 	if (strcmp(key, s->job->path) != 0 ||
-	    strcmp(id, s->job->upload_id) == 0 ||
-	    begun_ns < s->job->begun_ns)
+	    strcmp(id, s->job->upload_id) == 0 || begun_ns < s->job->begun_ns)
 		return 0;
-	if (s->me->work.target->ops->upload_abort(s->me->session, key, id,
-		e) == -1)
+	if (s->me->work.target->ops->upload_abort(s->me->session, key, id, e) ==
+	    -1)
 		return -1;
 	stats_add(s->me->work.stats, aborted_uploads, 1);
 	return 0;
@@ -416,8 +414,8 @@ do_sweep(struct worker *me, struct job *j)
 {
 	struct sweep s = {.me = me, .job = j};
 
-	return me->work.target->ops->uploads(me->session, j->path, sweep_one,
-	    &s, &j->err);
+	return me->work.target->ops->uploads(
+	    me->session, j->path, sweep_one, &s, &j->err);
 }
 
 static int
@@ -425,8 +423,8 @@ do_begin(struct worker *me, struct job *j)
 {
 	if (open_upload(me, j) == -1)
 		return -1;
-	return me->work.target->ops->upload_begin(me->session, j->path,
-	    &j->up->st, &j->up->plan, j->up->id, &j->err);
+	return me->work.target->ops->upload_begin(
+	    me->session, j->path, &j->up->st, &j->up->plan, j->up->id, &j->err);
 }
 
 static struct store_upload
@@ -459,8 +457,8 @@ do_check(struct worker *me, struct job *j)
 	for (i = 0; i < up->plan.parts; i++)
 		if (up->parts[i].number != 0)
 			sent[n++] = up->parts[i];
-	if (me->work.target->ops->upload_check(me->session, &u, sent, n, keep,
-		&j->err) == -1)
+	if (me->work.target->ops->upload_check(
+		me->session, &u, sent, n, keep, &j->err) == -1)
 		return -1;
 	for (i = 0; i < n; i++)
 		up->keep[sent[i].number - 1] = keep[i];
@@ -479,8 +477,8 @@ send_part(struct worker *me, struct job *j, unsigned char *data, size_t len)
 	    check_unchanged(fd, &j->up->st, &j->err) == -1)
 		return -1;
 	j->sent_bytes = len;
-	return me->work.target->ops->upload_part(me->session, &u, j->part,
-	    data, len, &j->digest, &j->receipt, &j->err);
+	return me->work.target->ops->upload_part(me->session, &u, j->part, data,
+	    len, &j->digest, &j->receipt, &j->err);
 }
 
 static int
@@ -512,10 +510,10 @@ digest_of_parts(const struct upload *up, struct digest *out, struct err *e)
 		const struct store_part *p = &up->parts[i];
 
 		memcpy(list + (size_t)i * 16, p->digest.xxh3, 16);
-		out->crc64nvme = crc64nvme_combine(out->crc64nvme,
-		    p->digest.crc64nvme, p->size);
-		out->crc32c = crc32c_combine(out->crc32c, p->digest.crc32c,
-		    p->size);
+		out->crc64nvme = crc64nvme_combine(
+		    out->crc64nvme, p->digest.crc64nvme, p->size);
+		out->crc32c =
+		    crc32c_combine(out->crc32c, p->digest.crc32c, p->size);
 		out->have &= p->digest.have;
 	}
 	digest_of_list(list, up->plan.parts, out->xxh3);
@@ -530,9 +528,8 @@ do_complete(struct worker *me, struct job *j)
 
 	if (check_unchanged(j->up->fd, &j->up->st, &j->err) == -1 ||
 	    digest_of_parts(j->up, &j->digest, &j->err) == -1 ||
-	    me->work.target->ops->upload_complete(me->session, &u,
-		j->up->parts, j->up->plan.parts, &j->digest, &j->receipt,
-		&j->err) == -1)
+	    me->work.target->ops->upload_complete(me->session, &u, j->up->parts,
+		j->up->plan.parts, &j->digest, &j->receipt, &j->err) == -1)
 		return -1;
 	if (!store_proved_nothing(me))
 		return 0;
@@ -570,8 +567,8 @@ dispatch(struct worker *me, struct job *j)
 	case JOB_COMPLETE:
 		return do_complete(me, j);
 	case JOB_ABORT:
-		return ops->upload_abort(me->session, j->path, j->upload_id,
-		    &j->err);
+		return ops->upload_abort(
+		    me->session, j->path, j->upload_id, &j->err);
 	case JOB_SWEEP:
 		return do_sweep(me, j);
 	}

@@ -15,18 +15,18 @@
 #define AUTO(how) __attribute__((cleanup(auto_##how)))
 
 /* Moves a pointer out of an AUTO variable: the caller owns it now. */
-#define TAKE(p)                                                                \
-	__extension__({                                                        \
-		__typeof__(p) take_ = (p);                                     \
-		(p) = NULL;                                                    \
-		take_;                                                         \
+#define TAKE(p)                            \
+	__extension__({                    \
+		__typeof__(p) take_ = (p); \
+		(p) = NULL;                \
+		take_;                     \
 	})
 
 /* Defines auto_NAME for variables of TYPE *, released by FREE(). */
-#define AUTO_DEFINE(name, type, release)                                       \
-	static inline void auto_##name(type **p)                               \
-	{                                                                      \
-		release(*p);                                                   \
+#define AUTO_DEFINE(name, type, release)         \
+	static inline void auto_##name(type **p) \
+	{                                        \
+		release(*p);                     \
 	}
 
 static inline void

@@ -21,9 +21,9 @@ struct buf {
 	bool failed;
 };
 
-#define BUF_INIT(limit)                                                        \
-	{                                                                      \
-		.max = (limit)                                                 \
+#define BUF_INIT(limit)        \
+	{                      \
+		.max = (limit) \
 	}
 
 void buf_init(struct buf *b, size_t max);

@@ -45,9 +45,9 @@ struct err {
 	char msg[500];		 /* never empty after a failure */
 };
 
-#define ERR_INIT                                                               \
-	{                                                                      \
-		.kind = ERR_NONE                                               \
+#define ERR_INIT                 \
+	{                        \
+		.kind = ERR_NONE \
 	}
 
 /* Sets *E, returns -1. */

@@ -16,8 +16,8 @@ struct reader {
 static int
 bad(const struct reader *r, const char *what, struct err *e)
 {
-	return err_set(e, ERR_CONFIG, "%s:%u: %s", r->line.file,
-	    r->line.number, what);
+	return err_set(
+	    e, ERR_CONFIG, "%s:%u: %s", r->line.file, r->line.number, what);
 }
 
 /* 1: a line is in r->text, 0: end of file, -1: error. */

@@ -84,9 +84,9 @@ write_all(int fd, const char *p, size_t n)
 void
 log_line(enum log_level level, const char *fmt, ...)
 {
-	static const char *const words[] = {"error", "warning", "info",
-	    "debug"};
-	char line[2048];
+	static const char *const words[] = {
+	    "error", "warning", "info", "debug"};
+	char line[20480]; /* a path of 4 KiB, all of it escaped */
 	char stamp[32];
 	size_t n = 0;
 	va_list ap;
@@ -96,8 +96,8 @@ log_line(enum log_level level, const char *fmt, ...)
 	pthread_mutex_lock(&log_mutex);
 	if (log_fd >= 0) {
 		clock_iso8601(clock_wall_ns(), stamp, sizeof(stamp));
-		n = (size_t)snprintf(line, sizeof(line), "%s %s: ", stamp,
-		    words[level]);
+		n = (size_t)snprintf(
+		    line, sizeof(line), "%s %s: ", stamp, words[level]);
 	} else {
 		n = (size_t)snprintf(line, sizeof(line), "dray: %s%s",
 		    level <= LOG_WARN ? words[level] : "",

@@ -133,9 +133,8 @@ text_parse_size(const char *s, uint64_t unit, uint64_t *out, struct err *e)
 	if (!isdigit((unsigned char)s[0]))
 		return bad(e, what, s);
 	v = strtod(s, &end);
-	found = *end != '\0' ?
-	    strchr(suffixes, toupper((unsigned char)*end)) :
-	    NULL;
+	found = *end != '\0' ? strchr(suffixes, toupper((unsigned char)*end))
+			     : NULL;
 	if (found != NULL) {
 		bytes = ldexp(v, 10 * (int)(found - suffixes + 1));
 		end++;
@@ -159,8 +158,8 @@ text_parse_duration(const char *s, uint64_t *ms, struct err *e)
 	static const struct {
 		const char *name;
 		double ms;
-	} units[] = {{"ms", 1}, {"s", 1e3}, {"m", 6e4}, {"h", 3.6e6},
-	    {"d", 8.64e7}};
+	} units[] = {
+	    {"ms", 1}, {"s", 1e3}, {"m", 6e4}, {"h", 3.6e6}, {"d", 8.64e7}};
 	const char *what = "not a duration (like 90s, 15m or 1h30m)";
 	const char *p = s;
 	double total = 0;
@@ -192,8 +191,8 @@ text_parse_duration(const char *s, uint64_t *ms, struct err *e)
 }
 
 int
-text_parse_uint(const char *s, uint64_t min, uint64_t max, uint64_t *out,
-    struct err *e)
+text_parse_uint(
+    const char *s, uint64_t min, uint64_t max, uint64_t *out, struct err *e)
 {
 	unsigned long long v;
 	char *end;
@@ -203,8 +202,8 @@ text_parse_uint(const char *s, uint64_t min, uint64_t max, uint64_t *out,
 	if (!isdigit((unsigned char)s[0]) || *end != '\0' || errno != 0 ||
 	    v < min || v > max)
 		return err_set(e, ERR_USAGE,
-		    "not a number from %" PRIu64 " to %" PRIu64 ": \"%s\"",
-		    min, max, s);
+		    "not a number from %" PRIu64 " to %" PRIu64 ": \"%s\"", min,
+		    max, s);
 	*out = v;
 	return 0;
 }
@@ -212,8 +211,8 @@ text_parse_uint(const char *s, uint64_t min, uint64_t max, uint64_t *out,
 const char *
 text_size(uint64_t bytes, char *out, size_t size)
 {
-	static const char *const units[] = {"KiB", "MiB", "GiB", "TiB", "PiB",
-	    "EiB"};
+	static const char *const units[] = {
+	    "KiB", "MiB", "GiB", "TiB", "PiB", "EiB"};
 	double v = (double)bytes / 1024;
 	size_t i = 0;
 
@@ -237,8 +236,8 @@ text_duration(uint64_t ms, char *out, size_t size)
 	if (ms < 60000 - 50)
 		snprintf(out, size, "%.1fs", (double)ms / 1000);
 	else if (s < 3600)
-		snprintf(out, size, "%" PRIu64 "m%02us", s / 60,
-		    (unsigned)(s % 60));
+		snprintf(
+		    out, size, "%" PRIu64 "m%02us", s / 60, (unsigned)(s % 60));
 	else
 		snprintf(out, size, "%" PRIu64 "h%02um%02us", s / 3600,
 		    (unsigned)(s / 60 % 60), (unsigned)(s % 60));
@@ -338,9 +337,8 @@ text_unbase64(const char *s, size_t len, void *out, size_t n)
 	if (len != 4 * ((n + 2) / 3))
 		return false;
 	for (i = 0; i < len && s[i] != '='; i++) {
-		const char *at = s[i] != '\0' ?
-		    strchr(base64_digits, s[i]) :
-		    NULL;
+		const char *at =
+		    s[i] != '\0' ? strchr(base64_digits, s[i]) : NULL;
 
 		if (at == NULL)
 			return false;

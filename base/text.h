@@ -28,13 +28,12 @@ bool text_is_utf8(const char *s, size_t n);
  * 1024; without a suffix the number is multiplied by UNIT.  Digits with a
  * fraction are allowed ("1.5G").  ERR_USAGE names the text.
  */
-int text_parse_size(const char *s, uint64_t unit, uint64_t *out,
-    struct err *e);
+int text_parse_size(const char *s, uint64_t unit, uint64_t *out, struct err *e);
 /* "90", "90s", "15m", "1h30m", "2d", "250ms" -> milliseconds. */
 int text_parse_duration(const char *s, uint64_t *ms, struct err *e);
 /* A decimal number in MIN..MAX; ERR_USAGE names the text and the range. */
-int text_parse_uint(const char *s, uint64_t min, uint64_t max, uint64_t *out,
-    struct err *e);
+int text_parse_uint(
+    const char *s, uint64_t min, uint64_t max, uint64_t *out, struct err *e);
 
 /* 1536 -> "1.5 KiB"; OUT of 16 bytes or more.  Returns OUT. */
 const char *text_size(uint64_t bytes, char *out, size_t size);

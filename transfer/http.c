@@ -28,12 +28,12 @@ struct http {
 
 	/* The request under way. */
 	const struct http_request *request;
-	size_t sent;	 /* of its body */
-	size_t data_len; /* of the reply's */
-	enum why why;	 /* a callback ended it */
+	size_t sent;	     /* of its body */
+	size_t data_len;     /* of the reply's */
+	enum why why;	     /* a callback ended it */
 	uint64_t silence_ms; /* that long, and it has failed */
-	uint64_t moved_ms; /* when anything moved last */
-	uint64_t moved;	   /* bytes in all */
+	uint64_t moved_ms;   /* when anything moved last */
+	uint64_t moved;	     /* bytes in all */
 };
 
 static size_t
@@ -101,8 +101,8 @@ on_seek(void *arg, curl_off_t offset, int origin)
 }
 
 static int
-on_progress(void *arg, curl_off_t dltotal, curl_off_t dlnow,
-    curl_off_t ultotal, curl_off_t ulnow)
+on_progress(void *arg, curl_off_t dltotal, curl_off_t dlnow, curl_off_t ultotal,
+    curl_off_t ulnow)
 {
 	struct http *h = arg;
 	uint64_t moved = (uint64_t)dlnow + (uint64_t)ulnow + h->headers.seen;
@@ -140,9 +140,9 @@ static void
 set_options(struct http *h, const struct http_config *config)
 {
 	CURL *c = h->curl;
-	long connect_ms = config->connect_timeout_ms > 0 ?
-	    (long)config->connect_timeout_ms :
-	    20000;
+	long connect_ms = config->connect_timeout_ms > 0
+	    ? (long)config->connect_timeout_ms
+	    : 20000;
 
 	curl_easy_setopt(c, CURLOPT_ERRORBUFFER, h->error);
 	curl_easy_setopt(c, CURLOPT_NOSIGNAL, 1L);
@@ -159,8 +159,8 @@ set_options(struct http *h, const struct http_config *config)
 #if LIBCURL_VERSION_NUM >= 0x075500
 	curl_easy_setopt(c, CURLOPT_PROTOCOLS_STR, "http,https");
 #else
-	curl_easy_setopt(c, CURLOPT_PROTOCOLS,
-	    (long)(CURLPROTO_HTTP | CURLPROTO_HTTPS));
+	curl_easy_setopt(
+	    c, CURLOPT_PROTOCOLS, (long)(CURLPROTO_HTTP | CURLPROTO_HTTPS));
 #endif
 	curl_easy_setopt(c, CURLOPT_HEADERFUNCTION, on_header);
 	curl_easy_setopt(c, CURLOPT_HEADERDATA, h);
@@ -247,14 +247,14 @@ set_method(struct http *h, const struct http_request *r)
 		custom = "DELETE";
 	} else if (r->method == HTTP_PUT && r->body_len > ONE_SEND_MAX) {
 		curl_easy_setopt(c, CURLOPT_UPLOAD, 1L);
-		curl_easy_setopt(c, CURLOPT_INFILESIZE_LARGE,
-		    (curl_off_t)r->body_len);
+		curl_easy_setopt(
+		    c, CURLOPT_INFILESIZE_LARGE, (curl_off_t)r->body_len);
 	} else if (r->method == HTTP_PUT || r->method == HTTP_POST) {
 		curl_easy_setopt(c, CURLOPT_POST, 1L);
-		curl_easy_setopt(c, CURLOPT_POSTFIELDSIZE_LARGE,
-		    (curl_off_t)r->body_len);
-		curl_easy_setopt(c, CURLOPT_POSTFIELDS,
-		    r->body_len > 0 ? r->body : "");
+		curl_easy_setopt(
+		    c, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)r->body_len);
+		curl_easy_setopt(
+		    c, CURLOPT_POSTFIELDS, r->body_len > 0 ? r->body : "");
 		if (r->method == HTTP_PUT)
 			custom = "PUT";
 	}
@@ -284,23 +284,24 @@ set_why(struct http *h, struct err *e)
 static int
 set_error(struct http *h, CURLcode code, struct err *e)
 {
-	const char *text = h->error[0] != '\0' ? h->error :
-						 curl_easy_strerror(code);
+	const char *text =
+	    h->error[0] != '\0' ? h->error : curl_easy_strerror(code);
 
 	if (h->why != WHY_NONE)
 		return set_why(h, e);
 	switch ((int)code) {
 	case CURLE_OUT_OF_MEMORY:
 		/* Also what libcurl says of a line over its own limit. */
-		return h->headers.seen > 0 ?
-		    err_set(e, ERR_PROTOCOL,
-			"a header line of the reply is too long, or memory "
-			"is short") :
-		    err_set(e, ERR_NOMEM, "out of memory");
+		return h->headers.seen > 0
+		    ? err_set(e, ERR_PROTOCOL,
+			  "a header line of the reply is too long, or memory "
+			  "is short")
+		    : err_set(e, ERR_NOMEM, "out of memory");
 	case CURLE_PEER_FAILED_VERIFICATION:
 		return err_set(e, ERR_CONFIG,
 		    "%s; if its certificate is from an authority of your own, "
-		    "name that with --ca-bundle", text);
+		    "name that with --ca-bundle",
+		    text);
 	case CURLE_SSL_CACERT_BADFILE:
 	case CURLE_SSL_CERTPROBLEM:
 	case CURLE_SSL_ENGINE_INITFAILED:
@@ -437,8 +438,8 @@ http_header(const struct http_headers *h, const char *name)
 	const char *rest, *value;
 	size_t pos = 0, rest_len;
 
-	while ((value = http_header_next(h, name, &pos, &rest, &rest_len)) !=
-	    NULL)
+	while (
+	    (value = http_header_next(h, name, &pos, &rest, &rest_len)) != NULL)
 		if (rest_len == 0)
 			return value;
 	return NULL;

@@ -63,7 +63,7 @@ struct http_headers {
 
 struct http_reply {
 	int status;
-	size_t data_len; /* bytes written to DATA */
+	size_t data_len;		    /* bytes written to DATA */
 	const struct http_headers *headers; /* until the next request */
 };
 
@@ -87,8 +87,8 @@ const char *http_header(const struct http_headers *h, const char *name);
  * Goes through the headers whose names begin with PREFIX: *POS begins as 0,
  * *NAME is the rest of the name up to its ':'.  Returns the value or NULL.
  */
-const char *http_header_next(const struct http_headers *h,
-    const char *prefix, size_t *pos, const char **name, size_t *name_len);
+const char *http_header_next(const struct http_headers *h, const char *prefix,
+    size_t *pos, const char **name, size_t *name_len);
 
 /* One raw header line, as it came.  -1 if it makes no sense or too many. */
 int http_headers_add(struct http_headers *h, const char *line, size_t n);

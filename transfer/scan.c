@@ -11,7 +11,6 @@
 #include <unistd.h>
 
 #include "base/auto.h"
-#include "base/text.h"
 #include "transfer/beneath.h"
 #include "transfer/scan.h"
 #include "transfer/scandir.h"
@@ -76,6 +75,12 @@ struct reading {
 void
 scan_batch_free(struct scan_batch *b)
 {
+	struct scan_trouble *t;
+
+	while (b != NULL && (t = b->troubles) != NULL) {
+		b->troubles = t->next;
+		free(t);
+	}
 	free(b);
 }
 
@@ -179,6 +184,7 @@ batch_new(const struct reading *r, size_t n, size_t name_bytes)
 	b->dir_len = r->dir_len;
 	memcpy(b->dir, r->w->path, r->dir_len);
 	b->dir[r->dir_len] = '\0';
+	b->troubles_end = &b->troubles;
 	return b;
 }
 
@@ -238,14 +244,19 @@ static void
 unreadable(struct reading *r, const char *name, const struct err *why)
 {
 	struct scan_batch *b = r->batch;
-	char shown[300];
+	size_t len = strlen(name);
+	struct scan_trouble *t = malloc(sizeof(*t) + len);
 
-	b->unreadable++;
-	if (b->error.kind != ERR_NONE)
+	if (t == NULL) {
+		err_set(&b->error, ERR_NOMEM, "out of memory while scanning");
 		return;
-	b->error = *why;
-	err_context(&b->error, "%s",
-	    text_escaped(name, strlen(name), shown, sizeof(shown)));
+	}
+	t->next = NULL;
+	t->err = *why;
+	t->name_len = len;
+	memcpy(t->name, name, len);
+	*b->troubles_end = t;
+	b->troubles_end = &t->next;
 }
 
 /* Whether the filter lets NAME pass. */

@@ -39,6 +39,14 @@ struct scan_entry {
 	struct item_stat st;
 };
 
+/* An entry that could not be looked at. */
+struct scan_trouble {
+	struct scan_trouble *next;
+	struct err err; /* why */
+	size_t name_len;
+	char name[];
+};
+
 /*
  * A run of entries of one directory, sorted by name as unsigned bytes.  The
  * batches of one directory come in order; those of different directories may
@@ -63,13 +71,14 @@ struct scan_batch {
 	uint64_t specials; /* fifos, sockets, devices */
 	uint64_t links;	   /* symlinks not kept and not followed */
 	/*
-	 * kind != ERR_NONE: the directory could not be read (any further), or
-	 * entries of it could not be; what was read is in the batch.
+	 * kind != ERR_NONE: the directory could not be read (any further);
+	 * what was read is in the batch.
 	 * ERR_VANISHED: it was gone when its turn came.  ERR_NOMEM ends the
 	 * walk: the tree was not seen to its end.
 	 */
 	struct err error;
-	uint64_t unreadable; /* entries that could not be stat'ed */
+	struct scan_trouble *troubles; /* in the order of names */
+	struct scan_trouble **troubles_end;
 };
 
 void scan_batch_free(struct scan_batch *b);

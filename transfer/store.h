@@ -55,15 +55,15 @@ struct store_config {
 	const char *owner;
 	const char *ca_bundle;
 	const char *proxy;
-	const char *bind_address;  /* source address or interface */
+	const char *bind_address; /* source address or interface */
 	const char *storage_class;
-	const char *checksum;	   /* auto crc64nvme crc32c md5 none */
-	const char *addressing;	   /* auto path virtual */
+	const char *checksum;	/* auto crc64nvme crc32c md5 none */
+	const char *addressing; /* auto path virtual */
 	bool no_verify_tls;
-	bool payload_unsigned;	   /* plain HTTP: don't sign the payload */
-	bool no_fsync;		   /* posix: leave durability to the system */
-	bool defer_sync;	   /* posix: the engine calls flush() */
-	unsigned timeout_ms;	   /* a silent connection is dead after it */
+	bool payload_unsigned; /* plain HTTP: don't sign the payload */
+	bool no_fsync;	       /* posix: leave durability to the system */
+	bool defer_sync;       /* posix: the engine calls flush() */
+	unsigned timeout_ms;   /* a silent connection is dead after it */
 	unsigned connect_timeout_ms;
 	/* Set when the run must stop at once: calls under way give up. */
 	const atomic_bool *stop;
@@ -83,7 +83,7 @@ struct store_stat {
 
 /* What the store answered to bytes sent. */
 struct store_receipt {
-	char etag[STORE_ETAG_MAX]; /* without quotes; "" if there is none */
+	char etag[STORE_ETAG_MAX];    /* without quotes; "" if there is none */
 	char version[STORE_ETAG_MAX]; /* version id, or "" */
 };
 
@@ -109,8 +109,8 @@ struct store_list_entry {
 };
 
 /* Return -1 (with *e set) to end the listing with that error. */
-typedef int store_list_fn(void *arg, const struct store_list_entry *entry,
-    struct err *e);
+typedef int store_list_fn(
+    void *arg, const struct store_list_entry *entry, struct err *e);
 
 /* An unfinished upload at the store. begun_ns is the store's own clock. */
 typedef int store_upload_fn(void *arg, const char *key, const char *id,
@@ -121,7 +121,7 @@ struct session;
 
 /* What the store was found to be. text is one line for people. */
 struct store_probe {
-	unsigned checksum; /* DIGEST_CRC64NVME, _CRC32C, _MD5 or 0 */
+	unsigned checksum;     /* DIGEST_CRC64NVME, _CRC32C, _MD5 or 0 */
 	int64_t clock_skew_ms; /* the store's clock less ours */
 	char text[200];
 };
@@ -138,7 +138,8 @@ struct store_driver {
 	/* threshold and part_bytes are left as they are: they're the user's */
 	void (*limits)(const struct store *s, struct plan_limits *limits);
 
-	/* Digests that put and upload_part need, after probe or set_checksum. */
+	/* Digests that put and upload_part need, after probe or set_checksum.
+	 */
 	unsigned (*digests)(const struct store *s);
 
 	/* ERR_NAME, naming the reason, if no item of that KEY can be held. */
@@ -155,7 +156,10 @@ struct store_driver {
 	 */
 	int (*probe)(struct session *c, bool create, bool checksum,
 	    struct store_probe *out, struct err *e);
-	/* What an earlier probe found (saves asking again). */
+	/*
+	 * What an earlier probe found (saves asking again).  Taken only if
+	 * digests() has it afterwards: else the settings have changed since.
+	 */
 	void (*set_checksum)(struct store *s, unsigned algo);
 	/* Load the credentials anew (after ERR_EXPIRED).  May be NULL. */
 	int (*refresh)(struct store *s, struct err *e);
@@ -220,15 +224,16 @@ struct store_driver {
 	    const struct digest *whole, struct store_receipt *out,
 	    struct err *e);
 	/* An upload that is not known is no error. */
-	int (*upload_abort)(struct session *c, const char *key, const char *id,
-	    struct err *e);
+	int (*upload_abort)(
+	    struct session *c, const char *key, const char *id, struct err *e);
 	/* Unfinished uploads whose key begins with KEY; "" for all. */
-	int (*uploads)(struct session *c, const char *key,
-	    store_upload_fn *fn, void *arg, struct err *e);
+	int (*uploads)(struct session *c, const char *key, store_upload_fn *fn,
+	    void *arg, struct err *e);
 
 	/*
 	 * Remove N items; a directory's key ends in '/' here, and goes only if
-	 * it is empty (S3: its marker).  What is not there is no error.  RESULTS[i] tells each; returns -1 if any of them failed.
+	 * it is empty (S3: its marker).  What is not there is no error.
+	 * RESULTS[i] tells each; returns -1 if any of them failed.
 	 */
 	int (*remove)(struct session *c, const char *const *keys, size_t n,
 	    struct err *results, struct err *e);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * Part plan: how a file is cut into upload parts.  Pure.
- * Limits of S3: https://docs.aws.amazon.com/AmazonS3/latest/userguide/qfacts.html
+ * Limits of S3:
+ * https://docs.aws.amazon.com/AmazonS3/latest/userguide/qfacts.html
  */
 #ifndef VERIFY_PLAN_H
 #define VERIFY_PLAN_H
@@ -32,8 +33,8 @@ struct plan {
  * Same arguments, same plan, in every release: resuming depends on it.
  * ERR_CONFIG if none fits.
  */
-int plan_make(uint64_t size, const struct plan_limits *limits,
-    struct plan *out, struct err *e);
+int plan_make(uint64_t size, const struct plan_limits *limits, struct plan *out,
+    struct err *e);
 
 /* Part NUMBER (from 1) of P: its offset and length. */
 uint64_t plan_offset(const struct plan *p, uint32_t number);

@@ -146,7 +146,12 @@ set_up_log(const struct options *o, struct err *e)
 	static const enum log_level levels[] = {
 	    LOG_ERROR, LOG_WARN, LOG_INFO, LOG_DEBUG};
 
-	log_set_level(levels[o->verbosity + 1]);
+	enum log_level level = levels[o->verbosity + 1];
+
+	/* A log file is asked for to be read later: -q is for the terminal. */
+	if (o->log_file != NULL && level < LOG_INFO)
+		level = LOG_INFO;
+	log_set_level(level);
 	return o->log_file != NULL ? log_open(o->log_file, e) : 0;
 }
 

@@ -27,9 +27,9 @@ read_pair(struct ledger *l, struct pair *p, struct err *e)
 	if (ledger_meta_get(l, "source", p->source, sizeof(p->source), e) == -1)
 		return -1;
 	return ledger_meta_get(l, "target", p->target, sizeof(p->target), e) ==
-		-1 ?
-	    -1 :
-	    0;
+		-1
+	    ? -1
+	    : 0;
 }
 
 /* Each line goes out as soon as it is made. */
@@ -63,9 +63,9 @@ counters_text(const struct stats_snapshot *s, struct buf *line)
 {
 	char n[32];
 
-#define REPORT_TEXT(name)                                                      \
-	if (s->name > 0)                                                       \
-		buf_addf(line, "  %-18s %s\n", #name,                          \
+#define REPORT_TEXT(name)                             \
+	if (s->name > 0)                              \
+		buf_addf(line, "  %-18s %s\n", #name, \
 		    text_count(s->name, n, sizeof(n)));
 	STATS_COUNTERS(REPORT_TEXT)
 #undef REPORT_TEXT
@@ -144,8 +144,8 @@ item_json(void *arg, const char *path, size_t len,
 	json_int(j, "mtime_ns", row->st.mtime_ns);
 	if ((row->digest_have & DIGEST_XXH3) != 0) {
 		text_hex(row->xxh3, sizeof(row->xxh3), hex);
-		json_str(j, row->part_bytes > 0 ? "xxh3_of_parts" : "xxh3",
-		    hex);
+		json_str(
+		    j, row->part_bytes > 0 ? "xxh3_of_parts" : "xxh3", hex);
 	}
 	if (row->part_bytes > 0)
 		json_uint(j, "part_bytes", row->part_bytes);
@@ -226,8 +226,8 @@ cmd_report(const struct options *o, int argc, char **argv)
 		rc = -1;
 	}
 	if (rc == 1)
-		rc = strcmp(o->format, "json") == 0 ?
-		    report_json(l, task, &run, &e) :
-		    report_text(l, task, &run, &e);
+		rc = strcmp(o->format, "json") == 0
+		    ? report_json(l, task, &run, &e)
+		    : report_text(l, task, &run, &e);
 	return rc == -1 ? cmd_fail(&e) : 0;
 }

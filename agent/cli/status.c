@@ -105,8 +105,8 @@ show_json(const struct status *s, struct json *j)
 }
 
 static int
-show(const struct options *o, const char *task, struct json *j,
-    struct buf *out, struct err *e)
+show(const struct options *o, const char *task, struct json *j, struct buf *out,
+    struct err *e)
 {
 	AUTO(ledger) struct ledger *l = NULL;
 	struct status s = {.task = task};
@@ -145,8 +145,9 @@ cmd_status(const struct options *o, int argc, char **argv)
 		for (i = 0; rc == 0 && names[i] != NULL; i++)
 			rc = show(o, names[i], &j, &out, &e);
 		if (rc == 0 && names[0] == NULL && out.len == 0)
-			buf_addf(&out, "no task has run yet (state directory "
-				       "%s)\n",
+			buf_addf(&out,
+			    "no task has run yet (state directory "
+			    "%s)\n",
 			    o->state_dir);
 		task_names_free(names);
 	}

@@ -2,6 +2,7 @@
 /* dray sync, dray copy: one run of a task. */
 #include "config.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
 #include <stdio.h>
@@ -32,6 +33,7 @@ struct sync {
 	struct run_stats stats;
 	bool reached;
 	bool reconcile;
+	bool absent; /* dry run: the target isn't there yet */
 	char probe[sizeof(((struct store_probe *)0)->text)];
 };
 
@@ -89,6 +91,7 @@ name_owner(struct sync *s)
 	    here != NULL ? here : "", s->o->state_dir);
 	s->store_config = s->o->store;
 	s->store_config.owner = s->owner;
+	s->store_config.defer_sync = true;
 }
 
 static int
@@ -104,15 +107,20 @@ open_both(struct sync *s, char **argv, struct err *e)
 		return err_set(e, ERR_USAGE,
 		    "source %s: a source must be a local directory",
 		    s->source->text);
-	s->source_fd = open(s->source->path,
-	    O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	s->source_fd =
+	    open(s->source->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (s->source_fd == -1 && errno == ENOTDIR)
+		return err_set(e, ERR_CONFIG,
+		    "source %s: not a directory; name the one that it is in, "
+		    "with --include",
+		    s->source->text);
 	if (s->source_fd == -1)
 		return err_sys(e, "source %s", s->source->text);
 	if (refuse_inside(s, e) == -1)
 		return -1;
-	s->task = s->o->task != NULL ?
-	    strdup(s->o->task) :
-	    task_name(s->source->text, s->target->text, e);
+	s->task = s->o->task != NULL
+	    ? strdup(s->o->task)
+	    : task_name(s->source->text, s->target->text, e);
 	if (s->task == NULL)
 		return err_set(e, ERR_NOMEM, "out of memory");
 	if (task_check_name(s->task, e) == -1)
@@ -134,8 +142,14 @@ reach(struct sync *s, bool checksum, struct store_probe *probe, struct err *e)
 	    .stop = stop_soon_flag(),
 	};
 
-	if (reach_store(s->store, &ro, probe, e) == -1)
-		return err_context(e, "target %s", s->target->text);
+	if (reach_store(s->store, &ro, probe, e) == -1) {
+		if (!s->o->dry_run || s->target->scheme != STORE_POSIX ||
+		    e->kind != ERR_NOTFOUND)
+			return err_context(e, "target %s", s->target->text);
+		/* The directory that the run would make. */
+		s->absent = true;
+		*probe = (struct store_probe){.text = "not there yet"};
+	}
 	s->reached = true;
 	snprintf(s->probe, sizeof(s->probe), "%s", probe->text);
 	return 0;
@@ -174,20 +188,31 @@ static int
 recall_probe(struct sync *s, struct err *e)
 {
 	const char *wish = s->o->store.checksum;
-	char name[32], reconciled[8];
+	bool asked = wish == NULL || strcmp(wish, "auto") == 0;
+	unsigned algo;
+	char name[32];
 	int rc = ledger_meta_get(s->ledger, "checksum", name, sizeof(name), e);
 
 	if (rc == 1)
-		rc = ledger_meta_get(s->ledger, "probe", s->probe,
-		    sizeof(s->probe), e);
-	if (rc != 1)
+		rc = ledger_meta_get(
+		    s->ledger, "probe", s->probe, sizeof(s->probe), e);
+	algo = rc == 1 && asked ? digest_by_name(name) : 0;
+	if (algo == 0)
 		return rc;
-	if (wish == NULL || strcmp(wish, "auto") == 0)
-		s->store->ops->set_checksum(s->store, digest_by_name(name));
-	rc = ledger_meta_get(s->ledger, "reconciled", reconciled,
-	    sizeof(reconciled), e);
+	s->store->ops->set_checksum(s->store, algo);
+	return (s->store->ops->digests(s->store) & algo) != 0;
+}
+
+/* Whether the ledger has yet to be compared with what the target holds. */
+static int
+needs_reconcile(struct sync *s, struct err *e)
+{
+	char reconciled[8];
+	int rc = ledger_meta_get(
+	    s->ledger, "reconciled", reconciled, sizeof(reconciled), e);
+
 	s->reconcile = s->o->reconcile || rc == 0;
-	return rc == -1 ? -1 : 1;
+	return rc == -1 ? -1 : 0;
 }
 
 static int
@@ -197,8 +222,8 @@ remember_probe(struct sync *s, const struct store_probe *probe, struct err *e)
 
 	if (s->o->dry_run)
 		return 0;
-	if (ledger_meta_set(s->ledger, "checksum",
-		name != NULL ? name : "none", e) == -1)
+	if (ledger_meta_set(
+		s->ledger, "checksum", name != NULL ? name : "none", e) == -1)
 		return -1;
 	return ledger_meta_set(s->ledger, "probe", probe->text, e);
 }
@@ -222,12 +247,15 @@ open_ledger(struct sync *s, struct err *e)
 		log_warn("the ledger was damaged and is kept as %s; a new one "
 			 "is made from what the target holds",
 		    aside);
-	s->reconcile = true;
+	if (needs_reconcile(s, e) == -1)
+		return -1;
 	rc = s->reached ? 0 : recall_probe(s, e);
 	if (rc == 0 && (s->reached || reach(s, true, &probe, e) == 0))
 		rc = remember_probe(s, &probe, e);
 	else if (rc == 0)
 		rc = -1;
+	if (s->absent)
+		s->reconcile = false;
 	if (rc == -1)
 		return -1;
 	return s->o->dry_run ? 0 : ledger_commit(s->ledger, e);

@@ -23,7 +23,8 @@ static void *
 work(void *arg)
 {
 	static const struct item_stat st = {.type = ITEM_FILE,
-	    .mode = S_IFREG | 0644, .mtime_ns = 1595002920000000000};
+	    .mode = S_IFREG | 0644,
+	    .mtime_ns = 1595002920000000000};
 	struct err e = ERR_INIT;
 	AUTO(session) struct session *c = store_connect(store, &e);
 	struct store_receipt r;
@@ -33,8 +34,8 @@ work(void *arg)
 	for (i = 0; c != NULL && i < count / threads; i++) {
 		snprintf(key, sizeof(key), "dir/%zu/file-%06llu",
 		    (size_t)(uintptr_t)arg, (unsigned long long)i);
-		if (store->ops->put(c, key, &st, bytes, size, &digest, &r,
-			&e) == -1) {
+		if (store->ops->put(
+			c, key, &st, bytes, size, &digest, &r, &e) == -1) {
 			fprintf(stderr, "%s\n", e.msg);
 			exit(1);
 		}
@@ -76,23 +77,25 @@ int
 main(int argc, char **argv)
 {
 	struct store_config config = {.endpoint_url = argv[1],
-	    .checksum = "crc64nvme", .ca_bundle = getenv("CA"),
+	    .checksum = "crc64nvme",
+	    .ca_bundle = getenv("CA"),
 	    .payload_unsigned = getenv("UNSIGNED") != NULL};
 	struct err e = ERR_INIT;
 	char text[300];
 
 	if (argc < 5 || text_parse_size(argv[3], 1, &size, &e) == -1 ||
 	    text_parse_uint(argv[4], 1, 100000000, &count, &e) == -1 ||
-	    (argc > 5 &&
-		text_parse_uint(argv[5], 1, 64, &threads, &e) == -1)) {
-		fprintf(stderr, "usage: s3put ENDPOINT BUCKET SIZE COUNT "
-				"[THREADS]\n%s\n", e.msg);
+	    (argc > 5 && text_parse_uint(argv[5], 1, 64, &threads, &e) == -1)) {
+		fprintf(stderr,
+		    "usage: s3put ENDPOINT BUCKET SIZE COUNT "
+		    "[THREADS]\n%s\n",
+		    e.msg);
 		return 2;
 	}
 	snprintf(text, sizeof(text), "s3://%s/bench", argv[2]);
 	{
-		AUTO(store_url) struct store_url *url =
-		    store_url_parse(text, &e);
+		AUTO(store_url)
+		struct store_url *url = store_url_parse(text, &e);
 		AUTO(digester) struct digester *d = digester_new(&e);
 
 		store = url != NULL ? store_open(url, &config, &e) : NULL;

@@ -28,8 +28,8 @@ on_part(void *arg, const struct reply_part *p, struct err *e)
 }
 
 static int
-on_upload(void *arg, const char *key, const char *id, int64_t begun_ns,
-    struct err *e)
+on_upload(
+    void *arg, const char *key, const char *id, int64_t begun_ns, struct err *e)
 {
 	(void)arg;
 	(void)key;
@@ -40,8 +40,8 @@ on_upload(void *arg, const char *key, const char *id, int64_t begun_ns,
 }
 
 static int
-on_deleted(void *arg, const char *key, const struct reply_error *error,
-    struct err *e)
+on_deleted(
+    void *arg, const char *key, const struct reply_error *error, struct err *e)
 {
 	(void)arg;
 	(void)key;

@@ -29,7 +29,9 @@ static char prefix_url[200];
 static unsigned char *bytes; /* 16 MiB of them */
 
 static const struct item_stat file_stat = {.type = ITEM_FILE,
-    .mode = S_IFREG | 0640, .uid = 1000, .gid = 65534,
+    .mode = S_IFREG | 0640,
+    .uid = 1000,
+    .gid = 65534,
     .mtime_ns = 1595002920123456789};
 
 /* Says what went wrong, for CHECK. */
@@ -37,8 +39,8 @@ static bool
 ok(int rc, const struct err *e)
 {
 	if (rc == -1)
-		fprintf(stderr, "error (%s): %s\n", err_kind_name(e->kind),
-		    e->msg);
+		fprintf(
+		    stderr, "error (%s): %s\n", err_kind_name(e->kind), e->msg);
 	return rc == 0;
 }
 
@@ -49,7 +51,8 @@ digest_of(const void *p, size_t n)
 	AUTO(digester) struct digester *d = digester_new(&e);
 	struct digest out;
 
-	digester_start(d, DIGEST_XXH3 | DIGEST_CRC64NVME | DIGEST_CRC32C |
+	digester_start(d,
+	    DIGEST_XXH3 | DIGEST_CRC64NVME | DIGEST_CRC32C |
 		store->ops->digests(store));
 	digester_update(d, p, n);
 	digester_finish(d, &out);
@@ -119,11 +122,11 @@ probe_as(const char *bucket, const char *secret, struct err *e)
 	if (secret != NULL)
 		setenv("AWS_SECRET_ACCESS_KEY", secret, 1);
 	{
-		AUTO(store_url) struct store_url *url =
-		    store_url_parse(text, &ignored);
+		AUTO(store_url)
+		struct store_url *url = store_url_parse(text, &ignored);
 		AUTO(store) struct store *s = store_open(url, &config, e);
-		AUTO(session) struct session *c =
-		    s != NULL ? store_connect(s, e) : NULL;
+		AUTO(session)
+		struct session *c = s != NULL ? store_connect(s, e) : NULL;
 
 		if (c != NULL)
 			rc = s->ops->probe(c, false, true, &p, e);
@@ -157,8 +160,8 @@ an_object_is_put_seen_read_and_removed(void)
 
 	CHECK(put("dir/a.txt", bytes, 4096));
 	CHECK(same("dir/a.txt", bytes, 4096));
-	CHECK(ok(store->ops->read(session, "dir/a.txt", 4086, part, 10, &e),
-	    &e));
+	CHECK(
+	    ok(store->ops->read(session, "dir/a.txt", 4086, part, 10, &e), &e));
 	CHECK(memcmp(part, bytes + 4086, 10) == 0);
 	CHECK(store->ops->read(session, "dir/a.txt", 4090, part, 10, &e) == -1);
 	CHECK(e.kind == ERR_MISMATCH);
@@ -178,10 +181,16 @@ an_object_is_put_seen_read_and_removed(void)
 static void
 directories_links_and_metadata_are_kept(void)
 {
-	struct item_stat dir = {.type = ITEM_DIR, .mode = S_IFDIR | 01755,
-	    .uid = 1, .gid = 2, .mtime_ns = -1500000000};
-	struct item_stat link = {.type = ITEM_SYMLINK, .mode = S_IFLNK | 0777,
-	    .uid = 3, .gid = 4, .mtime_ns = 5};
+	struct item_stat dir = {.type = ITEM_DIR,
+	    .mode = S_IFDIR | 01755,
+	    .uid = 1,
+	    .gid = 2,
+	    .mtime_ns = -1500000000};
+	struct item_stat link = {.type = ITEM_SYMLINK,
+	    .mode = S_IFLNK | 0777,
+	    .uid = 3,
+	    .gid = 4,
+	    .mtime_ns = 5};
 	struct item_stat changed = file_stat;
 	struct store_receipt r;
 	struct store_stat st;
@@ -191,23 +200,23 @@ directories_links_and_metadata_are_kept(void)
 	CHECK(ok(store->ops->stat(session, "d/sub", &st, &e), &e));
 	CHECK(st.type == ITEM_DIR && st.mode == dir.mode && st.uid == 1);
 	CHECK(st.mtime_ns == dir.mtime_ns);
-	CHECK(ok(store->ops->symlink(session, "d/link", &link, "../x y", 6,
-		     &e), &e));
+	CHECK(ok(store->ops->symlink(session, "d/link", &link, "../x y", 6, &e),
+	    &e));
 	CHECK(same("d/link", "../x y", 6));
 	CHECK(ok(store->ops->stat(session, "d/link", &st, &e), &e));
 	CHECK(st.type == ITEM_SYMLINK && st.mode == (S_IFLNK | 0777));
 	changed.mode = S_IFREG | 0600;
 	changed.mtime_ns = 7000000001;
 	CHECK(put("d/f %+\xc3\xa4", bytes, 100));
-	CHECK(ok(store->ops->set_metadata(session, "d/f %+\xc3\xa4", &changed,
-		     &r, &e), &e));
+	CHECK(ok(store->ops->set_metadata(
+		     session, "d/f %+\xc3\xa4", &changed, &r, &e),
+	    &e));
 	CHECK(strlen(r.etag) == 32);
 	CHECK(ok(store->ops->stat(session, "d/f %+\xc3\xa4", &st, &e), &e));
 	CHECK(st.mode == changed.mode && st.mtime_ns == 7000000001);
 	CHECK(same("d/f %+\xc3\xa4", bytes, 100));
 	dir.mode = S_IFDIR | 0700;
-	CHECK(ok(store->ops->set_metadata(session, "d/sub", &dir, &r, &e),
-	    &e));
+	CHECK(ok(store->ops->set_metadata(session, "d/sub", &dir, &r, &e), &e));
 	CHECK(ok(store->ops->stat(session, "d/sub", &st, &e), &e));
 	CHECK(st.mode == dir.mode);
 }
@@ -243,16 +252,16 @@ list(const char *dir, bool recursive, const char *const *keys, size_t n)
 	struct seen s = {.keys = keys, .n = n};
 	struct err e = ERR_INIT;
 
-	CHECK(ok(store->ops->list(session, dir, recursive, on_entry, &s, &e),
-	    &e));
+	CHECK(ok(
+	    store->ops->list(session, dir, recursive, on_entry, &s, &e), &e));
 	return s;
 }
 
 static void
 listings_are_whole_and_relative(void)
 {
-	static const char *const below[] = {"d/sub", "d/link",
-	    "d/f %+\xc3\xa4"};
+	static const char *const below[] = {
+	    "d/sub", "d/link", "d/f %+\xc3\xa4"};
 	struct seen s = list("d", false, below, 3);
 
 	CHECK_UINT(s.files, 2);
@@ -276,8 +285,8 @@ odd_keys_survive(void)
 	    "./z", "q/.", "tail ", " head", "a&b<c>d\"e'f", "a=b&c", "a?b",
 	    "a#b", "a;b", "a:b", "a@b", "a,b", "a$b", "a!*'()b", "~t", "a\\b",
 	    "a|b^c`d{e}[f]", "\r", "\t", "\x7f", "\xc2\x85",
-	    "\xe4\xb8\xad\xe6\x96\x87", "e\xcc\x81", "\xef\xbf\xbe",
-	    ".dray-x", "]]>", "&amp;"};
+	    "\xe4\xb8\xad\xe6\x96\x87", "e\xcc\x81", "\xef\xbf\xbe", ".dray-x",
+	    "]]>", "&amp;"};
 	size_t n = 39, i;
 	struct seen s;
 
@@ -336,8 +345,8 @@ a_wrong_digest_is_refused(void)
 	d.crc64nvme ^= 1;
 	d.crc32c ^= 1;
 	d.md5[0] ^= 1;
-	CHECK(store->ops->put(session, "wrong", &file_stat, bytes, 1000, &d,
-		  &r, &e) == -1);
+	CHECK(store->ops->put(
+		  session, "wrong", &file_stat, bytes, 1000, &d, &r, &e) == -1);
 	CHECK(e.kind == ERR_MISMATCH);
 	printf("# %s\n", e.msg);
 	CHECK(store->ops->stat(session, "wrong", &st, &e) == -1 &&
@@ -365,8 +374,8 @@ send_parts(void *arg)
 
 		p->number = i + 1;
 		p->size = plan_length(&j->u->plan, i + 1);
-		p->digest = digest_of(
-		    bytes + plan_offset(&j->u->plan, i + 1), p->size);
+		p->digest =
+		    digest_of(bytes + plan_offset(&j->u->plan, i + 1), p->size);
 		j->rc |= store->ops->upload_part(c, j->u, i + 1,
 		    bytes + plan_offset(&j->u->plan, i + 1), p->size,
 		    &p->digest, &r, &e);
@@ -380,14 +389,15 @@ send_parts(void *arg)
 static struct store_upload
 begin(const char *key, char *id)
 {
-	struct store_upload u = {.key = key, .id = id, .st = file_stat,
-	    .plan = {.size = 16 * MIB - 5, .part_bytes = 5 * MIB,
-		.parts = 4}};
+	struct store_upload u = {.key = key,
+	    .id = id,
+	    .st = file_stat,
+	    .plan = {.size = 16 * MIB - 5, .part_bytes = 5 * MIB, .parts = 4}};
 	struct err e = ERR_INIT;
 
 	u.st.size = u.plan.size;
-	CHECK(ok(store->ops->upload_begin(session, key, &u.st, &u.plan, id,
-		     &e), &e));
+	CHECK(ok(store->ops->upload_begin(session, key, &u.st, &u.plan, id, &e),
+	    &e));
 	return u;
 }
 
@@ -423,16 +433,17 @@ parts_become_one_object_and_completing_twice_is_one_too(void)
 
 	send_all(&u, parts);
 	parts[2].etag[0] = parts[2].etag[0] == '0' ? '1' : '0';
-	CHECK(ok(store->ops->upload_check(session, &u, parts, 4, keep, &e),
-	    &e));
+	CHECK(
+	    ok(store->ops->upload_check(session, &u, parts, 4, keep, &e), &e));
 	CHECK(keep[0] && keep[1] && !keep[2] && keep[3]);
-	CHECK(store->ops->upload_complete(session, &u, parts, 4, &whole, &r,
-		  &e) == -1);
+	CHECK(store->ops->upload_complete(
+		  session, &u, parts, 4, &whole, &r, &e) == -1);
 	printf("# wrong ETag: (%s) %s\n", err_kind_name(e.kind), e.msg);
 	send_all(&u, parts);
 	for (i = 0; i < 2; i++) {
-		CHECK(ok(store->ops->upload_complete(session, &u, parts, 4,
-			     &whole, &r, &e), &e));
+		CHECK(ok(store->ops->upload_complete(
+			     session, &u, parts, 4, &whole, &r, &e),
+		    &e));
 		CHECK(strlen(r.etag) == 34);
 	}
 	CHECK(ok(store->ops->stat(session, u.key, &st, &e), &e));
@@ -447,8 +458,8 @@ struct found {
 };
 
 static int
-on_upload(void *arg, const char *key, const char *id, int64_t begun_ns,
-    struct err *e)
+on_upload(
+    void *arg, const char *key, const char *id, int64_t begun_ns, struct err *e)
 {
 	struct found *f = arg;
 
@@ -480,8 +491,8 @@ an_aborted_upload_is_gone(void)
 	CHECK(ok(store->ops->upload_abort(session, u.key, id, &e), &e));
 	CHECK(store->ops->upload_check(session, &u, parts, 4, keep, &e) == -1);
 	CHECK(e.kind == ERR_GONE);
-	CHECK(store->ops->upload_complete(session, &u, parts, 4, &whole, &r,
-		  &e) == -1);
+	CHECK(store->ops->upload_complete(
+		  session, &u, parts, 4, &whole, &r, &e) == -1);
 	printf("# after abort: (%s) %s\n", err_kind_name(e.kind), e.msg);
 	CHECK(e.kind == ERR_GONE);
 	f = (struct found){.key = u.key, .id = id};
@@ -515,8 +526,8 @@ many_keys_are_listed_in_pages_and_removed_in_bulk(void)
 static void
 what_is_left_can_be_removed(void)
 {
-	const char *keys[] = {"empty", "big", "d/sub/", "d/link",
-	    "d/f %+\xc3\xa4", "multi part"};
+	const char *keys[] = {
+	    "empty", "big", "d/sub/", "d/link", "d/f %+\xc3\xa4", "multi part"};
 	struct seen s;
 
 	CHECK(remove_keys(keys, 6) == 0);

@@ -3,7 +3,8 @@
  * The smallest test frame that does the job.  A test file has functions that
  * state claims (parts_cover_the_file_exactly) and a main() that runs them:
  *
- *	int main(void) { RUN(parts_cover_the_file_exactly); return check_end(); }
+ *	int main(void) { RUN(parts_cover_the_file_exactly); return check_end();
+ *}
  */
 #ifndef TESTS_UNIT_CHECK_H
 #define TESTS_UNIT_CHECK_H
@@ -11,39 +12,39 @@
 #include <stdio.h>
 #include <string.h>
 
-static int check_failures;	/* in the test that runs */
+static int check_failures; /* in the test that runs */
 static int check_passed;
 static int check_failed;
 
-#define CHECK(claim)                                                           \
-	do {                                                                   \
-		if (!(claim)) {                                                \
-			check_failures++;                                      \
-			fprintf(stderr, "%s:%d: not so: %s\n", __FILE__,       \
-			    __LINE__, #claim);                                 \
-		}                                                              \
+#define CHECK(claim)                                                     \
+	do {                                                             \
+		if (!(claim)) {                                          \
+			check_failures++;                                \
+			fprintf(stderr, "%s:%d: not so: %s\n", __FILE__, \
+			    __LINE__, #claim);                           \
+		}                                                        \
 	} while (0)
 
-#define CHECK_STR(got, want)                                                   \
-	do {                                                                   \
-		const char *got_ = (got), *want_ = (want);                     \
-		if (got_ == NULL || strcmp(got_, want_) != 0) {                \
-			check_failures++;                                      \
-			fprintf(stderr, "%s:%d: %s is \"%s\", not \"%s\"\n",   \
-			    __FILE__, __LINE__, #got,                          \
-			    got_ != NULL ? got_ : "(null)", want_);            \
-		}                                                              \
+#define CHECK_STR(got, want)                                                 \
+	do {                                                                 \
+		const char *got_ = (got), *want_ = (want);                   \
+		if (got_ == NULL || strcmp(got_, want_) != 0) {              \
+			check_failures++;                                    \
+			fprintf(stderr, "%s:%d: %s is \"%s\", not \"%s\"\n", \
+			    __FILE__, __LINE__, #got,                        \
+			    got_ != NULL ? got_ : "(null)", want_);          \
+		}                                                            \
 	} while (0)
 
-#define CHECK_UINT(got, want)                                                  \
-	do {                                                                   \
-		unsigned long long got_ = (unsigned long long)(got);           \
-		unsigned long long want_ = (unsigned long long)(want);         \
-		if (got_ != want_) {                                           \
-			check_failures++;                                      \
-			fprintf(stderr, "%s:%d: %s is %llu, not %llu\n",       \
-			    __FILE__, __LINE__, #got, got_, want_);            \
-		}                                                              \
+#define CHECK_UINT(got, want)                                            \
+	do {                                                             \
+		unsigned long long got_ = (unsigned long long)(got);     \
+		unsigned long long want_ = (unsigned long long)(want);   \
+		if (got_ != want_) {                                     \
+			check_failures++;                                \
+			fprintf(stderr, "%s:%d: %s is %llu, not %llu\n", \
+			    __FILE__, __LINE__, #got, got_, want_);      \
+		}                                                        \
 	} while (0)
 
 #define RUN(test)                                                              \

@@ -121,8 +121,8 @@ server(void *arg)
 static int
 start(void)
 {
-	struct sockaddr_in a = {.sin_family = AF_INET,
-	    .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+	struct sockaddr_in a = {
+	    .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
 	socklen_t len = sizeof(a);
 	pthread_t t;
 
@@ -133,8 +133,8 @@ start(void)
 	    pthread_create(&t, NULL, server, NULL) != 0 ||
 	    pthread_detach(t) != 0)
 		return -1;
-	snprintf(url, sizeof(url), "http://127.0.0.1:%d/a/../b",
-	    ntohs(a.sin_port));
+	snprintf(
+	    url, sizeof(url), "http://127.0.0.1:%d/a/../b", ntohs(a.sin_port));
 	return 0;
 }
 
@@ -144,9 +144,13 @@ ask(struct http *h, enum http_method method, const void *body, size_t n,
     struct buf *text, struct http_reply *reply, struct err *e)
 {
 	static const char *const headers[] = {"x-test: 1"};
-	struct http_request r = {.method = method, .url = url,
-	    .headers = headers, .header_count = 1, .body = body,
-	    .body_len = n, .text = text};
+	struct http_request r = {.method = method,
+	    .url = url,
+	    .headers = headers,
+	    .header_count = 1,
+	    .body = body,
+	    .body_len = n,
+	    .text = text};
 
 	return http_do(h, &r, reply, e);
 }
@@ -154,8 +158,8 @@ ask(struct http *h, enum http_method method, const void *body, size_t n,
 static enum err_kind
 outcome(const atomic_bool *stop)
 {
-	struct http_config config = {.proxy = "", .timeout_ms = 1500,
-	    .stop = stop};
+	struct http_config config = {
+	    .proxy = "", .timeout_ms = 1500, .stop = stop};
 	struct err e = ERR_INIT;
 	AUTO(http) struct http *h = http_new(&config, &e);
 	AUTO(buf) struct buf text = BUF_INIT(10000);
@@ -275,11 +279,11 @@ big_and_small_bodies_arrive_over_one_handle(void)
 	size_t i, sizes[] = {4096, 4 << 20, 0, 65536, 1};
 
 	for (i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
-		play((struct script){.body = sizes[i], .keep = true,
+		play((struct script){.body = sizes[i],
+		    .keep = true,
 		    .reply = "HTTP/1.1 200 OK\r\ncontent-length: 2\r\n"
 			     "etag: \"x\"\r\n\r\nok"});
-		CHECK(ask(h, HTTP_PUT, body, sizes[i], &text, &reply, &e) ==
-		    0);
+		CHECK(ask(h, HTTP_PUT, body, sizes[i], &text, &reply, &e) == 0);
 		CHECK(reply.status == 200 && seen_body() == sizes[i]);
 		CHECK_STR(buf_str(&text), "ok");
 		CHECK_STR(http_header(reply.headers, "ETag"), "\"x\"");
@@ -288,8 +292,7 @@ big_and_small_bodies_arrive_over_one_handle(void)
 	    .reply = "HTTP/1.1 404 No\r\ncontent-length: 7\r\n\r\n"});
 	CHECK(ask(h, HTTP_HEAD, NULL, 0, &text, &reply, &e) == 0);
 	CHECK(reply.status == 404 && text.len == 0);
-	play((struct script){.keep = true,
-	    .reply = "HTTP/1.1 204 No\r\n\r\n"});
+	play((struct script){.keep = true, .reply = "HTTP/1.1 204 No\r\n\r\n"});
 	CHECK(ask(h, HTTP_DELETE, NULL, 0, &text, &reply, &e) == 0);
 	CHECK(reply.status == 204);
 }
@@ -305,7 +308,8 @@ a_dropped_connection_is_taken_up_again(void)
 	char body[4096] = "";
 	int i, good = 0;
 
-	play((struct script){.body = sizeof(body), .drop_second = true,
+	play((struct script){.body = sizeof(body),
+	    .drop_second = true,
 	    .reply = "HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n"});
 	for (i = 0; i < 10; i++) {
 		if (ask(h, HTTP_PUT, body, sizeof(body), &text, &reply, &e) ==

@@ -12,8 +12,8 @@ static int
 on_line(void *arg, const struct ini_line *l, struct err *e)
 {
 	if (strcmp(l->key, "refuse") == 0)
-		return err_set(e, ERR_CONFIG, "%s:%u: refused", l->file,
-		    l->number);
+		return err_set(
+		    e, ERR_CONFIG, "%s:%u: refused", l->file, l->number);
 	buf_addf(arg, "%u%s[%s]%s=%s|", l->number, l->indented ? ">" : "",
 	    l->section, l->key, l->value);
 	return 0;
@@ -41,8 +41,9 @@ assignments_come_with_section_and_line(void)
 	struct err e = ERR_INIT;
 
 	CHECK(read_text(text, sizeof(text) - 1, &out, &e) == 0);
-	CHECK_STR(buf_str(&out), "1[]top=1|6[a b]k=v = w ; x|"
-				 "7>[a b]nested=y|9[c]empty=|");
+	CHECK_STR(buf_str(&out),
+	    "1[]top=1|6[a b]k=v = w ; x|"
+	    "7>[a b]nested=y|9[c]empty=|");
 }
 
 static void
@@ -64,8 +65,8 @@ nonsense_is_named_with_file_and_line(void)
 		CHECK(read_text(cases[i].text, strlen(cases[i].text), &out,
 			  &e) == -1);
 		CHECK(e.kind == ERR_CONFIG);
-		CHECK(strncmp(e.msg, cases[i].want, strlen(cases[i].want)) ==
-		    0);
+		CHECK(
+		    strncmp(e.msg, cases[i].want, strlen(cases[i].want)) == 0);
 	}
 }
 

@@ -24,15 +24,15 @@ enum { EXPECT, STATUS, HEADERS, BODY, FIELDS };
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static const char *steps[STEPS][FIELDS]; /* under lock */
-static size_t step;		 /* under lock */
-static char last[65536];	 /* the request, under lock */
+static size_t step;			 /* under lock */
+static char last[65536];		 /* the request, under lock */
 static int listener;
 static char endpoint[64];
 static struct store *store;
 static struct session *session;
 
-static const struct item_stat st = {.type = ITEM_FILE,
-    .mode = S_IFREG | 0644, .mtime_ns = 7, .size = 4};
+static const struct item_stat st = {
+    .type = ITEM_FILE, .mode = S_IFREG | 0644, .mtime_ns = 7, .size = 4};
 
 /* Reads one request; false at the end of the connection. */
 static bool
@@ -88,24 +88,43 @@ answer(int fd, const char *request)
 	body = or_empty(s[BODY]);
 	snprintf(reply, sizeof(reply), "HTTP/1.1 %s\r\n%s%s%zu\r\n\r\n%s",
 	    s[STATUS], headers,
-	    strstr(headers, "Content-Length") != NULL ? "x-n: " :
-							"Content-Length: ",
+	    strstr(headers, "Content-Length") != NULL ? "x-n: "
+						      : "Content-Length: ",
 	    strlen(body), strncmp(request, "HEAD", 4) == 0 ? "" : body);
 	pthread_mutex_unlock(&lock);
 	(void)!write(fd, reply, strlen(reply));
 }
 
 static void *
+connection(void *arg)
+{
+	char text[65536];
+	int fd = *(int *)arg;
+
+	free(arg);
+	while (read_request(fd, text, sizeof(text)))
+		answer(fd, text);
+	close(fd);
+	return NULL;
+}
+
+/* Each connection has its thread: the driver opens new ones at will. */
+static void *
 server(void *arg)
 {
-	static char text[65536];
+	pthread_t t;
 	int fd;
 
 	(void)arg;
 	while ((fd = accept(listener, NULL, NULL)) != -1) {
-		while (read_request(fd, text, sizeof(text)))
-			answer(fd, text);
-		close(fd);
+		int *own = malloc(sizeof(*own));
+
+		if (own == NULL)
+			abort();
+		*own = fd;
+		if (pthread_create(&t, NULL, connection, own) != 0 ||
+		    pthread_detach(t) != 0)
+			abort();
 	}
 	return NULL;
 }
@@ -113,8 +132,8 @@ server(void *arg)
 static int
 start(void)
 {
-	struct sockaddr_in a = {.sin_family = AF_INET,
-	    .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+	struct sockaddr_in a = {
+	    .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
 	socklen_t len = sizeof(a);
 	pthread_t t;
 
@@ -140,9 +159,9 @@ script(const char *const (*s)[FIELDS], size_t n)
 	pthread_mutex_unlock(&lock);
 }
 
-#define SCRIPT(...)                                                            \
-	script((const char *const[][FIELDS]){__VA_ARGS__},                     \
-	    sizeof((const char *const[][FIELDS]){__VA_ARGS__}) /               \
+#define SCRIPT(...)                                              \
+	script((const char *const[][FIELDS]){__VA_ARGS__},       \
+	    sizeof((const char *const[][FIELDS]){__VA_ARGS__}) / \
 		(FIELDS * sizeof(char *)))
 
 /* Whether the last request has TEXT; and all steps were taken. */
@@ -163,15 +182,15 @@ sent(const char *text)
 
 #define CRC "x-amz-checksum-crc64nvme: rosUhgp5mIg=\r\n"
 #define CRC_WRONG "x-amz-checksum-crc64nvme: AAAAAAAAAAA=\r\n"
-#define BEGUN                                                                  \
-	"<InitiateMultipartUploadResult><UploadId>u</UploadId>"                \
+#define BEGUN                                                   \
+	"<InitiateMultipartUploadResult><UploadId>u</UploadId>" \
 	"</InitiateMultipartUploadResult>"
 #define BAD "<Error><Code>BadDigest</Code></Error>"
 #define DONE "<CompleteMultipartUploadResult/>"
-#define LOST                                                                   \
-	{                                                                      \
-		"POST", "404 No", "",                                          \
-		    "<Error><Code>NoSuchUpload</Code></Error>"                 \
+#define LOST                                                   \
+	{                                                      \
+		"POST", "404 No", "",                          \
+		    "<Error><Code>NoSuchUpload</Code></Error>" \
 	}
 #define META "x-amz-meta-file-mtime: 7ns\r\n"
 
@@ -193,8 +212,8 @@ a_checksum_counts_only_if_a_wrong_one_is_refused(void)
 
 	SCRIPT({"HEAD /test", "200 OK"},
 	    {"POST /test/p/.dray-probe-", "200 OK", "", BEGUN},
-	    {"PUT /test/p/.dray-probe-", "400 Bad", "", BAD},
-	    {"PUT", "200 OK"}, {"DELETE /test/p/.dray", "204 OK"});
+	    {"PUT /test/p/.dray-probe-", "400 Bad", "", BAD}, {"PUT", "200 OK"},
+	    {"DELETE /test/p/.dray", "204 OK"});
 	p = probe(&e);
 	CHECK(sent("uploadId=u") && e.kind == ERR_NONE);
 	CHECK(p.checksum == DIGEST_CRC64NVME);
@@ -205,10 +224,17 @@ a_checksum_counts_only_if_a_wrong_one_is_refused(void)
 	    {"PUT", "400 Bad", "", BAD}, {"PUT", "200 OK"},
 	    {"DELETE", "204 OK"});
 	p = probe(&e);
+	CHECK(sent("DELETE") && p.checksum == DIGEST_SHA256);
+	SCRIPT({"HEAD", "200 OK"}, {"POST", "501 No"}, {"POST", "501 No"},
+	    {"POST", "200 OK", "", BEGUN}, {"PUT", "200 OK"},
+	    {"DELETE", "204 OK"}, {"POST", "200 OK", "", BEGUN},
+	    {"PUT", "400 Bad", "", BAD}, {"PUT", "200 OK"},
+	    {"DELETE", "204 OK"});
+	p = probe(&e);
 	CHECK(sent("DELETE") && p.checksum == DIGEST_MD5);
 	SCRIPT({"HEAD", "200 OK"}, {"POST", "400 No"}, {"POST", "400 No"},
-	    {"POST", "200 OK", "", BEGUN}, {"PUT", "200 OK"},
-	    {"DELETE", "204 OK"});
+	    {"POST", "400 No"}, {"POST", "200 OK", "", BEGUN},
+	    {"PUT", "200 OK"}, {"DELETE", "204 OK"});
 	p = probe(&e);
 	CHECK(sent("DELETE") && e.kind == ERR_NONE && p.checksum == 0);
 	SCRIPT({"HEAD", "200 OK"}, {"POST", "503 Slow"});
@@ -230,8 +256,7 @@ what_is_wrong_with_a_bucket_is_explained(void)
 		"<Region>eu-south-2</Region></Error>"});
 	probe(&e);
 	CHECK(e.kind == ERR_CONFIG && strstr(e.msg, "--region eu-south-2"));
-	SCRIPT({"HEAD", "403 No",
-		   "Date: Sun, 06 Nov 1994 08:49:37 GMT\r\n"},
+	SCRIPT({"HEAD", "403 No", "Date: Sun, 06 Nov 1994 08:49:37 GMT\r\n"},
 	    {"GET", "403 No", "",
 		"<Error><Code>RequestTimeTooSkewed</Code></Error>"});
 	probe(&e);
@@ -273,8 +298,8 @@ what_the_store_says_of_the_bytes_is_compared(void)
 	CHECK(put(CRC_WRONG) == ERR_MISMATCH);
 	CHECK(put("ETag: \"11111111111111111111111111111111\"\r\n") ==
 	    ERR_MISMATCH);
-	CHECK(put("ETag: \"00000000000000000000000000000000\"\r\n") ==
-	    ERR_NONE);
+	CHECK(
+	    put("ETag: \"00000000000000000000000000000000\"\r\n") == ERR_NONE);
 	CHECK(put("ETag: \"11111111111111111111111111111111\"\r\n"
 		  "x-amz-server-side-encryption: aws:kms\r\n") == ERR_NONE);
 }
@@ -293,21 +318,21 @@ a_store_that_asks_for_less_says_when(void)
 	CHECK_STR(e.msg, "PUT: HTTP 503 SlowDown: less");
 }
 
-static const struct store_part part = {.number = 1, .size = 4,
-    .etag = "00000000000000000000000000000000"};
+static const struct store_part part = {
+    .number = 1, .size = 4, .etag = "00000000000000000000000000000000"};
 /* md5 of 16 zero bytes */
 #define ETAG "ETag: \"4ae71336e44bf9bf79d2752e234818a5-1\"\r\n"
 
 static enum err_kind
 complete(struct err *e)
 {
-	struct store_upload u = {.key = "k", .id = "u", .st = st,
-	    .plan = {4, 4, 1}};
+	struct store_upload u = {
+	    .key = "k", .id = "u", .st = st, .plan = {4, 4, 1}};
 	struct store_receipt r;
 
 	*e = (struct err)ERR_INIT;
-	if (store->ops->upload_complete(session, &u, &part, 1, &digest, &r,
-		e) == 0)
+	if (store->ops->upload_complete(
+		session, &u, &part, 1, &digest, &r, e) == 0)
 		return ERR_NONE;
 	return e->kind;
 }
@@ -328,8 +353,9 @@ a_completed_upload_is_looked_at(void)
 	    {"HEAD", "200 OK", "Content-Length: 5\r\n" CRC});
 	CHECK(complete(&e) == ERR_MISMATCH);
 	SCRIPT({"POST", "200 OK", "", DONE},
-	    {"HEAD", "200 OK", "Content-Length: 4\r\n"
-	     "ETag: \"11111111111111111111111111111111-1\"\r\n"});
+	    {"HEAD", "200 OK",
+		"Content-Length: 4\r\n"
+		"ETag: \"11111111111111111111111111111111-1\"\r\n"});
 	CHECK(complete(&e) == ERR_MISMATCH);
 }
 
@@ -347,8 +373,8 @@ an_upload_that_is_gone_may_have_arrived(void)
 	CHECK(complete(&e) == ERR_GONE);
 	SCRIPT(LOST, {"HEAD", "200 OK", "Content-Length: 4\r\n" META});
 	CHECK(complete(&e) == ERR_GONE);
-	SCRIPT(LOST,
-	    {"HEAD", "200 OK", "Content-Length: 4\r\n" CRC_WRONG META});
+	SCRIPT(
+	    LOST, {"HEAD", "200 OK", "Content-Length: 4\r\n" CRC_WRONG META});
 	CHECK(complete(&e) == ERR_GONE);
 	SCRIPT(LOST, {"HEAD", "404 No"});
 	CHECK(complete(&e) == ERR_GONE);
@@ -362,8 +388,8 @@ an_error_under_200_fails_the_upload(void)
 {
 	struct err e;
 
-	SCRIPT({"POST", "200 OK", "",
-		   "<Error><Code>InternalError</Code></Error>"},
+	SCRIPT(
+	    {"POST", "200 OK", "", "<Error><Code>InternalError</Code></Error>"},
 	    {"HEAD", "404 No"},
 	    {"GET /test/p/k?max-parts=1000&uploadId=u", "200 OK", "",
 		"<ListPartsResult/>"});
@@ -411,8 +437,8 @@ expired_credentials_are_told_and_loaded_anew(void)
 	struct store_stat out;
 	struct err e = ERR_INIT;
 
-	SCRIPT({"GET", "400 Bad", "",
-	    "<Error><Code>ExpiredToken</Code></Error>"});
+	SCRIPT(
+	    {"GET", "400 Bad", "", "<Error><Code>ExpiredToken</Code></Error>"});
 	CHECK(store->ops->read(session, "k", 0, &out, 1, &e) == -1);
 	CHECK(e.kind == ERR_EXPIRED);
 	setenv("AWS_ACCESS_KEY_ID", "RENEWED", 1);
@@ -471,10 +497,10 @@ int
 main(void)
 {
 	struct err e = ERR_INIT;
-	AUTO(store_url) struct store_url *url =
-	    store_url_parse("s3://test/p", &e);
-	struct store_config config = {.proxy = "", .timeout_ms = 5000,
-	    .region = "eu-west-1"};
+	AUTO(store_url)
+	struct store_url *url = store_url_parse("s3://test/p", &e);
+	struct store_config config = {
+	    .proxy = "", .timeout_ms = 5000, .region = "eu-west-1"};
 
 	if (url == NULL || start() == -1)
 		return 77;

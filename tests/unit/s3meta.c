@@ -24,8 +24,10 @@ parse(const char *const *lines)
 static void
 metadata_is_written_as_fsx_does(void)
 {
-	struct item_stat st = {.mode = S_IFREG | 0664, .uid = 4294967295,
-	    .gid = 0, .mtime_ns = 1595002920000000000};
+	struct item_stat st = {.mode = S_IFREG | 0664,
+	    .uid = 4294967295,
+	    .gid = 0,
+	    .mtime_ns = 1595002920000000000};
 	struct meta_text m;
 
 	meta_format(&st, &m);
@@ -46,19 +48,18 @@ all_dialects_of_permissions_are_read(void)
 	struct store_stat st = PARSE("X-Amz-Meta-File-Permissions: 0100664",
 	    "x-amz-meta-file-owner:7", "x-amz-meta-file-group:  8 \r\n");
 
-	CHECK(st.has_owner && st.mode == 0100664 && st.uid == 7 &&
-	    st.gid == 8);
+	CHECK(st.has_owner && st.mode == 0100664 && st.uid == 7 && st.gid == 8);
 	st = PARSE("x-amz-meta-file-permissions: 100755",
 	    "x-amz-meta-file-owner: 1", "x-amz-meta-file-group: 2");
 	CHECK(st.mode == 0100755);
 	st = PARSE("x-amz-meta-mode: 100644", "x-amz-meta-uid: 1",
 	    "x-amz-meta-gid: 2");
 	CHECK(st.has_owner && st.mode == 0100644 && st.gid == 2);
-	st = PARSE("x-amz-meta-mode: 33188", "x-amz-meta-uid: 1",
-	    "x-amz-meta-gid: 2");
+	st = PARSE(
+	    "x-amz-meta-mode: 33188", "x-amz-meta-uid: 1", "x-amz-meta-gid: 2");
 	CHECK(st.mode == 0100644);
-	st = PARSE("x-amz-meta-mode: 33204", "x-amz-meta-uid: 1",
-	    "x-amz-meta-gid: 2");
+	st = PARSE(
+	    "x-amz-meta-mode: 33204", "x-amz-meta-uid: 1", "x-amz-meta-gid: 2");
 	CHECK(st.mode == 0100664);
 	st = PARSE("x-amz-meta-mode: 16877");
 	CHECK(st.type == ITEM_DIR && !st.has_owner);
@@ -92,8 +93,8 @@ all_dialects_of_time_are_read(void)
 	    1734968895000000000);
 	CHECK(mtime_of("x-amz-meta-mtime: 1734968895.123456789") ==
 	    1734968895123456789);
-	CHECK(mtime_of("x-amz-meta-mtime: 1734968895.5") ==
-	    1734968895500000000);
+	CHECK(
+	    mtime_of("x-amz-meta-mtime: 1734968895.5") == 1734968895500000000);
 	CHECK(mtime_of("x-amz-meta-mtime: -1.5") == -1500000000);
 	CHECK(mtime_of("x-amz-meta-mtime: now") == -42);
 	CHECK(mtime_of("x-amz-meta-mtime: 99999999999999999999") == -42);

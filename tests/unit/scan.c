@@ -33,6 +33,7 @@ static bool
 take(void *arg, struct scan_batch *b)
 {
 	struct seen *s = arg;
+	const struct scan_trouble *t;
 	bool more;
 	size_t i;
 
@@ -55,7 +56,8 @@ take(void *arg, struct scan_batch *b)
 	s->excluded += b->excluded;
 	s->specials += b->specials;
 	s->links += b->links;
-	s->unreadable += b->unreadable;
+	for (t = b->troubles; t != NULL; t = t->next)
+		s->unreadable++;
 	if (b->error.kind != ERR_NONE) {
 		s->errors++;
 		s->error = b->error;
@@ -319,7 +321,7 @@ followed_links_neither_loop_nor_dangle_in_silence(void)
 	CHECK(saw("a/file") && saw("b/file") && saw("f"));
 	CHECK(!saw("a/up") && !saw("a/self") && !saw("dangling"));
 	CHECK_UINT(seen.unreadable, 5);
-	CHECK_UINT(seen.errors, 3);
+	CHECK_UINT(seen.errors, 0);
 	tree_end(root);
 }
 

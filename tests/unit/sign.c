@@ -40,9 +40,8 @@ take(struct vector *v, char *line)
 	} words[] = {{"name ", &v->name}, {"date ", &v->date},
 	    {"region ", &v->region}, {"service ", &v->service},
 	    {"access ", &v->access}, {"secret ", &v->secret},
-	    {"method ", &v->method}, {"path ", &v->path},
-	    {"query ", &v->query}, {"payload ", &v->payload},
-	    {"signature ", &v->signature}};
+	    {"method ", &v->method}, {"path ", &v->path}, {"query ", &v->query},
+	    {"payload ", &v->payload}, {"signature ", &v->signature}};
 	struct sign_header *h = &v->headers[v->header_count];
 	size_t i;
 
@@ -54,17 +53,15 @@ take(struct vector *v, char *line)
 	}
 	for (i = 0; i < sizeof(words) / sizeof(words[0]); i++)
 		if (strncmp(line, words[i].word, strlen(words[i].word)) == 0)
-			*words[i].value =
-			    keep(v, line + strlen(words[i].word));
+			*words[i].value = keep(v, line + strlen(words[i].word));
 }
 
 static void
 verify(const struct vector *v)
 {
-	struct sign_scope scope = {v->access, v->secret, v->region,
-	    v->service};
-	struct sign_request r = {v->method, v->path, strlen(v->path),
-	    v->query, v->headers, v->header_count, v->payload, v->date};
+	struct sign_scope scope = {v->access, v->secret, v->region, v->service};
+	struct sign_request r = {v->method, v->path, strlen(v->path), v->query,
+	    v->headers, v->header_count, v->payload, v->date};
 	struct err e = ERR_INIT;
 	char out[2048] = "";
 	const char *found;
@@ -121,8 +118,8 @@ static void
 the_day_key_follows_date_region_and_secret(void)
 {
 	struct sign_header host = {"host", 4, "h"};
-	struct sign_request r = {"GET", "/", 1, "", &host, 1, SIGN_UNSIGNED,
-	    "20240101T000000Z"};
+	struct sign_request r = {
+	    "GET", "/", 1, "", &host, 1, SIGN_UNSIGNED, "20240101T000000Z"};
 	struct sign_scope scope = {"a", "s", "r", "s3"};
 	struct err e = ERR_INIT;
 	char first[500], other[500];
@@ -144,8 +141,8 @@ static void
 keys_that_are_too_long_are_refused(void)
 {
 	static char long_text[3000];
-	struct sign_request r = {"GET", "/", 1, "", NULL, 0, SIGN_UNSIGNED,
-	    "20240101T000000Z"};
+	struct sign_request r = {
+	    "GET", "/", 1, "", NULL, 0, SIGN_UNSIGNED, "20240101T000000Z"};
 	struct sign_scope scope = {long_text, "s", "r", "s3"};
 	struct err e = ERR_INIT;
 	char out[500];

@@ -22,7 +22,8 @@ after_signals(int number, int signals)
 		stop_init();
 		for (i = 0; i < signals; i++)
 			raise(number);
-		_exit(100 + atomic_load(stop_soon_flag()) + 2 * *stop_now_flag());
+		_exit(
+		    100 + atomic_load(stop_soon_flag()) + 2 * *stop_now_flag());
 	}
 	CHECK(waitpid(pid, &status, 0) == pid);
 	CHECK(WIFEXITED(status));

@@ -67,9 +67,8 @@ an_error_is_read_and_made_safe(void)
 	static const char text[] =
 	    "<Error><Code>SlowDown</Code><Message>a\x1b[1m</Message>"
 	    "<Region>eu</Region><RequestId>9</RequestId></Error>";
-	static const char clean[] =
-	    "<Error><Code>Slow&#10;Down</Code>"
-	    "<Message>a&#9;b</Message></Error>";
+	static const char clean[] = "<Error><Code>Slow&#10;Down</Code>"
+				    "<Message>a&#9;b</Message></Error>";
 	struct reply_error r;
 
 	reply_error(text, sizeof(text) - 1, &r);
@@ -85,8 +84,8 @@ an_error_is_read_and_made_safe(void)
 static void
 etags_lose_their_quotes(void)
 {
-	static const char *const forms[] = {"abc", "\"abc\"", "&quot;abc&quot;",
-	    "&#34;abc&#34;", " \"abc\"\n"};
+	static const char *const forms[] = {
+	    "abc", "\"abc\"", "&quot;abc&quot;", "&#34;abc&#34;", " \"abc\"\n"};
 	char etag[STORE_ETAG_MAX], big[500];
 	size_t i;
 
@@ -152,19 +151,18 @@ a_listing_is_decoded_and_goes_on(void)
 	static struct reply_page page;
 	struct err e = ERR_INIT;
 
-	CHECK(reply_list(text, sizeof(text) - 1, on_object, &out, &page,
-		  &e) == 0);
-	CHECK_STR(buf_str(&out),
-	    "a/b c\n,7,e,1255369830500|z,0,,0|P:d/,0,,0|");
+	CHECK(reply_list(text, sizeof(text) - 1, on_object, &out, &page, &e) ==
+	    0);
+	CHECK_STR(buf_str(&out), "a/b c\n,7,e,1255369830500|z,0,,0|P:d/,0,,0|");
 	CHECK(page.truncated);
 	CHECK_STR(page.token, "t+1");
 	buf_reset(&out);
-	CHECK(reply_list(plain, sizeof(plain) - 1, on_object, &out, &page,
-		  &e) == 0);
+	CHECK(reply_list(
+		  plain, sizeof(plain) - 1, on_object, &out, &page, &e) == 0);
 	CHECK_STR(buf_str(&out), "a%2Fb+c,1,,0|");
 	CHECK(!page.truncated);
-	CHECK(reply_list(stuck, sizeof(stuck) - 1, on_object, &out, &page,
-		  &e) == -1);
+	CHECK(reply_list(
+		  stuck, sizeof(stuck) - 1, on_object, &out, &page, &e) == -1);
 }
 
 static int
@@ -194,17 +192,17 @@ parts_come_with_their_checksums(void)
 	static struct reply_page page;
 	struct err e = ERR_INIT;
 
-	CHECK(reply_parts(text, sizeof(text) - 1, on_part, &out, &page, &e) ==
-	    0);
+	CHECK(
+	    reply_parts(text, sizeof(text) - 1, on_part, &out, &page, &e) == 0);
 	CHECK_STR(buf_str(&out), "2,5,q,2,ae8b14860a799888|");
 	CHECK(page.truncated && page.part_marker == 2 && page.full_object);
-	CHECK(reply_parts(wrong, sizeof(wrong) - 1, on_part, &out, &page,
-		  &e) == -1);
+	CHECK(reply_parts(wrong, sizeof(wrong) - 1, on_part, &out, &page, &e) ==
+	    -1);
 }
 
 static int
-on_upload(void *arg, const char *key, const char *id, int64_t begun_ns,
-    struct err *e)
+on_upload(
+    void *arg, const char *key, const char *id, int64_t begun_ns, struct err *e)
 {
 	(void)e;
 	buf_addf(arg, "%s,%s,%lld|", key, id, (long long)begun_ns);
@@ -225,16 +223,16 @@ uploads_are_decoded_even_where_ceph_does_not_say_so(void)
 	static struct reply_page page;
 	struct err e = ERR_INIT;
 
-	CHECK(reply_uploads(text, sizeof(text) - 1, on_upload, &out, &page,
-		  &e) == 0);
+	CHECK(reply_uploads(
+		  text, sizeof(text) - 1, on_upload, &out, &page, &e) == 0);
 	CHECK_STR(buf_str(&out), "a b+,i,1000000000|50% off,j,0|");
 	CHECK_STR(page.token, "a b");
 	CHECK_STR(page.id_marker, "i");
 }
 
 static int
-on_deleted(void *arg, const char *key, const struct reply_error *error,
-    struct err *e)
+on_deleted(
+    void *arg, const char *key, const struct reply_error *error, struct err *e)
 {
 	(void)e;
 	buf_addf(arg, "%s:%s|", key, error != NULL ? error->code : "-");
@@ -251,8 +249,7 @@ each_removal_has_its_answer(void)
 	AUTO(buf) struct buf out = BUF_INIT(1000);
 	struct err e = ERR_INIT;
 
-	CHECK(reply_deleted(text, sizeof(text) - 1, on_deleted, &out, &e) ==
-	    0);
+	CHECK(reply_deleted(text, sizeof(text) - 1, on_deleted, &out, &e) == 0);
 	CHECK_STR(buf_str(&out), "a&:-|b:AccessDenied|c:-|");
 }
 

@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/utsname.h>
@@ -136,13 +137,16 @@ posix_disconnect(struct session *base)
 static bool
 syncfs_is_reliable(int fd)
 {
-	unsigned major = 0, minor = 0;
+	unsigned long major, minor;
 	struct utsname u;
 	struct statfs fs;
+	char *end;
 
-	if (uname(&u) == -1 ||
-	    sscanf(u.release, "%u.%u", &major, &minor) != 2 || major < 5 ||
-	    (major == 5 && minor < 8) || fstatfs(fd, &fs) == -1)
+	if (uname(&u) == -1 || fstatfs(fd, &fs) == -1)
+		return false;
+	major = strtoul(u.release, &end, 10);
+	minor = *end == '.' ? strtoul(end + 1, NULL, 10) : 0;
+	if (major < 5 || (major == 5 && minor < 8))
 		return false;
 	switch ((unsigned long)fs.f_type & 0xffffffff) {
 	case FS_EXT4:

@@ -66,8 +66,8 @@ static int
 on_line(void *arg, const struct ini_line *l, struct err *e)
 {
 	static const char *const others[] = {"credential_process",
-	    "credential_source", "role_arn", "source_profile",
-	    "sso_session", "sso_start_url", "web_identity_token_file"};
+	    "credential_source", "role_arn", "source_profile", "sso_session",
+	    "sso_start_url", "web_identity_token_file"};
 	struct profile *p = arg;
 	size_t i;
 
@@ -97,10 +97,11 @@ static void
 file_path(const char *variable, const char *name, char *out, size_t size)
 {
 	const char *path = getenv(variable), *home = getenv("HOME");
-	struct passwd *pw;
+	struct passwd entry, *pw = NULL;
+	char text[4096];
 
 	if (home == NULL || *home == '\0') {
-		pw = getpwuid(getuid());
+		(void)getpwuid_r(getuid(), &entry, text, sizeof(text), &pw);
 		home = pw != NULL ? pw->pw_dir : "/";
 	}
 	if (path == NULL || *path == '\0')
@@ -141,21 +142,21 @@ from_environment(bool with_keys, struct cred *c, struct err *e)
 }
 
 static int
-none_found(const struct profile *p, bool named, const char *file,
-    struct err *e)
+none_found(const struct profile *p, bool named, const char *file, struct err *e)
 {
 	if (p->other != NULL)
 		return err_set(e, ERR_CONFIG,
 		    "profile \"%.100s\" gets its credentials by %s, which is "
 		    "not read: put aws_access_key_id and "
-		    "aws_secret_access_key into %.200s", p->name, p->other,
-		    file);
+		    "aws_secret_access_key into %.200s",
+		    p->name, p->other, file);
 	if (named && !p->found)
 		return err_set(e, ERR_CONFIG,
 		    "there is no profile \"%.100s\" in %.200s", p->name, file);
 	return err_set(e, ERR_CONFIG,
 	    "no credentials: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, "
-	    "or put them into %.200s under [%.100s]", file, p->name);
+	    "or put them into %.200s under [%.100s]",
+	    file, p->name);
 }
 
 /* Keys go together: both files, or the environment, are never mixed. */
@@ -167,8 +168,8 @@ check_keys(const struct cred *c, const struct profile *p, const char *file,
 		return 0;
 	return err_set(e, ERR_CONFIG,
 	    "profile \"%.100s\": %s is missing in %.200s", p->name,
-	    c->access_key == NULL ? "aws_access_key_id" :
-				    "aws_secret_access_key",
+	    c->access_key == NULL ? "aws_access_key_id"
+				  : "aws_secret_access_key",
 	    file);
 }
 
@@ -185,9 +186,9 @@ cred_load(const char *profile, struct cred *out, struct err *e)
 {
 	AUTO(cred) struct cred c = {0};
 	const char *set = getenv("AWS_PROFILE");
-	const char *name = profile != NULL	       ? profile :
-	    set != NULL && *set != '\0' ? set :
-					  "default";
+	const char *name = profile != NULL ? profile
+	    : set != NULL && *set != '\0'  ? set
+					   : "default";
 	struct profile p = {.name = name};
 	AUTO(cred) struct cred from_files = {0};
 	char path[PATH_MAX], config_path[PATH_MAX];
@@ -195,10 +196,10 @@ cred_load(const char *profile, struct cred *out, struct err *e)
 
 	if (from_environment(profile == NULL, &c, e) == -1)
 		return -1;
-	file_path("AWS_SHARED_CREDENTIALS_FILE", "credentials", path,
-	    sizeof(path));
-	file_path("AWS_CONFIG_FILE", "config", config_path,
-	    sizeof(config_path));
+	file_path(
+	    "AWS_SHARED_CREDENTIALS_FILE", "credentials", path, sizeof(path));
+	file_path(
+	    "AWS_CONFIG_FILE", "config", config_path, sizeof(config_path));
 	rc = read_file(&p, path, e);
 	p.config_file = true;
 	if (rc == 0)

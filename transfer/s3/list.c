@@ -8,9 +8,9 @@
 #define PAGE_MAX (16 << 20) /* bytes of a page of 1,000 keys */
 
 struct listing {
-	struct buf prefix;    /* what all keys begin with */
-	size_t root_len;      /* of it, the store's root with its slash */
-	store_list_fn *fn;    /* one of the two */
+	struct buf prefix; /* what all keys begin with */
+	size_t root_len;   /* of it, the store's root with its slash */
+	store_list_fn *fn; /* one of the two */
 	store_upload_fn *upload;
 	void *arg;
 };
@@ -31,7 +31,8 @@ on_object(void *arg, const struct reply_object *o, struct err *e)
 {
 	const struct listing *l = arg;
 	struct store_list_entry entry = {.key = o->key + l->root_len,
-	    .st = {.type = ITEM_FILE, .size = o->size,
+	    .st = {.type = ITEM_FILE,
+		.size = o->size,
 		.mtime_ns = o->modified_ns}};
 	char key[S3_KEY_MAX * 2];
 
@@ -93,8 +94,8 @@ s3_list(struct session *session, const char *dir, bool recursive,
 		memcpy(before, page->token, sizeof(before));
 		rc = get_page(c, &l, recursive, page->token, &text, e);
 		if (rc == 0)
-			rc = reply_list(buf_str(&text), text.len, on_object,
-			    &l, page, e);
+			rc = reply_list(
+			    buf_str(&text), text.len, on_object, &l, page, e);
 		if (rc == 0 && page->truncated &&
 		    strcmp(before, page->token) == 0)
 			rc = err_set(e, ERR_PROTOCOL,
@@ -105,8 +106,8 @@ s3_list(struct session *session, const char *dir, bool recursive,
 }
 
 static int
-on_upload(void *arg, const char *key, const char *id, int64_t begun_ns,
-    struct err *e)
+on_upload(
+    void *arg, const char *key, const char *id, int64_t begun_ns, struct err *e)
 {
 	const struct listing *l = arg;
 
@@ -151,8 +152,8 @@ s3_uploads(struct session *session, const char *key, store_upload_fn *fn,
 		page[1] = page[0];
 		rc = get_uploads(c, &l, &page[1], &text, e);
 		if (rc == 0)
-			rc = reply_uploads(buf_str(&text), text.len,
-			    on_upload, &l, page, e);
+			rc = reply_uploads(
+			    buf_str(&text), text.len, on_upload, &l, page, e);
 		if (rc == 0 && page->truncated &&
 		    strcmp(page[0].token, page[1].token) == 0 &&
 		    strcmp(page[0].id_marker, page[1].id_marker) == 0)

@@ -17,8 +17,7 @@ meta_format(const struct item_stat *st, struct meta_text *out)
 	snprintf(out->group, sizeof(out->group), "%" PRIu32, st->gid);
 	snprintf(out->permissions, sizeof(out->permissions), "0%06" PRIo32,
 	    st->mode & 0177777);
-	snprintf(out->mtime, sizeof(out->mtime), "%" PRId64 "ns",
-	    st->mtime_ns);
+	snprintf(out->mtime, sizeof(out->mtime), "%" PRId64 "ns", st->mtime_ns);
 }
 
 /* A number of at most 18 digits; false if anything else stands there. */
@@ -141,8 +140,8 @@ find(const struct http_headers *headers, struct found *f)
 	const char *name, *value;
 	size_t pos = 0, n, i;
 
-	while ((value = http_header_next(headers, "x-amz-meta-", &pos, &name,
-		    &n)) != NULL)
+	while ((value = http_header_next(
+		    headers, "x-amz-meta-", &pos, &name, &n)) != NULL)
 		for (i = 0; i < sizeof(keys) / sizeof(keys[0]); i++)
 			if (strlen(keys[i].name) == n &&
 			    strncasecmp(keys[i].name, name, n) == 0)

@@ -65,8 +65,8 @@ gone(struct s3_session *c, struct err *e)
 
 int
 s3_upload_part(struct session *session, const struct store_upload *u,
-    uint32_t number, const void *data, size_t len,
-    const struct digest *digest, struct store_receipt *out, struct err *e)
+    uint32_t number, const void *data, size_t len, const struct digest *digest,
+    struct store_receipt *out, struct err *e)
 {
 	struct s3_session *c = s3_session_of(session);
 	char text[16];
@@ -121,8 +121,8 @@ on_part(void *arg, const struct reply_part *part, struct err *e)
 }
 
 static int
-list_parts(struct s3_session *c, const struct store_upload *u,
-    uint32_t marker, struct buf *text, struct err *e)
+list_parts(struct s3_session *c, const struct store_upload *u, uint32_t marker,
+    struct buf *text, struct err *e)
 {
 	char number[16];
 
@@ -182,8 +182,8 @@ combine_etags(struct s3_session *c, const struct store_part *parts, size_t n,
 
 	digester_start(c->digester, DIGEST_MD5);
 	for (i = 0; i < n; i++) {
-		if (!text_unhex(parts[i].etag, strlen(parts[i].etag), md5,
-			sizeof(md5)))
+		if (!text_unhex(
+			parts[i].etag, strlen(parts[i].etag), md5, sizeof(md5)))
 			break;
 		digester_update(c->digester, md5, sizeof(md5));
 	}
@@ -206,8 +206,8 @@ compare_digest(const struct store_stat *st, const struct digest *whole,
 		return err_set(e, ERR_MISMATCH,
 		    "the store's checksum of the object is %s, that of the "
 		    "file another",
-		    s3_crc_text(both & DIGEST_CRC64NVME ? DIGEST_CRC64NVME :
-							  DIGEST_CRC32C,
+		    s3_crc_text(both & DIGEST_CRC64NVME ? DIGEST_CRC64NVME
+							: DIGEST_CRC32C,
 			&st->digest, text));
 	if (both & (DIGEST_CRC64NVME | DIGEST_CRC32C))
 		*proved = true;
@@ -284,13 +284,14 @@ look_for_it(struct s3_session *c, const struct store_upload *u,
 }
 
 static int
-add_list(struct buf *body, const struct store_part *parts, size_t n,
-    struct err *e)
+add_list(
+    struct buf *body, const struct store_part *parts, size_t n, struct err *e)
 {
 	size_t i;
 
-	buf_adds(body, "<CompleteMultipartUpload "
-		       "xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\">");
+	buf_adds(body,
+	    "<CompleteMultipartUpload "
+	    "xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\">");
 	for (i = 0; i < n; i++) {
 		if (strpbrk(parts[i].etag, "<>&\"") != NULL)
 			return err_set(e, ERR_PROTOCOL,
@@ -378,8 +379,8 @@ s3_upload_complete(struct session *session, const struct store_upload *u,
 }
 
 int
-s3_upload_abort(struct session *session, const char *key, const char *id,
-    struct err *e)
+s3_upload_abort(
+    struct session *session, const char *key, const char *id, struct err *e)
 {
 	struct s3_session *c = s3_session_of(session);
 

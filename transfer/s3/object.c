@@ -12,8 +12,7 @@
 #include "transfer/s3/request.h"
 
 static int
-read_head(struct s3_session *c, bool dir, struct store_stat *out,
-    struct err *e)
+read_head(struct s3_session *c, bool dir, struct store_stat *out, struct err *e)
 {
 	const struct http_headers *h = c->reply.headers;
 	const char *size = http_header(h, "content-length");
@@ -27,8 +26,9 @@ read_head(struct s3_session *c, bool dir, struct store_stat *out,
 		return err_set(e, ERR_PROTOCOL, "HEAD: a reply without size");
 	st.size = strtoull(size, &end, 10);
 	if (*end != '\0' || errno != 0)
-		return err_set(e, ERR_PROTOCOL, "HEAD: the size makes no "
-						"sense");
+		return err_set(e, ERR_PROTOCOL,
+		    "HEAD: the size makes no "
+		    "sense");
 	if (modified != NULL)
 		http_parse_date(modified, &st.mtime_ns);
 	if (etag != NULL)
@@ -43,8 +43,8 @@ read_head(struct s3_session *c, bool dir, struct store_stat *out,
 }
 
 int
-s3_head(struct s3_session *c, const char *key, bool dir,
-    struct store_stat *out, struct err *e)
+s3_head(struct s3_session *c, const char *key, bool dir, struct store_stat *out,
+    struct err *e)
 {
 	req_begin(c, HTTP_HEAD, key, dir);
 	req_header(c, "x-amz-checksum-mode", "ENABLED");
@@ -111,9 +111,9 @@ s3_read(struct session *session, const char *key, uint64_t offset, void *data,
 }
 
 static int
-put(struct s3_session *c, const char *key, bool dir,
-    const struct item_stat *st, const void *data, size_t len,
-    const struct digest *digest, struct store_receipt *out, struct err *e)
+put(struct s3_session *c, const char *key, bool dir, const struct item_stat *st,
+    const void *data, size_t len, const struct digest *digest,
+    struct store_receipt *out, struct err *e)
 {
 	req_begin(c, HTTP_PUT, key, dir);
 	req_meta(c, st);
@@ -129,8 +129,8 @@ s3_put(struct session *session, const char *key, const struct item_stat *st,
     const void *data, size_t len, const struct digest *digest,
     struct store_receipt *out, struct err *e)
 {
-	return put(s3_session_of(session), key, false, st, data, len, digest,
-	    out, e);
+	return put(
+	    s3_session_of(session), key, false, st, data, len, digest, out, e);
 }
 
 /* A body that nobody took digests of yet. */
@@ -141,8 +141,8 @@ put_own(struct s3_session *c, const char *key, bool dir,
 	struct store_receipt receipt;
 	struct digest d;
 
-	digester_start(c->digester, c->session.store->ops->digests(
-				       c->session.store));
+	digester_start(
+	    c->digester, c->session.store->ops->digests(c->session.store));
 	digester_update(c->digester, data, len);
 	digester_finish(c->digester, &d);
 	return put(c, key, dir, st, data, len, &d, &receipt, e);
@@ -165,15 +165,14 @@ s3_mkdir(struct session *session, const char *key, const struct item_stat *st,
 }
 
 int
-s3_symlink(struct session *session, const char *key,
-    const struct item_stat *st, const char *target, size_t len,
-    struct err *e)
+s3_symlink(struct session *session, const char *key, const struct item_stat *st,
+    const char *target, size_t len, struct err *e)
 {
 	struct item_stat link = *st;
 
 	link.mode = S_IFLNK | 0777;
-	return put_own(s3_session_of(session), key, false, &link, target, len,
-	    e);
+	return put_own(
+	    s3_session_of(session), key, false, &link, target, len, e);
 }
 
 /* "/bucket/prefix/key", encoded. */
@@ -221,11 +220,10 @@ s3_set_metadata(struct session *session, const char *key,
 	copy_source(c, key, dir);
 	if (req_do(c, "copy", e) == -1 || req_receipt(c, NULL, &r, e) == -1)
 		return -1;
-	rc = reply_result(buf_str(c->text), c->text->len, r.etag, &c->error,
-	    e);
+	rc = reply_result(buf_str(c->text), c->text->len, r.etag, &c->error, e);
 	if (rc == 1)
-		return s3_error("copy", c->reply.status, &c->error,
-		    c->reply.headers, e);
+		return s3_error(
+		    "copy", c->reply.status, &c->error, c->reply.headers, e);
 	if (rc == -1)
 		return err_context(e, "copy");
 	*out = r;

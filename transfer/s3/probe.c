@@ -65,8 +65,8 @@ denied(struct s3_session *c, struct err *e)
 	else
 		next = "check the credentials";
 	snprintf(was, sizeof(was), "%.*s", (int)sizeof(was) - 1, e->msg);
-	return err_set(e, ERR_DENIED, "bucket \"%.80s\": %s (%s)", s->bucket,
-	    next, was);
+	return err_set(
+	    e, ERR_DENIED, "bucket \"%.80s\": %s (%s)", s->bucket, next, was);
 }
 
 /* Turns the answer to a GET or HEAD of the bucket into what helps. */
@@ -74,8 +74,9 @@ static int
 explain(struct s3_session *c, int64_t skew_ms, struct err *e)
 {
 	struct s3 *s = s3_of(&c->session);
-	const char *region = c->reply.status == 0 ? NULL :
-	    http_header(c->reply.headers, "x-amz-bucket-region");
+	const char *region = c->reply.status == 0
+	    ? NULL
+	    : http_header(c->reply.headers, "x-amz-bucket-region");
 
 	if (region == NULL && c->error.region[0] != '\0')
 		region = c->error.region;
@@ -145,14 +146,14 @@ send_part(struct s3_session *c, const char *key, const char *id,
 {
 	begin_part(c, key, id);
 	req_checksum(c, d);
-	if (req_body(c, trial, sizeof(trial) - 1, NULL, e) == -1)
+	if (req_body(c, trial, sizeof(trial) - 1, d, e) == -1)
 		return -1;
 	if (req_do(c, "PUT", e) == 0)
 		return 1;
 	return c->reply.status == 400 || c->reply.status == 501 ||
-		e->kind == ERR_MISMATCH ?
-	    0 :
-	    -1;
+		e->kind == ERR_MISMATCH
+	    ? 0
+	    : -1;
 }
 
 /* Whether the ETag of the part just sent is its MD5. */
@@ -175,20 +176,21 @@ etag_tells(struct s3_session *c, const struct digest *right)
 static int
 try(struct s3_session *c, const char *key, unsigned algo, struct err *e)
 {
-	static const struct item_stat st = {.type = ITEM_FILE,
-	    .mode = S_IFREG | 0600};
+	static const struct item_stat st = {
+	    .type = ITEM_FILE, .mode = S_IFREG | 0600};
 	struct plan plan = {.size = sizeof(trial) - 1,
-	    .part_bytes = sizeof(trial) - 1, .parts = 1};
+	    .part_bytes = sizeof(trial) - 1,
+	    .parts = 1};
 	struct digest right, wrong;
 	struct err ignored = ERR_INIT;
 	char id[STORE_ID_MAX];
 	int rc;
 
 	if (s3_upload_begin(&c->session, key, &st, &plan, id, e) == -1)
-		return algo != DIGEST_MD5 && (c->reply.status == 400 ||
-						 c->reply.status == 501) ?
-		    NO :
-		    -1;
+		return algo != DIGEST_MD5 &&
+			(c->reply.status == 400 || c->reply.status == 501)
+		    ? NO
+		    : -1;
 	digester_start(c->digester, algo);
 	digester_update(c->digester, trial, sizeof(trial) - 1);
 	digester_finish(c->digester, &right);
@@ -196,13 +198,13 @@ try(struct s3_session *c, const char *key, unsigned algo, struct err *e)
 	wrong.crc64nvme ^= 1;
 	wrong.crc32c ^= 1;
 	wrong.md5[0] ^= 1;
+	wrong.sha256[0] ^= 1;
 	rc = send_part(c, key, id, &wrong, e);
 	if (rc == 1)
 		rc = algo == DIGEST_MD5 && etag_tells(c, &right) ? BY_ETAG : NO;
 	else if (rc == 0)
 		rc = send_part(c, key, id, &right, e);
-	if (s3_upload_abort(&c->session, key, id, &ignored) == -1 &&
-	    rc != -1) {
+	if (s3_upload_abort(&c->session, key, id, &ignored) == -1 && rc != -1) {
 		*e = ignored;
 		return -1;
 	}
@@ -230,8 +232,8 @@ struct remains {
 };
 
 static int
-abort_trial(void *arg, const char *key, const char *id, int64_t begun_ns,
-    struct err *e)
+abort_trial(
+    void *arg, const char *key, const char *id, int64_t begun_ns, struct err *e)
 {
 	const struct remains *r = arg;
 
@@ -258,8 +260,9 @@ clear_trials(struct s3_session *c, const char *key, struct err *e)
 static int
 negotiate(struct s3_session *c, unsigned *found, struct err *e)
 {
+	/* A payload that is signed carries its SHA-256 anyway. */
 	static const unsigned algos[] = {DIGEST_CRC64NVME, DIGEST_CRC32C,
-	    DIGEST_MD5};
+	    DIGEST_SHA256, DIGEST_MD5};
 	struct s3 *s = s3_of(&c->session);
 	unsigned was = atomic_load(&s->checksum);
 	char key[40];
@@ -270,8 +273,9 @@ negotiate(struct s3_session *c, unsigned *found, struct err *e)
 	    clear_trials(c, key, e) == -1)
 		return -1;
 	*found = 0;
-	for (i = 0; i < 3 && rc == 0; i++) {
-		if (!(digest_available() & algos[i]))
+	for (i = 0; i < 4 && rc == 0; i++) {
+		if (!(digest_available() & algos[i]) ||
+		    (algos[i] == DIGEST_SHA256 && !s->sign_payload))
 			continue;
 		atomic_store(&s->checksum, algos[i]);
 		rc = try(c, key, algos[i], e);
@@ -279,7 +283,13 @@ negotiate(struct s3_session *c, unsigned *found, struct err *e)
 			*found = algos[i];
 	}
 	atomic_store(&s->checksum, rc == -1 ? was : *found);
-	return rc == -1 ? err_context(e, "checksum trial") : rc;
+	if (rc != -1)
+		return rc;
+	/* An upload just begun that is gone: the store's trouble, not ours. */
+	if (e->kind == ERR_GONE || e->kind == ERR_NOTFOUND ||
+	    e->kind == ERR_PROTOCOL)
+		e->kind = ERR_SERVER;
+	return err_context(e, "checksum trial");
 }
 
 static void
@@ -294,6 +304,8 @@ describe(struct s3 *s, int proof, struct store_probe *out)
 		name = "CRC64NVME";
 	else if (out->checksum == DIGEST_CRC32C)
 		name = "CRC32C";
+	else if (out->checksum == DIGEST_SHA256)
+		name = "SHA-256 of signed payloads";
 	else if (out->checksum == DIGEST_MD5)
 		name = "MD5";
 	if (out->checksum != 0)

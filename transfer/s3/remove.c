@@ -60,8 +60,7 @@ static void
 remove_one(struct s3_session *c, const char *key, struct err *result)
 {
 	req_begin(c, HTTP_DELETE, key, false);
-	if (req_do(c, "DELETE", result) == 0 ||
-	    result->kind == ERR_NOTFOUND)
+	if (req_do(c, "DELETE", result) == 0 || result->kind == ERR_NOTFOUND)
 		*result = (struct err)ERR_INIT;
 }
 
@@ -73,8 +72,8 @@ struct pair {
 static int
 by_key(const void *a, const void *b)
 {
-	return strcmp(((const struct pair *)a)->key,
-	    ((const struct pair *)b)->key);
+	return strcmp(
+	    ((const struct pair *)a)->key, ((const struct pair *)b)->key);
 }
 
 struct answer {
@@ -85,8 +84,8 @@ struct answer {
 };
 
 static int
-on_deleted(void *arg, const char *key, const struct reply_error *error,
-    struct err *e)
+on_deleted(
+    void *arg, const char *key, const struct reply_error *error, struct err *e)
 {
 	const struct answer *a = arg;
 	struct pair want = {.key = key + a->root_len};
@@ -101,8 +100,8 @@ on_deleted(void *arg, const char *key, const struct reply_error *error,
 	if (error == NULL || strcmp(error->code, "NoSuchKey") == 0)
 		*found->result = (struct err)ERR_INIT;
 	else
-		s3_error("DELETE", 200, error, a->c->reply.headers,
-		    found->result);
+		s3_error(
+		    "DELETE", 200, error, a->c->reply.headers, found->result);
 	return 0;
 }
 
@@ -111,8 +110,9 @@ add_body(struct s3 *s, struct buf *body, const struct pair *pairs, size_t n)
 {
 	size_t i;
 
-	buf_adds(body, "<Delete "
-		       "xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\">");
+	buf_adds(body,
+	    "<Delete "
+	    "xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\">");
 	for (i = 0; i < n; i++) {
 		buf_adds(body, "<Object><Key>");
 		if (s->prefix[0] != '\0') {
@@ -127,8 +127,7 @@ add_body(struct s3 *s, struct buf *body, const struct pair *pairs, size_t n)
 
 /* Up to 1,000 keys; -1 if the request as a whole failed. */
 static int
-remove_batch(struct s3_session *c, struct pair *pairs, size_t n,
-    struct err *e)
+remove_batch(struct s3_session *c, struct pair *pairs, size_t n, struct err *e)
 {
 	struct s3 *s = s3_of(&c->session);
 	AUTO(buf) struct buf body = BUF_INIT(BODY_MAX);

@@ -55,8 +55,7 @@ copy(char *out, size_t size, const char *what, const char *text, size_t n,
     struct err *e)
 {
 	if (n >= size)
-		return err_set(e, ERR_PROTOCOL, "XML reply: %s too long",
-		    what);
+		return err_set(e, ERR_PROTOCOL, "XML reply: %s too long", what);
 	memcpy(out, text, n);
 	out[n] = '\0';
 	return 0;
@@ -142,8 +141,8 @@ reply_error(const char *p, size_t n, struct reply_error *out)
 void
 reply_etag(const char *s, size_t n, char out[STORE_ETAG_MAX])
 {
-	static const char *const quotes[] = {"\"", "&quot;", "&#34;", " ",
-	    "\n", "\t", "\r"};
+	static const char *const quotes[] = {
+	    "\"", "&quot;", "&#34;", " ", "\n", "\t", "\r"};
 	size_t i = 0;
 
 	while (i < sizeof(quotes) / sizeof(quotes[0])) {
@@ -221,8 +220,7 @@ reply_upload_id(const char *p, size_t n, char *id, struct err *e)
 
 /* Fields of a page that all listings have. */
 static int
-on_page(struct reader *r, const char *name, char *text, size_t n,
-    struct err *e)
+on_page(struct reader *r, const char *name, char *text, size_t n, struct err *e)
 {
 	struct reply_page *page = r->page;
 	uint64_t v;
@@ -230,11 +228,10 @@ on_page(struct reader *r, const char *name, char *text, size_t n,
 	if (is(name, "IsTruncated"))
 		page->truncated = is(text, "true");
 	else if (is(name, "NextContinuationToken"))
-		return copy(page->token, sizeof(page->token), name, text, n,
-		    e);
+		return copy(page->token, sizeof(page->token), name, text, n, e);
 	else if (is(name, "NextUploadIdMarker"))
-		return copy(page->id_marker, sizeof(page->id_marker), name,
-		    text, n, e);
+		return copy(
+		    page->id_marker, sizeof(page->id_marker), name, text, n, e);
 	else if (is(name, "ChecksumType"))
 		page->full_object = is(text, "FULL_OBJECT");
 	else if (is(name, "NextPartNumberMarker") && n > 0) {
@@ -333,8 +330,7 @@ take_checksum(struct digest *d, const char *name, const char *text, size_t n)
 		for (i = 0; i < 8; i++)
 			d->crc64nvme = d->crc64nvme << 8 | b[i];
 		d->have |= DIGEST_CRC64NVME;
-	} else if (is(name, "ChecksumCRC32C") &&
-	    text_unbase64(text, n, b, 4)) {
+	} else if (is(name, "ChecksumCRC32C") && text_unbase64(text, n, b, 4)) {
 		d->crc32c = (uint32_t)b[0] << 24 | (uint32_t)b[1] << 16 |
 		    (uint32_t)b[2] << 8 | b[3];
 		d->have |= DIGEST_CRC32C;
@@ -461,16 +457,16 @@ on_deleted(void *arg, const char *path, char *text, size_t n, struct err *e)
 	if (!under(path, "/DeleteResult", &name) ||
 	    (!is(name, "Deleted") && !is(name, "Error")))
 		return 0;
-	rc = r->fn.deleted(r->arg, r->key,
-	    is(name, "Error") ? &r->error : NULL, e);
+	rc = r->fn.deleted(
+	    r->arg, r->key, is(name, "Error") ? &r->error : NULL, e);
 	r->error = (struct reply_error){0};
 	r->key[0] = '\0';
 	return rc;
 }
 
 int
-reply_deleted(const char *p, size_t n, reply_deleted_fn *fn, void *arg,
-    struct err *e)
+reply_deleted(
+    const char *p, size_t n, reply_deleted_fn *fn, void *arg, struct err *e)
 {
 	AUTO(free) struct reader *r = reader_new(NULL, arg, e);
 

@@ -41,10 +41,10 @@ int reply_upload_id(const char *p, size_t n, char *id, struct err *e);
 /* One page of ListObjectsV2. */
 struct reply_page {
 	bool truncated;
-	char token[REPLY_TOKEN_MAX];	 /* NextContinuationToken */
-	char id_marker[STORE_ID_MAX];	 /* NextUploadIdMarker */
-	uint32_t part_marker;		 /* NextPartNumberMarker */
-	bool full_object;		 /* ChecksumType of ListParts */
+	char token[REPLY_TOKEN_MAX];  /* NextContinuationToken */
+	char id_marker[STORE_ID_MAX]; /* NextUploadIdMarker */
+	uint32_t part_marker;	      /* NextPartNumberMarker */
+	bool full_object;	      /* ChecksumType of ListParts */
 };
 
 struct reply_object {
@@ -56,8 +56,8 @@ struct reply_object {
 	char etag[STORE_ETAG_MAX];
 };
 
-typedef int reply_object_fn(void *arg, const struct reply_object *o,
-    struct err *e);
+typedef int reply_object_fn(
+    void *arg, const struct reply_object *o, struct err *e);
 int reply_list(const char *p, size_t n, reply_object_fn *fn, void *arg,
     struct reply_page *page, struct err *e);
 
@@ -69,8 +69,8 @@ struct reply_part {
 	struct digest digest; /* the checksums that it names */
 };
 
-typedef int reply_part_fn(void *arg, const struct reply_part *part,
-    struct err *e);
+typedef int reply_part_fn(
+    void *arg, const struct reply_part *part, struct err *e);
 int reply_parts(const char *p, size_t n, reply_part_fn *fn, void *arg,
     struct reply_page *page, struct err *e);
 
@@ -79,9 +79,9 @@ int reply_uploads(const char *p, size_t n, store_upload_fn *fn, void *arg,
     struct reply_page *page, struct err *e);
 
 /* DeleteResult: CODE is NULL for a key that was deleted. */
-typedef int reply_deleted_fn(void *arg, const char *key,
-    const struct reply_error *error, struct err *e);
-int reply_deleted(const char *p, size_t n, reply_deleted_fn *fn, void *arg,
-    struct err *e);
+typedef int reply_deleted_fn(
+    void *arg, const char *key, const struct reply_error *error, struct err *e);
+int reply_deleted(
+    const char *p, size_t n, reply_deleted_fn *fn, void *arg, struct err *e);
 
 #endif

@@ -10,8 +10,8 @@
 #include "transfer/s3/request.h"
 
 void
-req_begin(struct s3_session *c, enum http_method method, const char *key,
-    bool dir)
+req_begin(
+    struct s3_session *c, enum http_method method, const char *key, bool dir)
 {
 	struct s3 *s = s3_of(&c->session);
 
@@ -58,8 +58,7 @@ req_query(struct s3_session *c, const char *name, const char *value)
 
 /* Order of names alone: "a" before "a-b", though ':' comes behind '-'. */
 static bool
-comes_before(const struct s3_session *c, struct s3_header a,
-    struct s3_header b)
+comes_before(const struct s3_session *c, struct s3_header a, struct s3_header b)
 {
 	size_t n = a.name_len < b.name_len ? a.name_len : b.name_len;
 	int order = memcmp(c->lines.data + a.at, c->lines.data + b.at, n);
@@ -154,7 +153,9 @@ static const char *
 method_name(enum http_method method)
 {
 	static const char *const names[] = {[HTTP_GET] = "GET",
-	    [HTTP_HEAD] = "HEAD", [HTTP_PUT] = "PUT", [HTTP_POST] = "POST",
+	    [HTTP_HEAD] = "HEAD",
+	    [HTTP_PUT] = "PUT",
+	    [HTTP_POST] = "POST",
 	    [HTTP_DELETE] = "DELETE"};
 
 	return names[method];
@@ -165,11 +166,13 @@ static int
 sign(struct s3_session *c, const char *list[S3_HEADERS_MAX], struct err *e)
 {
 	struct s3 *s = s3_of(&c->session);
-	struct sign_scope scope = {c->cred.access_key, c->cred.secret_key,
-	    s->region, "s3"};
+	struct sign_scope scope = {
+	    c->cred.access_key, c->cred.secret_key, s->region, "s3"};
 	struct sign_header headers[S3_HEADERS_MAX];
 	struct sign_request r = {.method = method_name(c->method),
-	    .query = "", .headers = headers, .payload = c->payload};
+	    .query = "",
+	    .headers = headers,
+	    .payload = c->payload};
 	char authorization[2048] = "authorization: ";
 	size_t skip = strlen(authorization), at, i;
 
@@ -204,9 +207,14 @@ send_request(struct s3_session *c, struct err *e)
 {
 	struct s3 *s = s3_of(&c->session);
 	const char *list[S3_HEADERS_MAX];
-	struct http_request r = {.method = c->method, .body = c->body,
-	    .body_len = c->body_len, .slow = c->slow, .once = c->once,
-	    .data = c->data, .data_max = c->data_max, .text = c->text};
+	struct http_request r = {.method = c->method,
+	    .body = c->body,
+	    .body_len = c->body_len,
+	    .slow = c->slow,
+	    .once = c->once,
+	    .data = c->data,
+	    .data_max = c->data_max,
+	    .text = c->text};
 	int64_t now_s = clock_wall_ns() / 1000000000;
 
 	if (renew(c, e) == -1)
@@ -376,8 +384,8 @@ compare(struct s3_session *c, const struct digest *sent, const char *etag,
 	    ((both & DIGEST_CRC32C) && theirs.crc32c != sent->crc32c))
 		return err_set(e, ERR_MISMATCH,
 		    "the store computed another checksum than was sent: %s",
-		    s3_crc_text(both & DIGEST_CRC64NVME ? DIGEST_CRC64NVME :
-							  DIGEST_CRC32C,
+		    s3_crc_text(both & DIGEST_CRC64NVME ? DIGEST_CRC64NVME
+							: DIGEST_CRC32C,
 			&theirs, ours));
 	if (!(sent->have & DIGEST_MD5) || !req_etag_is_md5(c) ||
 	    !text_unhex(etag, strlen(etag), md5, sizeof(md5)) ||
@@ -393,8 +401,7 @@ req_receipt(struct s3_session *c, const struct digest *digest,
     struct store_receipt *out, struct err *e)
 {
 	const char *etag = http_header(c->reply.headers, "etag");
-	const char *version = http_header(c->reply.headers,
-	    "x-amz-version-id");
+	const char *version = http_header(c->reply.headers, "x-amz-version-id");
 	struct store_receipt r = {0};
 
 	if (etag != NULL)

@@ -30,14 +30,14 @@ struct s3 {
 	char *root_path; /* encoded: what comes before a key in the URL */
 	char *ca_bundle; /* or NULL */
 	char region[64];
-	bool forced;	 /* the user set the checksum */
+	bool forced; /* the user set the checksum */
 	bool sign_payload;
 	bool etag_is_md5;	 /* as far as the kind of bucket tells */
 	atomic_uint checksum;	 /* enum digest_algo, 0: none */
 	atomic_bool full_object; /* it keeps checksums of whole objects */
 
 	pthread_mutex_t lock;
-	struct cred cred; /* under lock */
+	struct cred cred;	/* under lock */
 	atomic_uint generation; /* of cred */
 };
 
@@ -93,8 +93,8 @@ s3_session_of(struct session *c)
 }
 
 /* KEY below the root, "KEY/" if DIR; NULL: the bucket itself. */
-void req_begin(struct s3_session *c, enum http_method method,
-    const char *key, bool dir);
+void req_begin(
+    struct s3_session *c, enum http_method method, const char *key, bool dir);
 /* VALUE NULL: without one ("uploads="). */
 void req_query(struct s3_session *c, const char *name, const char *value);
 /* A header that is signed; NAME in lower case. */
@@ -133,8 +133,8 @@ const char *s3_crc_text(unsigned algo, const struct digest *d, char *out);
 const char *s3_crc_header(unsigned algo);
 
 /* object.c */
-int s3_stat(struct session *c, const char *key, struct store_stat *out,
-    struct err *e);
+int s3_stat(
+    struct session *c, const char *key, struct store_stat *out, struct err *e);
 int s3_read(struct session *c, const char *key, uint64_t offset, void *data,
     size_t len, struct err *e);
 int s3_put(struct session *c, const char *key, const struct item_stat *st,
@@ -142,9 +142,8 @@ int s3_put(struct session *c, const char *key, const struct item_stat *st,
     struct store_receipt *out, struct err *e);
 int s3_mkdir(struct session *c, const char *key, const struct item_stat *st,
     struct err *e);
-int s3_symlink(struct session *c, const char *key,
-    const struct item_stat *st, const char *target, size_t len,
-    struct err *e);
+int s3_symlink(struct session *c, const char *key, const struct item_stat *st,
+    const char *target, size_t len, struct err *e);
 int s3_set_metadata(struct session *c, const char *key,
     const struct item_stat *st, struct store_receipt *out, struct err *e);
 /* HEAD of KEY, "KEY/" if DIR. */
@@ -156,15 +155,15 @@ int s3_upload_begin(struct session *c, const char *key,
     const struct item_stat *st, const struct plan *plan, char *id,
     struct err *e);
 int s3_upload_part(struct session *c, const struct store_upload *u,
-    uint32_t number, const void *data, size_t len,
-    const struct digest *digest, struct store_receipt *out, struct err *e);
+    uint32_t number, const void *data, size_t len, const struct digest *digest,
+    struct store_receipt *out, struct err *e);
 int s3_upload_check(struct session *c, const struct store_upload *u,
     const struct store_part *parts, size_t n, bool *keep, struct err *e);
 int s3_upload_complete(struct session *c, const struct store_upload *u,
     const struct store_part *parts, size_t n, const struct digest *whole,
     struct store_receipt *out, struct err *e);
-int s3_upload_abort(struct session *c, const char *key, const char *id,
-    struct err *e);
+int s3_upload_abort(
+    struct session *c, const char *key, const char *id, struct err *e);
 
 /* list.c */
 int s3_list(struct session *c, const char *dir, bool recursive,

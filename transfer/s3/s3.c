@@ -78,7 +78,8 @@ choose_checksum(struct s3 *s, struct err *e)
 	else if (strcmp(name, "none") != 0)
 		return err_set(e, ERR_CONFIG,
 		    "checksum \"%.40s\" is none of auto, crc64nvme, crc32c, "
-		    "md5, none", name);
+		    "md5, none",
+		    name);
 	s->forced = true;
 	atomic_store(&s->checksum, algo);
 	return 0;
@@ -123,8 +124,8 @@ make_root(struct s3 *s, struct err *e)
 	s->root_path = buf_take(&root);
 	/* Directory buckets have ETags of another kind. */
 	s->etag_is_md5 = n < 6 || strcmp(s->bucket + n - 6, "--x-s3") != 0;
-	return s->root_path != NULL ? 0 :
-				      err_set(e, ERR_NOMEM, "out of memory");
+	return s->root_path != NULL ? 0
+				    : err_set(e, ERR_NOMEM, "out of memory");
 }
 
 static struct store *
@@ -148,13 +149,13 @@ s3_open(const struct store_url *url, const struct store_config *config,
 		return NULL;
 	}
 	if (strlen(s->prefix) >= S3_KEY_MAX) {
-		err_set(e, ERR_CONFIG, "a prefix of %zu bytes: S3's keys have "
-				       "at most %d", strlen(s->prefix),
-		    S3_KEY_MAX);
+		err_set(e, ERR_CONFIG,
+		    "a prefix of %zu bytes: S3's keys have "
+		    "at most %d",
+		    strlen(s->prefix), S3_KEY_MAX);
 		return NULL;
 	}
-	if (config->storage_class != NULL &&
-	    !is_token(config->storage_class)) {
+	if (config->storage_class != NULL && !is_token(config->storage_class)) {
 		err_set(e, ERR_CONFIG, "not a storage class");
 		return NULL;
 	}
@@ -247,7 +248,8 @@ s3_connect(struct store *store, struct err *e)
 	struct s3 *s = (struct s3 *)store;
 	const struct store_config *config = &s->config;
 	struct http_config http = {.proxy = config->proxy,
-	    .bind_address = config->bind_address, .ca_bundle = s->ca_bundle,
+	    .bind_address = config->bind_address,
+	    .ca_bundle = s->ca_bundle,
 	    .no_verify_tls = config->no_verify_tls,
 	    .timeout_ms = config->timeout_ms,
 	    .connect_timeout_ms = config->connect_timeout_ms,
@@ -274,7 +276,7 @@ s3_set_checksum(struct store *store, unsigned algo)
 {
 	struct s3 *s = (struct s3 *)store;
 
-	if (!s->forced)
+	if (!s->forced && (algo != DIGEST_SHA256 || s->sign_payload))
 		atomic_store(&s->checksum, algo);
 }
 

@@ -78,8 +78,8 @@ failed(struct err *e)
 }
 
 int
-signer_hash(struct signer *s, const void *p, size_t n,
-    char out[SIGN_HEX_BYTES], struct err *e)
+signer_hash(struct signer *s, const void *p, size_t n, char out[SIGN_HEX_BYTES],
+    struct err *e)
 {
 	unsigned char md[HASH_BYTES];
 
@@ -117,8 +117,8 @@ hmac(struct signer *s, const void *p, size_t n, unsigned char out[HASH_BYTES])
 static int
 derive(struct signer *s, const struct sign_scope *scope)
 {
-	const char *const steps[] = {s->day, scope->region, scope->service,
-	    "aws4_request"};
+	const char *const steps[] = {
+	    s->day, scope->region, scope->service, "aws4_request"};
 	unsigned char key[4 + sizeof(s->secret)], md[HASH_BYTES];
 	size_t n = 4 + strlen(scope->secret_key), i;
 	int ok = 1;
@@ -187,8 +187,8 @@ join_names(const struct sign_request *r, char out[NAMES_MAX])
 
 /* Hex of the hash of the canonical request. */
 static int
-hash_request(struct signer *s, const struct sign_request *r,
-    const char *names, char out[SIGN_HEX_BYTES])
+hash_request(struct signer *s, const struct sign_request *r, const char *names,
+    char out[SIGN_HEX_BYTES])
 {
 	unsigned char md[HASH_BYTES];
 	size_t i;
@@ -202,8 +202,8 @@ hash_request(struct signer *s, const struct sign_request *r,
 	hash_str(s, r->query);
 	hash_str(s, "\n");
 	for (i = 0; i < r->header_count; i++) {
-		EVP_DigestUpdate(s->ctx, r->headers[i].name,
-		    r->headers[i].name_len);
+		EVP_DigestUpdate(
+		    s->ctx, r->headers[i].name, r->headers[i].name_len);
 		hash_str(s, ":");
 		hash_str(s, r->headers[i].value);
 		hash_str(s, "\n");
@@ -220,8 +220,7 @@ hash_request(struct signer *s, const struct sign_request *r,
 
 int
 signer_sign(struct signer *s, const struct sign_scope *scope,
-    const struct sign_request *request, char *out, size_t size,
-    struct err *e)
+    const struct sign_request *request, char *out, size_t size, struct err *e)
 {
 	char names[NAMES_MAX], hex[SIGN_HEX_BYTES], text[256];
 	unsigned char md[HASH_BYTES];
@@ -241,11 +240,12 @@ signer_sign(struct signer *s, const struct sign_scope *scope,
 	text_hex(md, sizeof(md), hex);
 	n = snprintf(out, size,
 	    "AWS4-HMAC-SHA256 Credential=%s/%s/%s/%s/aws4_request,"
-	    "SignedHeaders=%s,Signature=%s", scope->access_key, s->day,
-	    scope->region, scope->service, names, hex);
+	    "SignedHeaders=%s,Signature=%s",
+	    scope->access_key, s->day, scope->region, scope->service, names,
+	    hex);
 	if (n < 0 || (size_t)n >= size)
-		return err_set(e, ERR_CONFIG,
-		    "the access key is too long to be one");
+		return err_set(
+		    e, ERR_CONFIG, "the access key is too long to be one");
 	return 0;
 }
 

@@ -21,7 +21,7 @@
 #define SIGN_DATE_BYTES 17 /* "20130524T000000Z" and a NUL */
 #define SIGN_UNSIGNED "UNSIGNED-PAYLOAD"
 /* SHA-256 of nothing. */
-#define SIGN_EMPTY                                                             \
+#define SIGN_EMPTY \
 	"e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
 
 /* Who signs, and for where.  Borrowed for the call. */
@@ -42,7 +42,7 @@ struct sign_header {
 
 struct sign_request {
 	const char *method;
-	const char *path;  /* canonical: percent-encoded, "/" at least */
+	const char *path; /* canonical: percent-encoded, "/" at least */
 	size_t path_len;
 	const char *query; /* canonical: encoded and sorted, "a=&b=c" or "" */
 	const struct sign_header *headers; /* sorted by name */
@@ -63,8 +63,7 @@ AUTO_DEFINE(signer, struct signer, signer_free)
  * small for it (the keys are odd, then).
  */
 int signer_sign(struct signer *s, const struct sign_scope *scope,
-    const struct sign_request *request, char *out, size_t size,
-    struct err *e);
+    const struct sign_request *request, char *out, size_t size, struct err *e);
 
 /* Lower-case hex of the SHA-256 of N bytes into OUT. */
 int signer_hash(struct signer *s, const void *p, size_t n,

@@ -13,8 +13,12 @@ void
 s3_encode(struct buf *out, const char *s, size_t n, bool slash)
 {
 	static const char hex[] = "0123456789ABCDEF";
-	static const char kept[256] = {['-'] = 1, ['.'] = 1, ['_'] = 1,
-	    ['~'] = 1, ['0' ... '9'] = 1, ['A' ... 'Z'] = 1,
+	static const char kept[256] = {['-'] = 1,
+	    ['.'] = 1,
+	    ['_'] = 1,
+	    ['~'] = 1,
+	    ['0' ... '9'] = 1,
+	    ['A' ... 'Z'] = 1,
 	    ['a' ... 'z'] = 1};
 	const unsigned char *u = (const unsigned char *)s;
 	size_t i = 0;
@@ -90,8 +94,9 @@ split(const char *url, char *host, size_t host_size, const char **path,
 	else if (strncasecmp(url, "http://", 7) == 0)
 		*https = false, p = url + 7;
 	else
-		return wrong(e, url, "it begins with neither https:// nor "
-				     "http://");
+		return wrong(e, url,
+		    "it begins with neither https:// nor "
+		    "http://");
 	n = strcspn(p, "/?#");
 	if (n == 0 || strspn(p, allowed) < n || n >= host_size)
 		return wrong(e, url, "its host makes no sense");
@@ -133,8 +138,8 @@ static int
 choose(const char *addressing, const char *bucket, struct s3_place *p,
     const char *host, struct err *e)
 {
-	bool numeric = host[0] == '[' ||
-	    strspn(host, "0123456789.") == strcspn(host, ":");
+	bool numeric =
+	    host[0] == '[' || strspn(host, "0123456789.") == strcspn(host, ":");
 
 	if (addressing == NULL || strcmp(addressing, "auto") == 0) {
 		p->virtual_host = p->aws && is_label(bucket);
@@ -145,7 +150,8 @@ choose(const char *addressing, const char *bucket, struct s3_place *p,
 		if (numeric)
 			return err_set(e, ERR_CONFIG,
 			    "virtual-host addressing needs a host name, not "
-			    "the address %s", host);
+			    "the address %s",
+			    host);
 	} else {
 		return err_set(e, ERR_CONFIG,
 		    "addressing \"%s\" is none of auto, path, virtual",
@@ -164,11 +170,12 @@ s3_place_of(const char *endpoint, const char *region, const char *bucket,
 	const char *path = "";
 	size_t path_len = 0;
 
-	if (strspn(region, "abcdefghijklmnopqrstuvwxyz"
-			   "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_") !=
-	    strlen(region) || *region == '\0' || strlen(region) > 63)
-		return err_set(e, ERR_CONFIG, "\"%.64s\" is not a region",
-		    region);
+	if (strspn(region,
+		"abcdefghijklmnopqrstuvwxyz"
+		"ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_") != strlen(region) ||
+	    *region == '\0' || strlen(region) > 63)
+		return err_set(
+		    e, ERR_CONFIG, "\"%.64s\" is not a region", region);
 	if (endpoint != NULL)
 		snprintf(p.endpoint, sizeof(p.endpoint), "%s", endpoint);
 	else
@@ -186,14 +193,14 @@ s3_place_of(const char *endpoint, const char *region, const char *bucket,
 		buf_addc(&base, '/');
 		s3_encode(&base, bucket, strlen(bucket), false);
 	}
-	snprintf(p.host, sizeof(p.host), "%s%s%s",
-	    p.virtual_host ? bucket : "", p.virtual_host ? "." : "", host);
-	snprintf(p.origin, sizeof(p.origin), "http%s://%s",
-	    p.https ? "s" : "", p.host);
+	snprintf(p.host, sizeof(p.host), "%s%s%s", p.virtual_host ? bucket : "",
+	    p.virtual_host ? "." : "", host);
+	snprintf(p.origin, sizeof(p.origin), "http%s://%s", p.https ? "s" : "",
+	    p.host);
 	snprintf(p.base, sizeof(p.base), "%s", buf_str(&base));
 	if (buf_failed(&base) || strlen(bucket) + strlen(host) > 290)
-		return err_set(e, ERR_CONFIG,
-		    "endpoint URL and bucket name are too long");
+		return err_set(
+		    e, ERR_CONFIG, "endpoint URL and bucket name are too long");
 	*out = p;
 	return 0;
 }

@@ -14,7 +14,7 @@
 #include "base/err.h"
 
 struct s3_place {
-	char origin[320]; /* "https://bucket.s3.eu-west-1.amazonaws.com" */
+	char origin[320];   /* "https://bucket.s3.eu-west-1.amazonaws.com" */
 	char host[300];	    /* for the Host header; port if not default */
 	char base[300];	    /* "/path/of/endpoint/bucket", encoded; or "" */
 	char endpoint[320]; /* as given or derived, for people */
@@ -27,9 +27,8 @@ struct s3_place {
  * ENDPOINT is a URL or NULL for Amazon's in REGION; ADDRESSING is auto (or
  * NULL), path or virtual.  ERR_CONFIG says what is wrong.
  */
-int s3_place_of(const char *endpoint, const char *region,
-    const char *bucket, const char *addressing, struct s3_place *out,
-    struct err *e);
+int s3_place_of(const char *endpoint, const char *region, const char *bucket,
+    const char *addressing, struct s3_place *out, struct err *e);
 
 /* Appends S percent-encoded (RFC 3986 unreserved kept); '/' too if SLASH. */
 void s3_encode(struct buf *out, const char *s, size_t n, bool slash);

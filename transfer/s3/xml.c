@@ -108,11 +108,11 @@ on_doctype(void *arg, const XML_Char *name, const XML_Char *system_id,
 }
 
 int
-xml_parse(const char *document, size_t len, xml_fn *fn, void *arg,
-    struct err *e)
+xml_parse(
+    const char *document, size_t len, xml_fn *fn, void *arg, struct err *e)
 {
-	struct parse p = {.fn = fn, .arg = arg, .e = e,
-	    .text = BUF_INIT(XML_TEXT_MAX)};
+	struct parse p = {
+	    .fn = fn, .arg = arg, .e = e, .text = BUF_INIT(XML_TEXT_MAX)};
 	enum XML_Status status;
 
 	if (len > INT_MAX)

@@ -18,11 +18,11 @@
  * behind) what stood directly in it, and may be changed in place.  Return -1
  * (with *e set) to end with that error.
  */
-typedef int xml_fn(void *arg, const char *path, char *text, size_t n,
-    struct err *e);
+typedef int xml_fn(
+    void *arg, const char *path, char *text, size_t n, struct err *e);
 
 /* ERR_PROTOCOL for anything that is not a whole document within the limits. */
-int xml_parse(const char *document, size_t len, xml_fn *fn, void *arg,
-    struct err *e);
+int xml_parse(
+    const char *document, size_t len, xml_fn *fn, void *arg, struct err *e);
 
 #endif
