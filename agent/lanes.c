@@ -19,7 +19,7 @@ struct lanes {
 	/* Under mutex: */
 	struct job_list waiting[LANES];
 	unsigned running[LANES];
-	int last; /* the lane that was taken from last */
+	int last;      /* the lane that was taken from last */
 	unsigned idle; /* workers that wait for a job */
 	double limit;
 	struct ramp ramp; /* how many of them may be BULK */

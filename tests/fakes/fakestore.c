@@ -180,8 +180,8 @@ digests(const struct store *s)
 }
 
 static int
-check_key(const struct store *s, const char *key, enum item_type type,
-    struct err *e)
+check_key(
+    const struct store *s, const char *key, enum item_type type, struct err *e)
 {
 	(void)s;
 	(void)type;
@@ -256,7 +256,8 @@ list(struct session *c, const char *dir, bool recursive, store_list_fn *fn,
 
 		for (o = f->objects[i]; o != NULL && rc == 0; o = o->next) {
 			struct store_list_entry entry = {.key = o->key,
-			    .key_len = strlen(o->key), .st = stat_of(o)};
+			    .key_len = strlen(o->key),
+			    .st = stat_of(o)};
 
 			rc = fn(arg, &entry, e);
 		}
@@ -266,8 +267,8 @@ list(struct session *c, const char *dir, bool recursive, store_list_fn *fn,
 }
 
 static int
-stat_fake(struct session *c, const char *key, struct store_stat *out,
-    struct err *e)
+stat_fake(
+    struct session *c, const char *key, struct store_stat *out, struct err *e)
 {
 	struct fake *f = fake_of(c->store);
 	struct fake_object *o;
@@ -495,8 +496,7 @@ upload_complete(struct session *c, const struct store_upload *up,
 }
 
 static int
-upload_abort(struct session *c, const char *key, const char *id,
-    struct err *e)
+upload_abort(struct session *c, const char *key, const char *id, struct err *e)
 {
 	struct fake *f = fake_of(c->store);
 	struct fake_upload **at;

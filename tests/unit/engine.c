@@ -33,10 +33,16 @@ rig_begin(void)
 	struct rig r = {
 	    .fd = tree_begin(),
 	    .target = fake_open(),
-	    .o = {.transfers = 4, .concurrency = 3, .scan_threads = 2,
-		.part_bytes = 16 * KIB, .threshold_bytes = 64 * KIB,
-		.memory_bytes = 4096 * KIB, .retries = 4, .verbosity = -1,
-		.verify = VERIFY_TRANSFERRED, .progress = PROGRESS_OFF,
+	    .o = {.transfers = 4,
+		.concurrency = 3,
+		.scan_threads = 2,
+		.part_bytes = 16 * KIB,
+		.threshold_bytes = 64 * KIB,
+		.memory_bytes = 4096 * KIB,
+		.retries = 4,
+		.verbosity = -1,
+		.verify = VERIFY_TRANSFERRED,
+		.progress = PROGRESS_OFF,
 		.filter = filter_new(&e)},
 	};
 
@@ -75,11 +81,15 @@ static enum run_outcome
 run(struct rig *r)
 {
 	struct err e = ERR_INIT;
-	AUTO(ledger) struct ledger *l =
+	AUTO(ledger)
+	struct ledger *l =
 	    open_ledger(r, r->o.dry_run ? LEDGER_DRY : LEDGER_WRITE);
 	struct ui *ui = ui_new(&r->o, &r->stats, &e);
-	struct ui_run about = {.task = "task", .source = "/src",
-	    .target = "fake://", .probe = "", .dry_run = r->o.dry_run};
+	struct ui_run about = {.task = "task",
+	    .source = "/src",
+	    .target = "fake://",
+	    .probe = "",
+	    .dry_run = r->o.dry_run};
 	struct engine_setup setup = {
 	    .options = &r->o,
 	    .source_fd = r->source,
@@ -104,8 +114,8 @@ run(struct rig *r)
 static void
 make_file(struct rig *r, const char *name, size_t len, unsigned seed)
 {
-	int fd = openat(r->source, name,
-	    O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
+	int fd = openat(
+	    r->source, name, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
 	unsigned char *p = malloc(len + 1);
 	size_t i;
 
@@ -214,10 +224,10 @@ a_tree_arrives_and_then_nothing_is_asked(void)
 static void
 what_may_pass_is_tried_again(void)
 {
-	static const enum err_kind kinds[] = {ERR_NET, ERR_THROTTLE,
-	    ERR_SERVER};
-	static const enum fake_op ops[] = {FAKE_PUT, FAKE_BEGIN, FAKE_PART,
-	    FAKE_COMPLETE, FAKE_MKDIR};
+	static const enum err_kind kinds[] = {
+	    ERR_NET, ERR_THROTTLE, ERR_SERVER};
+	static const enum fake_op ops[] = {
+	    FAKE_PUT, FAKE_BEGIN, FAKE_PART, FAKE_COMPLETE, FAKE_MKDIR};
 	struct rig r = rig_begin();
 	size_t i, k;
 
@@ -226,7 +236,8 @@ what_may_pass_is_tried_again(void)
 		for (k = 0; k < 3; k++)
 			fake_fault(r.target,
 			    &(struct fake_fault){.op = ops[i],
-				.after = (unsigned)k, .times = 1,
+				.after = (unsigned)k,
+				.times = 1,
 				.kind = kinds[k]});
 	CHECK_UINT(run(&r), RUN_OK);
 	CHECK(stats_get(&r.stats, retries) >= 10);
@@ -256,17 +267,23 @@ one_refused_file_stops_no_other(void)
 
 	make_tree(&r);
 	fake_fault(r.target,
-	    &(struct fake_fault){.op = FAKE_PUT, .key = "empty", .times = 9,
+	    &(struct fake_fault){.op = FAKE_PUT,
+		.key = "empty",
+		.times = 9,
 		.kind = ERR_DENIED});
 	fake_fault(r.target,
-	    &(struct fake_fault){.op = FAKE_PART, .key = "d/big1", .after = 3,
-		.times = 1, .kind = ERR_DENIED});
+	    &(struct fake_fault){.op = FAKE_PART,
+		.key = "d/big1",
+		.after = 3,
+		.times = 1,
+		.kind = ERR_DENIED});
 	CHECK_UINT(run(&r), RUN_FAILURES);
 	CHECK_UINT(stats_get(&r.stats, failed_items), 2);
 	CHECK_UINT(fake_objects(r.target), 44);
 	l = open_ledger(&r, LEDGER_READ);
-	CHECK_UINT(ledger_failures(l, r.result.run_id, count_failure,
-	    &failures, &e), 0);
+	CHECK_UINT(
+	    ledger_failures(l, r.result.run_id, count_failure, &failures, &e),
+	    0);
 	CHECK_UINT(failures, 2);
 	ledger_close(l);
 	/* What was sent of the big one is kept. */
@@ -296,8 +313,10 @@ a_dead_store_ends_the_run(void)
 	}
 	r.o.retries = 1;
 	fake_fault(r.target,
-	    &(struct fake_fault){.op = FAKE_PUT, .times = 1000,
-		.kind = ERR_SERVER, .delay_ms = 2});
+	    &(struct fake_fault){.op = FAKE_PUT,
+		.times = 1000,
+		.kind = ERR_SERVER,
+		.delay_ms = 2});
 	CHECK_UINT(run(&r), RUN_UNREACHABLE);
 	CHECK(stats_get(&r.stats, failed_items) >= ENGINE_HOPELESS);
 	CHECK(fake_calls(r.target, FAKE_PUT) < 100);
@@ -367,7 +386,8 @@ an_upload_that_the_store_lost_starts_over(void)
 		make_file(&r, "big", 200 * KIB, 1);
 		fake_fault(r.target,
 		    &(struct fake_fault){.op = ops[i],
-			.after = i == 0 ? 5 : 0, .times = 1,
+			.after = i == 0 ? 5 : 0,
+			.times = 1,
 			.kind = ERR_GONE});
 		CHECK_UINT(run(&r), RUN_OK);
 		CHECK(arrived(&r, "big"));
@@ -475,16 +495,18 @@ other_settings_dont_lose_what_was_sent(void)
 static void
 a_lost_answer_costs_nothing_but_time(void)
 {
-	static const enum fake_op ops[] = {FAKE_PUT, FAKE_BEGIN, FAKE_PART,
-	    FAKE_COMPLETE};
+	static const enum fake_op ops[] = {
+	    FAKE_PUT, FAKE_BEGIN, FAKE_PART, FAKE_COMPLETE};
 	struct rig r = rig_begin();
 	size_t i;
 
 	make_tree(&r);
 	for (i = 0; i < 4; i++)
 		fake_fault(r.target,
-		    &(struct fake_fault){.op = ops[i], .times = 1,
-			.kind = ERR_NET, .lost = true});
+		    &(struct fake_fault){.op = ops[i],
+			.times = 1,
+			.kind = ERR_NET,
+			.lost = true});
 	CHECK_UINT(run(&r), RUN_OK);
 	CHECK(arrived(&r, "d/big1"));
 	CHECK(arrived(&r, "d/big2"));
@@ -556,8 +578,8 @@ an_intent_takes_no_kept_upload_with_it(void)
 	leave_intent(&r, "big", (int64_t)120 * 1000000000);
 	fake_begin_upload(r.target, "big");
 	fake_fault(r.target,
-	    &(struct fake_fault){.op = FAKE_PART, .times = 1,
-		.kind = ERR_DENIED});
+	    &(struct fake_fault){
+		.op = FAKE_PART, .times = 1, .kind = ERR_DENIED});
 	CHECK_UINT(run(&r), RUN_FAILURES);
 	CHECK_UINT(fake_uploads(r.target), 1);
 	fake_forget_calls(r.target);
@@ -604,7 +626,7 @@ what_is_there_is_adopted(void)
 	make_file(&r, "same", 100, 1);
 	make_file(&r, "older", 100, 2);
 	make_file(&r, "longer", 100, 3);
-	fake_put(r.target, "same", "?", 100, mtime_of(&r, "same"));
+	fake_put(r.target, "same", "?", 1, mtime_of(&r, "same"));
 	fake_find(r.target, "same")->len = 100;
 	fake_put(r.target, "older", "?", 1, 12345);
 	fake_find(r.target, "older")->len = 100;
@@ -667,8 +689,8 @@ a_directory_that_fails_stops_no_other(void)
 
 	make_tree(&r);
 	fake_fault(r.target,
-	    &(struct fake_fault){.op = FAKE_MKDIR, .key = "d", .times = 1,
-		.kind = ERR_EXISTS});
+	    &(struct fake_fault){
+		.op = FAKE_MKDIR, .key = "d", .times = 1, .kind = ERR_EXISTS});
 	CHECK_UINT(run(&r), RUN_FAILURES);
 	CHECK_UINT(stats_get(&r.stats, failed_items), 1);
 	CHECK_UINT(fake_objects(r.target), 45);
@@ -711,8 +733,8 @@ jobs_are_bounded_however_many_files(void)
 	}
 	/* Even where nearly all of them wait for another try. */
 	fake_fault(r.target,
-	    &(struct fake_fault){.op = FAKE_PUT, .times = 6000,
-		.kind = ERR_NET});
+	    &(struct fake_fault){
+		.op = FAKE_PUT, .times = 6000, .kind = ERR_NET});
 	r.o.retries = 40;
 	fake_on_call(r.target, watch_jobs, &w);
 	CHECK_UINT(run(&r), RUN_OK);

@@ -56,9 +56,15 @@ a_row(uint64_t size)
 {
 	struct ledger_file row = {
 	    .state = LEDGER_DONE,
-	    .st = {.type = ITEM_FILE, .mode = 0100644, .uid = 4294967295U,
-		.gid = 7, .size = size, .ino = UINT64_MAX, .dev = 65024,
-		.mtime_ns = -5, .ctime_ns = INT64_MAX},
+	    .st = {.type = ITEM_FILE,
+		.mode = 0100644,
+		.uid = 4294967295U,
+		.gid = 7,
+		.size = size,
+		.ino = UINT64_MAX,
+		.dev = 65024,
+		.mtime_ns = -5,
+		.ctime_ns = INT64_MAX},
 	    .part_bytes = 16 << 20,
 	    .digest_have = DIGEST_XXH3 | DIGEST_CRC64NVME,
 	    .crc64nvme = UINT64_MAX - 1,
@@ -237,15 +243,21 @@ pending_rows_come_each_once_while_they_change(void)
 	for (i = 0; i < 300; i++) {
 		snprintf(name, sizeof(name), "p%u", i % 100);
 		CHECK_UINT(ledger_file_put(l,
-		    dir_id(l, i < 100 ? "" : i < 200 ? "p1" : "p2", true),
-		    name, strlen(name), &row, &e), 0);
+			       dir_id(l,
+				   i < 100	 ? ""
+				       : i < 200 ? "p1"
+						 : "p2",
+				   true),
+			       name, strlen(name), &row, &e),
+		    0);
 	}
 	row.state = LEDGER_DONE;
 	while ((rc = ledger_pending_next(l, &p, &e)) == 1) {
 		seen++;
 		if (seen % 2 == 0)
 			CHECK_UINT(ledger_file_put(l, p.dir_id, p.name,
-			    p.name_len, &row, &e), 0);
+				       p.name_len, &row, &e),
+			    0);
 		if (seen % 50 == 0)
 			commit(l);
 	}
@@ -275,9 +287,11 @@ uploads_and_their_parts_come_back(void)
 	    .part_bytes = 5 << 20,
 	    .begun_ns = 42,
 	};
-	struct store_part part = {.number = 10000, .size = 77,
+	struct store_part part = {.number = 10000,
+	    .size = 77,
 	    .digest = {.have = DIGEST_XXH3 | DIGEST_CRC64NVME | DIGEST_MD5,
-		.xxh3 = {1, 2, 3}, .crc64nvme = UINT64_MAX},
+		.xxh3 = {1, 2, 3},
+		.crc64nvme = UINT64_MAX},
 	    .etag = "abc"};
 	struct ledger_upload *all = NULL;
 	struct store_part *parts = NULL;
@@ -382,11 +396,15 @@ runs_failures_and_counters_come_back(void)
 {
 	struct err e = ERR_INIT;
 	struct ledger *l = begin();
-	struct ledger_run run = {.ended_ns = 99, .outcome = "failures",
-	    .why = "because"};
+	struct ledger_run run = {
+	    .ended_ns = 99, .outcome = "failures", .why = "because"};
 	struct ledger_run got;
-	struct ledger_failure f = {.path = "\xff/a", .path_len = 3,
-	    .kind = "denied", .message = "no", .attempts = 2, .at_ns = 5};
+	struct ledger_failure f = {.path = "\xff/a",
+	    .path_len = 3,
+	    .kind = "denied",
+	    .message = "no",
+	    .attempts = 2,
+	    .at_ns = 5};
 	uint64_t first, v = 1;
 	unsigned seen = 0;
 
@@ -668,29 +686,29 @@ in_a_tree(void (*test)(void))
 	CHECK_UINT(open_fds(), fds);
 }
 
-#define IN_A_TREE(X)                                                           \
-	X(only_what_was_committed_is_there)                                    \
-	X(a_killed_writer_leaves_what_it_committed)                            \
-	X(rows_come_back_as_they_went)                                         \
-	X(stretches_of_a_directory_have_sharp_ends)                            \
-	X(names_need_not_be_text)                                              \
-	X(pending_rows_come_each_once_while_they_change)                       \
-	X(uploads_and_their_parts_come_back)                                   \
-	X(the_targets_items_are_no_part_of_the_ledger)                         \
-	X(named_values_are_kept)                                               \
-	X(runs_failures_and_counters_come_back)                                \
-	X(one_process_owns_it)                                                 \
-	X(a_newer_ledger_is_refused_and_left_alone)                            \
-	X(a_ledger_of_version_1_is_taken_over)                                 \
-	X(a_damaged_ledger_is_set_aside_and_kept)                              \
-	X(damage_within_is_found_after_a_crash)                                \
-	X(without_a_ledger_there_is_nothing_to_read)                           \
+#define IN_A_TREE(X)                                     \
+	X(only_what_was_committed_is_there)              \
+	X(a_killed_writer_leaves_what_it_committed)      \
+	X(rows_come_back_as_they_went)                   \
+	X(stretches_of_a_directory_have_sharp_ends)      \
+	X(names_need_not_be_text)                        \
+	X(pending_rows_come_each_once_while_they_change) \
+	X(uploads_and_their_parts_come_back)             \
+	X(the_targets_items_are_no_part_of_the_ledger)   \
+	X(named_values_are_kept)                         \
+	X(runs_failures_and_counters_come_back)          \
+	X(one_process_owns_it)                           \
+	X(a_newer_ledger_is_refused_and_left_alone)      \
+	X(a_ledger_of_version_1_is_taken_over)           \
+	X(a_damaged_ledger_is_set_aside_and_kept)        \
+	X(damage_within_is_found_after_a_crash)          \
+	X(without_a_ledger_there_is_nothing_to_read)     \
 	X(an_empty_file_is_no_ledger_yet)
 
-#define TEST(name)                                                             \
-	static void test_##name(void)                                          \
-	{                                                                      \
-		in_a_tree(name);                                               \
+#define TEST(name)                    \
+	static void test_##name(void) \
+	{                             \
+		in_a_tree(name);      \
 	}
 IN_A_TREE(TEST)
 #undef TEST

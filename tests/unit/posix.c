@@ -431,8 +431,7 @@ what_a_killed_run_left_is_found_by_its_owner_alone(void)
 		snprintf(temp, sizeof(temp), ".dray-%016llx",
 		    (unsigned long long)crc64nvme(
 			crc64nvme(0, "a task", 6), "f", 1));
-		close(openat(root, temp, O_WRONLY | O_CREAT | O_CLOEXEC,
-		    0600));
+		close(openat(root, temp, O_WRONLY | O_CREAT | O_CLOEXEC, 0600));
 	}
 	CHECK_UINT(names_in("."), 1);
 	CHECK(OPS->put(c, "f", &st, "new", 3, &digest, &receipt, &e) == 0);

@@ -34,8 +34,8 @@ a_pair_has_the_same_name_for_ever(void)
 static void
 names_that_lead_elsewhere_are_refused(void)
 {
-	static const char *const bad[] = {"", ".", "..", ".x", "a/b", "a b",
-	    "a\n", "\xc3\xa4"};
+	static const char *const bad[] = {
+	    "", ".", "..", ".x", "a/b", "a b", "a\n", "\xc3\xa4"};
 	struct err e = ERR_INIT;
 	char lengthy[102];
 	size_t i;
@@ -95,8 +95,7 @@ the_task_that_ran_last_is_meant_without_a_name(void)
 	CHECK(task_open_for_reading(tree_path, NULL, &found, &e) == NULL);
 	CHECK_UINT(e.kind, ERR_NOTFOUND);
 	for (i = 0; i < 3; i++) {
-		l = ledger_open(tree_path, order[i], LEDGER_WRITE, &aside,
-		    &e);
+		l = ledger_open(tree_path, order[i], LEDGER_WRITE, &aside, &e);
 		CHECK_UINT(ledger_run_begin(l, &id, &e), 0);
 		CHECK_UINT(ledger_commit(l, &e), 0);
 		ledger_close(l);

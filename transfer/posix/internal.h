@@ -84,8 +84,8 @@ void posix_temp_name(
 /* Bytes that all temporary names of NAME begin with; 0 if they don't. */
 size_t posix_temp_common(struct session *c, const char *name, char *out);
 /* Makes a temporary file for NAME in DIR_FD; its descriptor. */
-int posix_temp_file(struct session *c, int dir_fd, const char *name,
-    bool fresh, const struct item_stat *st, char *temp, struct err *e);
+int posix_temp_file(struct session *c, int dir_fd, const char *name, bool fresh,
+    const struct item_stat *st, char *temp, struct err *e);
 /* Writes all of it. */
 int posix_write(
     int fd, const void *data, size_t len, uint64_t offset, struct err *e);

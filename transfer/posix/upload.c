@@ -227,7 +227,8 @@ is_complete(struct session *c, const struct store_upload *u,
     const struct store_part *parts, size_t n, int dir, const char *name)
 {
 	AUTO(close)
-	int fd = openat(dir, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+	int fd =
+	    openat(dir, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
 	struct err e = ERR_INIT;
 	struct stat st;
 	bool holds;
@@ -329,8 +330,8 @@ posix_uploads(struct session *c, const char *key, store_upload_fn *fn,
 	while (rc == 0 && (de = readdir(d)) != NULL)
 		if (strncmp(de->d_name, common, len) == 0 &&
 		    fstatat(dir, de->d_name, &st, AT_SYMLINK_NOFOLLOW) == 0)
-			rc = fn(arg, key, de->d_name,
-			    item_time_ns(st.st_mtim), e);
+			rc = fn(
+			    arg, key, de->d_name, item_time_ns(st.st_mtim), e);
 	closedir(d);
 	return rc;
 }

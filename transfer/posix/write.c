@@ -154,8 +154,7 @@ posix_temp_name(struct session *c, const char *name, bool fresh, char *out)
 		number = random;
 	else if (fresh)
 		number ^= random >> 32;
-	snprintf(out, POSIX_TEMP_SIZE, POSIX_TEMP_PREFIX "%016" PRIx64,
-	    number);
+	snprintf(out, POSIX_TEMP_SIZE, POSIX_TEMP_PREFIX "%016" PRIx64, number);
 }
 
 size_t

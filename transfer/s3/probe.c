@@ -261,8 +261,8 @@ static int
 negotiate(struct s3_session *c, unsigned *found, struct err *e)
 {
 	/* A payload that is signed carries its SHA-256 anyway. */
-	static const unsigned algos[] = {DIGEST_CRC64NVME, DIGEST_CRC32C,
-	    DIGEST_SHA256, DIGEST_MD5};
+	static const unsigned algos[] = {
+	    DIGEST_CRC64NVME, DIGEST_CRC32C, DIGEST_SHA256, DIGEST_MD5};
 	struct s3 *s = s3_of(&c->session);
 	unsigned was = atomic_load(&s->checksum);
 	char key[40];
