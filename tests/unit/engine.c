@@ -604,7 +604,7 @@ what_is_there_is_adopted(void)
 	make_file(&r, "same", 100, 1);
 	make_file(&r, "older", 100, 2);
 	make_file(&r, "longer", 100, 3);
-	fake_put(r.target, "same", "?", 100, mtime_of(&r, "same"));
+	fake_put(r.target, "same", "?", 1, mtime_of(&r, "same"));
 	fake_find(r.target, "same")->len = 100;
 	fake_put(r.target, "older", "?", 1, 12345);
 	fake_find(r.target, "older")->len = 100;
