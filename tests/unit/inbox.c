@@ -16,8 +16,6 @@ new_batch(void)
 {
 	struct scan_batch *b = calloc(1, sizeof(*b));
 
-	b->dir = strdup("d");
-	b->dir_len = 1;
 	return b;
 }
 

@@ -385,10 +385,59 @@ an_upload_arrives_whole_or_not_at_all(void)
 	CHECK(OPS->read(c, "dir/big", 4 * 64 * KIB, back, 77, &e) == 0 &&
 	    memcmp(back, bytes + 4 * 64 * KIB, 77) == 0);
 	CHECK_UINT(names_in("dir"), 1);
+	/* Asked again after a crash it says the same; but not for another's. */
+	CHECK(OPS->upload_complete(c, &upload, parts, 5, NULL, &receipt, &e) ==
+	    0);
+	parts[3].digest.xxh3[0] ^= 1;
 	CHECK(OPS->upload_complete(c, &upload, parts, 5, NULL, &receipt, &e) ==
 		-1 &&
 	    e.kind == ERR_GONE);
 	CHECK(send_part(1) == -1 && e.kind == ERR_GONE);
+	end();
+}
+
+static int
+abort_it(void *arg, const char *key, const char *id, int64_t begun_ns,
+    struct err *why)
+{
+	CHECK(begun_ns > 0);
+	++*(unsigned *)arg;
+	return OPS->upload_abort(c, key, id, why);
+}
+
+static void
+what_a_killed_run_left_is_found_by_its_owner_alone(void)
+{
+	static const struct item_stat st = {.type = ITEM_FILE};
+	struct plan plan = {.size = 8, .part_bytes = 8, .parts = 1};
+	struct digest digest = {0};
+	char id[STORE_ID_MAX], id2[STORE_ID_MAX];
+	unsigned n = 0;
+
+	begin_with(&(struct store_config){.owner = "a task"});
+	CHECK(OPS->upload_begin(c, "f", &st, &plan, id, &e) == 0);
+	CHECK(OPS->upload_begin(c, "f", &st, &plan, id2, &e) == 0);
+	CHECK(strcmp(id, id2) != 0);
+	CHECK(OPS->upload_begin(c, "g", &st, &plan, id, &e) == 0);
+	CHECK(OPS->uploads(c, "f", abort_it, &n, &e) == 0);
+	CHECK_UINT(n, 2);
+	CHECK_UINT(names_in("."), 1);
+	CHECK(OPS->upload_abort(c, "g", id, &e) == 0);
+
+	/* The remains of a put: the next one of its name takes their place. */
+	{
+		char temp[64];
+
+		snprintf(temp, sizeof(temp), ".dray-%016llx",
+		    (unsigned long long)crc64nvme(
+			crc64nvme(0, "a task", 6), "f", 1));
+		close(openat(root, temp, O_WRONLY | O_CREAT | O_CLOEXEC,
+		    0600));
+	}
+	CHECK_UINT(names_in("."), 1);
+	CHECK(OPS->put(c, "f", &st, "new", 3, &digest, &receipt, &e) == 0);
+	CHECK_UINT(names_in("."), 1);
+	CHECK(faccessat(root, "f", F_OK, 0) == 0);
 	end();
 }
 
@@ -553,6 +602,7 @@ main(void)
 	RUN(a_symlink_in_the_target_leads_nowhere);
 	RUN(removing_is_content_with_what_is_gone);
 	RUN(an_upload_arrives_whole_or_not_at_all);
+	RUN(what_a_killed_run_left_is_found_by_its_owner_alone);
 	RUN(only_intact_parts_are_kept);
 	RUN(an_upload_that_is_gone_says_so);
 	RUN(a_full_disk_leaves_nothing_half_written);

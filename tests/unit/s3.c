@@ -224,10 +224,17 @@ a_checksum_counts_only_if_a_wrong_one_is_refused(void)
 	    {"PUT", "400 Bad", "", BAD}, {"PUT", "200 OK"},
 	    {"DELETE", "204 OK"});
 	p = probe(&e);
+	CHECK(sent("DELETE") && p.checksum == DIGEST_SHA256);
+	SCRIPT({"HEAD", "200 OK"}, {"POST", "501 No"}, {"POST", "501 No"},
+	    {"POST", "200 OK", "", BEGUN}, {"PUT", "200 OK"},
+	    {"DELETE", "204 OK"}, {"POST", "200 OK", "", BEGUN},
+	    {"PUT", "400 Bad", "", BAD}, {"PUT", "200 OK"},
+	    {"DELETE", "204 OK"});
+	p = probe(&e);
 	CHECK(sent("DELETE") && p.checksum == DIGEST_MD5);
 	SCRIPT({"HEAD", "200 OK"}, {"POST", "400 No"}, {"POST", "400 No"},
-	    {"POST", "200 OK", "", BEGUN}, {"PUT", "200 OK"},
-	    {"DELETE", "204 OK"});
+	    {"POST", "400 No"}, {"POST", "200 OK", "", BEGUN},
+	    {"PUT", "200 OK"}, {"DELETE", "204 OK"});
 	p = probe(&e);
 	CHECK(sent("DELETE") && e.kind == ERR_NONE && p.checksum == 0);
 	SCRIPT({"HEAD", "200 OK"}, {"POST", "503 Slow"});

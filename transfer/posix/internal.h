@@ -16,6 +16,7 @@ struct posix_store {
 	char *path;
 	bool no_fsync;
 	bool defer_sync;
+	uint64_t owner;		 /* CRC of config.owner; 0: not known */
 	const atomic_bool *stop; /* or NULL */
 	pthread_mutex_t lock;	 /* while the root is opened */
 	atomic_int root_fd;	 /* -1 until then; never changes again */
@@ -74,11 +75,17 @@ int posix_apply(int fd, const struct item_stat *st, struct err *e);
 int posix_apply_link(
     int dir_fd, const char *name, const struct item_stat *st, struct err *e);
 
-/* A fresh temporary name into OUT (POSIX_TEMP_SIZE bytes). */
-void posix_temp_name(char *out);
-/* Makes a temporary file in DIR_FD; its descriptor. */
-int posix_temp_file(
-    int dir_fd, const struct item_stat *st, char *name, struct err *e);
+/*
+ * The temporary name for NAME into OUT (POSIX_TEMP_SIZE bytes): another one
+ * each time where FRESH, or where the owner isn't known.
+ */
+void posix_temp_name(
+    struct session *c, const char *name, bool fresh, char *out);
+/* Bytes that all temporary names of NAME begin with; 0 if they don't. */
+size_t posix_temp_common(struct session *c, const char *name, char *out);
+/* Makes a temporary file for NAME in DIR_FD; its descriptor. */
+int posix_temp_file(struct session *c, int dir_fd, const char *name,
+    bool fresh, const struct item_stat *st, char *temp, struct err *e);
 /* Writes all of it. */
 int posix_write(
     int fd, const void *data, size_t len, uint64_t offset, struct err *e);

@@ -34,6 +34,8 @@ posix_open_store(const struct store_url *url, const struct store_config *config,
 	s->base.ops = &posix_driver;
 	s->no_fsync = config->no_fsync;
 	s->defer_sync = config->defer_sync;
+	if (config->owner != NULL)
+		s->owner = crc64nvme(0, config->owner, strlen(config->owner));
 	s->stop = config->stop;
 	pthread_mutex_init(&s->lock, NULL);
 	atomic_init(&s->root_fd, -1);

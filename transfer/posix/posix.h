@@ -3,7 +3,9 @@
  * The directory store: any mounted path.  Nothing is written or read outside
  * its root, whatever symlinks are put in the way (beneath.h).  Files appear
  * under their name whole: they are written as ".dray-" and 16 hex digits in
- * their directory, then renamed.
+ * their directory, then renamed.  The digits come from owner and name where
+ * the owner is known, so what a killed run left is replaced by the next one;
+ * an upload has random digits in place of the last eight.
  */
 #ifndef TRANSFER_POSIX_POSIX_H
 #define TRANSFER_POSIX_POSIX_H

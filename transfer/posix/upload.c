@@ -22,6 +22,7 @@
  */
 #include "config.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -92,7 +93,7 @@ posix_upload_begin(struct session *c, const char *key,
 
 	if (dir == -1)
 		return -1;
-	fd = posix_temp_file(dir, st, temp, e);
+	fd = posix_temp_file(c, dir, name, true, st, temp, e);
 	if (fd == -1)
 		return -1;
 	if (reserve(fd, plan->size, e) == -1) {
@@ -217,6 +218,33 @@ finish(
 	return 0;
 }
 
+/*
+ * Whether the upload was completed before, and then its process was killed:
+ * NAME is the file that the parts make.
+ */
+static bool
+is_complete(struct session *c, const struct store_upload *u,
+    const struct store_part *parts, size_t n, int dir, const char *name)
+{
+	AUTO(close)
+	int fd = openat(dir, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+	struct err e = ERR_INIT;
+	struct stat st;
+	bool holds;
+	size_t i;
+
+	if (fd == -1 || fstat(fd, &st) == -1 || !S_ISREG(st.st_mode) ||
+	    (uint64_t)st.st_size != u->plan.size ||
+	    item_time_ns(st.st_mtim) != u->st.mtime_ns ||
+	    session_tools(c, &e) == -1)
+		return false;
+	for (i = 0; i < n; i++)
+		if (part_holds(c, fd, &u->plan, &parts[i], &holds, &e) == -1 ||
+		    !holds)
+			return false;
+	return n == u->plan.parts;
+}
+
 int
 posix_upload_complete(struct session *c, const struct store_upload *u,
     const struct store_part *parts, size_t n, const struct digest *whole,
@@ -227,10 +255,14 @@ posix_upload_complete(struct session *c, const struct store_upload *u,
 	AUTO(close) int fd = open_temp(c, u, &dir, &name, e);
 	struct stat st;
 
-	(void)parts;
 	(void)whole;
-	if (fd == -1)
-		return -1;
+	if (fd == -1) {
+		if (e->kind != ERR_GONE || dir == -1 ||
+		    !is_complete(c, u, parts, n, dir, name))
+			return -1;
+		memset(out, 0, sizeof(*out));
+		return posix_sync(c, dir, e);
+	}
 	if (fstat(fd, &st) == -1)
 		return err_sys(e, "stat");
 	if (n != u->plan.parts || (uint64_t)st.st_size != u->plan.size)
@@ -266,15 +298,39 @@ posix_upload_abort(
 	return 0;
 }
 
-/* Temporary names don't tell their keys, so none is known here. */
+/* The unfinished files of one KEY: of the owner's, if that is known. */
 int
 posix_uploads(struct session *c, const char *key, store_upload_fn *fn,
     void *arg, struct err *e)
 {
-	(void)c;
-	(void)key;
-	(void)fn;
-	(void)arg;
-	(void)e;
-	return 0;
+	const char *name;
+	AUTO(close) int dir = posix_parent(c, key, &name, e);
+	char common[POSIX_TEMP_SIZE];
+	struct dirent *de;
+	struct stat st;
+	size_t len;
+	DIR *d;
+	int rc = 0, fd;
+
+	if (dir == -1)
+		return e->kind == ERR_NOTFOUND || e->kind == ERR_EXISTS ? 0
+									: -1;
+	len = posix_temp_common(c, name, common);
+	if (len == 0)
+		return 0;
+	fd = openat(dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	d = fd != -1 ? fdopendir(fd) : NULL;
+	if (d == NULL) {
+		err_sys(e, "open directory");
+		if (fd != -1)
+			close(fd);
+		return -1;
+	}
+	while (rc == 0 && (de = readdir(d)) != NULL)
+		if (strncmp(de->d_name, common, len) == 0 &&
+		    fstatat(dir, de->d_name, &st, AT_SYMLINK_NOFOLLOW) == 0)
+			rc = fn(arg, key, de->d_name,
+			    item_time_ns(st.st_mtim), e);
+	closedir(d);
+	return rc;
 }

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <limits.h>
 #include <stdio.h>
 #include <string.h>
@@ -11,7 +12,6 @@
 #include <unistd.h>
 
 #include "base/clock.h"
-#include "base/text.h"
 #include "transfer/posix/internal.h"
 
 /* Some network and FUSE file systems have none, for directories at least. */
@@ -131,34 +131,61 @@ posix_apply_link(
 	return 0;
 }
 
-void
-posix_temp_name(char *out)
+/* What the names for NAME have in common: the upper half. */
+static uint64_t
+temp_number(struct session *c, const char *name)
 {
-	uint64_t random = 0;
+	uint64_t owner = posix_store_of(c)->owner;
+
+	return owner != 0 ? crc64nvme(owner, name, strlen(name)) : 0;
+}
+
+void
+posix_temp_name(struct session *c, const char *name, bool fresh, char *out)
+{
+	uint64_t number = temp_number(c, name), random = 0;
 
 	/* O_EXCL guards; this only makes a second try unlikely. */
-	if (getrandom(&random, sizeof(random), GRND_NONBLOCK) !=
-	    (ssize_t)sizeof(random))
+	if ((fresh || number == 0) &&
+	    getrandom(&random, sizeof(random), GRND_NONBLOCK) !=
+		(ssize_t)sizeof(random))
 		random = (uint64_t)clock_wall_ns() ^ (uint64_t)getpid() << 40;
-	memcpy(out, POSIX_TEMP_PREFIX, sizeof(POSIX_TEMP_PREFIX));
-	text_hex(&random, sizeof(random), out + sizeof(POSIX_TEMP_PREFIX) - 1);
+	if (number == 0)
+		number = random;
+	else if (fresh)
+		number ^= random >> 32;
+	snprintf(out, POSIX_TEMP_SIZE, POSIX_TEMP_PREFIX "%016" PRIx64,
+	    number);
+}
+
+size_t
+posix_temp_common(struct session *c, const char *name, char *out)
+{
+	if (temp_number(c, name) == 0)
+		return 0;
+	posix_temp_name(c, name, false, out);
+	return sizeof(POSIX_TEMP_PREFIX) - 1 + 8;
 }
 
 int
-posix_temp_file(
-    int dir_fd, const struct item_stat *st, char *name, struct err *e)
+posix_temp_file(struct session *c, int dir_fd, const char *name, bool fresh,
+    const struct item_stat *st, char *temp, struct err *e)
 {
 	/* Nobody else reads it before it has its owner and mode. */
 	mode_t mode = st->mode != 0 ? 0600 : 0666;
 	int tries, fd;
 
 	for (tries = 0; tries < 10; tries++) {
-		posix_temp_name(name);
-		fd = openat(dir_fd, name,
+		posix_temp_name(c, name, fresh, temp);
+		fd = openat(dir_fd, temp,
 		    O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, mode);
 		if (fd != -1)
 			return fd;
 		if (errno != EEXIST)
+			break;
+		/* A killed run left it. */
+		if (!fresh && unlinkat(dir_fd, temp, 0) == -1 &&
+		    errno != ENOENT)
 			break;
 	}
 	return err_sys(e, "make temporary file");
@@ -257,7 +284,7 @@ posix_put(struct session *c, const char *key, const struct item_stat *st,
 	(void)digest;
 	if (dir == -1)
 		return -1;
-	fd = posix_temp_file(dir, st, temp, e);
+	fd = posix_temp_file(c, dir, name, false, st, temp, e);
 	if (fd == -1)
 		return -1;
 	later = posix_defers(c, dir);
@@ -320,7 +347,9 @@ posix_symlink(struct session *c, const char *key, const struct item_stat *st,
 		return err_set(e, ERR_NAME, "not a symbolic link's target");
 	memcpy(text, target, len);
 	text[len] = '\0';
-	posix_temp_name(temp);
+	posix_temp_name(c, name, false, temp);
+	if (unlinkat(dir, temp, 0) == -1 && errno != ENOENT)
+		return err_sys(e, "remove %s", temp);
 	if (symlinkat(text, dir, temp) == -1)
 		return err_sys(e, "make symbolic link");
 	if (posix_apply_link(dir, temp, st, e) == -1 ||
