@@ -157,7 +157,7 @@ make_tree() {
 	[ "${2:-}" != big ] || make_file big $((18 << 20))
 }
 
-options=(--retries 3 --timeout 2s --multipart-threshold 6M --part-size 5M)
+options=(--retries 3 --timeout 5s --multipart-threshold 6M --part-size 5M)
 
 # sync [OPTIONS]: $src to $dst; fills $dir/out, $dir/err and $rc.
 sync() {
@@ -168,7 +168,7 @@ sync() {
 # The same in the background, as process $pid.
 start() {
 	last="sync $*"
-	timeout -k 5 90 "$DRAY" sync --endpoint-url "${endpoint:-}" \
+	timeout -k 5 90 "$DRAY" sync ${endpoint:+--endpoint-url "$endpoint"} \
 		--state-dir "$state" "${options[@]}" "$@" "$src" "$dst" \
 		>"$dir/out" 2>"$dir/err" &
 	pid=$!

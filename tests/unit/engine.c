@@ -221,6 +221,50 @@ a_tree_arrives_and_then_nothing_is_asked(void)
 	rig_end(&r);
 }
 
+/* What a crash at the beginning of this call would leave in the ledger. */
+static void
+look_at_ledger(void *arg, enum fake_op op, const char *key)
+{
+	struct rig *r = arg;
+	AUTO(ledger) struct ledger *l = NULL;
+	struct ledger_upload *all = NULL;
+	struct store_part *parts = NULL;
+	struct err e = ERR_INIT;
+	size_t n = 0, i, m = 0;
+	bool right = false;
+
+	if (op != FAKE_BEGIN && op != FAKE_PART && op != FAKE_COMPLETE)
+		return;
+	l = open_ledger(r, LEDGER_READ);
+	if (ledger_uploads(l, &all, &n, &e) == 0)
+		for (i = 0; i < n; i++) {
+			if (strcmp(all[i].path, key) != 0)
+				continue;
+			right = op == FAKE_BEGIN || all[i].store_id[0] != '\0';
+			if (op == FAKE_COMPLETE &&
+			    ledger_parts(l, all[i].id, &parts, &m, &e) == 0)
+				right = m ==
+				    (all[i].st.size + 16 * KIB - 1) / (16 * KIB);
+			free(parts);
+			parts = NULL;
+		}
+	ledger_uploads_free(all, n);
+	if (!right)
+		atomic_fetch_add(&r->count, 1);
+}
+
+static void
+what_a_request_relies_on_is_durable_before_it(void)
+{
+	struct rig r = rig_begin();
+
+	make_tree(&r);
+	fake_on_call(r.target, look_at_ledger, &r);
+	CHECK_UINT(run(&r), RUN_OK);
+	CHECK_UINT(atomic_load(&r.count), 0);
+	rig_end(&r);
+}
+
 static void
 what_may_pass_is_tried_again(void)
 {
@@ -793,6 +837,7 @@ main(void)
 {
 	log_set_level(LOG_ERROR);
 	RUN(a_tree_arrives_and_then_nothing_is_asked);
+	RUN(what_a_request_relies_on_is_durable_before_it);
 	RUN(what_may_pass_is_tried_again);
 	RUN(one_refused_file_stops_no_other);
 	RUN(a_dead_store_ends_the_run);

@@ -166,6 +166,9 @@ open_root(struct posix_store *s, struct err *e)
 	AUTO(close) int fd = open(s->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	struct stat st;
 
+	if (fd == -1 && errno == ENOTDIR)
+		return err_set(e, ERR_CONFIG, "%s is not a directory",
+		    s->path);
 	if (fd == -1 || fstat(fd, &st) == -1)
 		return err_sys(e, "open directory %s", s->path);
 	s->root_dev = st.st_dev;
