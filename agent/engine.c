@@ -354,8 +354,8 @@ loop(struct engine *en)
 }
 
 /* The last answers were failures: of these items, or of the store? */
-static void
-ask_the_store(struct engine *en)
+void
+engine_ask_the_store(struct engine *en)
 {
 	struct reach_options ro = {
 	    .attempts = 1,
@@ -512,7 +512,7 @@ engine_run(const struct engine_setup *setup, struct engine_result *out)
 			engine_load_uploads(&en);
 		loop(&en);
 		engine_commit(&en);
-		ask_the_store(&en);
+		engine_ask_the_store(&en);
 	}
 	out->outcome = outcome_of(&en);
 	out->why = en.fatal;

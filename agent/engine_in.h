@@ -89,6 +89,8 @@ void engine_send(struct engine *en, struct job *j);
 void engine_commit(struct engine *en);
 /* Makes sure the target was reached in this run; -1 if the run ends. */
 int engine_reach(struct engine *en);
+/* After failures of the store: ends the run if it doesn't answer any more. */
+void engine_ask_the_store(struct engine *en);
 /* Sends again later. */
 void engine_delay(struct engine *en, struct job *j, uint64_t ms);
 

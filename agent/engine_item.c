@@ -99,7 +99,13 @@ engine_item_failed(struct engine *en, struct job *j)
 		engine_fatal(en, &e);
 		return;
 	}
-	if (++en->hopeless >= ENGINE_HOPELESS) {
+	if (++en->hopeless < ENGINE_HOPELESS)
+		return;
+	/* A part of the target that is closed to us doesn't close the rest. */
+	if (e.kind == ERR_DENIED && stats_get(en->stats, done_items) > 0) {
+		engine_ask_the_store(en);
+		en->hopeless = 0;
+	} else {
 		err_context(&e, "given up after %d items in a row failed",
 		    ENGINE_HOPELESS);
 		engine_fatal(en, &e);
@@ -279,11 +285,27 @@ item_done(struct engine *en, struct job *j)
 	}
 }
 
+/* Where uploads can't be listed, asking in every run to come won't help. */
+static void
+not_swept(struct engine *en, struct job *j)
+{
+	bool never = j->kind == JOB_SWEEP && engine_intent_is_settled(j) &&
+	    (j->err.kind == ERR_DENIED || j->err.kind == ERR_UNSUPPORTED);
+	char name[256];
+
+	log_warn("%s: an unfinished upload could not be removed at the "
+		 "store%s: %s",
+	    text_escaped(j->path, j->path_len, name, sizeof(name)),
+	    never ? "" : ", the next run tries again", j->err.msg);
+	if (never)
+		swept(en, j);
+	else
+		engine_job_end(en, j);
+}
+
 void
 engine_item_answer(struct engine *en, struct job *j)
 {
-	char name[256];
-
 	if (j->err.kind == ERR_NONE) {
 		en->hopeless = en->expired = 0;
 		item_done(en, j);
@@ -297,13 +319,8 @@ engine_item_answer(struct engine *en, struct job *j)
 		return;
 	if (j->err.kind == ERR_CHANGED && engine_start_over(en, j))
 		return;
-	if (j->kind == JOB_ABORT || j->kind == JOB_SWEEP) {
-		log_warn("%s: an unfinished upload could not be removed at "
-			 "the store, the next run tries again: %s",
-		    text_escaped(j->path, j->path_len, name, sizeof(name)),
-		    j->err.msg);
-		engine_job_end(en, j);
-		return;
-	}
-	engine_item_failed(en, j);
+	if (j->kind == JOB_ABORT || j->kind == JOB_SWEEP)
+		not_swept(en, j);
+	else
+		engine_item_failed(en, j);
 }

@@ -19,8 +19,8 @@ static const char allowed[] = "abcdefghijklmnopqrstuvwxyz"
 			      "0123456789._-";
 
 char *
-task_name(const char *source, const char *target, const char *endpoint,
-    struct err *e)
+task_name(
+    const char *source, const char *target, const char *endpoint, struct err *e)
 {
 	AUTO(buf) struct buf name = BUF_INIT(256);
 	const char *base = strrchr(source, '/');

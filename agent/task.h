@@ -11,8 +11,9 @@
 /*
  * The name of the task of SOURCE and TARGET (canonical URLs): the last
  * component of the source and a hash of the pair, and of the ENDPOINT where
- * the same URL means another place with another one ("" else).  Malloc'd.  The same pair
- * has the same name in every release: finding the ledger depends on it.
+ * the same URL means another place with another one ("" else).  Malloc'd.  The
+ * same pair has the same name in every release: finding the ledger depends on
+ * it.
  */
 char *task_name(const char *source, const char *target, const char *endpoint,
     struct err *e);

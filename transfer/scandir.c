@@ -100,7 +100,8 @@ add_records(
 		if (name[0] == '.' &&
 		    (name[1] == '\0' || (name[1] == '.' && name[2] == '\0')))
 			continue;
-		if (skip_prefix != NULL && scandir_is_temporary(name, skip_prefix))
+		if (skip_prefix != NULL &&
+		    scandir_is_temporary(name, skip_prefix))
 			continue;
 		/* What an NFS client keeps of files deleted while open. */
 		if (strncmp(name, ".nfs", 4) == 0 && on_nfs(fd))

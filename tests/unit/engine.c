@@ -244,7 +244,8 @@ look_at_ledger(void *arg, enum fake_op op, const char *key)
 			if (op == FAKE_COMPLETE &&
 			    ledger_parts(l, all[i].id, &parts, &m, &e) == 0)
 				right = m ==
-				    (all[i].st.size + 16 * KIB - 1) / (16 * KIB);
+				    (all[i].st.size + 16 * KIB - 1) /
+					(16 * KIB);
 			free(parts);
 			parts = NULL;
 		}

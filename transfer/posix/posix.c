@@ -195,8 +195,7 @@ open_root(struct posix_store *s, struct err *e)
 	struct stat st;
 
 	if (fd == -1 && errno == ENOTDIR)
-		return err_set(e, ERR_CONFIG, "%s is not a directory",
-		    s->path);
+		return err_set(e, ERR_CONFIG, "%s is not a directory", s->path);
 	if (fd == -1 || fstat(fd, &st) == -1)
 		return err_sys(e, "open directory %s", s->path);
 	s->root_dev = st.st_dev;
