@@ -518,6 +518,8 @@ engine_run(const struct engine_setup *setup, struct engine_result *out)
 	out->why = en.fatal;
 	out->run_id = en.run_id;
 	end(&en);
-	if (en.run_id != 0)
+	if (en.run_id != 0) {
+		ledger_accept(en.ledger);
 		record_end(&en, out);
+	}
 }

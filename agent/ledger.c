@@ -74,6 +74,12 @@ ledger_prepare_write(struct ledger *l, enum ledger_stmt which, struct err *e)
 {
 	sqlite3_stmt *begin;
 
+	if (l->refusing) {
+		err_set(e, ERR_STOPPED,
+		    "ledger %s: nothing is recorded since it was rolled back",
+		    l->path);
+		return NULL;
+	}
 	if (!l->in_transaction) {
 		begin = ledger_prepare(l, STMT_BEGIN, e);
 		if (begin == NULL)
@@ -96,7 +102,7 @@ ledger_done(struct ledger *l, sqlite3_stmt *s, struct err *e)
 
 	if (rc != SQLITE_DONE) {
 		ledger_error(l, "write", e);
-		sqlite3_reset(s);
+		ledger_rollback(l);
 		return -1;
 	}
 	sqlite3_reset(s);
@@ -122,7 +128,7 @@ ledger_commit(struct ledger *l, struct err *e)
 		return -1;
 	if (sqlite3_step(s) != SQLITE_DONE) {
 		ledger_error(l, "commit", e);
-		sqlite3_reset(s);
+		ledger_rollback(l);
 		return -1;
 	}
 	sqlite3_reset(s);
@@ -142,6 +148,13 @@ ledger_rollback(struct ledger *l)
 	sqlite3_exec(l->db, "ROLLBACK", NULL, NULL, NULL);
 	l->in_transaction = false;
 	l->uncommitted = 0;
+	l->refusing = true;
+}
+
+void
+ledger_accept(struct ledger *l)
+{
+	l->refusing = false;
 }
 
 void

@@ -48,8 +48,13 @@ AUTO_DEFINE(ledger, struct ledger, ledger_close)
 /* Rows written since the last commit. */
 unsigned ledger_uncommitted(const struct ledger *l);
 int ledger_commit(struct ledger *l, struct err *e);
-/* Forgets the rows written since the last commit. */
+/*
+ * Forgets the rows written since the last commit, and refuses new ones until
+ * ledger_accept(): ids given out since then are void.  A write or commit that
+ * fails does the same by itself.
+ */
 void ledger_rollback(struct ledger *l);
+void ledger_accept(struct ledger *l);
 
 /* Named values. get: 1 and a NUL-terminated text in OUT, 0 if not set, -1. */
 int ledger_meta_get(

@@ -42,6 +42,7 @@ struct ledger {
 	char *path;
 	int lock_fd;
 	bool in_transaction;
+	bool refusing; /* since a rollback */
 	bool damaged;	 /* to be set aside when it is closed */
 	bool has_target; /* the temporary table is there */
 	unsigned uncommitted;

@@ -19,7 +19,8 @@ static const char allowed[] = "abcdefghijklmnopqrstuvwxyz"
 			      "0123456789._-";
 
 char *
-task_name(const char *source, const char *target, struct err *e)
+task_name(const char *source, const char *target, const char *endpoint,
+    struct err *e)
 {
 	AUTO(buf) struct buf name = BUF_INIT(256);
 	const char *base = strrchr(source, '/');
@@ -36,6 +37,8 @@ task_name(const char *source, const char *target, struct err *e)
 	if (name.data[0] == '.')
 		name.data[0] = '_';
 	crc = crc64nvme(crc, target, strlen(target));
+	if (endpoint[0] != '\0')
+		crc = crc64nvme(crc, endpoint, strlen(endpoint));
 	buf_addf(&name, "-%016" PRIx64, crc);
 	out = buf_take(&name);
 	if (out == NULL)

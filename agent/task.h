@@ -10,10 +10,12 @@
 
 /*
  * The name of the task of SOURCE and TARGET (canonical URLs): the last
- * component of the source and a hash of the pair.  Malloc'd.  The same pair
+ * component of the source and a hash of the pair, and of the ENDPOINT where
+ * the same URL means another place with another one ("" else).  Malloc'd.  The same pair
  * has the same name in every release: finding the ledger depends on it.
  */
-char *task_name(const char *source, const char *target, struct err *e);
+char *task_name(const char *source, const char *target, const char *endpoint,
+    struct err *e);
 
 /* ERR_USAGE unless NAME can name a directory: letters, digits, ". _ -". */
 int task_check_name(const char *name, struct err *e);

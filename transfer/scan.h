@@ -27,8 +27,8 @@ struct scan_options {
 	/* A directory of another one is an entry, but isn't walked. */
 	bool one_file_system;
 	/*
-	 * A name that is skipped wherever it starts one (".dray-": temporary
-	 * names of our own); NULL for none.  ".nfs*" is skipped on NFS.
+	 * Temporary names of our own are skipped: this (".dray-") and 16 hex
+	 * digits; NULL for none.  ".nfs*" is skipped on NFS.
 	 */
 	const char *skip_prefix;
 };

@@ -77,11 +77,19 @@ on_nfs(int fd)
 }
 
 /* Adds the names of N bytes of directory records in d->io. */
+bool
+scandir_is_temporary(const char *name, const char *prefix)
+{
+	size_t n = strlen(prefix);
+
+	return strncmp(name, prefix, n) == 0 &&
+	    strspn(name + n, "0123456789abcdef") == 16 && name[n + 16] == '\0';
+}
+
 static int
 add_records(
     struct scandir *d, size_t n, int fd, const char *skip_prefix, struct err *e)
 {
-	size_t skip_len = skip_prefix != NULL ? strlen(skip_prefix) : 0;
 	size_t at = 0;
 
 	while (at < n) {
@@ -92,7 +100,7 @@ add_records(
 		if (name[0] == '.' &&
 		    (name[1] == '\0' || (name[1] == '.' && name[2] == '\0')))
 			continue;
-		if (skip_len > 0 && strncmp(name, skip_prefix, skip_len) == 0)
+		if (skip_prefix != NULL && scandir_is_temporary(name, skip_prefix))
 			continue;
 		/* What an NFS client keeps of files deleted while open. */
 		if (strncmp(name, ".nfs", 4) == 0 && on_nfs(fd))

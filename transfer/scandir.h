@@ -33,8 +33,11 @@ void scandir_free(struct scandir *d);
 /* No names; memory that only a giant directory needed is given back. */
 void scandir_reset(struct scandir *d);
 
+/* Whether NAME is PREFIX and 16 hex digits: a temporary name of ours. */
+bool scandir_is_temporary(const char *name, const char *prefix);
+
 /*
- * Reads the directory FD, but for "." and "..", names that begin with
+ * Reads the directory FD, but for "." and "..", temporary names of
  * SKIP_PREFIX (or NULL) and, on NFS, ".nfs".  What was read before an error
  * is there, sorted, except with ERR_NOMEM.  Ends early, without an error, once
  * STOP is set.

@@ -135,6 +135,13 @@ struct store_driver {
 	    const struct store_config *config, struct err *e);
 	void (*close)(struct store *s);
 
+	/*
+	 * What tells this store from others of the same URL, for the ledger
+	 * that is kept of it: S3, the endpoint; a directory, its file system
+	 * and inode.  "" if it isn't there yet.
+	 */
+	void (*place)(const struct store *s, char *out, size_t size);
+
 	/* threshold and part_bytes are left as they are: they're the user's */
 	void (*limits)(const struct store *s, struct plan_limits *limits);
 

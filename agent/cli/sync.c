@@ -19,6 +19,8 @@
 #include "base/log.h"
 #include "base/text.h"
 
+#define PLACE_MAX 1024
+
 struct sync {
 	const struct options *o;
 	struct store_url *source;
@@ -78,7 +80,8 @@ refuse_inside(const struct sync *s, struct err *e)
 	    s->target->text, s->source->text);
 }
 
-/* The ledger is locked, so machine and ledger name who writes. */
+/* The ledger is locked, so machine, state directory and source name who
+ * writes. */
 static void
 name_owner(struct sync *s)
 {
@@ -87,11 +90,27 @@ name_owner(struct sync *s)
 	char host[128] = "";
 
 	gethostname(host, sizeof(host) - 1);
-	snprintf(s->owner, sizeof(s->owner), "%s %s:%s/%s", s->task, host,
-	    here != NULL ? here : "", s->o->state_dir);
+	snprintf(s->owner, sizeof(s->owner), "%s:%s/%s %s %s", host,
+	    here != NULL ? here : "", s->o->state_dir,
+	    s->o->task != NULL ? s->o->task : "", s->source->text);
 	s->store_config = s->o->store;
 	s->store_config.owner = s->owner;
 	s->store_config.defer_sync = true;
+}
+
+static int
+name_task(struct sync *s, struct err *e)
+{
+	char place[PLACE_MAX] = "";
+
+	if (s->target->scheme != STORE_POSIX)
+		s->store->ops->place(s->store, place, sizeof(place));
+	s->task = s->o->task != NULL
+	    ? strdup(s->o->task)
+	    : task_name(s->source->text, s->target->text, place, e);
+	if (s->task == NULL)
+		return err_set(e, ERR_NOMEM, "out of memory");
+	return task_check_name(s->task, e);
 }
 
 static int
@@ -118,18 +137,11 @@ open_both(struct sync *s, char **argv, struct err *e)
 		return err_sys(e, "source %s", s->source->text);
 	if (refuse_inside(s, e) == -1)
 		return -1;
-	s->task = s->o->task != NULL
-	    ? strdup(s->o->task)
-	    : task_name(s->source->text, s->target->text, e);
-	if (s->task == NULL)
-		return err_set(e, ERR_NOMEM, "out of memory");
-	if (task_check_name(s->task, e) == -1)
-		return -1;
 	name_owner(s);
 	s->store = store_open(s->target, &s->store_config, e);
 	if (s->store == NULL)
 		return err_context(e, "target %s", s->target->text);
-	return 0;
+	return name_task(s, e);
 }
 
 static int
@@ -177,6 +189,50 @@ check_pair(struct sync *s, struct err *e)
 		    ledger_meta_set(s->ledger, keys[i], are[i], e) == -1)
 			return -1;
 	}
+	return 0;
+}
+
+/* Where the run has been: what the next one must find again. */
+static int
+remember_place(struct sync *s, struct err *e)
+{
+	char now[PLACE_MAX];
+
+	s->store->ops->place(s->store, now, sizeof(now));
+	if (s->o->dry_run || now[0] == '\0')
+		return 0;
+	if (ledger_meta_set(s->ledger, "place", now, e) == -1)
+		return -1;
+	return ledger_commit(s->ledger, e);
+}
+
+/*
+ * The same URL may name another place now: another endpoint, or what lies
+ * under a file system that isn't mounted.  Another endpoint is most likely a
+ * mistake; with another directory the ledger is compared with what is there.
+ */
+static int
+check_place(struct sync *s, struct err *e)
+{
+	char was[PLACE_MAX], now[PLACE_MAX];
+	int rc = ledger_meta_get(s->ledger, "place", was, sizeof(was), e);
+
+	if (rc == -1)
+		return -1;
+	s->store->ops->place(s->store, now, sizeof(now));
+	if (rc == 0)
+		return remember_place(s, e);
+	if (strcmp(was, now) == 0)
+		return 0;
+	if (s->target->scheme != STORE_POSIX && !s->o->reconcile)
+		return err_set(e, ERR_CONFIG,
+		    "the ledger of task %s is of %s, not of %s: choose "
+		    "another --task, or --reconcile if it is the same store",
+		    s->task, was, now);
+	log_warn("%s is not the place that it was in the last run: comparing "
+		 "with what is there",
+	    s->target->text);
+	s->reconcile = true;
 	return 0;
 }
 
@@ -247,7 +303,7 @@ open_ledger(struct sync *s, struct err *e)
 		log_warn("the ledger was damaged and is kept as %s; a new one "
 			 "is made from what the target holds",
 		    aside);
-	if (needs_reconcile(s, e) == -1)
+	if (needs_reconcile(s, e) == -1 || check_place(s, e) == -1)
 		return -1;
 	rc = s->reached ? 0 : recall_probe(s, e);
 	if (rc == 0 && (s->reached || reach(s, true, &probe, e) == 0))
@@ -290,6 +346,8 @@ run(struct sync *s)
 	s->stats.started_mono_ms = clock_mono_ms();
 	atomic_store(&s->stats.scanning, true);
 	engine_run(&setup, &result);
+	if (result.outcome != RUN_INTERRUPTED && result.why.kind == ERR_NONE)
+		remember_place(s, &result.why);
 	end = stats_snapshot(&s->stats);
 	ui_end(s->ui, result.outcome, &end,
 	    clock_mono_ms() - s->stats.started_mono_ms,

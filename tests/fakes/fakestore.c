@@ -163,6 +163,13 @@ fake_close(struct store *s)
 }
 
 static void
+place(const struct store *s, char *out, size_t size)
+{
+	(void)s;
+	snprintf(out, size, "memory");
+}
+
+static void
 limits(const struct store *s, struct plan_limits *l)
 {
 	(void)s;
@@ -542,6 +549,7 @@ static const struct store_driver fake_driver = {
     .features = STORE_LIST_MTIME,
     .open = open_fake,
     .close = fake_close,
+    .place = place,
     .limits = limits,
     .digests = digests,
     .check_key = check_key,

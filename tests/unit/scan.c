@@ -163,14 +163,15 @@ nested_directories_are_walked(void)
 	tree_dir(root, "empty");
 	tree_link(root, "a/link", "b");
 	tree_file(root, ".hidden", "");
-	tree_file(root, ".dray-0123", "");
+	tree_file(root, ".dray-0123456789abcdef", "");
+	tree_file(root, ".dray-notes", "");
 	mkfifoat(root, "fifo", 0600);
 	scan_with(&(struct scan_options){.links = SCAN_LINKS_KEEP,
 		      .skip_prefix = ".dray-"},
 	    0);
 	CHECK(saw("a/b/c/file") && saw("a/link") && saw("empty") &&
-	    saw(".hidden"));
-	CHECK_UINT(seen.entries, 7);
+	    saw(".hidden") && saw(".dray-notes"));
+	CHECK_UINT(seen.entries, 8);
 	CHECK_UINT(seen.specials, 1);
 	CHECK_UINT(seen.firsts, 5);
 	CHECK_UINT(seen.lasts, 5);

@@ -11,7 +11,7 @@ static void
 check_name(const char *source, const char *target, const char *want)
 {
 	struct err e = ERR_INIT;
-	char *name = task_name(source, target, &e);
+	char *name = task_name(source, target, "", &e);
 
 	CHECK_STR(name, want);
 	CHECK_UINT(task_check_name(name, &e), 0);

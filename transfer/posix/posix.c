@@ -14,6 +14,7 @@
 
 #include "base/text.h"
 #include "transfer/posix/internal.h"
+#include "transfer/scandir.h"
 
 /* https://man7.org/linux/man-pages/man2/statfs.2.html */
 #define FS_EXT4 0xef53
@@ -79,6 +80,35 @@ posix_set_checksum(struct store *s, unsigned algo)
 	(void)algo;
 }
 
+static void
+posix_place(const struct store *store, char *out, size_t size)
+{
+	const struct posix_store *s = (const struct posix_store *)store;
+	struct statfs fs;
+	struct stat st;
+	unsigned long long id = 0;
+
+	out[0] = '\0';
+	if (stat(s->path, &st) == -1 || statfs(s->path, &fs) == -1)
+		return;
+	memcpy(&id, &fs.f_fsid,
+	    sizeof(fs.f_fsid) < sizeof(id) ? sizeof(fs.f_fsid) : sizeof(id));
+	snprintf(out, size, "file system %llx, inode %llx", id,
+	    (unsigned long long)st.st_ino);
+}
+
+/* Whether the component of N bytes at P is a temporary name. */
+static bool
+is_temporary(const char *p, size_t n)
+{
+	char name[POSIX_TEMP_SIZE];
+
+	if (n >= sizeof(name))
+		return false;
+	snprintf(name, sizeof(name), "%.*s", (int)n, p);
+	return scandir_is_temporary(name, POSIX_TEMP_PREFIX);
+}
+
 static int
 posix_check_key(
     const struct store *s, const char *key, enum item_type type, struct err *e)
@@ -98,11 +128,9 @@ posix_check_key(
 			return err_set(e, ERR_NAME,
 			    "a component of %zu bytes: the most is %d", n,
 			    NAME_MAX);
-		if (strncmp(p, POSIX_TEMP_PREFIX,
-			sizeof(POSIX_TEMP_PREFIX) - 1) == 0)
+		if (is_temporary(p, n))
 			return err_set(e, ERR_NAME,
-			    "names that begin with " POSIX_TEMP_PREFIX
-			    " are temporary files of dray");
+			    "a name like this is a temporary file of dray");
 		if (p[n] == '\0')
 			return 0;
 		p += n + 1;
@@ -296,6 +324,7 @@ const struct store_driver posix_driver = {
     .features = STORE_HAS_DIRS | STORE_HAS_MODES | STORE_LIST_MTIME,
     .open = posix_open_store,
     .close = posix_close,
+    .place = posix_place,
     .limits = posix_limits,
     .digests = posix_digests,
     .check_key = posix_check_key,

@@ -280,11 +280,20 @@ s3_set_checksum(struct store *store, unsigned algo)
 		atomic_store(&s->checksum, algo);
 }
 
+static void
+s3_place(const struct store *store, char *out, size_t size)
+{
+	const struct s3 *s = (const struct s3 *)store;
+
+	snprintf(out, size, "%s", s->place.endpoint);
+}
+
 const struct store_driver s3_driver = {
     .scheme = "s3",
     .features = 0,
     .open = s3_open,
     .close = s3_close,
+    .place = s3_place,
     .limits = s3_limits,
     .digests = s3_digests,
     .check_key = s3_check_key,
