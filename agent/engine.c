@@ -6,6 +6,7 @@
 
 #include "agent/engine_in.h"
 #include "agent/reach.h"
+#include "agent/ui_summary.h"
 #include "base/clock.h"
 
 void
@@ -399,21 +400,6 @@ outcome_of(const struct engine *en)
 	return RUN_OK;
 }
 
-static const char *
-outcome_name(enum run_outcome o)
-{
-	static const char *const names[] = {
-	    [RUN_OK] = "ok",
-	    [RUN_FAILURES] = "failures",
-	    [RUN_BAD_CONFIG] = "config",
-	    [RUN_UNREACHABLE] = "unreachable",
-	    [RUN_UNSTABLE] = "unstable",
-	    [RUN_INTERRUPTED] = "interrupted",
-	};
-
-	return names[o];
-}
-
 /* The last commit: how the run ended. */
 static void
 record_end(struct engine *en, struct engine_result *out)
@@ -424,10 +410,12 @@ record_end(struct engine *en, struct engine_result *out)
 	    .stats = stats_snapshot(en->stats),
 	};
 	struct err e = ERR_INIT;
-	bool whole = !en->stopping && !en->scan_incomplete;
+	/* The listing, if one was needed, was compared with all that could be
+	 * read: what can't be today is no reason to list again each time. */
+	bool whole = !en->stopping;
 
-	snprintf(
-	    run.outcome, sizeof(run.outcome), "%s", outcome_name(out->outcome));
+	snprintf(run.outcome, sizeof(run.outcome), "%s",
+	    run_outcome_name(out->outcome));
 	snprintf(run.why, sizeof(run.why), "%s", out->why.msg);
 	if ((whole &&
 		ledger_meta_set(en->ledger, "reconciled", "1", &e) == -1) ||

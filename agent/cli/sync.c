@@ -123,8 +123,6 @@ open_both(struct sync *s, char **argv, struct err *e)
 	    : task_name(s->source->text, s->target->text, e);
 	if (s->task == NULL)
 		return err_set(e, ERR_NOMEM, "out of memory");
-	if (task_check_name(s->task, e) == -1)
-		return -1;
 	name_owner(s);
 	s->store = store_open(s->target, &s->store_config, e);
 	if (s->store == NULL)
