@@ -242,34 +242,6 @@ begin_scan(struct engine *en)
 		engine_fatal(en, &e);
 }
 
-/* Makes jobs of directories that wait to be set right, a bounded number. */
-static void
-feed_dirs(struct engine *en)
-{
-	struct err e = ERR_INIT;
-	int rc = 1;
-
-	while (!en->stopping && en->jobs < ENGINE_JOBS_MAX) {
-		struct ledger_pending *p = &en->pending;
-		size_t parent;
-		struct job *j;
-
-		rc = ledger_pending_next(en->ledger, p, &e);
-		if (rc != 1)
-			break;
-		parent = p->path_len - p->name_len;
-		j = engine_job(en, JOB_DIR, p->path,
-		    parent > 0 ? parent - 1 : 0, p->name, p->name_len);
-		if (j == NULL)
-			return;
-		j->dir_id = p->dir_id;
-		j->st = p->st;
-		engine_send(en, j);
-	}
-	if (rc == -1)
-		engine_ledger_failed(en, &e);
-}
-
 /* Nothing is under way: on to the next phase. */
 static void
 next_phase(struct engine *en)
@@ -283,15 +255,21 @@ next_phase(struct engine *en)
 			begin_scan(en);
 		return;
 	case PHASE_TRANSFER:
-		en->phase = en->options->dry_run ? PHASE_END : PHASE_DIRS;
-		return;
-	case PHASE_DIRS:
-		en->phase = PHASE_ORPHANS;
+		en->phase = en->options->dry_run ? PHASE_END : PHASE_ORPHANS;
+		if (en->phase == PHASE_END)
+			return;
 		if (!en->scan_incomplete)
 			engine_abort_old(en);
 		engine_sweep_intents(en);
 		return;
 	case PHASE_ORPHANS:
+		en->phase = PHASE_DIRS;
+		return;
+	case PHASE_DIRS:
+		en->phase = PHASE_ROOT;
+		engine_send_root(en);
+		return;
+	case PHASE_ROOT:
 	case PHASE_END:
 		en->phase = PHASE_END;
 		return;
@@ -336,7 +314,7 @@ step(struct engine *en)
 	if (commit_is_due(en))
 		engine_commit(en);
 	if (en->phase == PHASE_DIRS)
-		feed_dirs(en);
+		engine_feed_dirs(en);
 }
 
 static void

@@ -167,8 +167,7 @@ open_root(struct posix_store *s, struct err *e)
 	struct stat st;
 
 	if (fd == -1 && errno == ENOTDIR)
-		return err_set(e, ERR_CONFIG, "%s is not a directory",
-		    s->path);
+		return err_set(e, ERR_CONFIG, "%s is not a directory", s->path);
 	if (fd == -1 || fstat(fd, &st) == -1)
 		return err_sys(e, "open directory %s", s->path);
 	s->root_dev = st.st_dev;
@@ -270,6 +269,7 @@ posix_probe(struct session *c, bool create, bool checksum,
 	struct posix_store *s = posix_store_of(c);
 	char other[40], size[16];
 	struct statfs fs;
+	struct stat st;
 	int fd;
 
 	(void)checksum;
@@ -278,7 +278,9 @@ posix_probe(struct session *c, bool create, bool checksum,
 	fd = posix_root(c, e);
 	if (fd == -1)
 		return -1;
-	if (create && faccessat(fd, ".", W_OK | X_OK, AT_EACCESS) == -1)
+	/* One of our own is opened up when something is written into it. */
+	if (create && faccessat(fd, ".", W_OK | X_OK, AT_EACCESS) == -1 &&
+	    (errno != EACCES || fstat(fd, &st) == -1 || st.st_uid != geteuid()))
 		return err_sys(e, "%s: no permission to write", s->path);
 	if (fstatfs(fd, &fs) == -1)
 		return err_sys(e, "%s: statfs", s->path);
