@@ -6,6 +6,7 @@
 
 #include "agent/engine_in.h"
 #include "agent/reach.h"
+#include "agent/ui_summary.h"
 #include "base/clock.h"
 
 void
@@ -241,34 +242,6 @@ begin_scan(struct engine *en)
 		engine_fatal(en, &e);
 }
 
-/* Makes jobs of directories that wait to be set right, a bounded number. */
-static void
-feed_dirs(struct engine *en)
-{
-	struct err e = ERR_INIT;
-	int rc = 1;
-
-	while (!en->stopping && en->jobs < ENGINE_JOBS_MAX) {
-		struct ledger_pending *p = &en->pending;
-		size_t parent;
-		struct job *j;
-
-		rc = ledger_pending_next(en->ledger, p, &e);
-		if (rc != 1)
-			break;
-		parent = p->path_len - p->name_len;
-		j = engine_job(en, JOB_DIR, p->path,
-		    parent > 0 ? parent - 1 : 0, p->name, p->name_len);
-		if (j == NULL)
-			return;
-		j->dir_id = p->dir_id;
-		j->st = p->st;
-		engine_send(en, j);
-	}
-	if (rc == -1)
-		engine_ledger_failed(en, &e);
-}
-
 /* Nothing is under way: on to the next phase. */
 static void
 next_phase(struct engine *en)
@@ -282,15 +255,21 @@ next_phase(struct engine *en)
 			begin_scan(en);
 		return;
 	case PHASE_TRANSFER:
-		en->phase = en->options->dry_run ? PHASE_END : PHASE_DIRS;
-		return;
-	case PHASE_DIRS:
-		en->phase = PHASE_ORPHANS;
+		en->phase = en->options->dry_run ? PHASE_END : PHASE_ORPHANS;
+		if (en->phase == PHASE_END)
+			return;
 		if (!en->scan_incomplete)
 			engine_abort_old(en);
 		engine_sweep_intents(en);
 		return;
 	case PHASE_ORPHANS:
+		en->phase = PHASE_DIRS;
+		return;
+	case PHASE_DIRS:
+		en->phase = PHASE_ROOT;
+		engine_send_root(en);
+		return;
+	case PHASE_ROOT:
 	case PHASE_END:
 		en->phase = PHASE_END;
 		return;
@@ -335,7 +314,7 @@ step(struct engine *en)
 	if (commit_is_due(en))
 		engine_commit(en);
 	if (en->phase == PHASE_DIRS)
-		feed_dirs(en);
+		engine_feed_dirs(en);
 }
 
 static void
@@ -399,21 +378,6 @@ outcome_of(const struct engine *en)
 	return RUN_OK;
 }
 
-static const char *
-outcome_name(enum run_outcome o)
-{
-	static const char *const names[] = {
-	    [RUN_OK] = "ok",
-	    [RUN_FAILURES] = "failures",
-	    [RUN_BAD_CONFIG] = "config",
-	    [RUN_UNREACHABLE] = "unreachable",
-	    [RUN_UNSTABLE] = "unstable",
-	    [RUN_INTERRUPTED] = "interrupted",
-	};
-
-	return names[o];
-}
-
 /* The last commit: how the run ended. */
 static void
 record_end(struct engine *en, struct engine_result *out)
@@ -424,10 +388,12 @@ record_end(struct engine *en, struct engine_result *out)
 	    .stats = stats_snapshot(en->stats),
 	};
 	struct err e = ERR_INIT;
-	bool whole = !en->stopping && !en->scan_incomplete;
+	/* The listing, if one was needed, was compared with all that could be
+	 * read: what can't be today is no reason to list again each time. */
+	bool whole = !en->stopping;
 
-	snprintf(
-	    run.outcome, sizeof(run.outcome), "%s", outcome_name(out->outcome));
+	snprintf(run.outcome, sizeof(run.outcome), "%s",
+	    run_outcome_name(out->outcome));
 	snprintf(run.why, sizeof(run.why), "%s", out->why.msg);
 	if ((whole &&
 		ledger_meta_set(en->ledger, "reconciled", "1", &e) == -1) ||

@@ -27,9 +27,11 @@
 enum engine_phase {
 	PHASE_START,	/* nothing is under way yet */
 	PHASE_TRANSFER, /* scan and send */
-	PHASE_DIRS,	/* set directories right */
 	PHASE_ORPHANS,	/* abort uploads that nothing took up again, and what
 			   intents may have begun */
+	PHASE_DIRS,	/* set directories right: whatever else is done in one
+			   changes its time */
+	PHASE_ROOT,	/* and the root, last */
 	PHASE_END,
 };
 
@@ -69,6 +71,10 @@ struct engine {
 	struct ledger_upload *old;    /* unfinished uploads of earlier runs */
 	size_t old_n;
 	struct ledger_pending pending;
+	bool pending_held;   /* it waits for those of the depth before */
+	unsigned dirs_depth; /* of the directories being set right */
+	bool root_touched;
+	int64_t touched[64]; /* ids of directories known as pending, some */
 	uint64_t committed_ms;
 	unsigned hopeless; /* final failures of the store in a row */
 	unsigned expired;  /* answers in a row that credentials expired */
@@ -121,6 +127,20 @@ void engine_failure(struct engine *en, enum ui_action action, const char *path,
     size_t len, const struct err *e, unsigned attempts);
 int engine_record(
     struct engine *en, const struct job *j, const struct ledger_file *row);
+
+/* engine_dirs.c */
+/*
+ * What J does at the target changes the directory that it is in (its time, and
+ * its mode where it was closed): that is to be set right at the run's end, as
+ * surely as J's row is written.  Where directories aren't items: nothing.
+ */
+void engine_touched(struct engine *en, const struct job *j);
+/* Makes jobs of directories that wait to be set right, a bounded number. */
+void engine_feed_dirs(struct engine *en);
+/* Makes a job of the root, if it isn't what the ledger says. */
+void engine_send_root(struct engine *en);
+/* The root's job is over, well or not; ends it. */
+void engine_root_answer(struct engine *en, struct job *j);
 
 /* engine_upload.c */
 /* Starts uploads of waiting big files while there is room. */

@@ -33,6 +33,9 @@ engine_record(
 	if (ledger_file_put(
 		en->ledger, j->dir_id, job_name(j), j->name_len, row, &e) == -1)
 		return engine_ledger_failed(en, &e);
+	if (row->state == LEDGER_PENDING || j->kind == JOB_PUT ||
+	    j->kind == JOB_LINK || j->kind == JOB_COMPLETE)
+		engine_touched(en, j);
 	return 0;
 }
 
@@ -92,6 +95,7 @@ engine_item_failed(struct engine *en, struct job *j)
 	}
 	engine_failure(
 	    en, action, j->path, j->path_len, &e, j->attempts + j->changes + 1);
+	engine_touched(en, j); /* by a temporary file */
 	engine_job_end(en, j);
 	if (!is_hopeless(&e) || en->stopping)
 		return;
@@ -206,7 +210,7 @@ done(struct engine *en, struct job *j, enum ui_action action)
 
 	memcpy(row.xxh3, j->digest.xxh3, sizeof(row.xxh3));
 	memcpy(row.etag, j->receipt.etag, sizeof(row.etag));
-	if (engine_record(en, j, &row) == 0) {
+	if (engine_record(en, j, &row) == 0 && !j->again) {
 		stats_add(en->stats, done_items, 1);
 		stats_add(en->stats, done_bytes, bytes);
 		ui_item(en->ui, action, j->path, j->path_len, bytes, NULL);
@@ -250,6 +254,7 @@ swept(struct engine *en, struct job *j)
 		stats_add(en->stats, aborted_uploads, 1);
 	if (over && ledger_upload_drop(en->ledger, j->ledger_id, &e) == -1)
 		engine_ledger_failed(en, &e);
+	engine_touched(en, j);
 	engine_job_end(en, j);
 }
 
@@ -267,7 +272,10 @@ item_done(struct engine *en, struct job *j)
 		done(en, j, UI_LINK);
 		return;
 	case JOB_DIR:
-		done(en, j, UI_DIR);
+		if (j->path_len == 0)
+			engine_root_answer(en, j);
+		else
+			done(en, j, UI_DIR);
 		return;
 	case JOB_ADOPT:
 	case JOB_REHASH:
@@ -317,6 +325,10 @@ engine_item_answer(struct engine *en, struct job *j)
 	}
 	if (engine_try_again(en, j))
 		return;
+	if (j->path_len == 0) {
+		engine_root_answer(en, j);
+		return;
+	}
 	if (j->err.kind == ERR_CHANGED && engine_start_over(en, j))
 		return;
 	if (j->kind == JOB_ABORT || j->kind == JOB_SWEEP)

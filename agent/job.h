@@ -69,6 +69,7 @@ struct job {
 	struct job *next;
 	enum job_kind kind;
 	bool refreshed;	   /* credentials were renewed for it once */
+	bool again;	   /* DIR: was done, and isn't counted once more */
 	unsigned attempts; /* that failed */
 	unsigned changes;  /* times the source changed under it */
 	uint64_t due_ms;   /* not before (clock_mono_ms) */

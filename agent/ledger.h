@@ -97,17 +97,27 @@ int ledger_diff_next(struct ledger *l, struct ledger_file *out, struct err *e);
 int ledger_file_put(struct ledger *l, int64_t dir_id, const char *name,
     size_t name_len, const struct ledger_file *row, struct err *e);
 
+/* Directory PATH, if it is done: it is pending once more. */
+int ledger_dir_again(
+    struct ledger *l, const char *path, size_t len, struct err *e);
+
 /* A pending directory, with the place to go on from. */
 struct ledger_pending {
-	int64_t dir_id; /* start with 0, name_len 0 */
-	char *name;	/* malloc'd; freed and replaced by each call */
+	int64_t at;	/* start with 0: the list is made anew then */
+	unsigned depth; /* directories that it is in, below the root */
+	int64_t dir_id;
+	char *name; /* malloc'd; freed and replaced by each call */
 	size_t name_len;
 	char *path; /* whole path; malloc'd, same rule */
 	size_t path_len;
 	struct item_stat st;
+	uint64_t run_id; /* the run that wrote it last */
 };
 
-/* The next pending directory behind *P: 1, 0 if there is none, -1. */
+/*
+ * The next pending directory behind *P, the deepest first: 1, 0 if there is
+ * none, -1.  Those that become pending meanwhile are not seen.
+ */
 int ledger_pending_next(
     struct ledger *l, struct ledger_pending *p, struct err *e);
 void ledger_pending_free(struct ledger_pending *p);

@@ -122,16 +122,66 @@ ledger_file_put(struct ledger *l, int64_t dir_id, const char *name,
 }
 
 int
-ledger_pending_next(struct ledger *l, struct ledger_pending *p, struct err *e)
+ledger_dir_again(struct ledger *l, const char *path, size_t len, struct err *e)
 {
-	sqlite3_stmt *s = ledger_prepare(l, STMT_PENDING, e);
-	const void *name;
-	int rc;
+	sqlite3_stmt *s = ledger_prepare_write(l, STMT_DIR_AGAIN, e);
+	const char *slash = len > 0 ? memrchr(path, '/', len) : NULL;
+	size_t dir_len = slash != NULL ? (size_t)(slash - path) : 0;
+	size_t name_at = slash != NULL ? dir_len + 1 : 0;
 
 	if (s == NULL)
 		return -1;
-	sqlite3_bind_int64(s, 1, p->dir_id);
-	bind_bytes(s, 2, p->name, p->name_len);
+	bind_bytes(s, 1, path, dir_len);
+	bind_bytes(s, 2, path + name_at, len - name_at);
+	return ledger_done(l, s, e);
+}
+
+/* SQL: how many directories below the root what is in directory PATH is in. */
+static void
+sql_depth(sqlite3_context *c, int n, sqlite3_value **path)
+{
+	const char *p = sqlite3_value_blob(path[0]);
+	int len = sqlite3_value_bytes(path[0]), i;
+	int depth = len > 0;
+
+	(void)n;
+	for (i = 0; i < len; i++)
+		depth += p[i] == '/';
+	sqlite3_result_int(c, depth);
+}
+
+/* Sorts what is pending now, in a temporary file. */
+static int
+list_pending(struct ledger *l, struct err *e)
+{
+	if (sqlite3_create_function(l->db, "depth", 1,
+		SQLITE_UTF8 | SQLITE_DETERMINISTIC, NULL, sql_depth, NULL,
+		NULL) != SQLITE_OK)
+		return ledger_error(l, "list directories", e);
+	return ledger_exec(l,
+	    "DROP TABLE IF EXISTS temp.pending;"
+	    "CREATE TEMP TABLE pending(at INTEGER PRIMARY KEY,"
+	    " depth INTEGER, dir_id INTEGER, name BLOB);"
+	    "INSERT INTO temp.pending(depth,dir_id,name)"
+	    " SELECT depth(d.path),f.dir_id,f.name"
+	    " FROM file f JOIN dir d ON d.id=f.dir_id WHERE f.state=1"
+	    " ORDER BY 1 DESC,2,3",
+	    e);
+}
+
+int
+ledger_pending_next(struct ledger *l, struct ledger_pending *p, struct err *e)
+{
+	sqlite3_stmt *s;
+	const void *name;
+	int rc;
+
+	if (p->at == 0 && list_pending(l, e) == -1)
+		return -1;
+	s = ledger_prepare(l, STMT_PENDING, e);
+	if (s == NULL)
+		return -1;
+	sqlite3_bind_int64(s, 1, p->at);
 	rc = sqlite3_step(s);
 	if (rc != SQLITE_ROW) {
 		if (rc != SQLITE_DONE)
@@ -140,14 +190,17 @@ ledger_pending_next(struct ledger *l, struct ledger_pending *p, struct err *e)
 		return rc == SQLITE_DONE ? 0 : -1;
 	}
 	ledger_pending_free(p);
-	p->dir_id = sqlite3_column_int64(s, 0);
-	name = sqlite3_column_blob(s, 1);
+	p->at = sqlite3_column_int64(s, 0);
+	p->depth = (unsigned)sqlite3_column_int(s, 1);
+	p->dir_id = sqlite3_column_int64(s, 2);
+	name = sqlite3_column_blob(s, 3);
 	p->name = ledger_join(
-	    NULL, 0, name, (size_t)sqlite3_column_bytes(s, 1), &p->name_len);
-	p->path = ledger_join(sqlite3_column_blob(s, 2),
-	    (size_t)sqlite3_column_bytes(s, 2), name,
-	    (size_t)sqlite3_column_bytes(s, 1), &p->path_len);
-	column_stat(s, 3, &p->st);
+	    NULL, 0, name, (size_t)sqlite3_column_bytes(s, 3), &p->name_len);
+	p->path = ledger_join(sqlite3_column_blob(s, 4),
+	    (size_t)sqlite3_column_bytes(s, 4), name,
+	    (size_t)sqlite3_column_bytes(s, 3), &p->path_len);
+	p->run_id = column_u64(s, 5);
+	column_stat(s, 6, &p->st);
 	sqlite3_reset(s);
 	if (p->name == NULL || p->path == NULL)
 		return err_set(e, ERR_NOMEM, "out of memory");

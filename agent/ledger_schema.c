@@ -60,10 +60,16 @@ static const char *const statements[STMT_COUNT] = {
 	"INSERT OR REPLACE INTO file(dir_id,name,state," STAT_COLUMNS
 	",part_bytes,digest_have,xxh3,crc64nvme,etag,run_id)"
 	" VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
-    [STMT_PENDING] = "SELECT f.dir_id,f.name,d.path," STAT_COLUMNS
-		     " FROM file f JOIN dir d ON d.id=f.dir_id"
-		     " WHERE f.state=1 AND (f.dir_id,f.name)>(?,?)"
-		     " ORDER BY f.dir_id,f.name LIMIT 1",
+    [STMT_DIR_AGAIN] =
+	"UPDATE file SET state=1"
+	" WHERE dir_id=(SELECT id FROM dir WHERE path=?) AND name=?"
+	" AND state=2 AND type=2",
+    [STMT_PENDING] =
+	"SELECT p.at,p.depth,p.dir_id,p.name,d.path,f.run_id," STAT_COLUMNS
+	" FROM temp.pending p CROSS JOIN file f"
+	" ON f.dir_id=p.dir_id AND f.name=p.name"
+	" JOIN dir d ON d.id=p.dir_id"
+	" WHERE p.at>? AND f.state=1 ORDER BY p.at LIMIT 1",
     [STMT_UPLOAD_ADD] =
 	"INSERT INTO upload(dir_id,name,store_id,part_bytes,"
 	"begun_ns," STAT_COLUMNS ") VALUES(?,?,'',?,?,?,?,?,?,?,?,?,?,?)",

@@ -129,8 +129,6 @@ task_open_for_reading(
 	*found = NULL;
 	if (name != NULL) {
 		*found = strdup(name);
-		if (task_check_name(name, e) == -1)
-			return NULL;
 		return ledger_open(state_dir, name, LEDGER_READ, &aside, e);
 	}
 	names = task_names(state_dir, e);

@@ -15,7 +15,7 @@ run_outcome_name(enum run_outcome outcome)
 	case RUN_FAILURES:
 		return "failures";
 	case RUN_BAD_CONFIG:
-		return "bad_config";
+		return "config";
 	case RUN_UNREACHABLE:
 		return "unreachable";
 	case RUN_UNSTABLE:

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "agent/cli/parse.h"
+#include "agent/task.h"
 #include "base/buf.h"
 #include "base/text.h"
 
@@ -357,23 +358,12 @@ check_memory(const struct options *o, struct err *e)
 	    parts ? "part-size" : "multipart-threshold");
 }
 
-/* A task's name names a directory below the state directory. */
-static int
-check_task(const char *task, struct err *e)
-{
-	if (task != NULL &&
-	    (task[0] == '.' || strchr(task, '/') != NULL || strlen(task) > 200))
-		return err_set(e, ERR_USAGE,
-		    "--task: a name without \"/\" that doesn't begin with "
-		    "\".\": \"%.100s\"",
-		    task);
-	return 0;
-}
-
 int
 options_finish(struct options *o, enum verb_id verb, struct err *e)
 {
-	if (check_task(o->task, e) == -1 || check_memory(o, e) == -1)
+	if (o->task != NULL && task_check_name(o->task, e) == -1)
+		return err_context(e, "--task");
+	if (check_memory(o, e) == -1)
 		return -1;
 	if ((option_by_name("state-dir", 9)->verbs & 1u << verb) != 0 &&
 	    find_state_dir(o, e) == -1)

@@ -110,7 +110,7 @@ name_task(struct sync *s, struct err *e)
 	    : task_name(s->source->text, s->target->text, place, e);
 	if (s->task == NULL)
 		return err_set(e, ERR_NOMEM, "out of memory");
-	return task_check_name(s->task, e);
+	return 0;
 }
 
 static int

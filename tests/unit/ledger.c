@@ -273,6 +273,43 @@ pending_rows_come_each_once_while_they_change(void)
 }
 
 static void
+the_deepest_directories_come_first(void)
+{
+	static const char *const dirs[] = {"", "a", "a/b\xff/", "z"};
+	static const char *const want[] = {
+	    "a/b\xff//x", "a/x", "a/y", "z/x", "x"};
+	struct err e = ERR_INIT;
+	struct ledger *l = begin();
+	struct ledger_pending p = {0};
+	struct ledger_file row = a_row(0);
+	unsigned i;
+
+	row.st.type = ITEM_DIR;
+	row.run_id = 7;
+	for (i = 0; i < 4; i++) {
+		int64_t d = dir_id(l, dirs[i], true);
+
+		row.state = i < 3 ? LEDGER_PENDING : LEDGER_DONE;
+		CHECK_UINT(ledger_file_put(l, d, "x", 1, &row, &e), 0);
+		row.state = LEDGER_DONE;
+		CHECK_UINT(ledger_file_put(l, d, "y", 1, &row, &e), 0);
+	}
+	CHECK_UINT(ledger_dir_again(l, "a/y", 3, &e), 0);
+	CHECK_UINT(ledger_dir_again(l, "z/xx", 3, &e), 0);
+	CHECK_UINT(ledger_dir_again(l, "none", 4, &e), 0);
+	CHECK_UINT(ledger_dir_again(l, "", 0, &e), 0);
+	for (i = 0; i < 5; i++) {
+		CHECK_UINT(ledger_pending_next(l, &p, &e), 1);
+		CHECK_STR(p.path, want[i]);
+		CHECK_UINT(p.depth, i == 0 ? 3 : i < 4 ? 1 : 0);
+		CHECK_UINT(p.run_id, 7);
+	}
+	CHECK_UINT(ledger_pending_next(l, &p, &e), 0);
+	ledger_pending_free(&p);
+	ledger_close(l);
+}
+
+static void
 uploads_and_their_parts_come_back(void)
 {
 	struct err e = ERR_INIT;
@@ -693,6 +730,7 @@ in_a_tree(void (*test)(void))
 	X(stretches_of_a_directory_have_sharp_ends)      \
 	X(names_need_not_be_text)                        \
 	X(pending_rows_come_each_once_while_they_change) \
+	X(the_deepest_directories_come_first)            \
 	X(uploads_and_their_parts_come_back)             \
 	X(the_targets_items_are_no_part_of_the_ledger)   \
 	X(named_values_are_kept)                         \

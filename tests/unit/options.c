@@ -239,8 +239,11 @@ an_error_names_the_option_and_the_reason(void)
 	CHECK_ERROR("--help=x", "--help takes no value");
 	CHECK_ERROR("--recursive", "--recursive is no option of dray sync");
 	CHECK_ERROR("--task ../x",
-	    "--task: a name without \"/\" that doesn't begin with \".\": "
-	    "\"../x\"");
+	    "--task: not a task name: \"../x\" (letters, digits, '.', '_' and "
+	    "'-', not beginning with '.', at most 100 of them)");
+	CHECK_ERROR("--task a+b",
+	    "--task: not a task name: \"a+b\" (letters, digits, '.', '_' and "
+	    "'-', not beginning with '.', at most 100 of them)");
 }
 
 static void

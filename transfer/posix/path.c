@@ -52,6 +52,25 @@ in_the_way(int root, char *dir, struct err *e)
 	return err_sys(e, "open directory");
 }
 
+/*
+ * A directory of our own that its mode keeps us from writing into (made so by
+ * an earlier run) is opened up.  Whoever writes sets it right later.
+ */
+static void
+open_up(int dir_fd)
+{
+	const mode_t need = S_IWUSR | S_IXUSR;
+	uid_t me = geteuid();
+	struct stat st;
+
+	if (me == 0 || fstat(dir_fd, &st) == -1 || st.st_uid != me ||
+	    (st.st_mode & need) == need)
+		return;
+	/* If that can't be, writing fails, and says why. */
+	if (fchmod(dir_fd, (st.st_mode & 07777) | need) == -1)
+		return;
+}
+
 /* Makes NAME in DIR_FD, unless it is there, and opens it. */
 static int
 step_into(struct session *c, int dir_fd, const char *name, struct err *e)
@@ -85,6 +104,7 @@ make_dirs(struct session *c, int root, char *dir, struct err *e)
 		int next;
 
 		p[n] = '\0';
+		open_up(at);
 		next = step_into(c, at, p, e);
 		p[n] = was;
 		if (next == -1) {
@@ -144,7 +164,11 @@ int
 posix_parent_made(
     struct session *c, const char *key, const char **name, struct err *e)
 {
-	return parent(c, key, O_RDONLY, true, name, e);
+	int fd = parent(c, key, O_RDONLY, true, name, e);
+
+	if (fd != -1)
+		open_up(fd);
+	return fd;
 }
 
 int

@@ -297,6 +297,7 @@ posix_probe(struct session *c, bool create, bool checksum,
 	struct posix_store *s = posix_store_of(c);
 	char other[40], size[16];
 	struct statfs fs;
+	struct stat st;
 	int fd;
 
 	(void)checksum;
@@ -305,7 +306,9 @@ posix_probe(struct session *c, bool create, bool checksum,
 	fd = posix_root(c, e);
 	if (fd == -1)
 		return -1;
-	if (create && faccessat(fd, ".", W_OK | X_OK, AT_EACCESS) == -1)
+	/* One of our own is opened up when something is written into it. */
+	if (create && faccessat(fd, ".", W_OK | X_OK, AT_EACCESS) == -1 &&
+	    (errno != EACCES || fstat(fd, &st) == -1 || st.st_uid != geteuid()))
 		return err_sys(e, "%s: no permission to write", s->path);
 	if (fstatfs(fd, &fs) == -1)
 		return err_sys(e, "%s: statfs", s->path);

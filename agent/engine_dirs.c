@@ -1,0 +1,165 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * Directories of stores that have them are set right last, the deepest first:
+ * whatever is made in one changes its time, and may need its mode changed.
+ */
+#include "config.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "agent/engine_in.h"
+#include "base/log.h"
+
+/* Meta value: what the target's root was given; "" once that is spoiled. */
+#define ROOT_KEY "root"
+
+static bool
+has_dirs(const struct engine *en)
+{
+	return (en->ops->features & STORE_HAS_DIRS) != 0;
+}
+
+static void
+root_touched(struct engine *en)
+{
+	struct err e = ERR_INIT;
+
+	if (en->root_touched)
+		return;
+	en->root_touched = true;
+	if (ledger_meta_set(en->ledger, ROOT_KEY, "", &e) == -1)
+		engine_ledger_failed(en, &e);
+}
+
+void
+engine_touched(struct engine *en, const struct job *j)
+{
+	const size_t slots = sizeof(en->touched) / sizeof(en->touched[0]);
+	const char *slash = memrchr(j->path, '/', j->path_len);
+	int64_t *known = &en->touched[(uint64_t)j->dir_id % slots];
+	struct err e = ERR_INIT;
+
+	/* Later, none is made pending: its time may have passed. */
+	if (!has_dirs(en) || en->options->dry_run || en->phase >= PHASE_DIRS)
+		return;
+	if (slash == NULL) {
+		root_touched(en);
+		return;
+	}
+	if (j->dir_id != 0 && *known == j->dir_id)
+		return;
+	*known = j->dir_id;
+	if (ledger_dir_again(
+		en->ledger, j->path, (size_t)(slash - j->path), &e) == -1)
+		engine_ledger_failed(en, &e);
+}
+
+static struct job *
+dir_job(struct engine *en)
+{
+	const struct ledger_pending *p = &en->pending;
+	size_t parent = p->path_len - p->name_len;
+	struct job *j = engine_job(en, JOB_DIR, p->path,
+	    parent > 0 ? parent - 1 : 0, p->name, p->name_len);
+
+	if (j == NULL)
+		return NULL;
+	j->dir_id = p->dir_id;
+	j->st = p->st;
+	j->again = p->run_id != en->run_id;
+	return j;
+}
+
+void
+engine_feed_dirs(struct engine *en)
+{
+	struct err e = ERR_INIT;
+	struct job *j;
+	int rc;
+
+	while (!en->stopping && en->jobs < ENGINE_JOBS_MAX) {
+		rc = en->pending_held
+		    ? 1
+		    : ledger_pending_next(en->ledger, &en->pending, &e);
+		if (rc == -1)
+			engine_ledger_failed(en, &e);
+		if (rc != 1)
+			return;
+		en->pending_held = has_dirs(en) && en->jobs > 0 &&
+		    en->pending.depth != en->dirs_depth;
+		if (en->pending_held)
+			return;
+		en->dirs_depth = en->pending.depth;
+		j = dir_job(en);
+		if (j != NULL)
+			engine_send(en, j);
+	}
+}
+
+static void
+root_text(const struct item_stat *st, char *out, size_t size)
+{
+	snprintf(out, size, "%" PRIo32 " %" PRIu32 " %" PRIu32 " %" PRId64,
+	    st->mode, st->uid, st->gid, st->mtime_ns);
+}
+
+void
+engine_send_root(struct engine *en)
+{
+	char was[100], is[100];
+	struct err e = ERR_INIT;
+	struct item_stat st;
+	struct stat sb;
+	struct job *j;
+	int rc;
+
+	if (!has_dirs(en))
+		return;
+	if (fstat(en->setup->source_fd, &sb) == -1) {
+		err_sys(&e, "fstat of the source");
+		engine_fatal(en, &e);
+		return;
+	}
+	st = item_of_stat(&sb);
+	root_text(&st, is, sizeof(is));
+	rc = ledger_meta_get(en->ledger, ROOT_KEY, was, sizeof(was), &e);
+	if (rc == -1)
+		engine_ledger_failed(en, &e);
+	if (rc == -1 || (rc == 1 && strcmp(was, is) == 0))
+		return;
+	j = engine_job(en, JOB_DIR, "", 0, "", 0);
+	if (j == NULL)
+		return;
+	j->st = st;
+	engine_send(en, j);
+}
+
+/* A mount point of somebody else's, say, stays what it is. */
+static bool
+may_stay(const struct err *e)
+{
+	return e->kind == ERR_DENIED && e->sys != 0;
+}
+
+void
+engine_root_answer(struct engine *en, struct job *j)
+{
+	struct err e = ERR_INIT;
+	char is[100];
+
+	if (j->err.kind != ERR_NONE && !may_stay(&j->err)) {
+		err_context(&j->err, "the target directory itself");
+		engine_item_failed(en, j);
+		return;
+	}
+	if (j->err.kind != ERR_NONE)
+		log_warn("the target directory itself keeps its owner, mode "
+			 "and time: %s",
+		    j->err.msg);
+	root_text(&j->st, is, sizeof(is));
+	if (ledger_meta_set(en->ledger, ROOT_KEY, is, &e) == -1)
+		engine_ledger_failed(en, &e);
+	engine_job_end(en, j);
+}
