@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 #include "config.h"
 
+#include <string.h>
+
 #include "transfer/posix/posix.h"
 #include "transfer/s3/s3.h"
 #include "transfer/store.h"
@@ -13,14 +15,22 @@ store_driver_of(const struct store_url *url)
 	    [STORE_S3] = &s3_driver,
 	};
 
-	return drivers[url->scheme];
+	return (size_t)url->scheme < sizeof(drivers) / sizeof(drivers[0])
+	    ? drivers[url->scheme]
+	    : NULL;
 }
 
 struct store *
 store_open(const struct store_url *url, const struct store_config *config,
     struct err *e)
 {
-	return store_driver_of(url)->open(url, config, e);
+	const struct store_driver *ops = store_driver_of(url);
+
+	if (ops == NULL) {
+		err_set(e, ERR_UNSUPPORTED, "built without this kind of store");
+		return NULL;
+	}
+	return ops->open(url, config, e);
 }
 
 void
@@ -41,4 +51,25 @@ store_disconnect(struct session *c)
 {
 	if (c != NULL)
 		c->store->ops->disconnect(c);
+}
+
+/* An ETag names the content: with it in place of an inode, another object of
+ * the same size and second is another item. */
+struct item_stat
+item_of_listed(const struct store_stat *st)
+{
+	struct item_stat out = {
+	    .type = st->type,
+	    .mode = st->has_owner ? st->mode : 0,
+	    .uid = st->has_owner ? st->uid : 0,
+	    .gid = st->has_owner ? st->gid : 0,
+	    .size = st->size,
+	    .ino = st->ino,
+	    .mtime_ns = st->mtime_ns,
+	    .ctime_ns = st->ctime_ns,
+	};
+
+	if (st->etag[0] != '\0')
+		out.ino = crc64nvme(0, st->etag, strlen(st->etag));
+	return out;
 }

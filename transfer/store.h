@@ -12,6 +12,7 @@
  *   separated by '/', no leading or trailing slash, no "." or "..", no NUL.
  *   The driver turns it into its own form (S3: prefix and percent-encoding)
  *   at one place.
+ * - A session whose connection broke connects again at its next call.
  * - put and complete are atomic: whoever reads the target sees the old item
  *   or the new one, whole.  When they return 0, the store has confirmed the
  *   bytes, as far as its checksums go, and the item is durable.
@@ -39,6 +40,8 @@ enum store_feature {
 	STORE_HAS_DIRS = 1 << 0,   /* directories exist by themselves */
 	STORE_HAS_MODES = 1 << 1,  /* keeps owner and mode */
 	STORE_LIST_MTIME = 1 << 2, /* list() tells the source's mtime_ns */
+	/* list() tells symlinks, owners and modes; else open_file and stat */
+	STORE_LIST_META = 1 << 3,
 };
 
 /* Settings of all drivers; a driver reads its own.  Strings are borrowed for
@@ -63,7 +66,13 @@ struct store_config {
 	bool payload_unsigned; /* plain HTTP: don't sign the payload */
 	bool no_fsync;	       /* posix: leave durability to the system */
 	bool defer_sync;       /* posix: the engine calls flush() */
-	unsigned timeout_ms;   /* a silent connection is dead after it */
+	bool follow_links; /* as a source: symlinks are what they point to */
+	/*
+	 * What put and upload_part sent is to be read back before it is seen
+	 * under its name, where the driver can do that cheaper than by read().
+	 */
+	bool read_back;
+	unsigned timeout_ms; /* a silent connection is dead after it */
 	unsigned connect_timeout_ms;
 	/* Set when the run must stop at once: calls under way give up. */
 	const atomic_bool *stop;
@@ -77,6 +86,9 @@ struct store_stat {
 	int64_t mtime_ns;
 	uint32_t mode, uid, gid; /* where has_owner */
 	bool has_owner;
+	/* Where the store has them, else 0: they move when the item does. */
+	uint64_t ino;
+	int64_t ctime_ns;
 	char etag[STORE_ETAG_MAX]; /* without quotes; "" if there is none */
 	struct digest digest;	   /* checksums of the whole item, if any */
 };
@@ -118,6 +130,22 @@ typedef int store_upload_fn(void *arg, const char *key, const char *id,
 
 struct store;
 struct session;
+
+/*
+ * A file that is open for reading, as a source.  It belongs to its session's
+ * thread.  Each driver's struct begins with this.
+ */
+struct store_file {
+	struct session *session;
+	/*
+	 * What tells this state of the file from any other, as list() gave it:
+	 * item_of_listed().  read_file and check_file fail once it moved.
+	 */
+	struct item_stat state;
+	/* What the target's item is to carry, and its type: the bytes of a
+	 * store without symlinks may be a symlink's target. */
+	struct item_stat meta;
+};
 
 /* What the store was found to be. text is one line for people. */
 struct store_probe {
@@ -177,12 +205,33 @@ struct store_driver {
 	 */
 	int (*list)(struct session *c, const char *dir, bool recursive,
 	    store_list_fn *fn, void *arg, struct err *e);
-	/* ERR_NOTFOUND if there is none. */
+	/* ERR_NOTFOUND if there is none.  A directory's key ends in '/' (the
+	 * root is ""). */
 	int (*stat)(struct session *c, const char *key, struct store_stat *out,
 	    struct err *e);
 	/* LEN bytes from OFFSET; ERR_MISMATCH if there are fewer. */
 	int (*read)(struct session *c, const char *key, uint64_t offset,
 	    void *data, size_t len, struct err *e);
+
+	/*
+	 * As a source.  NULL and ERR_VANISHED if there is none, ERR_CHANGED if
+	 * it is no file any more.  SIZE, as listed, is a hint: what is small
+	 * may be fetched at once.
+	 */
+	struct store_file *(*open_file)(
+	    struct session *c, const char *key, uint64_t size, struct err *e);
+	/* Exactly LEN bytes from OFFSET; ERR_CHANGED if there are fewer, or if
+	 * it isn't the file any more that was opened. */
+	int (*read_file)(struct store_file *f, uint64_t offset, void *data,
+	    size_t len, struct err *e);
+	/* ERR_CHANGED if anything moved since it was opened. */
+	int (*check_file)(struct store_file *f, struct err *e);
+	void (*close_file)(struct store_file *f);
+	/* The symlink's state and its target, of which OUT takes SIZE bytes
+	 * (ERR_NAME if that is too few); not NUL-terminated. */
+	int (*readlink)(struct session *c, const char *key,
+	    struct item_stat *st, char *out, size_t size, size_t *len,
+	    struct err *e);
 
 	/* A whole file.  DIGEST has at least digests(). */
 	int (*put)(struct session *c, const char *key,
@@ -255,7 +304,10 @@ struct session {
 	struct store *store;
 };
 
-/* The driver of URL's scheme. */
+/* What a source's scan says of an item that list() told of. */
+struct item_stat item_of_listed(const struct store_stat *st);
+
+/* The driver of URL's scheme; NULL if it wasn't built in. */
 const struct store_driver *store_driver_of(const struct store_url *url);
 /* Opens by URL; NULL and *e if that can't be. */
 struct store *store_open(const struct store_url *url,

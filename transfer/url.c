@@ -14,7 +14,9 @@ store_url_free(struct store_url *u)
 	if (u == NULL)
 		return;
 	free(u->host);
+	free(u->user);
 	free(u->path);
+	free(u->query);
 	free(u->text);
 	free(u);
 }
@@ -103,6 +105,136 @@ parse_posix(const char *path, struct store_url *u, struct err *e)
 	return 0;
 }
 
+/* "host", "host:22" or "[::1]:22"; brackets don't belong to the host. */
+static int
+parse_host(const char *p, size_t n, struct store_url *u, struct err *e)
+{
+	const char *end = p + n, *port = memchr(p, ':', n), *host = p;
+	size_t len = port != NULL ? (size_t)(port - p) : n;
+
+	if (n > 0 && *p == '[') {
+		const char *close = memchr(p, ']', n);
+
+		if (close == NULL || (close + 1 < end && close[1] != ':'))
+			return err_set(e, ERR_USAGE, "not a host: \"%.*s\"",
+			    (int)(n > 255 ? 255 : n), p);
+		host = p + 1;
+		len = (size_t)(close - host);
+		port = close + 1 < end ? close + 1 : NULL;
+	}
+	if (len == 0 || len > 255 || host[0] == '-')
+		return err_set(e, ERR_USAGE, "not a host: \"%.*s\"",
+		    (int)(n > 255 ? 255 : n), p);
+	u->host = slice(host, len);
+	if (port == NULL)
+		return 0;
+	for (port++;
+	     port < end && *port >= '0' && *port <= '9' && u->port <= 65535;
+	     port++)
+		u->port = u->port * 10 + (unsigned)(*port - '0');
+	if (port < end || u->port == 0 || u->port > 65535)
+		return err_set(e, ERR_USAGE, "not a port in \"%.*s\"",
+		    (int)(n > 255 ? 255 : n), p);
+	return 0;
+}
+
+/* The path of N bytes without what doubles or ends in a slash. */
+static char *
+plain_path(const char *p, size_t n)
+{
+	char *out = malloc(n + 2);
+	size_t len = 0, i;
+
+	if (out == NULL)
+		return NULL;
+	for (i = 0; i < n; i++)
+		if (p[i] != '/' || len == 0 || out[len - 1] != '/')
+			out[len++] = p[i];
+	while (len > 1 && out[len - 1] == '/')
+		len--;
+	out[len] = '\0';
+	return out;
+}
+
+static void
+add_host(struct buf *text, const struct store_url *u)
+{
+	bool v6 = u->host != NULL && strchr(u->host, ':') != NULL;
+
+	if (u->user != NULL && u->user[0] != '\0')
+		buf_addf(text, "%s@", u->user);
+	buf_addf(text, v6 ? "[%s]" : "%s", u->host != NULL ? u->host : "");
+	if (u->port != 0)
+		buf_addf(text, ":%u", u->port);
+}
+
+static int
+parse_sftp(const char *rest, struct store_url *u, struct err *e)
+{
+	AUTO(buf) struct buf text = BUF_INIT(1 << 16);
+	size_t n = strcspn(rest, "/");
+	const char *at = memrchr(rest, '@', n);
+	const char *path = rest + n;
+
+	u->scheme = STORE_SFTP;
+	if (at != NULL && memchr(rest, ':', (size_t)(at - rest)) != NULL)
+		return err_set(e, ERR_USAGE,
+		    "no password belongs into a URL, where others can read "
+		    "it: see --sftp-password-file");
+	if (at != NULL) {
+		u->user = slice(rest, (size_t)(at - rest));
+		n -= (size_t)(at + 1 - rest);
+		rest = at + 1;
+	}
+	if (parse_host(rest, n, u, e) == -1)
+		return -1;
+	if (*path == '\0')
+		return err_set(e, ERR_USAGE,
+		    "no path: write sftp://%s/PATH, or sftp://%s/~/PATH for "
+		    "one below the home directory",
+		    u->host != NULL ? u->host : "",
+		    u->host != NULL ? u->host : "");
+	if (strncmp(path, "/~", 2) == 0 && (path[2] == '/' || path[2] == '\0'))
+		path++;
+	u->path = plain_path(path, strlen(path));
+	buf_adds(&text, "sftp://");
+	add_host(&text, u);
+	if (*path == '~')
+		buf_addc(&text, '/');
+	buf_adds(&text, u->path != NULL ? u->path : "");
+	u->text = buf_take(&text);
+	return 0;
+}
+
+static int
+parse_nfs(const char *rest, struct store_url *u, struct err *e)
+{
+	AUTO(buf) struct buf text = BUF_INIT(1 << 16);
+	size_t n = strcspn(rest, "/?");
+	const char *path = rest + n;
+	size_t len = strcspn(path, "?");
+
+	u->scheme = STORE_NFS;
+	if (parse_host(rest, n, u, e) == -1)
+		return -1;
+	if (u->port != 0)
+		return err_set(e, ERR_USAGE,
+		    "write the port as nfs://%s/...?nfsport=%u",
+		    u->host != NULL ? u->host : "", u->port);
+	if (len == 0)
+		return err_set(
+		    e, ERR_USAGE, "no export: write nfs://HOST/EXPORT/PATH");
+	u->path = plain_path(path, len);
+	u->query = slice(path + len + (path[len] == '?'),
+	    strlen(path + len + (path[len] == '?')));
+	buf_adds(&text, "nfs://");
+	add_host(&text, u);
+	buf_addf(&text, "%s", u->path != NULL ? u->path : "");
+	buf_adds(&text, path + len);
+	u->text = buf_take(&text);
+	return 0;
+}
+
 struct store_url *
 store_url_parse(const char *text, struct err *e)
 {
@@ -122,16 +254,26 @@ store_url_parse(const char *text, struct err *e)
 		rc = parse_s3(text + 5, u, e);
 	} else if (strncmp(text, "file:///", 8) == 0) {
 		rc = parse_posix(text + 7, u, e);
+	} else if (strncmp(text, "sftp://", 7) == 0) {
+		rc = parse_sftp(text + 7, u, e);
+	} else if (strncmp(text, "nfs://", 6) == 0) {
+		rc = parse_nfs(text + 6, u, e);
 	} else {
 		err_set(e, ERR_USAGE,
 		    "unknown kind of store: \"%s\" (known: /path, "
-		    "file:///path, s3://bucket/prefix)",
+		    "file:///path, s3://bucket/prefix, "
+		    "sftp://host/path, nfs://host/export/path)",
 		    text);
 		return NULL;
 	}
 	if (rc == -1)
 		return NULL;
-	if (u->host == NULL || u->path == NULL || u->text == NULL) {
+	if (u->user == NULL)
+		u->user = slice("", 0);
+	if (u->query == NULL)
+		u->query = slice("", 0);
+	if (u->host == NULL || u->user == NULL || u->path == NULL ||
+	    u->query == NULL || u->text == NULL) {
 		err_set(e, ERR_NOMEM, "out of memory");
 		return NULL;
 	}

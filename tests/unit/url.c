@@ -43,6 +43,28 @@ buckets_and_prefixes_are_told_apart(void)
 }
 
 static void
+hosts_users_and_ports_are_told_apart(void)
+{
+	AUTO(store_url) struct store_url *u = NULL;
+
+	check_url("sftp://h/a//b/", STORE_SFTP, "h", "/a/b", "sftp://h/a/b");
+	check_url("sftp://h/", STORE_SFTP, "h", "/", "sftp://h/");
+	check_url("sftp://h/~", STORE_SFTP, "h", "~", "sftp://h/~");
+	check_url("sftp://h/~/x", STORE_SFTP, "h", "~/x", "sftp://h/~/x");
+	check_url("sftp://h/~x", STORE_SFTP, "h", "/~x", "sftp://h/~x");
+	check_url(
+	    "sftp://u@d@h:22/a", STORE_SFTP, "h", "/a", "sftp://u@d@h:22/a");
+	check_url("sftp://[::1]:2222/a", STORE_SFTP, "::1", "/a",
+	    "sftp://[::1]:2222/a");
+	check_url(
+	    "nfs://h/e/p/?uid=1", STORE_NFS, "h", "/e/p", "nfs://h/e/p?uid=1");
+	u = store_url_parse("sftp://u@d@[::1]:2222/a", &e);
+	CHECK(u != NULL);
+	CHECK_STR(u->user, "u@d");
+	CHECK_UINT(u->port, 2222);
+}
+
+static void
 paths_become_absolute(void)
 {
 	char cwd[PATH_MAX], want[PATH_MAX + 20];
@@ -66,7 +88,10 @@ paths_become_absolute(void)
 static void
 what_names_no_store_is_refused(void)
 {
-	static const char *const wrong[] = {"", "s3://", "s3:///a", "s3://ab",
+	static const char *const wrong[] = {"sftp://", "sftp://h",
+	    "sftp://h:0/a", "sftp://h:x/a", "sftp://h:99999/a",
+	    "sftp://u:p@h/a", "sftp://-oX/a", "sftp://[::1/a", "nfs://h",
+	    "nfs://h:1/a", "nfs:///a", "", "s3://", "s3:///a", "s3://ab",
 	    "s3://.bucket", "s3://bu cket/x", "s3://buck\xc3\xa9t",
 	    "ftp://host/x", "file://host/x", "S3://bucket", "://x"};
 	char big[400];
@@ -89,6 +114,7 @@ int
 main(void)
 {
 	RUN(buckets_and_prefixes_are_told_apart);
+	RUN(hosts_users_and_ports_are_told_apart);
 	RUN(paths_become_absolute);
 	RUN(what_names_no_store_is_refused);
 	return check_end();
