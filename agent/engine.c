@@ -8,6 +8,7 @@
 #include "agent/reach.h"
 #include "agent/ui_summary.h"
 #include "base/clock.h"
+#include "transfer/posix/posix.h"
 
 void
 engine_fatal(struct engine *en, const struct err *e)
@@ -72,9 +73,9 @@ start_workers(struct engine *en)
 {
 	struct err e = ERR_INIT;
 	struct work w = {
-	    .source_fd = en->setup->source_fd,
-	    .follow_links = en->options->links == SCAN_LINKS_FOLLOW,
+	    .source = en->source,
 	    .target = en->target,
+	    .keep_links = en->options->links == SCAN_LINKS_KEEP,
 	    .pool = en->pool,
 	    .lanes = en->lanes,
 	    .inbox = en->inbox,
@@ -233,11 +234,15 @@ begin_scan(struct engine *en)
 	    .threads = en->options->scan_threads,
 	    .one_file_system = en->options->one_file_system,
 	    .skip_prefix = ".dray-",
+	    .retry = en->retry,
 	};
+	bool local = en->source->ops == &posix_driver;
+	int fd = local ? posix_root_fd(en->source, &e) : -1;
 
 	atomic_store(&en->stats->scanning, true);
-	en->scan = scan_start(
-	    en->setup->source_fd, &so, deliver, scan_is_done, en, &e);
+	if (!local || fd != -1)
+		en->scan = scan_start(fd, local ? NULL : en->source, &so,
+		    deliver, scan_is_done, en, &e);
 	if (en->scan == NULL)
 		engine_fatal(en, &e);
 }
@@ -414,6 +419,7 @@ begin(struct engine *en, const struct engine_setup *setup, struct err *e)
 	en->ledger = setup->ledger;
 	en->ui = setup->ui;
 	en->stats = setup->stats;
+	en->source = setup->source;
 	en->target = setup->target;
 	en->ops = setup->target->ops;
 	en->reached = setup->reached;

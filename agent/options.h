@@ -39,6 +39,10 @@ struct options {
 	uint64_t memory_bytes;
 	unsigned retries; /* attempts of one request in all */
 	struct store_config store;
+	/* Where an S3 source needs others than the target. */
+	const char *source_endpoint_url;
+	const char *source_region;
+	const char *source_profile;
 
 	/* What a person sees */
 	int verbosity; /* -1 quiet, 0, 1 (each item), 2 (debug) */
