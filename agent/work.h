@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Workers: each has connections to source and target, takes jobs from the lanes,
- * does them and puts the answer into the inbox.  A worker decides nothing:
- * no retries, no ledger, no output.
+ * Workers: each has connections to source and target, takes jobs from the
+ * lanes, does them and puts the answer into the inbox.  A worker decides
+ * nothing: no retries, no ledger, no output.
  */
 #ifndef AGENT_WORK_H
 #define AGENT_WORK_H

@@ -108,8 +108,8 @@ hash_range(struct worker *me, struct job *j, struct store_file *f,
 		else if (f != NULL)
 			rc = s->ops->read_file(f, offset + done, data, n, e);
 		else
-			rc = s->ops->read(me->session, j->path, offset + done,
-			    data, n, e);
+			rc = s->ops->read(
+			    me->session, j->path, offset + done, data, n, e);
 		if (rc == 0)
 			digester_update(me->digester, data, n);
 		done += n;
@@ -148,7 +148,8 @@ store_proved_nothing(const struct worker *me)
 
 /* What was read must be what the source store says it holds. */
 static int
-check_source(const struct digest *said, const struct digest *read, struct err *e)
+check_source(
+    const struct digest *said, const struct digest *read, struct err *e)
 {
 	unsigned both = said->have & read->have;
 
@@ -259,8 +260,8 @@ do_dir(struct worker *me, struct job *j)
 		if (j->path_len > 0)
 			buf_addc(&key, '/');
 		st.mtime_ns = ITEM_TIME_UNKNOWN;
-		if (source(me)->stat(me->from, buf_str(&key), &there, &j->err) ==
-		    0) {
+		if (source(me)->stat(
+			me->from, buf_str(&key), &there, &j->err) == 0) {
 			st = item_of_listed(&there);
 			if (!there.has_source_mtime)
 				st.mtime_ns = ITEM_TIME_UNKNOWN;
@@ -283,16 +284,16 @@ hash_like(struct worker *me, struct job *j, struct store_file *f,
 	uint32_t i, parts;
 
 	if (part_bytes == 0)
-		return hash_range(me, j, f, 0, j->st.size,
-		    DIGEST_XXH3, out, &j->err);
+		return hash_range(
+		    me, j, f, 0, j->st.size, DIGEST_XXH3, out, &j->err);
 	parts = (uint32_t)((j->st.size + part_bytes - 1) / part_bytes);
 	list = malloc((size_t)parts * 16 + 1);
 	if (list == NULL)
 		return err_set(&j->err, ERR_NOMEM, "out of memory");
 	for (i = 0; i < parts; i++) {
-		if (hash_range(me, j, f,
-			plan_offset(&plan, i + 1), plan_length(&plan, i + 1),
-			DIGEST_XXH3, &part, &j->err) == -1)
+		if (hash_range(me, j, f, plan_offset(&plan, i + 1),
+			plan_length(&plan, i + 1), DIGEST_XXH3, &part,
+			&j->err) == -1)
 			return -1;
 		memcpy(list + (size_t)i * 16, part.xxh3, 16);
 	}
@@ -472,8 +473,8 @@ do_begin(struct worker *me, struct job *j)
 {
 	if (open_upload(me, j) == -1)
 		return -1;
-	return me->work.target->ops->upload_begin(
-	    me->session, j->path, &j->up->meta, &j->up->plan, j->up->id, &j->err);
+	return me->work.target->ops->upload_begin(me->session, j->path,
+	    &j->up->meta, &j->up->plan, j->up->id, &j->err);
 }
 
 static struct store_upload

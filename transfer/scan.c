@@ -56,11 +56,11 @@ struct scan {
 struct walker {
 	struct scan *scan;
 	pthread_t thread;
-	struct session *session;  /* to the store, once there is one */
-	struct scandir dir;	  /* the names of the directory it reads */
+	struct session *session;      /* to the store, once there is one */
+	struct scandir dir;	      /* the names of the directory it reads */
 	struct scan_trouble *refused; /* entries of its listing */
-	struct scan_batch *spare; /* to report that memory ran out */
-	char *path;		  /* of the directory, then of an item */
+	struct scan_batch *spare;     /* to report that memory ran out */
+	char *path;		      /* of the directory, then of an item */
 	size_t path_cap;
 };
 
@@ -536,8 +536,7 @@ read_local(struct walker *w, int *fd, struct err *e)
 	*fd = open_dir(s, w->path);
 	scandir_reset(&w->dir);
 	if (*fd != -1) {
-		scandir_read(
-		    &w->dir, *fd, s->options.skip_prefix, &s->stop, e);
+		scandir_read(&w->dir, *fd, s->options.skip_prefix, &s->stop, e);
 		return;
 	}
 	err_sys(e, "open directory");

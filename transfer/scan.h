@@ -99,12 +99,12 @@ struct scan;
 
 /*
  * Starts walking the directory ROOT_FD (borrowed until scan_join) or, where
- * STORE isn't NULL, that one by its listings.  DONE is called once, by the last walker,
- * after the last batch.
+ * STORE isn't NULL, that one by its listings.  DONE is called once, by the last
+ * walker, after the last batch.
  */
-struct scan *scan_start(int root_fd, struct store *store, const struct scan_options *options,
-    scan_deliver_fn *deliver, void (*done)(void *arg), void *arg,
-    struct err *e);
+struct scan *scan_start(int root_fd, struct store *store,
+    const struct scan_options *options, scan_deliver_fn *deliver,
+    void (*done)(void *arg), void *arg, struct err *e);
 /* The walk ends soon; deliver may still be called until scan_join returns. */
 void scan_stop(struct scan *s);
 /* Waits for the walkers and frees S. */

@@ -56,8 +56,8 @@ int scandir_add(struct scandir *d, const char *name, size_t len,
  * Sorts what was added.  A name that came twice is kept once, and TWICE is told
  * of it: of a file and a directory, the directory is kept.
  */
-int scandir_end(struct scandir *d,
-    void (*twice)(void *arg, const char *name), void *arg, struct err *e);
+int scandir_end(struct scandir *d, void (*twice)(void *arg, const char *name),
+    void *arg, struct err *e);
 struct item_stat scandir_stat(const struct scandir *d, size_t i);
 
 static inline const char *

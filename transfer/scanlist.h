@@ -12,8 +12,8 @@ struct scanlist_options {
 	struct retry_policy retry;
 	const atomic_bool *stop;
 	/* Told of each entry that is not taken, and why. */
-	void (*refuse)(void *arg, const char *name, size_t len,
-	    const struct err *why);
+	void (*refuse)(
+	    void *arg, const char *name, size_t len, const struct err *why);
 	void *arg;
 };
 

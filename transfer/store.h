@@ -85,7 +85,7 @@ struct store_stat {
 	uint64_t size;
 	bool has_source_mtime; /* mtime_ns is the source's, else the store's */
 	int64_t mtime_ns;
-	int64_t modified_ns; /* S3, by stat(): when it was stored */
+	int64_t modified_ns;	 /* S3, by stat(): when it was stored */
 	uint32_t mode, uid, gid; /* where has_owner */
 	bool has_owner;
 	/* Where the store has them, else 0: they move when the item does. */

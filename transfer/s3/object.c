@@ -30,8 +30,7 @@ s3_read_head(
 		return err_set(e, ERR_PROTOCOL, "a reply without size");
 	st.size = strtoull(size, &end, 10);
 	if (*end != '\0' || errno != 0)
-		return err_set(e, ERR_PROTOCOL,
-		    "the size makes no sense");
+		return err_set(e, ERR_PROTOCOL, "the size makes no sense");
 	if (modified != NULL)
 		http_parse_date(modified, &st.modified_ns);
 	st.mtime_ns = st.modified_ns;

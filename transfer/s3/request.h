@@ -151,8 +151,8 @@ int s3_head(struct s3_session *c, const char *key, bool dir,
     struct store_stat *out, struct err *e);
 
 /* *OUT by the reply's headers, of HEAD or GET. */
-int s3_read_head(struct s3_session *c, bool dir, struct store_stat *out,
-    struct err *e);
+int s3_read_head(
+    struct s3_session *c, bool dir, struct store_stat *out, struct err *e);
 /* Whether the reply holds the bytes from OFFSET on. */
 int s3_check_range(struct s3_session *c, uint64_t offset, struct err *e);
 

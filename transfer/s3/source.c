@@ -50,8 +50,7 @@ get(struct s3_session *c, const char *key, const char *etag, uint64_t offset,
 	req_header(c, "range", range);
 	req_header(c, "x-amz-checksum-mode", "ENABLED");
 	req_data(c, data, len);
-	return req_do(c, "GET", e) == -1 ||
-		s3_check_range(c, offset, e) == -1
+	return req_do(c, "GET", e) == -1 || s3_check_range(c, offset, e) == -1
 	    ? -1
 	    : 0;
 }
@@ -116,8 +115,8 @@ auto_s3_file(struct s3_file **f)
 }
 
 struct store_file *
-s3_open_file(struct session *session, const char *key, uint64_t size,
-    struct err *e)
+s3_open_file(
+    struct session *session, const char *key, uint64_t size, struct err *e)
 {
 	struct s3_session *c = s3_session_of(session);
 	AUTO(s3_file) struct s3_file *f = calloc(1, sizeof(*f));
