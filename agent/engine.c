@@ -10,6 +10,9 @@
 #include "base/clock.h"
 #include "transfer/posix/posix.h"
 
+/* A store's answers take their time. */
+#define FAR_SCAN_THREADS 16
+
 void
 engine_fatal(struct engine *en, const struct err *e)
 {
@@ -239,6 +242,8 @@ begin_scan(struct engine *en)
 	bool local = en->source->ops == &posix_driver;
 	int fd = local ? posix_root_fd(en->source, &e) : -1;
 
+	if (so.threads == 0 && !local)
+		so.threads = FAR_SCAN_THREADS;
 	atomic_store(&en->stats->scanning, true);
 	if (!local || fd != -1)
 		en->scan = scan_start(fd, local ? NULL : en->source, &so,

@@ -31,9 +31,9 @@ struct options {
 	enum verify_mode verify;
 
 	/* How */
-	unsigned transfers;   /* requests at a time: workers */
-	unsigned concurrency; /* parts of one file at a time */
-	unsigned scan_threads;
+	unsigned transfers;    /* requests at a time: workers */
+	unsigned concurrency;  /* parts of one file at a time */
+	unsigned scan_threads; /* 0: by the kind of source */
 	uint64_t part_bytes;
 	uint64_t threshold_bytes;
 	uint64_t memory_bytes;

@@ -207,8 +207,9 @@ const struct option_def option_table[] = {
 	.help = "Requests under way at a time")},
     {UINT("concurrency", concurrency, "8", 1, 1024, SPEED,
 	.help = "Parts of one file under way at a time")},
-    {UINT("scan-threads", scan_threads, "2", 1, 64, SPEED,
-	.help = "Threads that read directories")},
+    {UINT("scan-threads", scan_threads, "0", 0, 64, SPEED,
+	.help = "Threads that read directories; 0: 2, or 16 where the source "
+		"isn't local")},
     {SIZE("part-size", part_bytes, "16M", SPEED, .aliases = "chunk-size",
 	.min = 1,
 	.help = "Size of a part; a bare number is MiB. Grows for files of "
