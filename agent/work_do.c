@@ -43,6 +43,8 @@ open_source(const struct worker *me, const struct job *j, struct err *e)
 		return err_set(e, ERR_VANISHED, "vanished before it was read");
 	if (errno == ELOOP || errno == ENOTDIR || errno == ENXIO)
 		return err_set(e, ERR_CHANGED, "is another kind of file now");
+	if (errno == EXDEV)
+		return err_set(e, ERR_CHANGED, "was moved while it was opened");
 	return err_sys(e, "open");
 }
 
@@ -232,26 +234,40 @@ do_put(struct worker *me, struct job *j)
 	return rc;
 }
 
+/* The symlink itself, so that all that is asked of it is of the same one. */
+static int
+open_link(const struct worker *me, const struct job *j, struct err *e)
+{
+	int fd = beneath_open(
+	    me->work.source_fd, j->path, O_PATH | O_NOFOLLOW | O_CLOEXEC, 0);
+
+	if (fd >= 0)
+		return fd;
+	if (errno == ENOENT)
+		return err_set(e, ERR_VANISHED, "vanished");
+	if (errno == ELOOP || errno == ENOTDIR)
+		return err_set(e, ERR_CHANGED, "is no symlink any more");
+	if (errno == EXDEV)
+		return err_set(e, ERR_CHANGED, "was moved while it was opened");
+	return err_sys(e, "open symlink");
+}
+
 static int
 do_link(struct worker *me, struct job *j)
 {
+	AUTO(close) int fd = open_link(me, j, &j->err);
 	char target[PATH_MAX];
-	const char *name;
-	AUTO(close) int dir = -1;
 	struct stat st;
 	ssize_t n;
 
-	dir = beneath_parent(me->work.source_fd, j->path, &name);
-	if (dir == -1)
-		return errno == ENOENT
-		    ? err_set(&j->err, ERR_VANISHED, "vanished")
-		    : err_sys(&j->err, "open directory");
-	n = readlinkat(dir, name, target, sizeof(target));
-	if (n == -1 && errno == ENOENT)
-		return err_set(&j->err, ERR_VANISHED, "vanished");
-	if (n == -1 && errno == EINVAL)
+	if (fd == -1)
+		return -1;
+	if (fstat(fd, &st) == -1)
+		return err_sys(&j->err, "fstat");
+	if (!S_ISLNK(st.st_mode))
 		return err_set(&j->err, ERR_CHANGED, "is no symlink any more");
-	if (n == -1 || fstatat(dir, name, &st, AT_SYMLINK_NOFOLLOW) == -1)
+	n = readlinkat(fd, "", target, sizeof(target));
+	if (n == -1)
 		return err_sys(&j->err, "readlink");
 	if ((size_t)n == sizeof(target))
 		return err_set(&j->err, ERR_NAME, "symlink target too long");

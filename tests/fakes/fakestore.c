@@ -340,6 +340,8 @@ static int
 make_link(struct session *c, const char *key, const struct item_stat *st,
     const char *target, size_t len, struct err *e)
 {
+	if (st->type != ITEM_SYMLINK)
+		return err_set(e, ERR_NAME, "a symlink that is none");
 	return put_any(c, FAKE_SYMLINK, key, st, target, len, NULL, e);
 }
 
