@@ -61,6 +61,8 @@ struct stats_snapshot {
 
 #define stats_add(s, name, n) \
 	atomic_fetch_add_explicit(&(s)->name, (n), memory_order_relaxed)
+#define stats_sub(s, name, n) \
+	atomic_fetch_sub_explicit(&(s)->name, (n), memory_order_relaxed)
 #define stats_get(s, name) \
 	atomic_load_explicit(&(s)->name, memory_order_relaxed)
 

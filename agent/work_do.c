@@ -306,19 +306,29 @@ hash_like(struct worker *me, struct job *j, int fd, uint64_t part_bytes,
 	return 0;
 }
 
+/* What is at the target is left alone unless it still is WAS. */
 static int
-set_metadata(struct worker *me, struct job *j)
+set_metadata(struct worker *me, struct job *j, const struct store_stat *was)
 {
 	if (me->work.target->ops->set_metadata(
-		me->session, j->path, &j->st, &j->receipt, &j->err) == 0) {
+		me->session, j->path, &j->st, was, &j->receipt, &j->err) == 0) {
 		j->finding = FOUND_METADATA;
 		return 0;
 	}
-	/* The object is gone, or too big to be copied: send it again. */
-	if (j->err.kind != ERR_NOTFOUND && j->err.kind != ERR_UNSUPPORTED)
+	/* It is gone, another one, or too big to be copied: send it again. */
+	if (j->err.kind != ERR_NOTFOUND && j->err.kind != ERR_MISMATCH &&
+	    j->err.kind != ERR_UNSUPPORTED)
 		return -1;
 	j->finding = FOUND_OTHER;
 	return 0;
+}
+
+static bool
+has_metadata(const struct store_stat *there, const struct item_stat *st)
+{
+	return there->has_owner && there->mode == st->mode &&
+	    there->uid == st->uid && there->gid == st->gid &&
+	    there->mtime_ns == st->mtime_ns;
 }
 
 /* The ledger knows it, but ctime, mtime, inode or owner moved. */
@@ -333,12 +343,16 @@ do_rehash(struct worker *me, struct job *j)
 	if (hash_like(me, j, fd, j->known_part_bytes, &now) == -1 ||
 	    check_unchanged(fd, &j->st, &j->err) == -1)
 		return -1;
-	if (memcmp(now.xxh3, j->known.xxh3, sizeof(now.xxh3)) != 0) {
+	if (memcmp(now.xxh3, j->was.digest.xxh3, sizeof(now.xxh3)) != 0) {
 		j->finding = FOUND_OTHER;
 		return 0;
 	}
-	j->digest = j->known;
-	return set_metadata(me, j);
+	j->digest = j->was.digest;
+	if (!has_metadata(&j->was, &j->st))
+		return set_metadata(me, j, &j->was);
+	memcpy(j->receipt.etag, j->was.etag, sizeof(j->receipt.etag));
+	j->finding = FOUND_SAME;
+	return 0;
 }
 
 /* An ETag that is the MD5 of the object: what others uploaded in one put. */
@@ -384,7 +398,7 @@ do_adopt(struct worker *me, struct job *j)
 	    memcmp(md5, now.md5, sizeof(now.md5)) != 0)
 		return 0;
 	j->digest = now;
-	return set_metadata(me, j);
+	return set_metadata(me, j, &there);
 }
 
 /* Opens the source of an upload; it must be what the plan was made for. */

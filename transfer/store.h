@@ -196,10 +196,16 @@ struct store_driver {
 	int (*symlink)(struct session *c, const char *key,
 	    const struct item_stat *st, const char *target, size_t len,
 	    struct err *e);
-	/* Owner, mode and times of an item that is there; no bytes moved. */
+	/*
+	 * Owner, mode and times of an item that is there; no bytes moved.
+	 * WAS is what the caller knows of it: where the store keeps ETags (and
+	 * WAS has one) the ETag must be the same, else type, size and the
+	 * source's mtime.  ERR_MISMATCH, and nothing is set, if somebody else
+	 * put another item there.  NULL: whatever is there.
+	 */
 	int (*set_metadata)(struct session *c, const char *key,
-	    const struct item_stat *st, struct store_receipt *out,
-	    struct err *e);
+	    const struct item_stat *st, const struct store_stat *was,
+	    struct store_receipt *out, struct err *e);
 
 	/*
 	 * With config.defer_sync, put, mkdir, symlink and set_metadata may

@@ -347,20 +347,25 @@ make_link(struct session *c, const char *key, const struct item_stat *st,
 
 static int
 set_metadata(struct session *c, const char *key, const struct item_stat *st,
-    struct store_receipt *out, struct err *e)
+    const struct store_stat *was, struct store_receipt *out, struct err *e)
 {
 	struct fake *f = fake_of(c->store);
 	struct fake_object *o;
+	bool other = false;
 
 	if (begin_call(c, FAKE_SET_METADATA, key, e) != 0)
 		return -1;
 	pthread_mutex_lock(&f->mutex);
 	o = *slot(f, key);
-	if (o != NULL) {
+	if (o != NULL && was != NULL)
+		other = strcmp(o->etag, was->etag) != 0;
+	if (o != NULL && !other) {
 		o->st = *st;
 		receipt(f, key, out);
 	}
 	pthread_mutex_unlock(&f->mutex);
+	if (other)
+		return err_set(e, ERR_MISMATCH, "another object");
 	return o != NULL ? 0 : err_set(e, ERR_NOTFOUND, "no such object");
 }
 

@@ -710,6 +710,53 @@ touched_files_are_not_sent_again(void)
 }
 
 static void
+what_others_put_there_is_given_no_metadata(void)
+{
+	struct rig r = rig_begin();
+
+	make_tree(&r);
+	CHECK_UINT(run(&r), RUN_OK);
+	fake_put(r.target, "d/almost", "other", 5, 1);
+	fake_put(r.target, "d/big1", "other", 5, 1);
+	fchmodat(r.source, "d/almost", 0600, 0);
+	utimensat(r.source, "d/big1", NULL, 0);
+	CHECK_UINT(run(&r), RUN_OK);
+	CHECK_UINT(stats_get(&r.stats, metadata_items), 0);
+	CHECK(arrived(&r, "d/almost"));
+	CHECK(arrived(&r, "d/big1"));
+	CHECK(nothing_more_to_do(&r));
+	rig_end(&r);
+}
+
+/* Another ctime, another inode: nothing that the target would know. */
+static void
+what_moved_at_the_source_alone_asks_for_nothing(void)
+{
+	struct rig r = rig_begin();
+	struct timespec times[2] = {{.tv_nsec = UTIME_OMIT}};
+	struct stat file, dir;
+
+	make_tree(&r);
+	fstatat(r.source, "d/almost", &file, 0);
+	fstatat(r.source, "d", &dir, 0);
+	CHECK_UINT(run(&r), RUN_OK);
+	fchmodat(r.source, "d/big1", 0600, 0);
+	fchmodat(r.source, "d/big1", 0644, 0);
+	make_file(&r, "d/copy", 64 * KIB - 1, 3);
+	times[1] = file.st_mtim;
+	utimensat(r.source, "d/copy", times, 0);
+	CHECK(renameat(r.source, "d/copy", r.source, "d/almost") == 0);
+	times[1] = dir.st_mtim;
+	utimensat(r.source, "d", times, 0);
+	CHECK(nothing_more_to_do(&r));
+	CHECK_UINT(stats_get(&r.stats, metadata_items), 0);
+	CHECK_UINT(stats_get(&r.stats, unchanged_items), 46);
+	CHECK_UINT(stats_get(&r.stats, queued_items), 0);
+	CHECK_UINT(stats_get(&r.stats, queued_bytes), 0);
+	rig_end(&r);
+}
+
+static void
 reconciling_finds_what_others_did(void)
 {
 	struct rig r = rig_begin();
@@ -857,6 +904,8 @@ main(void)
 	RUN(a_dry_run_changes_nothing);
 	RUN(what_is_there_is_adopted);
 	RUN(touched_files_are_not_sent_again);
+	RUN(what_others_put_there_is_given_no_metadata);
+	RUN(what_moved_at_the_source_alone_asks_for_nothing);
 	RUN(reconciling_finds_what_others_did);
 	RUN(a_directory_that_fails_stops_no_other);
 	RUN(jobs_are_bounded_however_many_files);

@@ -414,6 +414,52 @@ the_whole_is_named_where_the_store_keeps_checksums(void)
 	CHECK(sent("x-amz-mp-object-size: 4"));
 }
 
+static enum err_kind
+set_metadata(const struct store_stat *was)
+{
+	struct store_receipt r;
+	struct err e = ERR_INIT;
+
+	if (store->ops->set_metadata(session, "k", &st, was, &r, &e) == -1)
+		return e.kind;
+	CHECK_STR(r.etag, "new");
+	return ERR_NONE;
+}
+
+#define COPIED "<CopyObjectResult><ETag>\"new\"</ETag></CopyObjectResult>"
+#define FOUR "Content-Length: 4\r\n"
+
+static void
+metadata_is_for_the_object_that_is_known(void)
+{
+	struct store_stat was = {
+	    .type = ITEM_FILE, .size = 4, .mtime_ns = 7, .etag = "a"};
+
+	SCRIPT({"HEAD /test/p/k ", "200 OK", FOUR "ETag: \"a\"\r\n"},
+	    {"PUT /test/p/k ", "200 OK", "", COPIED});
+	CHECK(set_metadata(&was) == ERR_NONE);
+	CHECK(sent("x-amz-copy-source-if-match: \"a\"\r\n"));
+	SCRIPT({"HEAD", "200 OK", FOUR META "ETag: \"b\"\r\n"});
+	CHECK(set_metadata(&was) == ERR_MISMATCH);
+	SCRIPT({"HEAD", "200 OK", "Content-Length: 5\r\nETag: \"a\"\r\n"});
+	CHECK(set_metadata(&was) == ERR_MISMATCH);
+	SCRIPT({"HEAD", "404 No"});
+	CHECK(set_metadata(&was) == ERR_NOTFOUND);
+	/* Another one comes between the look and the copy. */
+	SCRIPT({"HEAD", "200 OK", FOUR "ETag: \"a\"\r\n"},
+	    {"PUT", "412 No", "",
+		"<Error><Code>PreconditionFailed</Code></Error>"});
+	CHECK(set_metadata(&was) == ERR_MISMATCH);
+	/* Without an ETag, its time tells. */
+	was.etag[0] = '\0';
+	SCRIPT({"HEAD", "200 OK", FOUR META}, {"PUT", "200 OK", "", COPIED});
+	CHECK(set_metadata(&was) == ERR_NONE);
+	CHECK(!sent("x-amz-copy-source-if-match"));
+	SCRIPT({"HEAD", "200 OK", FOUR "ETag: \"a\"\r\n"});
+	CHECK(set_metadata(&was) == ERR_MISMATCH);
+	CHECK(sent("HEAD"));
+}
+
 static void
 a_range_that_is_ignored_is_noticed(void)
 {
@@ -524,6 +570,7 @@ main(void)
 	RUN(an_upload_that_is_gone_may_have_arrived);
 	RUN(an_error_under_200_fails_the_upload);
 	RUN(the_whole_is_named_where_the_store_keeps_checksums);
+	RUN(metadata_is_for_the_object_that_is_known);
 	RUN(a_range_that_is_ignored_is_noticed);
 	RUN(expired_credentials_are_told_and_loaded_anew);
 	RUN(every_key_that_is_removed_needs_an_answer);
