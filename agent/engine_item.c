@@ -240,21 +240,32 @@ unchanged(struct engine *en, struct job *j)
 }
 
 static void
+adopted(struct engine *en, struct job *j)
+{
+	if (record_done(en, j) == 0) {
+		stats_add(en->stats, adopted_items, 1);
+		stats_add(en->stats, adopted_bytes, j->st.size);
+		ui_item(
+		    en->ui, UI_ADOPTED, j->path, j->path_len, j->st.size, NULL);
+	}
+	engine_job_end(en, j);
+}
+
+static void
 found(struct engine *en, struct job *j)
 {
-	uint64_t bytes = j->st.size;
-
 	switch (j->finding) {
 	case FOUND_SAME:
-		if (j->kind == JOB_REHASH) {
+		if (j->kind == JOB_ADOPT)
+			adopted(en, j);
+		else
 			unchanged(en, j);
-			return;
-		}
-		stats_add(en->stats, adopted_items, 1);
-		stats_add(en->stats, adopted_bytes, bytes);
-		done(en, j, UI_ADOPTED);
 		return;
 	case FOUND_METADATA:
+		if (j->kind == JOB_ADOPT) {
+			adopted(en, j);
+			return;
+		}
 		stats_add(en->stats, metadata_items, 1);
 		done(en, j, UI_METADATA);
 		return;

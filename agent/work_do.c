@@ -362,17 +362,75 @@ etag_is_md5(const char *etag)
 	return strspn(etag, "0123456789abcdef") == 32 && etag[32] == '\0';
 }
 
+/* The same, where it may be that nobody keeps an owner there. */
+static bool
+has_owner(const struct store_stat *there, const struct item_stat *st)
+{
+	return !there->has_owner ||
+	    ((there->mode & 07777) == (st->mode & 07777) &&
+		there->uid == st->uid && there->gid == st->gid);
+}
+
+/* Whether only reading can tell what the store holds. */
+static bool
+must_be_read(const struct worker *me, const struct store_stat *there)
+{
+	return me->work.read_back && there->digest.have == 0 &&
+	    me->work.target->ops->digests(me->work.target) == 0;
+}
+
+/* Opens the source and reads it all, for ALGOS. */
+static int
+hash_source(struct worker *me, struct job *j, unsigned algos)
+{
+	AUTO(close) int fd = open_source(me, j, &j->err);
+	struct digest now;
+
+	if (fd == -1 || stat_source(fd, &j->st, &j->err) == -1 ||
+	    hash_range(me, j, range_of_source, fd, 0, j->st.size, algos, &now,
+		&j->err) == -1 ||
+	    check_unchanged(fd, &j->st, &j->err) == -1)
+		return -1;
+	j->digest = now;
+	return 0;
+}
+
+/* 1 if source and target, both read, are the same; 0, or -1. */
+static int
+compare_by_reading(struct worker *me, struct job *j)
+{
+	struct digest there;
+
+	if (hash_source(me, j, DIGEST_XXH3 | DIGEST_CRC64NVME) == -1)
+		return -1;
+	if (hash_range(me, j, range_of_target, -1, 0, j->st.size, DIGEST_XXH3,
+		&there, &j->err) == 0)
+		return memcmp(there.xxh3, j->digest.xxh3, 16) == 0;
+	/* What can't be read there can be replaced. */
+	return j->err.kind == ERR_NOTFOUND || j->err.kind == ERR_MISMATCH ||
+		j->err.kind == ERR_DENIED
+	    ? 0
+	    : -1;
+}
+
+static bool
+same_age_and_size(const struct store_stat *there, const struct item_stat *st)
+{
+	return there->has_source_mtime && there->mtime_ns == st->mtime_ns &&
+	    there->size == st->size;
+}
+
 /*
  * The target has an item of that name and size already.  It is the same if
- * it carries the source's mtime, or if its ETag is the MD5 of the content.
+ * it carries the source's mtime (and its content, read, is the same where the
+ * store tells no checksum of it), or if its ETag is the MD5 of the content.
  */
 static int
 do_adopt(struct worker *me, struct job *j)
 {
-	AUTO(close) int fd = -1;
 	struct store_stat there;
 	uint8_t md5[16];
-	struct digest now;
+	int rc;
 
 	j->finding = FOUND_OTHER;
 	if (me->work.target->ops->stat(me->session, j->path, &there, &j->err) ==
@@ -381,23 +439,22 @@ do_adopt(struct worker *me, struct job *j)
 	memcpy(j->receipt.etag, there.etag, sizeof(j->receipt.etag));
 	if (there.type != ITEM_FILE || there.size != j->st.size)
 		return 0;
-	if (there.has_source_mtime && there.mtime_ns == j->st.mtime_ns) {
+	if (same_age_and_size(&there, &j->st)) {
+		rc = must_be_read(me, &there) ? compare_by_reading(me, j) : 1;
+		if (rc != 1 || !same_age_and_size(&there, &j->st))
+			return rc == -1 ? -1 : 0;
 		j->finding = FOUND_SAME;
-		return 0;
+		return has_owner(&there, &j->st) ? 0
+						 : set_metadata(me, j, &there);
 	}
 	if (!etag_is_md5(there.etag))
 		return 0;
-	fd = open_source(me, j, &j->err);
-	if (fd == -1 || stat_source(fd, &j->st, &j->err) == -1 ||
-	    hash_range(me, j, range_of_source, fd, 0, j->st.size,
-		DIGEST_MD5 | DIGEST_XXH3 | DIGEST_CRC64NVME, &now,
-		&j->err) == -1 ||
-	    check_unchanged(fd, &j->st, &j->err) == -1)
+	if (hash_source(me, j, DIGEST_MD5 | DIGEST_XXH3 | DIGEST_CRC64NVME) ==
+	    -1)
 		return -1;
 	if (!text_unhex(there.etag, 32, md5, sizeof(md5)) ||
-	    memcmp(md5, now.md5, sizeof(now.md5)) != 0)
+	    memcmp(md5, j->digest.md5, sizeof(md5)) != 0)
 		return 0;
-	j->digest = now;
 	return set_metadata(me, j, &there);
 }
 

@@ -679,9 +679,64 @@ what_is_there_is_adopted(void)
 	r.reconcile = true;
 	CHECK_UINT(run(&r), RUN_OK);
 	CHECK_UINT(stats_get(&r.stats, adopted_items), 1);
+	CHECK_UINT(stats_get(&r.stats, done_items), 2);
 	CHECK_UINT(fake_calls(r.target, FAKE_PUT), 2);
 	CHECK(arrived(&r, "older"));
 	CHECK(arrived(&r, "longer"));
+	rig_end(&r);
+}
+
+/* What a task with another ledger has sent. */
+static struct rig
+sent_rig(void)
+{
+	struct rig r = rig_begin();
+
+	make_tree(&r);
+	CHECK_UINT(run(&r), RUN_OK);
+	snprintf(r.state, sizeof(r.state), "%s/another", tree_path);
+	fake_forget_calls(r.target);
+	r.reconcile = true;
+	return r;
+}
+
+static void
+what_is_adopted_gets_its_owner_and_mode(void)
+{
+	struct rig r = sent_rig();
+
+	fake_find(r.target, "d/almost")->st.mode = S_IFREG | 0600;
+	fake_find(r.target, "d/big2")->st.uid++;
+	CHECK_UINT(run(&r), RUN_OK);
+	CHECK_UINT(stats_get(&r.stats, adopted_items), 44);
+	CHECK_UINT(stats_get(&r.stats, done_items), 2); /* directories */
+	CHECK_UINT(fake_calls(r.target, FAKE_SET_METADATA), 2);
+	CHECK_UINT(fake_calls(r.target, FAKE_PUT), 0);
+	CHECK_UINT(fake_calls(r.target, FAKE_READ), 0);
+	CHECK_UINT(fake_find(r.target, "d/almost")->st.mode, S_IFREG | 0644);
+	CHECK_UINT(fake_find(r.target, "d/big2")->st.uid, geteuid());
+	rig_end(&r);
+}
+
+static void
+what_the_store_cant_prove_is_adopted_by_reading(void)
+{
+	struct rig r = sent_rig();
+
+	fake_prove_nothing(r.target);
+	/* As long and as old, but not the same. */
+	fake_find(r.target, "d/almost")->data[70] ^= 1;
+	CHECK_UINT(run(&r), RUN_OK);
+	CHECK_UINT(stats_get(&r.stats, adopted_items), 43);
+	CHECK_UINT(stats_get(&r.stats, done_items), 3);
+	CHECK_UINT(fake_calls(r.target, FAKE_PUT), 1);
+	CHECK(arrived(&r, "d/almost"));
+	/* And the ledger has digests to go by. */
+	fchmodat(r.source, "d/big1", 0600, 0);
+	fake_forget_calls(r.target);
+	CHECK_UINT(run(&r), RUN_OK);
+	CHECK_UINT(stats_get(&r.stats, metadata_items), 1);
+	CHECK_UINT(fake_calls(r.target, FAKE_BEGIN), 0);
 	rig_end(&r);
 }
 
@@ -903,6 +958,8 @@ main(void)
 	RUN(an_intent_takes_no_kept_upload_with_it);
 	RUN(a_dry_run_changes_nothing);
 	RUN(what_is_there_is_adopted);
+	RUN(what_is_adopted_gets_its_owner_and_mode);
+	RUN(what_the_store_cant_prove_is_adopted_by_reading);
 	RUN(touched_files_are_not_sent_again);
 	RUN(what_others_put_there_is_given_no_metadata);
 	RUN(what_moved_at_the_source_alone_asks_for_nothing);
