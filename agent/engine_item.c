@@ -221,6 +221,7 @@ done(struct engine *en, struct job *j, enum ui_action action)
 	if (record_done(en, j) == 0 && !j->again) {
 		stats_add(en->stats, done_items, 1);
 		stats_add(en->stats, done_bytes, bytes);
+		stats_add(en->stats, verified_items, j->proved ? 1 : 0);
 		ui_item(en->ui, action, j->path, j->path_len, bytes, NULL);
 	}
 	engine_job_end(en, j);
@@ -245,6 +246,7 @@ adopted(struct engine *en, struct job *j)
 	if (record_done(en, j) == 0) {
 		stats_add(en->stats, adopted_items, 1);
 		stats_add(en->stats, adopted_bytes, j->st.size);
+		stats_add(en->stats, verified_items, j->proved ? 1 : 0);
 		ui_item(
 		    en->ui, UI_ADOPTED, j->path, j->path_len, j->st.size, NULL);
 	}

@@ -91,7 +91,8 @@ struct job {
 	/* The answer */
 	struct err err; /* ERR_NONE: done */
 	enum job_finding finding;
-	bool grown; /* PUT: it is to be sent in parts now; st is fresh */
+	bool proved; /* the store checked the bytes, or they were read back */
+	bool grown;  /* PUT: it is to be sent in parts now; st is fresh */
 	struct digest digest;
 	struct store_receipt receipt;
 	uint64_t sent_bytes;

@@ -24,6 +24,7 @@
 	X(sent_bytes)	 /* bytes sent, also those sent again */          \
 	X(adopted_items) /* of these: were at the target already */       \
 	X(adopted_bytes)                                                  \
+	X(verified_items) /* files proved: by the store, or read back */  \
 	X(metadata_items) /* only metadata was set right */               \
 	X(resumed_files)  /* uploads taken up again */                    \
 	X(resumed_parts)  /* parts that needn't be sent again */          \

@@ -187,13 +187,6 @@ read_back(struct worker *me, struct job *j, uint64_t offset, uint64_t len,
 	return 0;
 }
 
-static bool
-store_proved_nothing(const struct worker *me)
-{
-	return me->work.read_back &&
-	    me->work.target->ops->digests(me->work.target) == 0;
-}
-
 static int
 put_bytes(struct worker *me, struct job *j, int fd, unsigned char *data)
 {
@@ -229,9 +222,13 @@ do_put(struct worker *me, struct job *j)
 	rc = put_bytes(me, j, fd, data);
 	if (data != me->chunk)
 		pool_put(me->work.pool, data);
-	if (rc == 0 && store_proved_nothing(me))
-		rc = read_back(me, j, 0, j->st.size, &j->digest, &j->err);
-	return rc;
+	if (rc == -1)
+		return -1;
+	j->proved = j->receipt.proved;
+	if (j->proved || !me->work.read_back)
+		return 0;
+	j->proved = true;
+	return read_back(me, j, 0, j->st.size, &j->digest, &j->err);
 }
 
 /* The symlink itself, so that all that is asked of it is of the same one. */
@@ -404,8 +401,10 @@ compare_by_reading(struct worker *me, struct job *j)
 	if (hash_source(me, j, DIGEST_XXH3 | DIGEST_CRC64NVME) == -1)
 		return -1;
 	if (hash_range(me, j, range_of_target, -1, 0, j->st.size, DIGEST_XXH3,
-		&there, &j->err) == 0)
-		return memcmp(there.xxh3, j->digest.xxh3, 16) == 0;
+		&there, &j->err) == 0) {
+		j->proved = memcmp(there.xxh3, j->digest.xxh3, 16) == 0;
+		return j->proved;
+	}
 	/* What can't be read there can be replaced. */
 	return j->err.kind == ERR_NOTFOUND || j->err.kind == ERR_MISMATCH ||
 		j->err.kind == ERR_DENIED
@@ -455,6 +454,7 @@ do_adopt(struct worker *me, struct job *j)
 	if (!text_unhex(there.etag, 32, md5, sizeof(md5)) ||
 	    memcmp(md5, j->digest.md5, sizeof(md5)) != 0)
 		return 0;
+	j->proved = true;
 	return set_metadata(me, j, &there);
 }
 
@@ -608,6 +608,15 @@ digest_of_parts(const struct upload *up, struct digest *out, struct err *e)
 }
 
 static int
+read_back_part(struct worker *me, struct job *j, uint32_t i)
+{
+	const struct plan *plan = &j->up->plan;
+
+	return read_back(me, j, plan_offset(plan, i + 1),
+	    plan_length(plan, i + 1), &j->up->parts[i].digest, &j->err);
+}
+
+static int
 do_complete(struct worker *me, struct job *j)
 {
 	struct store_upload u = store_upload_of(j);
@@ -618,13 +627,13 @@ do_complete(struct worker *me, struct job *j)
 	    me->work.target->ops->upload_complete(me->session, &u, j->up->parts,
 		j->up->plan.parts, &j->digest, &j->receipt, &j->err) == -1)
 		return -1;
-	if (!store_proved_nothing(me))
+	j->proved = j->receipt.proved;
+	if (j->proved || !me->work.read_back)
 		return 0;
-	for (i = 1; i <= u.plan.parts; i++)
-		if (read_back(me, j, plan_offset(&u.plan, i),
-			plan_length(&u.plan, i), &j->up->parts[i - 1].digest,
-			&j->err) == -1)
+	for (i = 0; i < u.plan.parts; i++)
+		if (!j->up->parts[i].proved && read_back_part(me, j, i) == -1)
 			return -1;
+	j->proved = true;
 	return 0;
 }
 
@@ -665,6 +674,7 @@ dispatch(struct worker *me, struct job *j)
 void
 work_do(struct worker *me, struct job *j)
 {
+	j->proved = false;
 	/* What went wrong on the way to success says nothing. */
 	if (dispatch(me, j) == 0)
 		j->err.kind = ERR_NONE;

@@ -13,8 +13,8 @@
  *   The driver turns it into its own form (S3: prefix and percent-encoding)
  *   at one place.
  * - put and complete are atomic: whoever reads the target sees the old item
- *   or the new one, whole.  When they return 0, the store has confirmed the
- *   bytes, as far as its checksums go, and the item is durable.
+ *   or the new one, whole.  When they return 0, the item is durable; whether
+ *   the store has checked its bytes, the receipt tells (proved).
  * - Outputs are written only on success.
  */
 #ifndef TRANSFER_STORE_H
@@ -85,6 +85,9 @@ struct store_stat {
 struct store_receipt {
 	char etag[STORE_ETAG_MAX];    /* without quotes; "" if there is none */
 	char version[STORE_ETAG_MAX]; /* version id, or "" */
+	/* A checksum that the store itself took of the bytes is that of what
+	 * was sent.  If not, only reading them back can prove them. */
+	bool proved;
 };
 
 struct store_part {
@@ -92,6 +95,7 @@ struct store_part {
 	uint64_t size;
 	struct digest digest; /* of what was sent: XXH3, CRC64NVME at least */
 	char etag[STORE_ETAG_MAX];
+	bool proved; /* by its receipt */
 };
 
 /* An upload under way.  Borrowed. */

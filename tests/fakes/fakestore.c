@@ -325,6 +325,7 @@ receipt(struct fake *f, const char *key, struct store_receipt *out)
 		return;
 	memset(out, 0, sizeof(*out));
 	memcpy(out->etag, o->etag, sizeof(out->etag));
+	out->proved = !f->proves_nothing;
 }
 
 static int
@@ -470,6 +471,7 @@ upload_part(struct session *c, const struct store_upload *up, uint32_t number,
 		return rc == 0 ? gone(e) : -1;
 	memset(out, 0, sizeof(*out));
 	snprintf(out->etag, sizeof(out->etag), "p%u", number);
+	out->proved = !f->proves_nothing;
 	return rc == 0 ? 0 : -1;
 }
 

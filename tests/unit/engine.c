@@ -709,6 +709,7 @@ what_is_adopted_gets_its_owner_and_mode(void)
 	fake_find(r.target, "d/big2")->st.uid++;
 	CHECK_UINT(run(&r), RUN_OK);
 	CHECK_UINT(stats_get(&r.stats, adopted_items), 44);
+	CHECK_UINT(stats_get(&r.stats, verified_items), 0);
 	CHECK_UINT(stats_get(&r.stats, done_items), 2); /* directories */
 	CHECK_UINT(fake_calls(r.target, FAKE_SET_METADATA), 2);
 	CHECK_UINT(fake_calls(r.target, FAKE_PUT), 0);
@@ -728,6 +729,7 @@ what_the_store_cant_prove_is_adopted_by_reading(void)
 	fake_find(r.target, "d/almost")->data[70] ^= 1;
 	CHECK_UINT(run(&r), RUN_OK);
 	CHECK_UINT(stats_get(&r.stats, adopted_items), 43);
+	CHECK_UINT(stats_get(&r.stats, verified_items), 44);
 	CHECK_UINT(stats_get(&r.stats, done_items), 3);
 	CHECK_UINT(fake_calls(r.target, FAKE_PUT), 1);
 	CHECK(arrived(&r, "d/almost"));
@@ -737,6 +739,73 @@ what_the_store_cant_prove_is_adopted_by_reading(void)
 	CHECK_UINT(run(&r), RUN_OK);
 	CHECK_UINT(stats_get(&r.stats, metadata_items), 1);
 	CHECK_UINT(fake_calls(r.target, FAKE_BEGIN), 0);
+	rig_end(&r);
+}
+
+static void
+what_is_not_proved_is_read_back(void)
+{
+	struct rig r = rig_begin();
+
+	make_tree(&r);
+	CHECK_UINT(run(&r), RUN_OK);
+	CHECK_UINT(fake_calls(r.target, FAKE_READ), 0);
+	CHECK_UINT(stats_get(&r.stats, verified_items), 44);
+	snprintf(r.state, sizeof(r.state), "%s/another", tree_path);
+	fake_prove_nothing(r.target);
+	CHECK_UINT(run(&r), RUN_OK);
+	/* But for the empty ones. */
+	CHECK_UINT(fake_calls(r.target, FAKE_READ), 40 + 13 + 4);
+	CHECK_UINT(stats_get(&r.stats, verified_items), 44);
+	snprintf(r.state, sizeof(r.state), "%s/third", tree_path);
+	fake_forget_calls(r.target);
+	r.o.verify = VERIFY_NONE;
+	CHECK_UINT(run(&r), RUN_OK);
+	CHECK_UINT(fake_calls(r.target, FAKE_READ), 0);
+	CHECK_UINT(stats_get(&r.stats, verified_items), 0);
+	CHECK_UINT(stats_get(&r.stats, done_items), 46);
+	rig_end(&r);
+}
+
+static void
+damage_before_it_is_read(void *arg, enum fake_op op, const char *key)
+{
+	struct rig *r = arg;
+
+	if (op == FAKE_READ &&
+	    (strcmp(key, "d/big1") == 0 || strcmp(key, "d/almost") == 0) &&
+	    fake_find(r->target, key)->puts == 1)
+		fake_find(r->target, key)->data[50] ^= 1;
+}
+
+static void
+what_is_read_back_wrong_is_sent_again(void)
+{
+	struct rig r = rig_begin();
+
+	make_tree(&r);
+	fake_prove_nothing(r.target);
+	fake_on_call(r.target, damage_before_it_is_read, &r);
+	r.o.transfers = r.o.concurrency = 1;
+	CHECK_UINT(run(&r), RUN_OK);
+	CHECK(arrived(&r, "d/big1"));
+	CHECK(arrived(&r, "d/almost"));
+	CHECK_UINT(fake_find(r.target, "d/big1")->puts, 2);
+	CHECK_UINT(fake_find(r.target, "d/almost")->puts, 2);
+	rig_end(&r);
+}
+
+/* What an earlier run's parts prove is known to the next. */
+static void
+parts_stay_proved_over_a_crash(void)
+{
+	struct rig r = stopped_rig();
+	uint64_t kept = stats_get(&r.stats, kept_parts);
+
+	fake_prove_nothing(r.target);
+	CHECK_UINT(run(&r), RUN_OK);
+	CHECK_UINT(fake_calls(r.target, FAKE_READ), 20 - kept);
+	CHECK(arrived(&r, "big"));
 	rig_end(&r);
 }
 
@@ -960,6 +1029,9 @@ main(void)
 	RUN(what_is_there_is_adopted);
 	RUN(what_is_adopted_gets_its_owner_and_mode);
 	RUN(what_the_store_cant_prove_is_adopted_by_reading);
+	RUN(what_is_not_proved_is_read_back);
+	RUN(what_is_read_back_wrong_is_sent_again);
+	RUN(parts_stay_proved_over_a_crash);
 	RUN(touched_files_are_not_sent_again);
 	RUN(what_others_put_there_is_given_no_metadata);
 	RUN(what_moved_at_the_source_alone_asks_for_nothing);

@@ -117,8 +117,8 @@ void req_checksum(struct s3_session *c, const struct digest *digest);
 void req_content_md5(struct s3_session *c, const void *p, size_t n);
 
 /*
- * *OUT by the reply's headers; ERR_MISMATCH if they contradict DIGEST (NULL:
- * nothing to compare).
+ * *OUT by the reply's headers; ERR_MISMATCH if they contradict DIGEST, of what
+ * was sent (NULL: nothing to compare, and nothing is proved).
  */
 int req_receipt(struct s3_session *c, const struct digest *digest,
     struct store_receipt *out, struct err *e);
