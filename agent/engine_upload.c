@@ -426,6 +426,7 @@ part_sent(struct engine *en, struct upload *up, struct job *j)
 	p->size = plan_length(&up->plan, j->part);
 	p->digest = j->digest;
 	memcpy(p->etag, j->receipt.etag, sizeof(p->etag));
+	p->proved = j->receipt.proved;
 	up->parts_done++;
 	if (ledger_part_put(en->ledger, up->ledger_id, p, &e) == -1)
 		engine_ledger_failed(en, &e);
@@ -457,6 +458,7 @@ completed(struct engine *en, struct upload *up, struct job *j)
 	up->state = UPLOAD_ENDED;
 	stats_add(en->stats, done_items, 1);
 	stats_add(en->stats, done_bytes, up->st.size);
+	stats_add(en->stats, verified_items, j->proved ? 1 : 0);
 	ui_item(en->ui, UI_SENT, j->path, j->path_len, up->st.size, NULL);
 }
 

@@ -35,7 +35,8 @@ enum job_finding {
 	FOUND_NOTHING,
 	FOUND_SAME,	/* content and metadata are right */
 	FOUND_METADATA, /* content is right, metadata was set */
-	FOUND_OTHER,	/* content differs: send it */
+	FOUND_OTHER,	/* content differs, or the item at the target isn't
+			   the one that is known: send it */
 };
 
 enum upload_state {
@@ -81,8 +82,9 @@ struct job {
 	struct upload *up; /* BEGIN CHECK PART COMPLETE */
 	uint32_t part;	   /* PART: from 1 */
 
-	/* REHASH: what the ledger knows.  ABORT, SWEEP: the upload's row. */
-	struct digest known;
+	/* REHASH: what the ledger knows of the item at the target: as it was
+	 * sent.  ABORT, SWEEP: the upload's row. */
+	struct store_stat was;
 	uint64_t known_part_bytes;
 	int64_t ledger_id;
 	int64_t begun_ns; /* SWEEP: nothing older is ours */
@@ -91,6 +93,7 @@ struct job {
 	/* The answer */
 	struct err err; /* ERR_NONE: done */
 	enum job_finding finding;
+	bool proved;  /* the store checked the bytes, or they were read back */
 	bool grown;   /* PUT: it is to be sent in parts now; st is fresh */
 	bool skipped; /* PUT: the object is a symlink, and those are left out */
 	struct digest digest;

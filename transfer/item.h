@@ -63,4 +63,12 @@ item_same(const struct item_stat *a, const struct item_stat *b)
 	    a->ino == b->ino && a->dev == b->dev;
 }
 
+/* Whether what stores keep of A and B beside the content is the same. */
+static inline int
+item_same_metadata(const struct item_stat *a, const struct item_stat *b)
+{
+	return a->mode == b->mode && a->uid == b->uid && a->gid == b->gid &&
+	    a->mtime_ns == b->mtime_ns;
+}
+
 #endif

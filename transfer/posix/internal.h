@@ -125,7 +125,8 @@ int posix_mkdir(struct session *c, const char *key, const struct item_stat *st,
 int posix_symlink(struct session *c, const char *key,
     const struct item_stat *st, const char *target, size_t len, struct err *e);
 int posix_set_metadata(struct session *c, const char *key,
-    const struct item_stat *st, struct store_receipt *out, struct err *e);
+    const struct item_stat *st, const struct store_stat *was,
+    struct store_receipt *out, struct err *e);
 int posix_remove(struct session *c, const char *const *keys, size_t n,
     struct err *results, struct err *e);
 int posix_upload_begin(struct session *c, const char *key,

@@ -361,30 +361,78 @@ posix_symlink(struct session *c, const char *key, const struct item_stat *st,
 	return 0;
 }
 
-int
-posix_set_metadata(struct session *c, const char *key,
-    const struct item_stat *st, struct store_receipt *out, struct err *e)
+static int
+not_what_it_was(struct err *e)
+{
+	return err_set(
+	    e, ERR_MISMATCH, "is not what was left at the target any more");
+}
+
+/* Whether ST still is what the caller knows as WAS. */
+static int
+check_was(const struct stat *st, const struct store_stat *was, struct err *e)
+{
+	if (was == NULL ||
+	    (item_type_of_mode(st->st_mode) == was->type &&
+		(was->type != ITEM_FILE ||
+		    (uint64_t)st->st_size == was->size) &&
+		item_time_ns(st->st_mtim) == was->mtime_ns))
+		return 0;
+	return not_what_it_was(e);
+}
+
+static int
+set_link_metadata(struct session *c, const char *key,
+    const struct item_stat *st, const struct store_stat *was, struct err *e)
 {
 	const char *name;
+	AUTO(close) int dir = posix_parent(c, key, &name, e);
+	struct stat now;
 
-	if (st->type == ITEM_SYMLINK) {
-		AUTO(close) int dir = posix_parent(c, key, &name, e);
+	if (dir == -1)
+		return -1;
+	if (fstatat(dir, name, &now, AT_SYMLINK_NOFOLLOW) == -1)
+		return err_sys(e, "stat");
+	if (check_was(&now, was, e) == -1)
+		return -1;
+	return posix_apply_link(dir, name, st, e);
+}
 
-		if (dir == -1 || posix_apply_link(dir, name, st, e) == -1)
-			return -1;
-	} else {
-		AUTO(close)
-		int fd = posix_open(c, key, O_RDONLY | O_NONBLOCK, e);
+static int
+set_file_metadata(struct session *c, const char *key,
+    const struct item_stat *st, const struct store_stat *was, struct err *e)
+{
+	AUTO(close) int fd = posix_open(c, key, O_RDONLY | O_NONBLOCK, e);
+	struct stat now;
 
-		/* Its owner may have no right to read it. */
-		if (fd == -1 && e->kind == ERR_DENIED)
-			fd = posix_open(c, key, O_WRONLY | O_NONBLOCK, e);
-		if (fd == -1 || posix_apply(fd, st, e) == -1 ||
-		    posix_sync_later(c, fd, e) == -1)
-			return -1;
+	/* Its owner may have no right to read it. */
+	if (fd == -1 && e->kind == ERR_DENIED)
+		fd = posix_open(c, key, O_WRONLY | O_NONBLOCK, e);
+	if (fd == -1) {
+		/* A symlink; a fifo or socket. */
+		if (was != NULL && (e->sys == ELOOP || e->sys == ENXIO))
+			return not_what_it_was(e);
+		return -1;
 	}
-	memset(out, 0, sizeof(*out));
-	return 0;
+	if (fstat(fd, &now) == -1)
+		return err_sys(e, "stat");
+	if (check_was(&now, was, e) == -1 || posix_apply(fd, st, e) == -1)
+		return -1;
+	return posix_sync_later(c, fd, e);
+}
+
+int
+posix_set_metadata(struct session *c, const char *key,
+    const struct item_stat *st, const struct store_stat *was,
+    struct store_receipt *out, struct err *e)
+{
+	int rc = st->type == ITEM_SYMLINK
+	    ? set_link_metadata(c, key, st, was, e)
+	    : set_file_metadata(c, key, st, was, e);
+
+	if (rc == 0)
+		memset(out, 0, sizeof(*out));
+	return rc;
 }
 
 static int
