@@ -56,6 +56,7 @@ struct upload {
 	int fd; /* the source, -1 until opened */
 	int64_t ledger_id;
 	struct item_stat st; /* the state of the source that is sent */
+	int64_t begun_ns;    /* nothing was read of it before */
 	struct plan plan;
 	char id[STORE_ID_MAX];	  /* "" until begun */
 	struct store_part *parts; /* plan.parts; number 0: not sent yet */
@@ -70,6 +71,7 @@ struct job {
 	struct job *next;
 	enum job_kind kind;
 	bool refreshed;	   /* credentials were renewed for it once */
+	bool local;	   /* REHASH: metadata is as the target has it */
 	bool again;	   /* DIR: was done, and isn't counted once more */
 	unsigned attempts; /* that failed */
 	unsigned changes;  /* times the source changed under it */
@@ -91,6 +93,7 @@ struct job {
 	/* The answer */
 	struct err err; /* ERR_NONE: done */
 	enum job_finding finding;
+	int64_t read_ns; /* when the source began to be read, or 0 */
 	bool proved; /* the store checked the bytes, or they were read back */
 	bool grown;  /* PUT: it is to be sent in parts now; st is fresh */
 	struct digest digest;

@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "agent/work_do.h"
+#include "base/clock.h"
 #include "base/text.h"
 #include "transfer/beneath.h"
 #include "transfer/retry.h"
@@ -59,6 +60,14 @@ stat_source(int fd, struct item_stat *out, struct err *e)
 	if (out->type != ITEM_FILE)
 		return err_set(e, ERR_CHANGED, "is another kind of file now");
 	return 0;
+}
+
+/* What J's source is as the first of it is read. */
+static int
+begin_reading(int fd, struct job *j)
+{
+	j->read_ns = clock_wall_ns();
+	return stat_source(fd, &j->st, &j->err);
 }
 
 /* Whether the open file still is what ST says. */
@@ -208,7 +217,7 @@ do_put(struct worker *me, struct job *j)
 	void *data = me->chunk;
 	int rc;
 
-	if (fd == -1 || stat_source(fd, &j->st, &j->err) == -1)
+	if (fd == -1 || begin_reading(fd, j) == -1)
 		return -1;
 	if (j->st.size >= me->work.limits.threshold_bytes ||
 	    j->st.size > me->work.limits.put_max_bytes) {
@@ -335,7 +344,7 @@ do_rehash(struct worker *me, struct job *j)
 	AUTO(close) int fd = open_source(me, j, &j->err);
 	struct digest now;
 
-	if (fd == -1 || stat_source(fd, &j->st, &j->err) == -1)
+	if (fd == -1 || begin_reading(fd, j) == -1)
 		return -1;
 	if (hash_like(me, j, fd, j->known_part_bytes, &now) == -1 ||
 	    check_unchanged(fd, &j->st, &j->err) == -1)
@@ -383,7 +392,7 @@ hash_source(struct worker *me, struct job *j, unsigned algos)
 	AUTO(close) int fd = open_source(me, j, &j->err);
 	struct digest now;
 
-	if (fd == -1 || stat_source(fd, &j->st, &j->err) == -1 ||
+	if (fd == -1 || begin_reading(fd, j) == -1 ||
 	    hash_range(me, j, range_of_source, fd, 0, j->st.size, algos, &now,
 		&j->err) == -1 ||
 	    check_unchanged(fd, &j->st, &j->err) == -1)
