@@ -195,6 +195,7 @@ maybe_file(struct diff *d, const struct scan_entry *entry,
 	memcpy(j->was.digest.xxh3, row->xxh3, sizeof(row->xxh3));
 	memcpy(j->was.etag, row->etag, sizeof(row->etag));
 	j->known_part_bytes = row->part_bytes;
+	j->local = item_same_metadata(&entry->st, &row->st);
 	queued(d, entry);
 	engine_send(d->en, j);
 }

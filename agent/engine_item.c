@@ -200,6 +200,16 @@ engine_start_over(struct engine *en, struct job *j)
 	return true;
 }
 
+struct item_stat
+engine_settled(const struct item_stat *st, int64_t read_ns)
+{
+	struct item_stat settled = *st;
+
+	if (item_is_racy(st, read_ns))
+		settled.ctime_ns = 0;
+	return settled;
+}
+
 /* J's row turns done. */
 static int
 record_done(struct engine *en, const struct job *j)
@@ -213,6 +223,9 @@ record_done(struct engine *en, const struct job *j)
 	    .run_id = en->run_id,
 	};
 
+	/* Without a digest there would be nothing to compare. */
+	if (j->st.type == ITEM_FILE && (j->digest.have & DIGEST_XXH3) != 0)
+		row.st = engine_settled(&j->st, j->read_ns);
 	memcpy(row.xxh3, j->digest.xxh3, sizeof(row.xxh3));
 	memcpy(row.etag, j->receipt.etag, sizeof(row.etag));
 	return engine_record(en, j, &row);

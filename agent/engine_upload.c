@@ -241,6 +241,7 @@ resume(struct engine *en, struct job *j, struct ledger_upload *old)
 	if (up == NULL)
 		return NULL;
 	up->ledger_id = old->id;
+	up->begun_ns = old->begun_ns;
 	memcpy(up->id, old->store_id, sizeof(up->id));
 	old->id = 0;
 	if (load_parts(en, up, &e) == -1)
@@ -265,6 +266,8 @@ intend(struct engine *en, struct job *j, struct upload *up)
 	if (ledger_upload_intend(en->ledger, &row, &e) == -1)
 		return engine_ledger_failed(en, &e);
 	up->ledger_id = row.id;
+	if (up->begun_ns == 0)
+		up->begun_ns = row.begun_ns;
 	return 0;
 }
 
@@ -440,7 +443,7 @@ completed(struct engine *en, struct upload *up, struct job *j)
 	struct err e = ERR_INIT;
 	struct ledger_file row = {
 	    .state = LEDGER_DONE,
-	    .st = up->st,
+	    .st = engine_settled(&up->st, up->begun_ns),
 	    .part_bytes = up->plan.part_bytes,
 	    .digest_have = j->digest.have & (DIGEST_XXH3 | DIGEST_CRC64NVME),
 	    .crc64nvme = j->digest.crc64nvme,

@@ -13,6 +13,7 @@
 
 #include "agent/work_do.h"
 #include "base/buf.h"
+#include "base/clock.h"
 #include "base/text.h"
 #include "transfer/retry.h"
 
@@ -41,9 +42,10 @@ auto_file(struct store_file **f)
 static struct store_file *
 open_source(struct worker *me, struct job *j)
 {
-	struct store_file *f =
-	    source(me)->open_file(me->from, j->path, j->st.size, &j->err);
+	struct store_file *f;
 
+	j->read_ns = clock_wall_ns();
+	f = source(me)->open_file(me->from, j->path, j->st.size, &j->err);
 	if (f != NULL)
 		j->st = f->state;
 	return f;

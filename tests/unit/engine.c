@@ -885,6 +885,66 @@ what_moved_at_the_source_alone_asks_for_nothing(void)
 	rig_end(&r);
 }
 
+/* The ctime that the ledger has of file NAME in the root. */
+static int64_t
+recorded_ctime(struct rig *r, const char *name)
+{
+	AUTO(ledger) struct ledger *l = open_ledger(r, LEDGER_READ);
+	struct ledger_file row;
+	struct err e = ERR_INIT;
+	int64_t dir, ctime_ns = -1;
+
+	if (ledger_dir_id(l, "", 0, false, &dir, &e) == -1 ||
+	    ledger_diff_begin(l, dir, NULL, NULL, &e) == -1)
+		return -1;
+	while (ledger_diff_next(l, &row, &e) == 1)
+		if (row.name_len == strlen(name) &&
+		    memcmp(row.name, name, row.name_len) == 0)
+			ctime_ns = row.st.ctime_ns;
+	return ctime_ns;
+}
+
+static void
+a_file_too_young_to_be_sure_of_is_looked_at_again(void)
+{
+	struct rig r = rig_begin();
+	struct timespec wait = {.tv_sec = 2, .tv_nsec = 100000000};
+	struct stat small, big;
+
+	make_file(&r, "small", 100, 1);
+	make_file(&r, "big", 100 * KIB, 2);
+	fstatat(r.source, "small", &small, 0);
+	fstatat(r.source, "big", &big, 0);
+	CHECK_UINT(run(&r), RUN_OK);
+	CHECK(recorded_ctime(&r, "small") == 0);
+	CHECK(recorded_ctime(&r, "big") == 0);
+	nanosleep(&wait, NULL);
+	/* It is read and hashed, and nothing else. */
+	CHECK(nothing_more_to_do(&r));
+	CHECK_UINT(stats_get(&r.stats, unchanged_items), 2);
+	CHECK(recorded_ctime(&r, "small") == item_time_ns(small.st_ctim));
+	CHECK(recorded_ctime(&r, "big") == item_time_ns(big.st_ctim));
+	/* What was at rest is recorded as it is at once. */
+	snprintf(r.state, sizeof(r.state), "%s/another", tree_path);
+	CHECK_UINT(run(&r), RUN_OK);
+	CHECK(recorded_ctime(&r, "small") == item_time_ns(small.st_ctim));
+	CHECK(recorded_ctime(&r, "big") == item_time_ns(big.st_ctim));
+	rig_end(&r);
+}
+
+static void
+a_ctime_is_young_for_two_seconds(void)
+{
+	const int64_t s = 1000000000, now = 1700000000 * s;
+	struct item_stat st = {.ctime_ns = now};
+
+	CHECK(item_is_racy(&st, now) && item_is_racy(&st, now + s));
+	CHECK(!item_is_racy(&st, now + 2 * s));
+	/* A server's clock may be ahead of ours, but not by days. */
+	CHECK(item_is_racy(&st, now - 60 * s));
+	CHECK(!item_is_racy(&st, now - 86400 * s));
+}
+
 static void
 reconciling_finds_what_others_did(void)
 {
@@ -1040,6 +1100,8 @@ main(void)
 	RUN(touched_files_are_not_sent_again);
 	RUN(what_others_put_there_is_given_no_metadata);
 	RUN(what_moved_at_the_source_alone_asks_for_nothing);
+	RUN(a_file_too_young_to_be_sure_of_is_looked_at_again);
+	RUN(a_ctime_is_young_for_two_seconds);
 	RUN(reconciling_finds_what_others_did);
 	RUN(a_directory_that_fails_stops_no_other);
 	RUN(jobs_are_bounded_however_many_files);
