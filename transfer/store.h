@@ -97,6 +97,7 @@ struct store_stat {
 struct store_receipt {
 	char etag[STORE_ETAG_MAX];    /* without quotes; "" if there is none */
 	char version[STORE_ETAG_MAX]; /* version id, or "" */
+	bool proved; /* read back and compared: config.read_back */
 };
 
 struct store_part {

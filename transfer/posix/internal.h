@@ -10,6 +10,7 @@
 
 #define POSIX_TEMP_SIZE 32 /* bytes that a temporary name takes */
 #define POSIX_IO_SIZE ((size_t)256 << 10)
+#define POSIX_BLOCK ((size_t)4 << 10) /* the smallest hole */
 
 struct posix_store {
 	struct store base;
@@ -17,22 +18,54 @@ struct posix_store {
 	bool no_fsync;
 	bool defer_sync;
 	bool follow_links;
+	bool read_back;
 	uint64_t owner;		 /* CRC of config.owner; 0: not known */
 	const atomic_bool *stop; /* or NULL */
 	pthread_mutex_t lock;	 /* while the root is opened */
 	atomic_int root_fd;	 /* -1 until then; never changes again */
 	/* Set before root_fd is. */
-	bool may_defer; /* syncfs can be relied on */
-	dev_t root_dev; /* where it reaches */
+	bool may_defer;	  /* syncfs can be relied on */
+	bool knows_holes; /* so can SEEK_HOLE */
+	dev_t root_dev;	  /* where these reach */
+	ino_t root_ino;
+};
+
+/*
+ * A file that is read past its holes, where those can be believed: no page of
+ * zeros is asked for.
+ */
+struct posix_holes {
+	int fd;
+	bool known;	   /* the file has some, and they are asked for */
+	bool hole;	   /* what [from, to) is */
+	uint64_t from, to; /* empty at first */
+	uint64_t size;
 };
 
 struct posix_file {
 	struct store_file base;
-	int fd;
+	struct posix_holes in;
+};
+
+/*
+ * The directory that was written into last.  It stays open for a moment, not
+ * longer: it may be moved away.
+ */
+struct posix_dir {
+	int fd; /* -1: none */
+	char *key;
+	size_t key_len, key_cap;
+	uint64_t until_ms;
+	bool defers; /* flush() will sync what is in it */
+	/* What a file that is made here gets, as the last one did. */
+	bool seen;
+	uint32_t uid, gid;
+	mode_t asked, got;
 };
 
 struct posix_session {
 	struct session base;
+	struct posix_dir dir;
 	struct posix_file *spare; /* of the file closed last, or NULL */
 	struct digester *digester;
 	uint8_t *io; /* POSIX_IO_SIZE bytes */
@@ -64,6 +97,13 @@ int posix_parent(
 /* The same to write into (it can be fsync'ed); missing ones are made. */
 int posix_parent_made(
     struct session *c, const char *key, const char **name, struct err *e);
+/* The same, kept open by the session: borrowed until the next call of it. */
+struct posix_dir *posix_dir(
+    struct session *c, const char *key, const char **name, struct err *e);
+/* Forgets it. */
+void posix_dir_drop(struct session *c);
+/* Opens the root by its path again, after ESTALE. */
+void posix_root_again(struct session *c);
 /* KEY itself, opened with FLAGS | O_NOFOLLOW. */
 int posix_open(struct session *c, const char *key, int flags, struct err *e);
 
@@ -78,6 +118,7 @@ int posix_flush(struct session *c, struct err *e);
 int posix_sync_data(struct session *c, int fd, struct err *e);
 /* Gives FD owner, mode and times of ST.  A mode of 0 means none is known. */
 int posix_apply(int fd, const struct item_stat *st, struct err *e);
+int posix_set_times(int fd, const struct item_stat *st, struct err *e);
 /* The same for the symlink NAME in DIR_FD: it has no mode. */
 int posix_apply_link(
     int dir_fd, const char *name, const struct item_stat *st, struct err *e);
@@ -92,15 +133,37 @@ void posix_temp_name(
 size_t posix_temp_common(struct session *c, const char *name, char *out);
 /* Makes a temporary file for NAME in DIR_FD; its descriptor. */
 int posix_temp_file(struct session *c, int dir_fd, const char *name, bool fresh,
-    const struct item_stat *st, char *temp, struct err *e);
+    mode_t mode, char *temp, struct err *e);
 /* Writes all of it. */
 int posix_write(
     int fd, const void *data, size_t len, uint64_t offset, struct err *e);
+/*
+ * Writes all of it but zeros where the file has none but zeros (a hole, or
+ * space that is only reserved): runs of at least RUN bytes, a multiple of
+ * POSIX_BLOCK.
+ */
+int posix_write_sparse(int fd, const void *data, size_t len, uint64_t offset,
+    size_t run, struct err *e);
+/* Begins to read FD of SIZE bytes; SPARSE: it may have holes. */
+void posix_holes_init(struct session *c, struct posix_holes *h, int fd,
+    uint64_t size, bool sparse);
+/* As posix_read. */
+int posix_holes_read(struct posix_holes *h, void *data, size_t len,
+    uint64_t offset, struct err *e);
+/*
+ * Reads back what was written and compares: ERR_MISMATCH.  From the medium
+ * where it can be had: SYNCED says that it is there.
+ */
+int posix_prove(struct session *c, int fd, const void *data, size_t len,
+    uint64_t offset, bool synced, struct err *e);
 /* Reads LEN bytes; ERR_MISMATCH if there are fewer. */
 int posix_read(int fd, void *data, size_t len, uint64_t offset, struct err *e);
 /* TEMP becomes NAME, durably.  ERR_EXISTS if NAME is a directory. */
 int posix_publish(struct session *c, int dir_fd, const char *temp,
     const char *name, struct err *e);
+
+/* The session's digester and io, made when they are needed. */
+int posix_tools(struct session *c, struct err *e);
 
 /* The driver's functions that are in file.c, read.c, write.c and upload.c. */
 struct store_file *posix_open_file(

@@ -89,9 +89,17 @@ may_be_refused(int sys)
 }
 
 int
-posix_apply(int fd, const struct item_stat *st, struct err *e)
+posix_set_times(int fd, const struct item_stat *st, struct err *e)
 {
 	struct timespec times[2];
+
+	times_of(st, times);
+	return futimens(fd, times) == 0 ? 0 : err_sys(e, "set times");
+}
+
+int
+posix_apply(int fd, const struct item_stat *st, struct err *e)
+{
 	mode_t mode = st->mode & 07777;
 
 	if (st->mode != 0) {
@@ -107,10 +115,7 @@ posix_apply(int fd, const struct item_stat *st, struct err *e)
 		if (fchmod(fd, mode) == -1)
 			return err_sys(e, "chmod");
 	}
-	times_of(st, times);
-	if (futimens(fd, times) == -1)
-		return err_sys(e, "set times");
-	return 0;
+	return posix_set_times(fd, st, e);
 }
 
 int
@@ -168,10 +173,8 @@ posix_temp_common(struct session *c, const char *name, char *out)
 
 int
 posix_temp_file(struct session *c, int dir_fd, const char *name, bool fresh,
-    const struct item_stat *st, char *temp, struct err *e)
+    mode_t mode, char *temp, struct err *e)
 {
-	/* Nobody else reads it before it has its owner and mode. */
-	mode_t mode = st->mode != 0 ? 0600 : 0666;
 	int tries, fd;
 
 	for (tries = 0; tries < 10; tries++) {
@@ -225,17 +228,94 @@ posix_publish(struct session *c, int dir_fd, const char *temp, const char *name,
 	return posix_sync_later(c, dir_fd, e);
 }
 
+/*
+ * Makes a file for ST in D.  Nobody else reads it before it has its owner and
+ * mode: only where those are known to be what it gets anyhow it is made with
+ * them, and *AS_IT_IS says that nothing but its times is left to be set.
+ */
+static int
+make_file(struct session *c, struct posix_dir *d, const char *name,
+    const struct item_stat *st, char *temp, bool *as_it_is, struct err *e)
+{
+	mode_t mode = st->mode & 07777;
+	bool own = st->mode != 0 && d->seen && st->uid == d->uid &&
+	    st->gid == d->gid && (mode & ~(mode_t)0777) == 0;
+	struct stat got;
+	int fd;
+
+	if (!own)
+		mode = st->mode != 0 ? 0600 : 0666;
+	fd = posix_temp_file(c, d->fd, name, false, mode, temp, e);
+	if (fd == -1)
+		return -1;
+	if ((!d->seen || d->asked != mode) && fstat(fd, &got) == 0) {
+		d->seen = true;
+		d->uid = got.st_uid;
+		d->gid = got.st_gid;
+		d->asked = mode;
+		d->got = got.st_mode & 07777;
+	}
+	*as_it_is = own && d->seen && d->asked == mode && d->got == mode;
+	return fd;
+}
+
+static int
+write_all(int fd, const struct item_stat *st, const void *data, size_t len,
+    struct err *e)
+{
+	if (!st->sparse)
+		return posix_write(fd, data, len, 0, e);
+	if (posix_write_sparse(fd, data, len, 0, POSIX_BLOCK, e) == -1)
+		return -1;
+	return ftruncate(fd, (off_t)len) == 0 ? 0 : err_sys(e, "set size");
+}
+
+int
+posix_prove(struct session *base, int fd, const void *data, size_t len,
+    uint64_t offset, bool synced, struct err *e)
+{
+	struct posix_session *c = posix_session_of(base);
+	const uint8_t *p = data;
+	size_t done = 0;
+
+	if (posix_tools(base, e) == -1)
+		return -1;
+	if (synced)
+		posix_fadvise(
+		    fd, (off_t)offset, (off_t)len, POSIX_FADV_DONTNEED);
+	while (done < len) {
+		size_t n =
+		    len - done < POSIX_IO_SIZE ? len - done : POSIX_IO_SIZE;
+
+		if (posix_read(fd, c->io, n, offset + done, e) == -1)
+			return err_context(e, "reading it back");
+		if (memcmp(c->io, p + done, n) != 0)
+			return err_set(e, ERR_MISMATCH,
+			    "read back from the target, bytes %llu to %llu "
+			    "are not what was sent",
+			    (unsigned long long)(offset + done),
+			    (unsigned long long)(offset + done + n));
+		done += n;
+	}
+	return 0;
+}
+
 /* All of a file but its name.  Takes FD. */
 static int
-fill(struct session *c, int taken, const struct item_stat *st, const void *data,
-    size_t len, bool later, struct err *e)
+fill(struct session *c, int taken, const struct item_stat *st, bool as_it_is,
+    const void *data, size_t len, bool later, struct err *e)
 {
+	const struct posix_store *s = posix_store_of(c);
 	AUTO(close) int fd = taken;
 
-	if (posix_write(fd, data, len, 0, e) == -1 ||
-	    posix_apply(fd, st, e) == -1)
+	if (write_all(fd, st, data, len, e) == -1 ||
+	    (as_it_is ? posix_set_times(fd, st, e) : posix_apply(fd, st, e)) ==
+		-1)
 		return -1;
 	if (!later && posix_sync(c, fd, e) == -1)
+		return -1;
+	if (s->read_back &&
+	    posix_prove(c, fd, data, len, 0, !later && !s->no_fsync, e) == -1)
 		return -1;
 	/* NFS and quotas tell the last errors here. */
 	if (close(take_fd(&fd)) == -1)
@@ -269,33 +349,55 @@ publish_later(struct session *c, int dir_fd, const char *temp, const char *name,
 	return posix_publish(c, dir_fd, temp, name, e);
 }
 
+/* A temporary file for KEY, and its directory. */
+static int
+begin_file(struct session *c, const char *key, const struct item_stat *st,
+    struct posix_dir **dir, const char **name, char *temp, bool *as_it_is,
+    struct err *e)
+{
+	bool again = posix_session_of(c)->dir.fd != -1;
+
+	for (;;) {
+		struct posix_dir *d = posix_dir(c, key, name, e);
+		int fd = d != NULL
+		    ? make_file(c, d, *name, st, temp, as_it_is, e)
+		    : -1;
+
+		*dir = d;
+		if (fd != -1 || d == NULL || !again)
+			return fd;
+		/* It may be gone, or closed to us again, since it was kept. */
+		posix_dir_drop(c);
+		again = false;
+	}
+}
+
 int
 posix_put(struct session *c, const char *key, const struct item_stat *st,
     const void *data, size_t len, const struct digest *digest,
     struct store_receipt *out, struct err *e)
 {
-	const char *name;
-	AUTO(close) int dir = posix_parent_made(c, key, &name, e);
+	struct posix_dir *d;
 	char temp[POSIX_TEMP_SIZE];
-	bool later;
+	const char *name;
+	bool as_it_is;
 	int fd, rc;
 
 	(void)digest;
-	if (dir == -1)
-		return -1;
-	fd = posix_temp_file(c, dir, name, false, st, temp, e);
+	fd = begin_file(c, key, st, &d, &name, temp, &as_it_is, e);
 	if (fd == -1)
 		return -1;
-	later = posix_defers(c, dir);
-	rc = fill(c, fd, st, data, len, later, e);
+	rc = fill(c, fd, st, as_it_is, data, len, d->defers, e);
 	if (rc == 0)
-		rc = later ? publish_later(c, dir, temp, name, e)
-			   : posix_publish(c, dir, temp, name, e);
+		rc = d->defers ? publish_later(c, d->fd, temp, name, e)
+			       : posix_publish(c, d->fd, temp, name, e);
 	if (rc == -1) {
-		unlinkat(dir, temp, 0);
+		unlinkat(d->fd, temp, 0);
+		posix_dir_drop(c);
 		return -1;
 	}
 	memset(out, 0, sizeof(*out));
+	out->proved = posix_store_of(c)->read_back;
 	return 0;
 }
 
