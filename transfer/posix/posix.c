@@ -365,7 +365,8 @@ posix_probe(struct session *c, bool create, bool checksum,
 
 const struct store_driver posix_driver = {
     .scheme = "file",
-    .features = STORE_HAS_DIRS | STORE_HAS_MODES | STORE_LIST_MTIME,
+    .features = STORE_HAS_DIRS | STORE_HAS_MODES | STORE_LIST_MTIME |
+	STORE_LIST_META | STORE_IS_LOCAL,
     .open = posix_open_store,
     .close = posix_close,
     .place = posix_place,
