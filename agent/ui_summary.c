@@ -179,7 +179,10 @@ add_verification(struct buf *out, const struct ui_summary *s)
 		buf_adds(out, "nothing (--verify none)\n");
 		return;
 	}
-	items_line(out, "verified", s->stats->done_items, 0,
+	items_line(out, "shared", s->stats->cloned_items, 0,
+	    ", blocks shared with the source, nothing copied");
+	items_line(out, "verified",
+	    s->stats->done_items - s->stats->cloned_items, 0,
 	    ", confirmed by the target");
 }
 

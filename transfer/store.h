@@ -272,6 +272,18 @@ struct store_driver {
 	    const struct digest *digest, struct store_receipt *out,
 	    struct err *e);
 	/*
+	 * F, of a source of the same driver, without its bytes passing through
+	 * here: no digest of them is known then.  ERR_UNSUPPORTED where that
+	 * can't be, and the bytes have to be sent.  NULL: never.
+	 * clone() is as put(), of any size in no time: the new file shares its
+	 * blocks with F.  copy_part() is as upload_part().
+	 */
+	int (*clone)(struct session *c, const char *key, struct store_file *f,
+	    struct store_receipt *out, struct err *e);
+	int (*copy_part)(struct session *c, const struct store_upload *u,
+	    uint32_t number, struct store_file *f, struct store_receipt *out,
+	    struct err *e);
+	/*
 	 * KEEP[i] becomes true if the store still holds PARTS[i] intact.
 	 * ERR_GONE if it doesn't know the upload any more.
 	 */

@@ -854,6 +854,76 @@ owner_and_mode_are_right_from_the_second_file_on(void)
 	end();
 }
 
+static void
+parts_are_copied_in_the_kernel_or_not_at_all(void)
+{
+	static uint8_t data[300 << 10], back[300 << 10];
+	char id[STORE_ID_MAX];
+	struct store_upload u = {.key = "g", .id = id};
+	struct store_part copied[3] = {{.number = 1}};
+	struct store_file *f;
+	uint32_t i;
+
+	begin();
+	memset(data, 'x', 5000);
+	memset(data + 150000, 'y', 5000);
+	put_at("f", data, 5000, 0);
+	put_at("f", data + 150000, 5000, 150000);
+	put_at("f", "", 1, sizeof(data) - 1);
+	f = OPS->open_file(c, "f", sizeof(data), &e);
+	CHECK(f != NULL);
+	if (f == NULL)
+		return;
+	u.plan = (struct plan){
+	    .size = sizeof(data), .part_bytes = 100 << 10, .parts = 3};
+	u.st = f->meta;
+	CHECK(OPS->upload_begin(c, "g", &u.st, &u.plan, id, &e) == 0);
+	for (i = 1; i <= 3; i++) {
+		if (OPS->copy_part(c, &u, i, f, &receipt, &e) == 0) {
+			CHECK(!receipt.proved);
+			continue;
+		}
+		CHECK(e.kind == ERR_UNSUPPORTED);
+		CHECK(OPS->upload_part(c, &u, i,
+			  data + (size_t)(i - 1) * (100 << 10), 100 << 10, NULL,
+			  &receipt, &e) == 0);
+	}
+	CHECK(OPS->upload_complete(c, &u, copied, 3, NULL, &receipt, &e) == 0);
+	CHECK(OPS->read(c, "g", 0, back, sizeof(back), &e) == 0);
+	CHECK(memcmp(data, back, sizeof(data)) == 0);
+	if (f->state.sparse)
+		CHECK(disk_bytes("g") <= (64 << 10));
+	OPS->close_file(f);
+	end();
+}
+
+static void
+a_clone_is_whole_or_nothing_is_there(void)
+{
+	struct store_stat st;
+	struct store_file *f;
+
+	begin();
+	tree_file(root, "f", "hello");
+	f = OPS->open_file(c, "f", 5, &e);
+	CHECK(f != NULL);
+	if (OPS->clone(c, "d/g", f, &receipt, &e) == 0) {
+		CHECK_STR(text_of("d/g"), "hello");
+		CHECK(OPS->stat(c, "d/g", &st, &e) == 0 &&
+		    st.mtime_ns == f->meta.mtime_ns);
+		/* What is cloned is what was opened. */
+		tree_file(root, "f", "other");
+		CHECK(OPS->clone(c, "d/h", f, &receipt, &e) == -1 &&
+		    e.kind == ERR_CHANGED);
+		CHECK_UINT(names_in("d"), 1);
+	} else {
+		CHECK(e.kind == ERR_UNSUPPORTED);
+		CHECK_UINT(names_in("d"), 0);
+	}
+	OPS->close_file(f);
+	end();
+}
+
 int
 main(void)
 {
@@ -880,6 +950,8 @@ main(void)
 	RUN(links_are_followed_when_asked_for);
 	RUN(holes_are_read_as_zeros_at_any_offset);
 	RUN(what_was_sparse_stays_so_and_nothing_else);
+	RUN(parts_are_copied_in_the_kernel_or_not_at_all);
+	RUN(a_clone_is_whole_or_nothing_is_there);
 	RUN(a_directory_that_was_moved_away_is_not_written_into);
 	RUN(owner_and_mode_are_right_from_the_second_file_on);
 	check_failures = 0;

@@ -21,6 +21,12 @@ posix_file_of(struct store_file *f)
 	return (struct posix_file *)(void *)f;
 }
 
+struct posix_holes *
+posix_source_of(struct store_file *f)
+{
+	return &posix_file_of(f)->in;
+}
+
 static int
 other_kind(struct err *e)
 {

@@ -19,6 +19,7 @@ struct posix_store {
 	bool defer_sync;
 	bool follow_links;
 	bool read_back;
+	atomic_bool no_clone;	 /* it can't be, from that source */
 	uint64_t owner;		 /* CRC of config.owner; 0: not known */
 	const atomic_bool *stop; /* or NULL */
 	pthread_mutex_t lock;	 /* while the root is opened */
@@ -129,6 +130,12 @@ int posix_apply_link(
  */
 void posix_temp_name(
     struct session *c, const char *name, bool fresh, char *out);
+/* Makes FD, which is empty, share the blocks of F; nothing moved in F then. */
+int posix_share(struct session *c, int fd, struct store_file *f, struct err *e);
+/* Copies LEN bytes at OFFSET of F into OUT, at the same place.
+ * ERR_UNSUPPORTED if the kernel won't. */
+int posix_copy_range(
+    struct store_file *f, int out, uint64_t offset, size_t len, struct err *e);
 /* Bytes that all temporary names of NAME begin with; 0 if they don't. */
 size_t posix_temp_common(struct session *c, const char *name, char *out);
 /* Makes a temporary file for NAME in DIR_FD; its descriptor. */
@@ -147,6 +154,13 @@ int posix_write_sparse(int fd, const void *data, size_t len, uint64_t offset,
 /* Begins to read FD of SIZE bytes; SPARSE: it may have holes. */
 void posix_holes_init(struct session *c, struct posix_holes *h, int fd,
     uint64_t size, bool sparse);
+/*
+ * Whether there is a hole at OFFSET, which is below the size; *LEN becomes
+ * less if what is there ends before.
+ */
+bool posix_hole_at(struct posix_holes *h, uint64_t offset, size_t *len);
+/* Whether LEN bytes at OFFSET of FD are zeros that take no writing. */
+bool posix_has_nothing(int fd, uint64_t offset, size_t len);
 /* As posix_read. */
 int posix_holes_read(struct posix_holes *h, void *data, size_t len,
     uint64_t offset, struct err *e);
@@ -171,6 +185,8 @@ struct store_file *posix_open_file(
 int posix_read_file(struct store_file *f, uint64_t offset, void *data,
     size_t len, struct err *e);
 int posix_check_file(struct store_file *f, struct err *e);
+/* Its descriptor, and where it has holes. */
+struct posix_holes *posix_source_of(struct store_file *f);
 void posix_close_file(struct store_file *f);
 int posix_readlink(struct session *c, const char *key, struct item_stat *st,
     char *out, size_t size, size_t *len, struct err *e);
@@ -197,6 +213,11 @@ int posix_upload_begin(struct session *c, const char *key,
 int posix_upload_part(struct session *c, const struct store_upload *u,
     uint32_t number, const void *data, size_t len, const struct digest *digest,
     struct store_receipt *out, struct err *e);
+int posix_clone(struct session *c, const char *key, struct store_file *f,
+    struct store_receipt *out, struct err *e);
+int posix_copy_part(struct session *c, const struct store_upload *u,
+    uint32_t number, struct store_file *f, struct store_receipt *out,
+    struct err *e);
 int posix_upload_check(struct session *c, const struct store_upload *u,
     const struct store_part *parts, size_t n, bool *keep, struct err *e);
 int posix_upload_complete(struct session *c, const struct store_upload *u,

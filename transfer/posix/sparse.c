@@ -40,6 +40,18 @@ find_out(struct posix_holes *h, uint64_t offset)
 	h->to = end > (off_t)offset ? (uint64_t)end : h->size;
 }
 
+bool
+posix_hole_at(struct posix_holes *h, uint64_t offset, size_t *len)
+{
+	if (h->known && (offset < h->from || offset >= h->to))
+		find_out(h, offset);
+	if (!h->known || offset >= h->to)
+		return false;
+	if (h->to - offset < *len)
+		*len = (size_t)(h->to - offset);
+	return h->hole;
+}
+
 int
 posix_holes_read(struct posix_holes *h, void *data, size_t len, uint64_t offset,
     struct err *e)
@@ -49,13 +61,7 @@ posix_holes_read(struct posix_holes *h, void *data, size_t len, uint64_t offset,
 	while (len > 0 && h->known && offset < h->size) {
 		size_t n = len;
 
-		if (offset < h->from || offset >= h->to)
-			find_out(h, offset);
-		if (!h->known || offset >= h->to)
-			break;
-		if (h->to - offset < n)
-			n = (size_t)(h->to - offset);
-		if (h->hole)
+		if (posix_hole_at(h, offset, &n))
 			memset(p, 0, n);
 		else if (posix_read(h->fd, p, n, offset, e) == -1)
 			return -1;
@@ -92,9 +98,8 @@ run_of(const uint8_t *p, size_t len, uint64_t offset, bool zero)
 	return done;
 }
 
-/* Whether LEN bytes at OFFSET of FD are zeros that take no writing. */
-static bool
-has_nothing(int fd, uint64_t offset, size_t len)
+bool
+posix_has_nothing(int fd, uint64_t offset, size_t len)
 {
 	off_t data = lseek(fd, (off_t)offset, SEEK_DATA);
 
@@ -116,7 +121,7 @@ posix_write_sparse(int fd, const void *data, size_t len, uint64_t offset,
 		p += n;
 		offset += n;
 		len -= n;
-		if (zeros < run || !has_nothing(fd, offset, zeros)) {
+		if (zeros < run || !posix_has_nothing(fd, offset, zeros)) {
 			due += zeros;
 		} else {
 			if (posix_write(fd, p - due, due, offset - due, e) ==

@@ -109,18 +109,31 @@ posix_upload_begin(struct session *c, const char *key,
 	return 0;
 }
 
-int
-posix_upload_part(struct session *c, const struct store_upload *u,
-    uint32_t number, const void *data, size_t len, const struct digest *digest,
+/* The bytes of a part: DATA, or what FROM has there. */
+static int
+write_part(const struct store_upload *u, int fd, uint64_t offset,
+    const void *data, size_t len, struct store_file *from, struct err *e)
+{
+	if (from != NULL)
+		return posix_copy_range(from, fd, offset, len, e);
+	/* Zeros need no writing, but few of them are worth no look: of a file
+	 * with holes each is one. */
+	return posix_write_sparse(fd, data, len, offset,
+	    u->st.sparse ? POSIX_BLOCK : 16 * POSIX_BLOCK, e);
+}
+
+static int
+part(struct session *c, const struct store_upload *u, uint32_t number,
+    const void *data, size_t len, struct store_file *from,
     struct store_receipt *out, struct err *e)
 {
 	const char *name;
 	AUTO(close) int dir = -1;
 	AUTO(close) int fd = open_temp(c, u, &dir, &name, e);
 	const struct posix_store *s = posix_store_of(c);
+	bool prove = s->read_back && from == NULL;
 	uint64_t offset;
 
-	(void)digest;
 	if (fd == -1)
 		return -1;
 	if (number == 0 || number > u->plan.parts ||
@@ -128,24 +141,39 @@ posix_upload_part(struct session *c, const struct store_upload *u,
 		return err_set(e, ERR_MISMATCH,
 		    "part %u of %zu bytes is not of the plan", number, len);
 	offset = plan_offset(&u->plan, number);
-	/* Zeros need no writing, but few of them are worth no look: of a file
-	 * with holes each is one. */
-	if (posix_write_sparse(fd, data, len, offset,
-		u->st.sparse ? POSIX_BLOCK : 16 * POSIX_BLOCK, e) == -1)
+	if (write_part(u, fd, offset, data, len, from, e) == -1)
 		return -1;
 	/* The last may end in a hole. */
 	if (number == u->plan.parts && ftruncate(fd, (off_t)u->plan.size) == -1)
 		return err_sys(e, "set size");
 	if (posix_sync_data(c, fd, e) == -1)
 		return -1;
-	if (s->read_back &&
+	if (prove &&
 	    posix_prove(c, fd, data, len, offset, !s->no_fsync, e) == -1)
 		return -1;
 	if (close(take_fd(&fd)) == -1)
 		return err_sys(e, "close");
 	memset(out, 0, sizeof(*out));
-	out->proved = s->read_back;
+	out->proved = prove;
 	return 0;
+}
+
+int
+posix_upload_part(struct session *c, const struct store_upload *u,
+    uint32_t number, const void *data, size_t len, const struct digest *digest,
+    struct store_receipt *out, struct err *e)
+{
+	(void)digest;
+	return part(c, u, number, data, len, NULL, out, e);
+}
+
+int
+posix_copy_part(struct session *c, const struct store_upload *u,
+    uint32_t number, struct store_file *f, struct store_receipt *out,
+    struct err *e)
+{
+	return part(c, u, number, NULL, (size_t)plan_length(&u->plan, number),
+	    f, out, e);
 }
 
 /* Whether the bytes in the file have the digest of PART. */

@@ -302,22 +302,32 @@ posix_prove(struct session *base, int fd, const void *data, size_t len,
 	return 0;
 }
 
+/* A whole file's bytes: DATA, or what FROM has. */
+struct content {
+	const void *data;
+	size_t len;
+	struct store_file *from;
+};
+
 /* All of a file but its name.  Takes FD. */
 static int
 fill(struct session *c, int taken, const struct item_stat *st, bool as_it_is,
-    const void *data, size_t len, bool later, struct err *e)
+    const struct content *x, bool later, struct err *e)
 {
 	const struct posix_store *s = posix_store_of(c);
 	AUTO(close) int fd = taken;
 
-	if (write_all(fd, st, data, len, e) == -1 ||
-	    (as_it_is ? posix_set_times(fd, st, e) : posix_apply(fd, st, e)) ==
-		-1)
+	if (x->from != NULL ? posix_share(c, fd, x->from, e) == -1
+			    : write_all(fd, st, x->data, x->len, e) == -1)
+		return -1;
+	if ((as_it_is ? posix_set_times(fd, st, e) : posix_apply(fd, st, e)) ==
+	    -1)
 		return -1;
 	if (!later && posix_sync(c, fd, e) == -1)
 		return -1;
-	if (s->read_back &&
-	    posix_prove(c, fd, data, len, 0, !later && !s->no_fsync, e) == -1)
+	if (s->read_back && x->from == NULL &&
+	    posix_prove(c, fd, x->data, x->len, 0, !later && !s->no_fsync, e) ==
+		-1)
 		return -1;
 	/* NFS and quotas tell the last errors here. */
 	if (close(take_fd(&fd)) == -1)
@@ -374,10 +384,9 @@ begin_file(struct session *c, const char *key, const struct item_stat *st,
 	}
 }
 
-int
-posix_put(struct session *c, const char *key, const struct item_stat *st,
-    const void *data, size_t len, const struct digest *digest,
-    struct store_receipt *out, struct err *e)
+static int
+put(struct session *c, const char *key, const struct item_stat *st,
+    const struct content *x, struct store_receipt *out, struct err *e)
 {
 	struct posix_dir *d;
 	char temp[POSIX_TEMP_SIZE];
@@ -385,11 +394,10 @@ posix_put(struct session *c, const char *key, const struct item_stat *st,
 	bool as_it_is;
 	int fd, rc;
 
-	(void)digest;
 	fd = begin_file(c, key, st, &d, &name, temp, &as_it_is, e);
 	if (fd == -1)
 		return -1;
-	rc = fill(c, fd, st, as_it_is, data, len, d->defers, e);
+	rc = fill(c, fd, st, as_it_is, x, d->defers, e);
 	if (rc == 0)
 		rc = d->defers ? publish_later(c, d->fd, temp, name, e)
 			       : posix_publish(c, d->fd, temp, name, e);
@@ -401,6 +409,29 @@ posix_put(struct session *c, const char *key, const struct item_stat *st,
 	memset(out, 0, sizeof(*out));
 	out->proved = posix_store_of(c)->read_back;
 	return 0;
+}
+
+int
+posix_put(struct session *c, const char *key, const struct item_stat *st,
+    const void *data, size_t len, const struct digest *digest,
+    struct store_receipt *out, struct err *e)
+{
+	struct content x = {.data = data, .len = len};
+
+	(void)digest;
+	return put(c, key, st, &x, out, e);
+}
+
+int
+posix_clone(struct session *c, const char *key, struct store_file *f,
+    struct store_receipt *out, struct err *e)
+{
+	struct content x = {.from = f};
+
+	if (atomic_load_explicit(
+		&posix_store_of(c)->no_clone, memory_order_relaxed))
+		return err_set(e, ERR_UNSUPPORTED, "no shared blocks here");
+	return put(c, key, &f->meta, &x, out, e);
 }
 
 int
