@@ -22,8 +22,15 @@ struct posix_store {
 	atomic_bool no_clone;	 /* it can't be, from that source */
 	uint64_t owner;		 /* CRC of config.owner; 0: not known */
 	const atomic_bool *stop; /* or NULL */
-	pthread_mutex_t lock;	 /* while the root is opened */
-	atomic_int root_fd;	 /* -1 until then; never changes again */
+	/* Found by probe(), when nothing is written yet. */
+	unsigned name_max;
+	char
+	    forbidden[16]; /* bytes that no name has; "." and " ": at its end */
+	atomic_bool forbids;
+	atomic_bool folds;     /* two spellings may be one name */
+	pthread_mutex_t names; /* while one takes a name that folds */
+	pthread_mutex_t lock;  /* while the root is opened */
+	atomic_int root_fd;    /* -1 until then; never changes again */
 	/* Set before root_fd is. */
 	bool may_defer;	  /* syncfs can be relied on */
 	bool knows_holes; /* so can SEEK_HOLE */
@@ -108,6 +115,17 @@ void posix_root_again(struct session *c);
 /* KEY itself, opened with FLAGS | O_NOFOLLOW. */
 int posix_open(struct session *c, const char *key, int flags, struct err *e);
 
+/* Finds out what names the target takes; NATIVE: it is known to take all. */
+void posix_names_probe(struct session *c, int root, bool native);
+/* ERR_NAME if the N bytes at P can't be a name there. */
+int posix_names_check(
+    const struct posix_store *s, const char *p, size_t n, struct err *e);
+/* ERR_NAME if what the name NAME in DIR_FD leads to is spelled otherwise. */
+int posix_spelled(
+    struct session *c, int dir_fd, const char *name, struct err *e);
+/* The same of each component of DIR. */
+int posix_spelled_path(struct session *c, int root, char *dir, struct err *e);
+
 /* fsync of FD, unless that is left to the system. */
 int posix_sync(struct session *c, int fd, struct err *e);
 /* Whether flush() will sync what is on FD's file system. */
@@ -118,11 +136,13 @@ int posix_flush(struct session *c, struct err *e);
 /* fdatasync, likewise. */
 int posix_sync_data(struct session *c, int fd, struct err *e);
 /* Gives FD owner, mode and times of ST.  A mode of 0 means none is known. */
-int posix_apply(int fd, const struct item_stat *st, struct err *e);
-int posix_set_times(int fd, const struct item_stat *st, struct err *e);
+int posix_apply(
+    struct session *c, int fd, const struct item_stat *st, struct err *e);
+int posix_set_times(
+    struct session *c, int fd, const struct item_stat *st, struct err *e);
 /* The same for the symlink NAME in DIR_FD: it has no mode. */
-int posix_apply_link(
-    int dir_fd, const char *name, const struct item_stat *st, struct err *e);
+int posix_apply_link(struct session *c, int dir_fd, const char *name,
+    const struct item_stat *st, struct err *e);
 
 /*
  * The temporary name for NAME into OUT (POSIX_TEMP_SIZE bytes): another one
@@ -159,6 +179,7 @@ void posix_holes_init(struct session *c, struct posix_holes *h, int fd,
  * less if what is there ends before.
  */
 bool posix_hole_at(struct posix_holes *h, uint64_t offset, size_t *len);
+bool posix_is_zero(const uint8_t *p, size_t n); /* N is not 0 */
 /* Whether LEN bytes at OFFSET of FD are zeros that take no writing. */
 bool posix_has_nothing(int fd, uint64_t offset, size_t len);
 /* As posix_read. */

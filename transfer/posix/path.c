@@ -85,6 +85,8 @@ step_into(struct session *c, int dir_fd, const char *name, struct err *e)
 			return -1;
 	} else if (errno != EEXIST) {
 		return err_sys(e, "make directory");
+	} else if (posix_spelled(c, dir_fd, name, e) == -1) {
+		return -1;
 	}
 	fd = beneath_open(dir_fd, name, O_RDONLY | O_DIRECTORY, 0);
 	if (fd == -1)
@@ -157,6 +159,11 @@ parent(struct session *c, const char *key, int flags, bool make,
 		return err_set(e, ERR_NOMEM, "out of memory");
 	if (!is_name(last))
 		return err_set(e, ERR_NAME, "not a name for an item");
+	if (posix_spelled_path(c, root, dir, e) == -1) {
+		if (!make)
+			e->kind = ERR_NOTFOUND;
+		return -1;
+	}
 	fd = beneath_open(root, dir, flags | O_DIRECTORY, 0);
 	if (fd == -1) {
 		if (errno == ENOENT && make)

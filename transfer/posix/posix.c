@@ -41,7 +41,9 @@ posix_open_store(const struct store_url *url, const struct store_config *config,
 	if (config->owner != NULL)
 		s->owner = crc64nvme(0, config->owner, strlen(config->owner));
 	s->stop = config->stop;
+	s->name_max = NAME_MAX;
 	pthread_mutex_init(&s->lock, NULL);
+	pthread_mutex_init(&s->names, NULL);
 	atomic_init(&s->root_fd, -1);
 	return &s->base;
 }
@@ -55,6 +57,7 @@ posix_close(struct store *store)
 	if (fd != -1)
 		close(fd);
 	pthread_mutex_destroy(&s->lock);
+	pthread_mutex_destroy(&s->names);
 	free(s->path);
 	free(s);
 }
@@ -118,7 +121,6 @@ posix_check_key(
 {
 	const char *p = key;
 
-	(void)s;
 	(void)type;
 	for (;;) {
 		size_t n = strcspn(p, "/");
@@ -127,10 +129,9 @@ posix_check_key(
 		    (n == 2 && memcmp(p, "..", 2) == 0))
 			return err_set(
 			    e, ERR_NAME, "an empty, \".\" or \"..\" component");
-		if (n > NAME_MAX)
-			return err_set(e, ERR_NAME,
-			    "a component of %zu bytes: the most is %d", n,
-			    NAME_MAX);
+		if (posix_names_check((const struct posix_store *)s, p, n, e) ==
+		    -1)
+			return -1;
 		if (is_temporary(p, n))
 			return err_set(e, ERR_NAME,
 			    "a name like this is a temporary file of dray");
@@ -354,6 +355,8 @@ posix_probe(struct session *c, bool create, bool checksum,
 		return err_sys(e, "%s: no permission to write", s->path);
 	if (fstatfs(fd, &fs) == -1)
 		return err_sys(e, "%s: statfs", s->path);
+	if (create)
+		posix_names_probe(c, fd, s->knows_holes);
 	memset(out, 0, sizeof(*out));
 	text_size(
 	    (uint64_t)fs.f_bavail * (uint64_t)fs.f_bsize, size, sizeof(size));

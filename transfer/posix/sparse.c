@@ -72,8 +72,8 @@ posix_holes_read(struct posix_holes *h, void *data, size_t len, uint64_t offset,
 	return posix_read(h->fd, p, len, offset, e);
 }
 
-static bool
-is_zero(const uint8_t *p, size_t n)
+bool
+posix_is_zero(const uint8_t *p, size_t n)
 {
 	return p[0] == 0 && memcmp(p, p + 1, n - 1) == 0;
 }
@@ -91,7 +91,7 @@ run_of(const uint8_t *p, size_t len, uint64_t offset, bool zero)
 
 		if (n > len - done)
 			n = len - done;
-		if (is_zero(p + done, n) != zero)
+		if (posix_is_zero(p + done, n) != zero)
 			break;
 		done += n;
 	}

@@ -94,7 +94,7 @@ posix_upload_begin(struct session *c, const char *key,
 	AUTO(close) int fd = -1;
 	char temp[POSIX_TEMP_SIZE];
 
-	if (dir == -1)
+	if (dir == -1 || posix_spelled(c, dir, name, e) == -1)
 		return -1;
 	/* Nobody else reads it before it has its owner and mode. */
 	fd = posix_temp_file(
@@ -257,7 +257,7 @@ finish(
 {
 	AUTO(close) int fd = taken;
 
-	if (posix_apply(fd, &u->st, e) == -1 || posix_sync(c, fd, e) == -1)
+	if (posix_apply(c, fd, &u->st, e) == -1 || posix_sync(c, fd, e) == -1)
 		return -1;
 	if (close(take_fd(&fd)) == -1)
 		return err_sys(e, "close");

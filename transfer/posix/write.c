@@ -90,47 +90,73 @@ may_be_refused(int sys)
 	return sys == EPERM || sys == EINVAL || sys == ENOTSUP;
 }
 
+static void
+lacks_owner(struct session *c)
+{
+	store_lacks(c->store, STORE_LACK_OWNER,
+	    geteuid() == 0 ? "root may not give files away there: root is "
+			     "squashed (NFS: no_root_squash), or the file "
+			     "system has no owners"
+			   : "only root (or CAP_CHOWN) gives files to another "
+			     "owner or group");
+}
+
 int
-posix_set_times(int fd, const struct item_stat *st, struct err *e)
+posix_set_times(
+    struct session *c, int fd, const struct item_stat *st, struct err *e)
 {
 	struct timespec times[2];
 
 	times_of(st, times);
-	return futimens(fd, times) == 0 ? 0 : err_sys(e, "set times");
+	if (futimens(fd, times) == 0)
+		return 0;
+	if (!may_be_refused(errno))
+		return err_sys(e, "set times");
+	store_lacks(c->store, STORE_LACK_TIME,
+	    "the file system doesn't take it, or not from us");
+	return 0;
 }
 
 int
-posix_apply(int fd, const struct item_stat *st, struct err *e)
+posix_apply(
+    struct session *c, int fd, const struct item_stat *st, struct err *e)
 {
 	mode_t mode = st->mode & 07777;
 
-	if (st->mode != 0) {
-		if (fchown(fd, st->uid, st->gid) == -1) {
-			if (!may_be_refused(errno))
-				return err_sys(e, "chown");
-			/* Set-id bits are not for another owner. */
-			mode &= ~(mode_t)(S_ISUID | S_ISGID);
-			if (fchown(fd, (uid_t)-1, st->gid) == -1 &&
-			    !may_be_refused(errno))
-				return err_sys(e, "chown");
-		}
-		if (fchmod(fd, mode) == -1)
-			return err_sys(e, "chmod");
+	if (st->mode == 0)
+		return posix_set_times(c, fd, st, e);
+	if (fchown(fd, st->uid, st->gid) == -1) {
+		if (!may_be_refused(errno))
+			return err_sys(e, "chown");
+		lacks_owner(c);
+		/* Set-id bits are not for another owner. */
+		mode &= ~(mode_t)(S_ISUID | S_ISGID);
+		if (fchown(fd, (uid_t)-1, st->gid) == -1 &&
+		    !may_be_refused(errno))
+			return err_sys(e, "chown");
 	}
-	return posix_set_times(fd, st, e);
+	if (fchmod(fd, mode) == -1) {
+		if (!may_be_refused(errno))
+			return err_sys(e, "chmod");
+		store_lacks(c->store, STORE_LACK_MODE,
+		    "the file system has no such modes, or lets us set none");
+	}
+	return posix_set_times(c, fd, st, e);
 }
 
 int
-posix_apply_link(
-    int dir_fd, const char *name, const struct item_stat *st, struct err *e)
+posix_apply_link(struct session *c, int dir_fd, const char *name,
+    const struct item_stat *st, struct err *e)
 {
 	struct timespec times[2];
 
 	if (st->mode != 0 &&
 	    fchownat(dir_fd, name, st->uid, st->gid, AT_SYMLINK_NOFOLLOW) ==
-		-1 &&
-	    !may_be_refused(errno))
-		return err_sys(e, "chown");
+		-1) {
+		if (!may_be_refused(errno))
+			return err_sys(e, "chown");
+		lacks_owner(c);
+	}
 	times_of(st, times);
 	if (utimensat(dir_fd, name, times, AT_SYMLINK_NOFOLLOW) == -1 &&
 	    !may_be_refused(errno))
@@ -216,16 +242,45 @@ posix_write(
 	return 0;
 }
 
+/* Where names fold, none takes the place of another spelling of it. */
+static int
+rename_spelled(struct session *c, int dir_fd, const char *temp,
+    const char *name, struct err *e)
+{
+	struct posix_store *s = posix_store_of(c);
+	int rc;
+
+	if (!atomic_load_explicit(&s->folds, memory_order_relaxed)) {
+		rc = renameat(dir_fd, temp, dir_fd, name);
+		return rc == 0 ? 0 : err_sys(e, "rename");
+	}
+	pthread_mutex_lock(&s->names);
+	rc = posix_spelled(c, dir_fd, name, e);
+	if (rc == 0 && renameat(dir_fd, temp, dir_fd, name) == -1)
+		rc = err_sys(e, "rename");
+	pthread_mutex_unlock(&s->names);
+	return rc;
+}
+
 int
 posix_publish(struct session *c, int dir_fd, const char *temp, const char *name,
     struct err *e)
 {
-	if (renameat(dir_fd, temp, dir_fd, name) == -1) {
-		if (errno == EISDIR || errno == ENOTEMPTY || errno == EEXIST)
+	if (rename_spelled(c, dir_fd, temp, name, e) == -1) {
+		switch (e->sys) {
+		case EISDIR:
+		case ENOTEMPTY:
+		case EEXIST:
 			return err_set(e, ERR_EXISTS,
 			    "a directory has this name at the target: move "
 			    "it away, or exclude this item");
-		return err_sys(e, "rename");
+		case EINVAL:
+		case EILSEQ:
+			return err_set(e, ERR_NAME,
+			    "the target's file system takes no such name");
+		default:
+			return -1;
+		}
 	}
 	return posix_sync_later(c, dir_fd, e);
 }
@@ -272,6 +327,29 @@ write_all(int fd, const struct item_stat *st, const void *data, size_t len,
 	return ftruncate(fd, (off_t)len) == 0 ? 0 : err_sys(e, "set size");
 }
 
+/* What is beyond the file's end is a hole of it that is still to be. */
+static int
+read_back(int fd, uint8_t *out, size_t len, uint64_t offset, struct err *e)
+{
+	while (len > 0) {
+		ssize_t n = pread(fd, out, len, (off_t)offset);
+
+		if (n == -1) {
+			if (errno == EINTR)
+				continue;
+			return err_sys(e, "reading it back");
+		}
+		if (n == 0) {
+			memset(out, 0, len);
+			return 0;
+		}
+		out += n;
+		offset += (uint64_t)n;
+		len -= (size_t)n;
+	}
+	return 0;
+}
+
 int
 posix_prove(struct session *base, int fd, const void *data, size_t len,
     uint64_t offset, bool synced, struct err *e)
@@ -289,8 +367,14 @@ posix_prove(struct session *base, int fd, const void *data, size_t len,
 		size_t n =
 		    len - done < POSIX_IO_SIZE ? len - done : POSIX_IO_SIZE;
 
-		if (posix_read(fd, c->io, n, offset + done, e) == -1)
-			return err_context(e, "reading it back");
+		if (posix_store_of(base)->knows_holes && p[done] == 0 &&
+		    posix_is_zero(p + done, n) &&
+		    posix_has_nothing(fd, offset + done, n)) {
+			done += n;
+			continue;
+		}
+		if (read_back(fd, c->io, n, offset + done, e) == -1)
+			return -1;
 		if (memcmp(c->io, p + done, n) != 0)
 			return err_set(e, ERR_MISMATCH,
 			    "read back from the target, bytes %llu to %llu "
@@ -320,8 +404,8 @@ fill(struct session *c, int taken, const struct item_stat *st, bool as_it_is,
 	if (x->from != NULL ? posix_share(c, fd, x->from, e) == -1
 			    : write_all(fd, st, x->data, x->len, e) == -1)
 		return -1;
-	if ((as_it_is ? posix_set_times(fd, st, e) : posix_apply(fd, st, e)) ==
-	    -1)
+	if ((as_it_is ? posix_set_times(c, fd, st, e)
+		      : posix_apply(c, fd, st, e)) == -1)
 		return -1;
 	if (!later && posix_sync(c, fd, e) == -1)
 		return -1;
@@ -451,6 +535,8 @@ posix_mkdir(struct session *c, const char *key, const struct item_stat *st,
 				return -1;
 		} else if (errno != EEXIST) {
 			return err_sys(e, "make directory");
+		} else if (posix_spelled(c, dir, name, e) == -1) {
+			return -1;
 		}
 	}
 	fd = posix_open(c, key, O_RDONLY | O_DIRECTORY, e);
@@ -461,7 +547,7 @@ posix_mkdir(struct session *c, const char *key, const struct item_stat *st,
 			    "target: move it away, or exclude this item");
 		return -1;
 	}
-	if (posix_apply(fd, st, e) == -1)
+	if (posix_apply(c, fd, st, e) == -1)
 		return -1;
 	return posix_sync_later(c, fd, e);
 }
@@ -486,7 +572,7 @@ posix_symlink(struct session *c, const char *key, const struct item_stat *st,
 		return err_sys(e, "remove %s", temp);
 	if (symlinkat(text, dir, temp) == -1)
 		return err_sys(e, "make symbolic link");
-	if (posix_apply_link(dir, temp, st, e) == -1 ||
+	if (posix_apply_link(c, dir, temp, st, e) == -1 ||
 	    posix_publish(c, dir, temp, name, e) == -1) {
 		unlinkat(dir, temp, 0);
 		return -1;
@@ -503,7 +589,7 @@ posix_set_metadata(struct session *c, const char *key,
 	if (st->type == ITEM_SYMLINK) {
 		AUTO(close) int dir = posix_parent(c, key, &name, e);
 
-		if (dir == -1 || posix_apply_link(dir, name, st, e) == -1)
+		if (dir == -1 || posix_apply_link(c, dir, name, st, e) == -1)
 			return -1;
 	} else {
 		AUTO(close)
@@ -512,7 +598,7 @@ posix_set_metadata(struct session *c, const char *key,
 		/* Its owner may have no right to read it. */
 		if (fd == -1 && e->kind == ERR_DENIED)
 			fd = posix_open(c, key, O_WRONLY | O_NONBLOCK, e);
-		if (fd == -1 || posix_apply(fd, st, e) == -1 ||
+		if (fd == -1 || posix_apply(c, fd, st, e) == -1 ||
 		    posix_sync_later(c, fd, e) == -1)
 			return -1;
 	}
@@ -530,6 +616,8 @@ remove_one(struct session *c, const char *key, struct err *e)
 	if (dir == -1)
 		return e->kind == ERR_NOTFOUND || e->kind == ERR_EXISTS ? 0
 									: -1;
+	if (posix_spelled(c, dir, name, e) == -1)
+		return 0;
 	if (unlinkat(dir, name, 0) == 0 || errno == ENOENT)
 		return 0;
 	/* EPERM is what POSIX has for a directory. */
