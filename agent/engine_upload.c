@@ -386,10 +386,46 @@ complete_or_feed(
 }
 
 static void
+completed(struct engine *en, struct upload *up, struct job *j)
+{
+	struct err e = ERR_INIT;
+	struct ledger_file row = {
+	    .state = LEDGER_DONE,
+	    .st = up->st,
+	    .part_bytes = up->plan.part_bytes,
+	    .digest_have = j->digest.have & (DIGEST_XXH3 | DIGEST_CRC64NVME),
+	    .crc64nvme = j->digest.crc64nvme,
+	    .run_id = en->run_id,
+	};
+
+	/* Without a digest there would be nothing to compare. */
+	if ((row.digest_have & DIGEST_XXH3) != 0)
+		row.st = engine_settled(&up->st, up->begun_ns);
+	memcpy(row.xxh3, j->digest.xxh3, sizeof(row.xxh3));
+	memcpy(row.etag, j->receipt.etag, sizeof(row.etag));
+	if (engine_record(en, j, &row) == -1)
+		return;
+	if (ledger_upload_drop(en->ledger, up->ledger_id, &e) == -1) {
+		engine_ledger_failed(en, &e);
+		return;
+	}
+	up->state = UPLOAD_ENDED;
+	stats_add(en->stats, done_items, 1);
+	stats_add(en->stats, done_bytes, up->st.size);
+	stats_add(en->stats, verified_items, j->proved ? 1 : 0);
+	ui_item(en->ui, UI_SENT, j->path, j->path_len, up->st.size, NULL);
+}
+
+static void
 begun(struct engine *en, struct upload *up, struct job *j)
 {
 	struct err e = ERR_INIT;
 
+	if (j->finding == FOUND_SAME) { /* it is there already, cloned */
+		stats_add(en->stats, cloned_items, 1);
+		completed(en, up, j);
+		return;
+	}
 	up->state = UPLOAD_SENDING;
 	if (ledger_upload_begun(en->ledger, up->ledger_id, up->id, &e) == -1)
 		engine_ledger_failed(en, &e);
@@ -435,34 +471,6 @@ part_sent(struct engine *en, struct upload *up, struct job *j)
 		engine_ledger_failed(en, &e);
 	else if (!en->stopping && up->state == UPLOAD_SENDING)
 		complete_or_feed(en, up, j, true);
-}
-
-static void
-completed(struct engine *en, struct upload *up, struct job *j)
-{
-	struct err e = ERR_INIT;
-	struct ledger_file row = {
-	    .state = LEDGER_DONE,
-	    .st = engine_settled(&up->st, up->begun_ns),
-	    .part_bytes = up->plan.part_bytes,
-	    .digest_have = j->digest.have & (DIGEST_XXH3 | DIGEST_CRC64NVME),
-	    .crc64nvme = j->digest.crc64nvme,
-	    .run_id = en->run_id,
-	};
-
-	memcpy(row.xxh3, j->digest.xxh3, sizeof(row.xxh3));
-	memcpy(row.etag, j->receipt.etag, sizeof(row.etag));
-	if (engine_record(en, j, &row) == -1)
-		return;
-	if (ledger_upload_drop(en->ledger, up->ledger_id, &e) == -1) {
-		engine_ledger_failed(en, &e);
-		return;
-	}
-	up->state = UPLOAD_ENDED;
-	stats_add(en->stats, done_items, 1);
-	stats_add(en->stats, done_bytes, up->st.size);
-	stats_add(en->stats, verified_items, j->proved ? 1 : 0);
-	ui_item(en->ui, UI_SENT, j->path, j->path_len, up->st.size, NULL);
 }
 
 static void

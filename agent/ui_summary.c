@@ -187,6 +187,8 @@ add_verification(struct buf *out, const struct ui_summary *s)
 		label(out, "verified");
 		buf_adds(out, "nothing\n");
 	}
+	items_line(out, "shared", c->cloned_items, 0,
+	    ", blocks shared with the source, nothing copied");
 }
 
 static void

@@ -543,11 +543,29 @@ do_sweep(struct worker *me, struct job *j)
 	    me->session, j->path, sweep_one, &s, &j->err);
 }
 
+/* Whether bytes can go from source to target without passing through here. */
+static bool
+same_driver(const struct worker *me)
+{
+	return source(me) == me->work.target->ops;
+}
+
 static int
 do_begin(struct worker *me, struct job *j)
 {
+	const struct store_driver *to = me->work.target->ops;
+
 	if (open_upload(me, j) == -1)
 		return -1;
+	if (same_driver(me) && to->clone != NULL) {
+		if (to->clone(me->session, j->path, hold_upload(me, j),
+			&j->receipt, &j->err) == 0) {
+			j->finding = FOUND_SAME;
+			return 0;
+		}
+		if (j->err.kind != ERR_UNSUPPORTED)
+			return -1;
+	}
 	return me->work.target->ops->upload_begin(me->session, j->path,
 	    &j->up->meta, &j->up->plan, j->up->id, &j->err);
 }
@@ -606,12 +624,40 @@ send_part(struct worker *me, struct job *j, unsigned char *data, size_t len)
 	    len, &j->digest, &j->receipt, &j->err);
 }
 
+/* 0 if it was copied, 1 if its bytes have to be sent. */
+static int
+copy_part(struct worker *me, struct job *j)
+{
+	const struct store_driver *to = me->work.target->ops;
+	struct store_upload u = store_upload_of(j);
+	struct store_file *f;
+
+	/* Nobody would know what was copied. */
+	if (me->work.read_back || !same_driver(me) || to->copy_part == NULL)
+		return 1;
+	f = hold_upload(me, j);
+	if (f == NULL || source(me)->check_file(f, &j->err) == -1)
+		return -1;
+	if (to->copy_part(me->session, &u, j->part, f, &j->receipt, &j->err) ==
+	    -1)
+		return j->err.kind == ERR_UNSUPPORTED ? 1 : -1;
+	memset(&j->digest, 0, sizeof(j->digest));
+	j->sent_bytes = plan_length(&u.plan, j->part);
+	return source(me)->check_file(f, &j->err);
+}
+
 static int
 do_part(struct worker *me, struct job *j)
 {
 	size_t len = (size_t)plan_length(&j->up->plan, j->part);
-	void *data = pool_get(me->work.pool, len, &j->err);
+	int copied = copy_part(me, j);
+	void *data;
 	int rc;
+
+	if (copied <= 0)
+		return copied == 0 ? 0
+				   : err_context(&j->err, "part %u", j->part);
+	data = pool_get(me->work.pool, len, &j->err);
 
 	if (data == NULL)
 		return -1;

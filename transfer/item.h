@@ -3,6 +3,7 @@
 #ifndef TRANSFER_ITEM_H
 #define TRANSFER_ITEM_H
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <sys/stat.h>
 
@@ -20,6 +21,7 @@ struct item_stat {
 	uint64_t dev;
 	int64_t mtime_ns; /* since 1970; negative before; or unknown */
 	int64_t ctime_ns;
+	bool sparse; /* it takes less space than its size: holes, if known */
 };
 
 static inline int64_t
@@ -51,6 +53,8 @@ item_of_stat(const struct stat *st)
 	    .dev = st->st_dev,
 	    .mtime_ns = item_time_ns(st->st_mtim),
 	    .ctime_ns = item_time_ns(st->st_ctim),
+	    .sparse = S_ISREG(st->st_mode) &&
+		st->st_blocks < (st->st_size + 511) / 512,
 	};
 }
 

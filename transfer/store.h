@@ -100,7 +100,8 @@ struct store_receipt {
 	char etag[STORE_ETAG_MAX];    /* without quotes; "" if there is none */
 	char version[STORE_ETAG_MAX]; /* version id, or "" */
 	/* A checksum that the store itself took of the bytes is that of what
-	 * was sent.  If not, only reading them back can prove them. */
+	 * was sent, or they were read back and compared.  If not, only reading
+	 * can prove them. */
 	bool proved;
 };
 
@@ -279,6 +280,18 @@ struct store_driver {
 	int (*upload_part)(struct session *c, const struct store_upload *u,
 	    uint32_t number, const void *data, size_t len,
 	    const struct digest *digest, struct store_receipt *out,
+	    struct err *e);
+	/*
+	 * F, of a source of the same driver, without its bytes passing through
+	 * here: no digest of them is known then.  ERR_UNSUPPORTED where that
+	 * can't be, and the bytes have to be sent.  NULL: never.
+	 * clone() is as put(), of any size in no time: the new file shares its
+	 * blocks with F.  copy_part() is as upload_part().
+	 */
+	int (*clone)(struct session *c, const char *key, struct store_file *f,
+	    struct store_receipt *out, struct err *e);
+	int (*copy_part)(struct session *c, const struct store_upload *u,
+	    uint32_t number, struct store_file *f, struct store_receipt *out,
 	    struct err *e);
 	/*
 	 * KEEP[i] becomes true if the store still holds PARTS[i] intact.
