@@ -351,7 +351,9 @@ do_adopt(struct worker *me, struct job *j)
 	memcpy(j->receipt.etag, there.etag, sizeof(j->receipt.etag));
 	if (there.type != ITEM_FILE || there.size != j->st.size)
 		return 0;
-	if (there.has_source_mtime && there.mtime_ns == j->st.mtime_ns) {
+	if (there.has_source_mtime &&
+	    store_same_time(
+		me->work.target->ops, there.mtime_ns, j->st.mtime_ns)) {
 		j->finding = FOUND_SAME;
 		return 0;
 	}
