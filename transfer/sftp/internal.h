@@ -12,9 +12,6 @@
 #define SFTP_TEMP_SIZE 32 /* bytes that a temporary name takes */
 #define SFTP_CONNECTIONS_MAX 64
 
-/* What is to be said once. */
-enum sftp_notice { SFTP_NO_OWNER = 1, SFTP_NO_TIME = 2 };
-
 /* A handle of an upload's file, kept from part to part. */
 struct sftp_open {
 	struct sftp_open *next;
@@ -32,7 +29,6 @@ struct sftp_store {
 	uint64_t owner; /* CRC of config.owner; 0: not known */
 	struct dirs dirs;
 	atomic_bool owner_refused; /* it keeps no owner that we name */
-	atomic_uint notices;	   /* enum sftp_notice */
 
 	pthread_mutex_t lock;
 	/* Under the lock: */
@@ -101,7 +97,8 @@ struct store_stat sftp_stat_of(const struct proto_attrs *a);
 int sftp_check_name(const char *name, size_t len, struct err *e);
 
 /* Attributes as requests: owner; mode (with its type bits off, and without
- * those that make it run as its owner) and times.  Notes what can't be. */
+ * those that make it run as its owner) and times, as far as they are known and
+ * can be held. */
 struct proto_attrs sftp_owner_attrs(const struct item_stat *st);
 struct proto_attrs sftp_attrs(struct session *c, const struct item_stat *st);
 

@@ -192,17 +192,20 @@ struct proto_attrs
 sftp_attrs(struct session *c, const struct item_stat *st)
 {
 	int64_t s = st->mtime_ns / 1000000000 - (st->mtime_ns % 1000000000 < 0);
-	struct proto_attrs a = {
-	    .have = PROTO_ATTR_TIMES,
-	    .mode = st->mode & 01777,
-	};
+	struct proto_attrs a = {.mode = st->mode & 01777};
 
 	if (st->mode != 0)
 		a.have |= PROTO_ATTR_MODE;
-	if (s < 0 || s > UINT32_MAX) {
-		s = s < 0 ? 0 : UINT32_MAX;
-		atomic_fetch_or(&sftp_store_of(c)->notices, SFTP_NO_TIME);
-	}
+	if (st->mtime_ns == ITEM_TIME_UNKNOWN)
+		return a;
+	if (s < 0 || s > UINT32_MAX)
+		store_lacks(c->store, STORE_LACK_TIME,
+		    "SFTP holds those from 1970 to 2106 only");
+	else if (st->mtime_ns % 1000000000 != 0)
+		store_lacks(
+		    c->store, STORE_LACK_TIME, "SFTP holds whole seconds");
+	a.have |= PROTO_ATTR_TIMES;
+	s = s < 0 ? 0 : s > UINT32_MAX ? UINT32_MAX : s;
 	a.atime = a.mtime = (uint32_t)s;
 	return a;
 }

@@ -35,13 +35,18 @@ is_refusal(uint32_t status)
 
 /* Only root gives files away; who may not isn't asked again. */
 static int
-check_owner(struct session *c, size_t i, bool *kept, struct err *e)
+check_owner(struct session *c, size_t i, const struct item_stat *st, bool *kept,
+    struct err *e)
 {
+	const char *why = "the server doesn't let this user set it";
 	uint32_t status;
 
 	*kept = false;
-	if (i == NONE)
+	if (i == NONE) {
+		if (st->mode != 0)
+			store_lacks(c->store, STORE_LACK_OWNER, why);
 		return 0;
+	}
 	status = call_status(call_of(c), i);
 	*kept = status == PROTO_OK;
 	if (*kept)
@@ -49,7 +54,21 @@ check_owner(struct session *c, size_t i, bool *kept, struct err *e)
 	if (!is_refusal(status))
 		return sftp_failed(c, status, "set owner", e);
 	atomic_store(&sftp_store_of(c)->owner_refused, true);
-	atomic_fetch_or(&sftp_store_of(c)->notices, SFTP_NO_OWNER);
+	store_lacks(c->store, STORE_LACK_OWNER, why);
+	return 0;
+}
+
+static int
+check_attrs(struct session *c, uint32_t status, struct err *e)
+{
+	const char *why = "the server can't set any";
+
+	if (status == PROTO_OP_UNSUPPORTED) {
+		store_lacks(c->store, STORE_LACK_MODE, why);
+		store_lacks(c->store, STORE_LACK_TIME, why);
+	} else if (status != PROTO_OK) {
+		return sftp_failed(c, status, "set mode and times", e);
+	}
 	return 0;
 }
 
@@ -66,13 +85,14 @@ sftp_meta_ask(
     struct session *c, const struct conn_handle *h, const struct item_stat *st)
 {
 	struct call *call = call_of(c);
-	struct sftp_meta m = {.owner = NONE, .sync = NONE};
+	struct sftp_meta m = {.owner = NONE, .attrs = NONE, .sync = NONE};
 	struct proto_attrs owner = sftp_owner_attrs(st);
 	struct proto_attrs attrs = sftp_attrs(c, st);
 
 	if (asks_for_owner(c, st))
 		m.owner = call_fsetstat(call, h, &owner);
-	m.attrs = call_fsetstat(call, h, &attrs);
+	if (attrs.have != 0)
+		m.attrs = call_fsetstat(call, h, &attrs);
 	if (has(c, PROTO_HAS_FSYNC) && !sftp_store_of(c)->config.no_fsync)
 		m.sync = call_fsync(call, h);
 	return m;
@@ -82,16 +102,17 @@ int
 sftp_meta_check(struct session *c, const struct sftp_meta *m,
     const struct item_stat *st, bool *set_id, struct err *e)
 {
-	uint32_t attrs = call_status(call_of(c), m->attrs);
+	uint32_t attrs =
+	    m->attrs != NONE ? call_status(call_of(c), m->attrs) : PROTO_OK;
 	uint32_t sync =
 	    m->sync != NONE ? call_status(call_of(c), m->sync) : PROTO_OK;
 	bool kept;
 
-	if (check_owner(c, m->owner, &kept, e) == -1)
+	if (check_owner(c, m->owner, st, &kept, e) == -1)
 		return -1;
 	*set_id = kept && (st->mode & 06000) != 0;
-	if (attrs != PROTO_OK && attrs != PROTO_OP_UNSUPPORTED)
-		return sftp_failed(c, attrs, "set mode and times", e);
+	if (check_attrs(c, attrs, e) == -1)
+		return -1;
 	/* Some file systems have nothing to sync. */
 	if (sync != PROTO_OK && sync != PROTO_OP_UNSUPPORTED &&
 	    sync != PROTO_BAD_MESSAGE)
@@ -346,21 +367,22 @@ apply(struct session *c, const char *path, const struct item_stat *st,
 	struct call *call = call_of(c);
 	struct proto_attrs owner = sftp_owner_attrs(st);
 	struct proto_attrs attrs = sftp_attrs(c, st);
-	size_t owned = NONE, set;
+	size_t owned = NONE, set = NONE;
 	uint32_t status;
 	bool kept;
 
 	call_again(call);
 	if (asks_for_owner(c, st))
 		owned = call_setstat(call, PROTO_SETSTAT, path, &owner);
-	set = call_setstat(call, PROTO_SETSTAT, path, &attrs);
+	if (attrs.have != 0)
+		set = call_setstat(call, PROTO_SETSTAT, path, &attrs);
 	if (call_run(call, e) == -1)
 		return -1;
-	status = call_status(call, set);
-	if (check_owner(c, owned, &kept, e) == -1)
+	status = set != NONE ? call_status(call, set) : PROTO_OK;
+	if (check_owner(c, owned, st, &kept, e) == -1)
 		return -1;
-	if (status != PROTO_OK && status != PROTO_OP_UNSUPPORTED)
-		return sftp_failed(c, status, "set mode and times", e);
+	if (check_attrs(c, status, e) == -1)
+		return -1;
 	if (!kept || (st->mode & 06000) == 0)
 		return 0;
 	attrs.have = PROTO_ATTR_MODE;
@@ -471,10 +493,11 @@ ask_link_attrs(struct session *c, const char *path, const struct item_stat *st)
 
 	if (!has(c, PROTO_HAS_LSETSTAT))
 		return NONE;
-	times.have = PROTO_ATTR_TIMES;
+	times.have &= PROTO_ATTR_TIMES;
 	if (asks_for_owner(c, st))
 		owned = call_lsetstat(call_of(c), path, &owner);
-	call_lsetstat(call_of(c), path, &times);
+	if (times.have != 0)
+		call_lsetstat(call_of(c), path, &times);
 	return owned;
 }
 
@@ -500,7 +523,7 @@ make_link(struct session *c, const char *key, const char *temp,
 			return -1;
 		status = call_status(&me->call, made);
 		if (status == PROTO_OK)
-			return check_owner(c, owned, &kept, e);
+			return check_owner(c, owned, st, &kept, e);
 		if ((status != PROTO_NO_SUCH_FILE &&
 			status != PROTO_PERMISSION_DENIED) ||
 		    parents)
@@ -572,7 +595,7 @@ set_metadata(struct session *c, const char *key, const struct item_stat *st,
 	owned = ask_link_attrs(c, path, st);
 	if (call_run(&me->call, e) == -1)
 		return -1;
-	return check_owner(c, owned, &kept, e);
+	return check_owner(c, owned, st, &kept, e);
 }
 
 int
