@@ -140,9 +140,9 @@ read_back(struct worker *me, struct job *j, uint64_t offset, uint64_t len,
 }
 
 static bool
-store_proved_nothing(const struct worker *me)
+store_proved_nothing(const struct worker *me, const struct job *j)
 {
-	return me->work.read_back &&
+	return me->work.read_back && !j->receipt.proved &&
 	    me->work.target->ops->digests(me->work.target) == 0;
 }
 
@@ -227,7 +227,7 @@ do_put(struct worker *me, struct job *j)
 	rc = put_bytes(me, j, f, data);
 	if (data != me->chunk)
 		pool_put(me->work.pool, data);
-	if (rc == 0 && store_proved_nothing(me))
+	if (rc == 0 && store_proved_nothing(me, j))
 		rc = read_back(me, j, 0, j->st.size, &j->digest, &j->err);
 	return rc;
 }
@@ -586,7 +586,7 @@ do_complete(struct worker *me, struct job *j)
 	    me->work.target->ops->upload_complete(me->session, &u, j->up->parts,
 		j->up->plan.parts, &j->digest, &j->receipt, &j->err) == -1)
 		return -1;
-	if (!store_proved_nothing(me))
+	if (!store_proved_nothing(me, j))
 		return 0;
 	for (i = 1; i <= u.plan.parts; i++)
 		if (read_back(me, j, plan_offset(&u.plan, i),

@@ -107,6 +107,9 @@ struct store_stat {
 struct store_receipt {
 	char etag[STORE_ETAG_MAX];    /* without quotes; "" if there is none */
 	char version[STORE_ETAG_MAX]; /* version id, or "" */
+	/* A checksum that the store itself took of the bytes is that of what
+	 * was sent.  If not, only reading them back can prove them. */
+	bool proved;
 };
 
 struct store_part {

@@ -220,9 +220,11 @@ sftp_upload_part(struct session *c, const struct store_upload *u,
 		return -1;
 	rc = part(c, u, number, data, len, e);
 	sftp_end(c);
-	if (rc == 0)
-		memset(out, 0, sizeof(*out));
-	return rc;
+	if (rc == -1)
+		return -1;
+	memset(out, 0, sizeof(*out));
+	out->proved = sftp_store_of(c)->config.read_back;
+	return 0;
 }
 
 /* Whether the bytes in the file have the digest of PART. */
@@ -427,9 +429,11 @@ sftp_upload_complete(struct session *c, const struct store_upload *u,
 		return -1;
 	rc = complete(c, u, parts, n, e);
 	sftp_end(c);
-	if (rc == 0)
-		memset(out, 0, sizeof(*out));
-	return rc;
+	if (rc == -1)
+		return -1;
+	memset(out, 0, sizeof(*out));
+	out->proved = sftp_store_of(c)->config.read_back;
+	return 0;
 }
 
 static int

@@ -354,9 +354,11 @@ sftp_put(struct session *c, const char *key, const struct item_stat *st,
 		return -1;
 	rc = put(c, key, st, data, len, e);
 	sftp_end(c);
-	if (rc == 0)
-		memset(out, 0, sizeof(*out));
-	return rc;
+	if (rc == -1)
+		return -1;
+	memset(out, 0, sizeof(*out));
+	out->proved = sftp_store_of(c)->config.read_back;
+	return 0;
 }
 
 /* Owner, mode and times of PATH, which is no symbolic link. */
