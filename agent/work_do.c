@@ -413,6 +413,15 @@ compare_by_reading(struct worker *me, struct job *j, struct store_file *f)
 	    : -1;
 }
 
+static bool
+is_as_old(const struct worker *me, const struct store_stat *there,
+    const struct item_stat *st)
+{
+	return there->has_source_mtime &&
+	    store_same_time(
+		me->work.target->ops, there->mtime_ns, st->mtime_ns);
+}
+
 /*
  * The target has an item of that name and size already.  It is the same if
  * it carries the source's mtime (and its content, read, is the same where the
@@ -436,7 +445,7 @@ do_adopt(struct worker *me, struct job *j)
 	memcpy(j->receipt.etag, there.etag, sizeof(j->receipt.etag));
 	if (there.type != ITEM_FILE || there.size != j->st.size)
 		return 0;
-	same_age = there.has_source_mtime && there.mtime_ns == meta->mtime_ns;
+	same_age = is_as_old(me, &there, meta);
 	if (!listed || !same_age || must_be_read(me, &there)) {
 		if (listed && !same_age && !etag_is_md5(there.etag))
 			return 0;
@@ -445,8 +454,7 @@ do_adopt(struct worker *me, struct job *j)
 		if (f->meta.type != ITEM_FILE || there.size != j->st.size)
 			return 0;
 		meta = &f->meta;
-		same_age =
-		    there.has_source_mtime && there.mtime_ns == meta->mtime_ns;
+		same_age = is_as_old(me, &there, meta);
 	}
 	if (same_age) {
 		if (must_be_read(me, &there))

@@ -5,6 +5,7 @@
 
 #include "transfer/posix/posix.h"
 #include "transfer/s3/s3.h"
+#include "transfer/sftp/sftp.h"
 #include "transfer/store.h"
 
 const struct store_driver *
@@ -13,6 +14,7 @@ store_driver_of(const struct store_url *url)
 	static const struct store_driver *const drivers[] = {
 	    [STORE_POSIX] = &posix_driver,
 	    [STORE_S3] = &s3_driver,
+	    [STORE_SFTP] = &sftp_driver,
 	};
 
 	return (size_t)url->scheme < sizeof(drivers) / sizeof(drivers[0])
@@ -58,6 +60,20 @@ store_disconnect(struct session *c)
 {
 	if (c != NULL)
 		c->store->ops->disconnect(c);
+}
+
+static int64_t
+units_of(int64_t ns, int64_t unit)
+{
+	return ns / unit - (ns % unit < 0);
+}
+
+bool
+store_same_time(const struct store_driver *d, int64_t a_ns, int64_t b_ns)
+{
+	int64_t unit = d->mtime_unit_ns > 0 ? d->mtime_unit_ns : 1;
+
+	return units_of(a_ns, unit) == units_of(b_ns, unit);
 }
 
 /* An ETag names the content: with it in place of an inode, another object of

@@ -73,7 +73,15 @@ struct store_config {
 	 * under its name, where the driver can do that cheaper than by read().
 	 */
 	bool read_back;
-	unsigned timeout_ms; /* a silent connection is dead after it */
+	/* sftp */
+	const char *sftp_transport; /* auto libssh2 openssh */
+	unsigned sftp_connections;
+	const char *sftp_identity;
+	const char *sftp_password_file;
+	const char *sftp_passphrase_file;
+	const char *sftp_known_hosts;
+	const char *sftp_ssh; /* the command, split at spaces */
+	unsigned timeout_ms;  /* a silent connection is dead after it */
 	unsigned connect_timeout_ms;
 	/* Set when the run must stop at once: calls under way give up. */
 	const atomic_bool *stop;
@@ -165,6 +173,9 @@ struct store_probe {
 struct store_driver {
 	const char *scheme;
 	unsigned features;
+	/* What it keeps of a time: two are the same if they differ only below
+	 * it.  0: all of it. */
+	int64_t mtime_unit_ns;
 
 	/* Takes no connection yet: ERR_CONFIG for what can be seen wrong. */
 	struct store *(*open)(const struct store_url *url,
@@ -348,6 +359,9 @@ void store_lacks(struct store *s, enum store_lack what, const char *why);
 struct session {
 	struct store *store;
 };
+
+/* Whether A and B are one time to a store that keeps it in units of D's. */
+bool store_same_time(const struct store_driver *d, int64_t a_ns, int64_t b_ns);
 
 /* What a source's scan says of an item that list() told of. */
 struct item_stat item_of_listed(const struct store_stat *st);
