@@ -7,8 +7,8 @@
 #include <sys/types.h>
 
 #include "transfer/posix/posix.h"
+#include "transfer/temp.h"
 
-#define POSIX_TEMP_SIZE 32 /* bytes that a temporary name takes */
 #define POSIX_IO_SIZE ((size_t)256 << 10)
 
 struct posix_store {
@@ -75,14 +75,6 @@ int posix_apply(int fd, const struct item_stat *st, struct err *e);
 int posix_apply_link(
     int dir_fd, const char *name, const struct item_stat *st, struct err *e);
 
-/*
- * The temporary name for NAME into OUT (POSIX_TEMP_SIZE bytes): another one
- * each time where FRESH, or where the owner isn't known.
- */
-void posix_temp_name(
-    struct session *c, const char *name, bool fresh, char *out);
-/* Bytes that all temporary names of NAME begin with; 0 if they don't. */
-size_t posix_temp_common(struct session *c, const char *name, char *out);
 /* Makes a temporary file for NAME in DIR_FD; its descriptor. */
 int posix_temp_file(struct session *c, int dir_fd, const char *name, bool fresh,
     const struct item_stat *st, char *temp, struct err *e);

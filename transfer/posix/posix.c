@@ -14,7 +14,6 @@
 
 #include "base/text.h"
 #include "transfer/posix/internal.h"
-#include "transfer/scandir.h"
 
 /* https://man7.org/linux/man-pages/man2/statfs.2.html */
 #define FS_EXT4 0xef53
@@ -35,8 +34,7 @@ posix_open_store(const struct store_url *url, const struct store_config *config,
 	s->base.ops = &posix_driver;
 	s->no_fsync = config->no_fsync;
 	s->defer_sync = config->defer_sync;
-	if (config->owner != NULL)
-		s->owner = crc64nvme(0, config->owner, strlen(config->owner));
+	s->owner = temp_owner(config->owner);
 	s->stop = config->stop;
 	pthread_mutex_init(&s->lock, NULL);
 	atomic_init(&s->root_fd, -1);
@@ -97,18 +95,6 @@ posix_place(const struct store *store, char *out, size_t size)
 	    (unsigned long long)st.st_ino);
 }
 
-/* Whether the component of N bytes at P is a temporary name. */
-static bool
-is_temporary(const char *p, size_t n)
-{
-	char name[POSIX_TEMP_SIZE];
-
-	if (n >= sizeof(name))
-		return false;
-	snprintf(name, sizeof(name), "%.*s", (int)n, p);
-	return scandir_is_temporary(name, POSIX_TEMP_PREFIX);
-}
-
 static int
 posix_check_key(
     const struct store *s, const char *key, enum item_type type, struct err *e)
@@ -128,7 +114,7 @@ posix_check_key(
 			return err_set(e, ERR_NAME,
 			    "a component of %zu bytes: the most is %d", n,
 			    NAME_MAX);
-		if (is_temporary(p, n))
+		if (temp_is_name(p, n))
 			return err_set(e, ERR_NAME,
 			    "a name like this is a temporary file of dray");
 		if (p[n] == '\0')

@@ -3,15 +3,12 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <inttypes.h>
 #include <limits.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/random.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "base/clock.h"
 #include "transfer/posix/internal.h"
 
 /* Some network and FUSE file systems have none, for directories at least. */
@@ -131,41 +128,6 @@ posix_apply_link(
 	return 0;
 }
 
-/* What the names for NAME have in common: the upper half. */
-static uint64_t
-temp_number(struct session *c, const char *name)
-{
-	uint64_t owner = posix_store_of(c)->owner;
-
-	return owner != 0 ? crc64nvme(owner, name, strlen(name)) : 0;
-}
-
-void
-posix_temp_name(struct session *c, const char *name, bool fresh, char *out)
-{
-	uint64_t number = temp_number(c, name), random = 0;
-
-	/* O_EXCL guards; this only makes a second try unlikely. */
-	if ((fresh || number == 0) &&
-	    getrandom(&random, sizeof(random), GRND_NONBLOCK) !=
-		(ssize_t)sizeof(random))
-		random = (uint64_t)clock_wall_ns() ^ (uint64_t)getpid() << 40;
-	if (number == 0)
-		number = random;
-	else if (fresh)
-		number ^= random >> 32;
-	snprintf(out, POSIX_TEMP_SIZE, POSIX_TEMP_PREFIX "%016" PRIx64, number);
-}
-
-size_t
-posix_temp_common(struct session *c, const char *name, char *out)
-{
-	if (temp_number(c, name) == 0)
-		return 0;
-	posix_temp_name(c, name, false, out);
-	return sizeof(POSIX_TEMP_PREFIX) - 1 + 8;
-}
-
 int
 posix_temp_file(struct session *c, int dir_fd, const char *name, bool fresh,
     const struct item_stat *st, char *temp, struct err *e)
@@ -175,7 +137,7 @@ posix_temp_file(struct session *c, int dir_fd, const char *name, bool fresh,
 	int tries, fd;
 
 	for (tries = 0; tries < 10; tries++) {
-		posix_temp_name(c, name, fresh, temp);
+		temp_name(posix_store_of(c)->owner, name, fresh, temp);
 		fd = openat(dir_fd, temp,
 		    O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, mode);
 		if (fd != -1)
@@ -276,7 +238,7 @@ posix_put(struct session *c, const char *key, const struct item_stat *st,
 {
 	const char *name;
 	AUTO(close) int dir = posix_parent_made(c, key, &name, e);
-	char temp[POSIX_TEMP_SIZE];
+	char temp[TEMP_NAME_SIZE];
 	bool later;
 	int fd, rc;
 
@@ -337,7 +299,7 @@ posix_symlink(struct session *c, const char *key, const struct item_stat *st,
 {
 	const char *name;
 	AUTO(close) int dir = posix_parent_made(c, key, &name, e);
-	char temp[POSIX_TEMP_SIZE];
+	char temp[TEMP_NAME_SIZE];
 	char text[PATH_MAX];
 
 	if (dir == -1)
@@ -346,7 +308,7 @@ posix_symlink(struct session *c, const char *key, const struct item_stat *st,
 		return err_set(e, ERR_NAME, "not a symbolic link's target");
 	memcpy(text, target, len);
 	text[len] = '\0';
-	posix_temp_name(c, name, false, temp);
+	temp_name(posix_store_of(c)->owner, name, false, temp);
 	if (unlinkat(dir, temp, 0) == -1 && errno != ENOENT)
 		return err_sys(e, "remove %s", temp);
 	if (symlinkat(text, dir, temp) == -1)
