@@ -3,6 +3,9 @@
 
 #include <string.h>
 
+#ifdef HAVE_LIBNFS
+#include "transfer/nfs/nfs.h"
+#endif
 #include "transfer/posix/posix.h"
 #include "transfer/s3/s3.h"
 #include "transfer/store.h"
@@ -13,6 +16,9 @@ store_driver_of(const struct store_url *url)
 	static const struct store_driver *const drivers[] = {
 	    [STORE_POSIX] = &posix_driver,
 	    [STORE_S3] = &s3_driver,
+#ifdef HAVE_LIBNFS
+	    [STORE_NFS] = &nfs_driver,
+#endif
 	};
 
 	return (size_t)url->scheme < sizeof(drivers) / sizeof(drivers[0])
