@@ -12,6 +12,8 @@
 #include "base/clock.h"
 #include "transfer/nfs/wire_in.h"
 
+#include <nfsc/libnfs-raw-mount.h>
+
 #define POLL_MS 100 /* how long the stop flag may go unseen */
 #define TIMEOUT_MS 60000
 #define CONNECT_TIMEOUT_MS 10000

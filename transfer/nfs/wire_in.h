@@ -4,11 +4,11 @@
 #define TRANSFER_NFS_WIRE_IN_H
 
 #include <sys/time.h>
+#include <sys/uio.h>
 
 /* It says which interface it is, and the others need it before them. */
 #include <nfsc/libnfs.h>
 
-#include <nfsc/libnfs-raw-mount.h>
 #include <nfsc/libnfs-raw-nfs.h>
 #include <nfsc/libnfs-raw.h>
 
@@ -48,8 +48,9 @@ struct nfs_wire {
 /* A call under way.  It outlives its answer, or the connection. */
 struct nfs_call {
 	struct nfs_link *link;
-	bool failed;	 /* there was no answer */
-	uint32_t status; /* the answer: an nfsstat3 or mountstat3 */
+	bool failed; /* there was no answer */
+	uint32_t
+	    status; /* the answer: an nfsstat3, or the same as mountstat3 */
 	/* Where parts of the answer go, and whether they came. */
 	struct nfs_fh *fh;
 	struct item_stat *st;
