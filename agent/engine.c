@@ -8,6 +8,11 @@
 #include "agent/reach.h"
 #include "agent/ui_summary.h"
 #include "base/clock.h"
+#include "base/log.h"
+#include "transfer/posix/posix.h"
+
+/* A store's answers take their time. */
+#define FAR_SCAN_THREADS 16
 
 void
 engine_fatal(struct engine *en, const struct err *e)
@@ -72,9 +77,9 @@ start_workers(struct engine *en)
 {
 	struct err e = ERR_INIT;
 	struct work w = {
-	    .source_fd = en->setup->source_fd,
-	    .follow_links = en->options->links == SCAN_LINKS_FOLLOW,
+	    .source = en->source,
 	    .target = en->target,
+	    .keep_links = en->options->links == SCAN_LINKS_KEEP,
 	    .pool = en->pool,
 	    .lanes = en->lanes,
 	    .inbox = en->inbox,
@@ -233,11 +238,17 @@ begin_scan(struct engine *en)
 	    .threads = en->options->scan_threads,
 	    .one_file_system = en->options->one_file_system,
 	    .skip_prefix = ".dray-",
+	    .retry = en->retry,
 	};
+	bool local = en->source->ops == &posix_driver;
+	int fd = local ? posix_root_fd(en->source, &e) : -1;
 
+	if (so.threads == 0 && !local)
+		so.threads = FAR_SCAN_THREADS;
 	atomic_store(&en->stats->scanning, true);
-	en->scan = scan_start(
-	    en->setup->source_fd, &so, deliver, scan_is_done, en, &e);
+	if (!local || fd != -1)
+		en->scan = scan_start(fd, local ? NULL : en->source, &so,
+		    deliver, scan_is_done, en, &e);
 	if (en->scan == NULL)
 		engine_fatal(en, &e);
 }
@@ -406,6 +417,33 @@ record_end(struct engine *en, struct engine_result *out)
 	}
 }
 
+/* What the target could not hold: said once, counted for the report. */
+static void
+count_lacks(struct engine *en)
+{
+	const struct {
+		const char *what;
+		_Atomic uint64_t *items;
+	} kinds[STORE_LACK_COUNT] = {
+	    [STORE_LACK_OWNER] = {"owner and group",
+		&en->stats->lack_owner_items},
+	    [STORE_LACK_MODE] = {"mode", &en->stats->lack_mode_items},
+	    [STORE_LACK_TIME] = {"exact time", &en->stats->lack_time_items},
+	};
+	size_t i;
+
+	for (i = 0; i < STORE_LACK_COUNT; i++) {
+		uint64_t n = atomic_load(&en->target->lacks[i].items);
+
+		atomic_store(kinds[i].items, n);
+		if (n > 0)
+			log_warn("%llu items are there, but the target can't "
+				 "hold their %s: %s",
+			    (unsigned long long)n, kinds[i].what,
+			    atomic_load(&en->target->lacks[i].why));
+	}
+}
+
 static int
 begin(struct engine *en, const struct engine_setup *setup, struct err *e)
 {
@@ -414,6 +452,7 @@ begin(struct engine *en, const struct engine_setup *setup, struct err *e)
 	en->ledger = setup->ledger;
 	en->ui = setup->ui;
 	en->stats = setup->stats;
+	en->source = setup->source;
 	en->target = setup->target;
 	en->ops = setup->target->ops;
 	en->reached = setup->reached;
@@ -479,6 +518,7 @@ engine_run(const struct engine_setup *setup, struct engine_result *out)
 		loop(&en);
 		engine_commit(&en);
 		engine_ask_the_store(&en);
+		count_lacks(&en);
 	}
 	out->outcome = outcome_of(&en);
 	out->why = en.fatal;

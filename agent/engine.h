@@ -15,7 +15,7 @@
 
 struct engine_setup {
 	const struct options *options;
-	int source_fd;	       /* the root of the tree; borrowed */
+	struct store *source;  /* opened and reached */
 	struct store *target;  /* opened; reached when the first job needs it */
 	struct ledger *ledger; /* open for writing, but for a dry run */
 	struct ui *ui;

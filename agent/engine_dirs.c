@@ -105,24 +105,39 @@ root_text(const struct item_stat *st, char *out, size_t size)
 	    st->mode, st->uid, st->gid, st->mtime_ns);
 }
 
+/* What the source's root is: 1; 0 if its store doesn't know; -1. */
+static int
+stat_root(struct engine *en, struct item_stat *out, struct err *e)
+{
+	AUTO(session) struct session *c = store_connect(en->source, e);
+	struct store_stat st;
+
+	if (c == NULL)
+		return -1;
+	if (en->source->ops->stat(c, "", &st, e) == -1)
+		return e->kind == ERR_NOTFOUND ? 0 : -1;
+	*out = item_of_listed(&st);
+	return st.has_owner;
+}
+
 void
 engine_send_root(struct engine *en)
 {
 	char was[100], is[100];
 	struct err e = ERR_INIT;
 	struct item_stat st;
-	struct stat sb;
 	struct job *j;
 	int rc;
 
 	if (!has_dirs(en))
 		return;
-	if (fstat(en->setup->source_fd, &sb) == -1) {
-		err_sys(&e, "fstat of the source");
+	rc = stat_root(en, &st, &e);
+	if (rc == -1) {
+		err_context(&e, "the source directory itself");
 		engine_fatal(en, &e);
-		return;
 	}
-	st = item_of_stat(&sb);
+	if (rc != 1)
+		return;
 	root_text(&st, is, sizeof(is));
 	rc = ledger_meta_get(en->ledger, ROOT_KEY, was, sizeof(was), &e);
 	if (rc == -1)

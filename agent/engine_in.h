@@ -42,11 +42,13 @@ struct engine {
 	struct ui *ui;
 	struct run_stats *stats;
 	const struct store_driver *ops;
+	struct store *source;
 	struct store *target;
 	struct plan_limits limits;
 	struct retry_policy retry;
 	uint64_t run_id;
 	uint64_t random;
+	uint64_t serial; /* of the last upload */
 
 	struct lanes *lanes;
 	struct inbox *inbox;

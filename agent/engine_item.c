@@ -126,6 +126,12 @@ next_random(struct engine *en)
 	return en->random;
 }
 
+static bool
+refresh(struct store *s, struct err *e)
+{
+	return s->ops->refresh != NULL && s->ops->refresh(s, e) == 0;
+}
+
 /* New credentials, once a job: true if it is worth another try at once. */
 static bool
 refreshed(struct engine *en, struct job *j)
@@ -133,11 +139,10 @@ refreshed(struct engine *en, struct job *j)
 	struct err e = ERR_INIT;
 
 	/* Each of those under way may have gone with old ones, no more. */
-	if (j->refreshed || en->ops->refresh == NULL ||
-	    ++en->expired > 2 * en->options->transfers)
+	if (j->refreshed || ++en->expired > 2 * en->options->transfers)
 		return false;
 	j->refreshed = true;
-	return en->ops->refresh(en->target, &e) == 0;
+	return refresh(en->source, &e) | refresh(en->target, &e);
 }
 
 bool
@@ -254,7 +259,18 @@ swept(struct engine *en, struct job *j)
 		stats_add(en->stats, aborted_uploads, 1);
 	if (over && ledger_upload_drop(en->ledger, j->ledger_id, &e) == -1)
 		engine_ledger_failed(en, &e);
-	engine_touched(en, j);
+	if (j->kind == JOB_ABORT || j->finding != FOUND_NOTHING)
+		engine_touched(en, j);
+	engine_job_end(en, j);
+}
+
+/* An object of the source that is a symlink: only its metadata told. */
+static void
+skipped(struct engine *en, struct job *j)
+{
+	stats_add(en->stats, skipped_links, 1);
+	stats_sub(en->stats, queued_items, 1);
+	stats_sub(en->stats, queued_bytes, j->st.size);
 	engine_job_end(en, j);
 }
 
@@ -265,6 +281,8 @@ item_done(struct engine *en, struct job *j)
 	case JOB_PUT:
 		if (j->grown)
 			engine_queue_file(en, j);
+		else if (j->skipped)
+			skipped(en, j);
 		else
 			done(en, j, UI_SENT);
 		return;

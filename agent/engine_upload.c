@@ -18,7 +18,6 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "agent/engine_in.h"
 #include "base/clock.h"
@@ -48,8 +47,6 @@ engine_upload_release(struct engine *en, struct upload *up)
 		return;
 	if (up->state != UPLOAD_ENDED)
 		count_kept(en, up);
-	if (up->fd >= 0)
-		close(up->fd);
 	free(up->parts);
 	free(up->keep);
 	free(up);
@@ -166,7 +163,7 @@ upload_new(struct engine *en, const struct job *j, const struct plan *plan)
 		engine_fatal(en, &e);
 		return NULL;
 	}
-	up->fd = -1;
+	up->serial = ++en->serial;
 	up->st = j->st;
 	up->plan = *plan;
 	up->next = 1;

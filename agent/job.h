@@ -30,7 +30,7 @@ enum job_kind {
 	JOB_SWEEP,    /* find and abort what an intent may have begun */
 };
 
-/* What JOB_ADOPT and JOB_REHASH found. */
+/* What JOB_ADOPT and JOB_REHASH found; JOB_SWEEP: OTHER, or NOTHING. */
 enum job_finding {
 	FOUND_NOTHING,
 	FOUND_SAME,	/* content and metadata are right */
@@ -47,14 +47,16 @@ enum upload_state {
 };
 
 /*
- * A big file on its way.  The coordinator's; workers only read it, but for fd
- * and the fields that a BEGIN, CHECK or COMPLETE job alone touches.
+ * A big file on its way.  The coordinator's; workers only read it, but for
+ * the fields that a BEGIN, CHECK or COMPLETE job alone touches.
  */
 struct upload {
 	enum upload_state state;
-	int fd; /* the source, -1 until opened */
+	uint64_t serial; /* no other upload of this run has it */
 	int64_t ledger_id;
-	struct item_stat st; /* the state of the source that is sent */
+	struct item_stat st;   /* the state of the source that is sent */
+	struct item_stat meta; /* what the target's item gets; BEGIN, CHECK */
+	struct digest source;  /* what the source store says of its bytes */
 	struct plan plan;
 	char id[STORE_ID_MAX];	  /* "" until begun */
 	struct store_part *parts; /* plan.parts; number 0: not sent yet */
@@ -89,7 +91,8 @@ struct job {
 	/* The answer */
 	struct err err; /* ERR_NONE: done */
 	enum job_finding finding;
-	bool grown; /* PUT: it is to be sent in parts now; st is fresh */
+	bool grown;   /* PUT: it is to be sent in parts now; st is fresh */
+	bool skipped; /* PUT: the object is a symlink, and those are left out */
 	struct digest digest;
 	struct store_receipt receipt;
 	uint64_t sent_bytes;

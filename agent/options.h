@@ -31,14 +31,18 @@ struct options {
 	enum verify_mode verify;
 
 	/* How */
-	unsigned transfers;   /* requests at a time: workers */
-	unsigned concurrency; /* parts of one file at a time */
-	unsigned scan_threads;
+	unsigned transfers;    /* requests at a time: workers */
+	unsigned concurrency;  /* parts of one file at a time */
+	unsigned scan_threads; /* 0: by the kind of source */
 	uint64_t part_bytes;
 	uint64_t threshold_bytes;
 	uint64_t memory_bytes;
 	unsigned retries; /* attempts of one request in all */
 	struct store_config store;
+	/* Where an S3 source needs others than the target. */
+	const char *source_endpoint_url;
+	const char *source_region;
+	const char *source_profile;
 
 	/* What a person sees */
 	int verbosity; /* -1 quiet, 0, 1 (each item), 2 (debug) */

@@ -40,6 +40,9 @@
 	X(special_items)    /* fifos, sockets, devices */                 \
 	X(skipped_links)    /* symlinks, neither kept nor followed */     \
 	X(unreadable_items) /* could not be listed or stat'ed */          \
+	X(lack_owner_items) /* there, but the target can't hold that */   \
+	X(lack_mode_items)                                                \
+	X(lack_time_items)                                                \
 	X(retries)                                                        \
 	X(throttled)
 
@@ -61,6 +64,8 @@ struct stats_snapshot {
 
 #define stats_add(s, name, n) \
 	atomic_fetch_add_explicit(&(s)->name, (n), memory_order_relaxed)
+#define stats_sub(s, name, n) \
+	atomic_fetch_sub_explicit(&(s)->name, (n), memory_order_relaxed)
 #define stats_get(s, name) \
 	atomic_load_explicit(&(s)->name, memory_order_relaxed)
 

@@ -21,6 +21,16 @@ answer(struct worker *me, struct job *j)
 	inbox_answer(me->work.inbox, j);
 }
 
+static bool
+connected(struct worker *me, struct err *e)
+{
+	if (me->from == NULL)
+		me->from = store_connect(me->work.source, e);
+	if (me->session == NULL)
+		me->session = store_connect(me->work.target, e);
+	return me->from != NULL && me->session != NULL;
+}
+
 static void *
 worker_main(void *arg)
 {
@@ -31,9 +41,7 @@ worker_main(void *arg)
 		atomic_fetch_add(&me->work.stats->in_flight, 1);
 		j->err.kind = ERR_NONE;
 		j->sent_bytes = 0;
-		if (me->session == NULL)
-			me->session = store_connect(me->work.target, &j->err);
-		if (me->session != NULL)
+		if (connected(me, &j->err))
 			work_do(me, j);
 		atomic_fetch_sub(&me->work.stats->in_flight, 1);
 		answer(me, j);
@@ -59,6 +67,8 @@ worker_init(struct worker *me, const struct work *w, struct err *e)
 static void
 worker_fini(struct worker *me)
 {
+	work_release(me);
+	store_disconnect(me->from);
 	store_disconnect(me->session);
 	digester_free(me->digester);
 	free(me->chunk);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Workers: each has a connection to the target, takes jobs from the lanes,
- * does them and puts the answer into the inbox.  A worker decides nothing:
- * no retries, no ledger, no output.
+ * Workers: each has connections to source and target, takes jobs from the
+ * lanes, does them and puts the answer into the inbox.  A worker decides
+ * nothing: no retries, no ledger, no output.
  */
 #ifndef AGENT_WORK_H
 #define AGENT_WORK_H
@@ -18,9 +18,9 @@
 
 /* What all workers share; nothing here changes while they run. */
 struct work {
-	int source_fd;	   /* the root of the tree */
-	bool follow_links; /* -L: paths may lead through symlinks */
+	struct store *source;
 	struct store *target;
+	bool keep_links; /* else an object that is a symlink is skipped */
 	struct pool *pool;
 	struct lanes *lanes;
 	struct inbox *inbox;

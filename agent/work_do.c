@@ -7,18 +7,17 @@
  */
 #include "config.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include "agent/work_do.h"
+#include "base/buf.h"
 #include "base/text.h"
-#include "transfer/beneath.h"
 #include "transfer/retry.h"
+
+/* Bytes that are read from a store that isn't local at a time. */
+#define FAR_CHUNK_BYTES ((size_t)4 << 20)
 
 static int
 changed(struct err *e)
@@ -26,85 +25,45 @@ changed(struct err *e)
 	return err_set(e, ERR_CHANGED, "changed while it was read");
 }
 
-/* The source is a regular file now, or this fails: VANISHED, CHANGED, .... */
-static int
-open_source(const struct worker *me, const struct job *j, struct err *e)
+static const struct store_driver *
+source(const struct worker *me)
 {
-	int flags = O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC;
-	int fd;
-
-	if (me->work.follow_links)
-		fd = openat(me->work.source_fd, j->path, flags & ~O_NOFOLLOW);
-	else
-		fd = beneath_open(me->work.source_fd, j->path, flags, 0);
-	if (fd >= 0)
-		return fd;
-	if (errno == ENOENT)
-		return err_set(e, ERR_VANISHED, "vanished before it was read");
-	if (errno == ELOOP || errno == ENOTDIR || errno == ENXIO)
-		return err_set(e, ERR_CHANGED, "is another kind of file now");
-	return err_sys(e, "open");
+	return me->work.source->ops;
 }
 
-static int
-stat_source(int fd, struct item_stat *out, struct err *e)
+static inline void
+auto_file(struct store_file **f)
 {
-	struct stat st;
-
-	if (fstat(fd, &st) == -1)
-		return err_sys(e, "fstat");
-	*out = item_of_stat(&st);
-	if (out->type != ITEM_FILE)
-		return err_set(e, ERR_CHANGED, "is another kind of file now");
-	return 0;
+	if (*f != NULL)
+		(*f)->session->store->ops->close_file(*f);
 }
 
-/* Whether the open file still is what ST says. */
-static int
-check_unchanged(int fd, const struct item_stat *st, struct err *e)
+static struct store_file *
+open_source(struct worker *me, struct job *j)
 {
-	struct item_stat now;
+	struct store_file *f =
+	    source(me)->open_file(me->from, j->path, j->st.size, &j->err);
 
-	if (stat_source(fd, &now, e) == -1)
-		return -1;
-	return item_same(&now, st) ? 0 : changed(e);
-}
-
-/* Reads exactly N bytes at OFFSET. */
-static int
-read_exactly(int fd, void *out, size_t n, uint64_t offset, struct err *e)
-{
-	unsigned char *p = out;
-
-	while (n > 0) {
-		ssize_t r = pread(fd, p, n, (off_t)offset);
-
-		if (r == -1 && errno == EINTR)
-			continue;
-		if (r == -1)
-			return err_sys(e, "read");
-		if (r == 0)
-			return changed(e);
-		p += r;
-		n -= (size_t)r;
-		offset += (uint64_t)r;
-	}
-	return 0;
+	if (f != NULL)
+		j->st = f->state;
+	return f;
 }
 
 /* Reads LEN bytes at OFFSET into OUT, taking the digests on the way. */
 static int
-read_hashed(struct worker *me, int fd, unsigned char *out, size_t len,
-    uint64_t offset, unsigned algos, struct digest *digest, struct err *e)
+read_hashed(struct worker *me, struct store_file *f, unsigned char *out,
+    size_t len, uint64_t offset, unsigned algos, struct digest *digest,
+    struct err *e)
 {
-	size_t done = 0;
+	bool local = (source(me)->features & STORE_IS_LOCAL) != 0;
+	size_t most = local ? WORK_CHUNK_BYTES : FAR_CHUNK_BYTES, done = 0;
 
 	digester_start(me->digester, algos);
 	while (done < len) {
-		size_t n = len - done < WORK_CHUNK_BYTES ? len - done
-							 : WORK_CHUNK_BYTES;
+		size_t n = len - done < most ? len - done : most;
 
-		if (read_exactly(fd, out + done, n, offset + done, e) == -1)
+		if (source(me)->read_file(f, offset + done, out + done, n, e) ==
+		    -1)
 			return -1;
 		digester_update(me->digester, out + done, n);
 		done += n;
@@ -120,50 +79,46 @@ algos_needed(const struct worker *me)
 	    me->work.target->ops->digests(me->work.target);
 }
 
-/* Where the bytes of one range come from: the source, or back from the
- * target. */
-typedef int range_fn(struct worker *me, struct job *j, int fd, uint64_t offset,
-    size_t len, struct err *e);
-
+/* Digest of LEN bytes at OFFSET: of F, or, if that is NULL, of what the target
+ * has under J's path. */
 static int
-range_of_source(struct worker *me, struct job *j, int fd, uint64_t offset,
-    size_t len, struct err *e)
-{
-	(void)j;
-	return read_exactly(fd, me->chunk, len, offset, e);
-}
-
-static int
-range_of_target(struct worker *me, struct job *j, int fd, uint64_t offset,
-    size_t len, struct err *e)
-{
-	(void)fd;
-	return me->work.target->ops->read(
-	    me->session, j->path, offset, me->chunk, len, e);
-}
-
-/* Digest of LEN bytes at OFFSET, read by RANGE chunk by chunk. */
-static int
-hash_range(struct worker *me, struct job *j, range_fn *range, int fd,
+hash_range(struct worker *me, struct job *j, struct store_file *f,
     uint64_t offset, uint64_t len, unsigned algos, struct digest *out,
     struct err *e)
 {
+	const struct store *s = f != NULL ? me->work.source : me->work.target;
+	bool local = (s->ops->features & STORE_IS_LOCAL) != 0;
+	size_t most = local ? WORK_CHUNK_BYTES : FAR_CHUNK_BYTES;
+	void *data = me->chunk;
 	uint64_t done = 0;
+	int rc = 0;
 
+	if (most > len)
+		most = (size_t)len;
+	if (most > WORK_CHUNK_BYTES)
+		data = pool_get(me->work.pool, most, e);
+	if (data == NULL)
+		return -1;
 	digester_start(me->digester, algos);
-	while (done < len) {
-		size_t n = len - done < WORK_CHUNK_BYTES ? (size_t)(len - done)
-							 : WORK_CHUNK_BYTES;
+	while (done < len && rc == 0) {
+		size_t n = len - done < most ? (size_t)(len - done) : most;
 
 		if (atomic_load_explicit(me->work.stop, memory_order_relaxed))
-			return err_set(e, ERR_STOPPED, "stopped");
-		if (range(me, j, fd, offset + done, n, e) == -1)
-			return -1;
-		digester_update(me->digester, me->chunk, n);
+			rc = err_set(e, ERR_STOPPED, "stopped");
+		else if (f != NULL)
+			rc = s->ops->read_file(f, offset + done, data, n, e);
+		else
+			rc = s->ops->read(
+			    me->session, j->path, offset + done, data, n, e);
+		if (rc == 0)
+			digester_update(me->digester, data, n);
 		done += n;
 	}
-	digester_finish(me->digester, out);
-	return 0;
+	if (data != me->chunk)
+		pool_put(me->work.pool, data);
+	if (rc == 0)
+		digester_finish(me->digester, out);
+	return rc;
 }
 
 /* Reads back LEN bytes of what was written and compares with WANT. */
@@ -173,8 +128,7 @@ read_back(struct worker *me, struct job *j, uint64_t offset, uint64_t len,
 {
 	struct digest got;
 
-	if (hash_range(me, j, range_of_target, -1, offset, len, DIGEST_XXH3,
-		&got, e) == -1)
+	if (hash_range(me, j, NULL, offset, len, DIGEST_XXH3, &got, e) == -1)
 		return err_context(e, "reading it back");
 	if (memcmp(got.xxh3, want->xxh3, sizeof(got.xxh3)) != 0)
 		return err_set(e, ERR_MISMATCH,
@@ -192,29 +146,75 @@ store_proved_nothing(const struct worker *me)
 	    me->work.target->ops->digests(me->work.target) == 0;
 }
 
+/* What was read must be what the source store says it holds. */
 static int
-put_bytes(struct worker *me, struct job *j, int fd, unsigned char *data)
+check_source(
+    const struct digest *said, const struct digest *read, struct err *e)
+{
+	unsigned both = said->have & read->have;
+
+	if (((both & DIGEST_CRC64NVME) && said->crc64nvme != read->crc64nvme) ||
+	    ((both & DIGEST_CRC32C) && said->crc32c != read->crc32c) ||
+	    ((both & DIGEST_MD5) && memcmp(said->md5, read->md5, 16) != 0))
+		return err_set(e, ERR_MISMATCH,
+		    "what was read has another checksum than the source store "
+		    "says");
+	return 0;
+}
+
+static int
+put_bytes(
+    struct worker *me, struct job *j, struct store_file *f, unsigned char *data)
 {
 	size_t len = (size_t)j->st.size;
 
-	if (read_hashed(me, fd, data, len, 0, algos_needed(me), &j->digest,
+	if (read_hashed(me, f, data, len, 0, algos_needed(me), &j->digest,
 		&j->err) == -1 ||
-	    check_unchanged(fd, &j->st, &j->err) == -1)
+	    source(me)->check_file(f, &j->err) == -1 ||
+	    check_source(&f->digest, &j->digest, &j->err) == -1)
 		return -1;
 	j->sent_bytes = len;
-	return me->work.target->ops->put(me->session, j->path, &j->st, data,
+	return me->work.target->ops->put(me->session, j->path, &f->meta, data,
 	    len, &j->digest, &j->receipt, &j->err);
+}
+
+static int
+make_link(struct worker *me, struct job *j, const struct item_stat *st,
+    const char *target, size_t len)
+{
+	return me->work.target->ops->symlink(
+	    me->session, j->path, st, target, len, &j->err);
+}
+
+/* An object whose metadata says that it stands for a symlink. */
+static int
+put_link(struct worker *me, struct job *j, struct store_file *f)
+{
+	char target[PATH_MAX];
+	size_t len = (size_t)j->st.size;
+
+	if (!me->work.keep_links) {
+		j->skipped = true;
+		return 0;
+	}
+	if (j->st.size >= sizeof(target))
+		return err_set(&j->err, ERR_NAME, "symlink target too long");
+	if (source(me)->read_file(f, 0, target, len, &j->err) == -1)
+		return -1;
+	return make_link(me, j, &f->meta, target, len);
 }
 
 static int
 do_put(struct worker *me, struct job *j)
 {
-	AUTO(close) int fd = open_source(me, j, &j->err);
+	AUTO(file) struct store_file *f = open_source(me, j);
 	void *data = me->chunk;
 	int rc;
 
-	if (fd == -1 || stat_source(fd, &j->st, &j->err) == -1)
+	if (f == NULL)
 		return -1;
+	if (f->meta.type == ITEM_SYMLINK)
+		return put_link(me, j, f);
 	if (j->st.size >= me->work.limits.threshold_bytes ||
 	    j->st.size > me->work.limits.put_max_bytes) {
 		j->grown = true;
@@ -224,7 +224,7 @@ do_put(struct worker *me, struct job *j)
 		data = pool_get(me->work.pool, (size_t)j->st.size, &j->err);
 	if (data == NULL)
 		return -1;
-	rc = put_bytes(me, j, fd, data);
+	rc = put_bytes(me, j, f, data);
 	if (data != me->chunk)
 		pool_put(me->work.pool, data);
 	if (rc == 0 && store_proved_nothing(me))
@@ -236,35 +236,47 @@ static int
 do_link(struct worker *me, struct job *j)
 {
 	char target[PATH_MAX];
-	const char *name;
-	AUTO(close) int dir = -1;
-	struct stat st;
-	ssize_t n;
+	size_t n;
 
-	dir = beneath_parent(me->work.source_fd, j->path, &name);
-	if (dir == -1)
-		return errno == ENOENT
-		    ? err_set(&j->err, ERR_VANISHED, "vanished")
-		    : err_sys(&j->err, "open directory");
-	n = readlinkat(dir, name, target, sizeof(target));
-	if (n == -1 && errno == ENOENT)
-		return err_set(&j->err, ERR_VANISHED, "vanished");
-	if (n == -1 && errno == EINVAL)
-		return err_set(&j->err, ERR_CHANGED, "is no symlink any more");
-	if (n == -1 || fstatat(dir, name, &st, AT_SYMLINK_NOFOLLOW) == -1)
-		return err_sys(&j->err, "readlink");
-	if ((size_t)n == sizeof(target))
-		return err_set(&j->err, ERR_NAME, "symlink target too long");
-	j->st = item_of_stat(&st);
-	return me->work.target->ops->symlink(
-	    me->session, j->path, &j->st, target, (size_t)n, &j->err);
+	if (source(me)->readlink(me->from, j->path, &j->st, target,
+		sizeof(target), &n, &j->err) == -1)
+		return -1;
+	return make_link(me, j, &j->st, target, n);
+}
+
+/*
+ * A directory, with the metadata that the source has of it.  What a store
+ * without directories doesn't know stays as the target makes it.
+ */
+static int
+do_dir(struct worker *me, struct job *j)
+{
+	struct item_stat st = j->st;
+	AUTO(buf) struct buf key = BUF_INIT(1 << 20);
+	struct store_stat there;
+
+	if (!(source(me)->features & STORE_LIST_META)) {
+		buf_adds(&key, j->path);
+		if (j->path_len > 0)
+			buf_addc(&key, '/');
+		st.mtime_ns = ITEM_TIME_UNKNOWN;
+		if (source(me)->stat(
+			me->from, buf_str(&key), &there, &j->err) == 0) {
+			st = item_of_listed(&there);
+			if (!there.has_source_mtime)
+				st.mtime_ns = ITEM_TIME_UNKNOWN;
+		} else if (j->err.kind != ERR_NOTFOUND) {
+			return -1;
+		}
+	}
+	return me->work.target->ops->mkdir(me->session, j->path, &st, &j->err);
 }
 
 /* The digest of the source in the form that the ledger keeps: of the whole,
  * or of the list of its parts. */
 static int
-hash_like(struct worker *me, struct job *j, int fd, uint64_t part_bytes,
-    struct digest *out)
+hash_like(struct worker *me, struct job *j, struct store_file *f,
+    uint64_t part_bytes, struct digest *out)
 {
 	struct plan plan = {.size = j->st.size, .part_bytes = part_bytes};
 	AUTO(free) uint8_t *list = NULL;
@@ -272,16 +284,16 @@ hash_like(struct worker *me, struct job *j, int fd, uint64_t part_bytes,
 	uint32_t i, parts;
 
 	if (part_bytes == 0)
-		return hash_range(me, j, range_of_source, fd, 0, j->st.size,
-		    DIGEST_XXH3, out, &j->err);
+		return hash_range(
+		    me, j, f, 0, j->st.size, DIGEST_XXH3, out, &j->err);
 	parts = (uint32_t)((j->st.size + part_bytes - 1) / part_bytes);
 	list = malloc((size_t)parts * 16 + 1);
 	if (list == NULL)
 		return err_set(&j->err, ERR_NOMEM, "out of memory");
 	for (i = 0; i < parts; i++) {
-		if (hash_range(me, j, range_of_source, fd,
-			plan_offset(&plan, i + 1), plan_length(&plan, i + 1),
-			DIGEST_XXH3, &part, &j->err) == -1)
+		if (hash_range(me, j, f, plan_offset(&plan, i + 1),
+			plan_length(&plan, i + 1), DIGEST_XXH3, &part,
+			&j->err) == -1)
 			return -1;
 		memcpy(list + (size_t)i * 16, part.xxh3, 16);
 	}
@@ -291,10 +303,10 @@ hash_like(struct worker *me, struct job *j, int fd, uint64_t part_bytes,
 }
 
 static int
-set_metadata(struct worker *me, struct job *j)
+set_metadata(struct worker *me, struct job *j, const struct item_stat *meta)
 {
 	if (me->work.target->ops->set_metadata(
-		me->session, j->path, &j->st, &j->receipt, &j->err) == 0) {
+		me->session, j->path, meta, &j->receipt, &j->err) == 0) {
 		j->finding = FOUND_METADATA;
 		return 0;
 	}
@@ -309,20 +321,24 @@ set_metadata(struct worker *me, struct job *j)
 static int
 do_rehash(struct worker *me, struct job *j)
 {
-	AUTO(close) int fd = open_source(me, j, &j->err);
+	AUTO(file) struct store_file *f = open_source(me, j);
 	struct digest now;
 
-	if (fd == -1 || stat_source(fd, &j->st, &j->err) == -1)
+	if (f == NULL)
 		return -1;
-	if (hash_like(me, j, fd, j->known_part_bytes, &now) == -1 ||
-	    check_unchanged(fd, &j->st, &j->err) == -1)
+	if (f->meta.type != ITEM_FILE) {
+		j->finding = FOUND_OTHER;
+		return 0;
+	}
+	if (hash_like(me, j, f, j->known_part_bytes, &now) == -1 ||
+	    source(me)->check_file(f, &j->err) == -1)
 		return -1;
 	if (memcmp(now.xxh3, j->known.xxh3, sizeof(now.xxh3)) != 0) {
 		j->finding = FOUND_OTHER;
 		return 0;
 	}
 	j->digest = j->known;
-	return set_metadata(me, j);
+	return set_metadata(me, j, &f->meta);
 }
 
 /* An ETag that is the MD5 of the object: what others uploaded in one put. */
@@ -339,7 +355,9 @@ etag_is_md5(const char *etag)
 static int
 do_adopt(struct worker *me, struct job *j)
 {
-	AUTO(close) int fd = -1;
+	bool listed = (source(me)->features & STORE_LIST_META) != 0;
+	AUTO(file) struct store_file *f = NULL;
+	struct item_stat meta = j->st;
 	struct store_stat there;
 	uint8_t md5[16];
 	struct digest now;
@@ -351,46 +369,78 @@ do_adopt(struct worker *me, struct job *j)
 	memcpy(j->receipt.etag, there.etag, sizeof(j->receipt.etag));
 	if (there.type != ITEM_FILE || there.size != j->st.size)
 		return 0;
-	if (there.has_source_mtime && there.mtime_ns == j->st.mtime_ns) {
+	if (!listed) {
+		if ((f = open_source(me, j)) == NULL)
+			return -1;
+		if (f->meta.type != ITEM_FILE || there.size != j->st.size)
+			return 0;
+		meta = f->meta;
+	}
+	if (there.has_source_mtime && there.mtime_ns == meta.mtime_ns) {
 		j->finding = FOUND_SAME;
 		return 0;
 	}
 	if (!etag_is_md5(there.etag))
 		return 0;
-	fd = open_source(me, j, &j->err);
-	if (fd == -1 || stat_source(fd, &j->st, &j->err) == -1 ||
-	    hash_range(me, j, range_of_source, fd, 0, j->st.size,
+	if (f == NULL && (f = open_source(me, j)) == NULL)
+		return -1;
+	if (hash_range(me, j, f, 0, j->st.size,
 		DIGEST_MD5 | DIGEST_XXH3 | DIGEST_CRC64NVME, &now,
 		&j->err) == -1 ||
-	    check_unchanged(fd, &j->st, &j->err) == -1)
+	    source(me)->check_file(f, &j->err) == -1)
 		return -1;
 	if (!text_unhex(there.etag, 32, md5, sizeof(md5)) ||
 	    memcmp(md5, now.md5, sizeof(now.md5)) != 0)
 		return 0;
 	j->digest = now;
-	return set_metadata(me, j);
+	return set_metadata(me, j, &f->meta);
 }
 
-/* Opens the source of an upload; it must be what the plan was made for. */
+void
+work_release(struct worker *me)
+{
+	auto_file(&me->held);
+	me->held = NULL;
+}
+
+/* The source of J's upload, which must be what the plan was made for. */
+static struct store_file *
+hold_upload(struct worker *me, struct job *j)
+{
+	struct store_file *f;
+
+	if (me->held != NULL && me->held_serial == j->up->serial)
+		return me->held;
+	work_release(me);
+	f = open_source(me, j);
+	if (f == NULL)
+		return NULL;
+	me->held = f;
+	me->held_serial = j->up->serial;
+	if (item_same(&f->state, &j->up->st))
+		return f;
+	work_release(me);
+	changed(&j->err);
+	return NULL;
+}
+
+/* The first that is asked of an upload: what its item is to carry. */
 static int
 open_upload(struct worker *me, struct job *j)
 {
-	AUTO(close) int fd = open_source(me, j, &j->err);
+	struct store_file *f = hold_upload(me, j);
 
-	if (fd == -1 || stat_source(fd, &j->st, &j->err) == -1)
+	if (f == NULL)
 		return -1;
-	if (!item_same(&j->st, &j->up->st))
-		return changed(&j->err);
-	if (j->up->fd >= 0)
-		close(j->up->fd);
-	j->up->fd = take_fd(&fd);
+	j->up->meta = f->meta;
+	j->up->source = f->digest;
 	return 0;
 }
 
 /* One upload that an intent may have begun. */
 struct sweep {
 	struct worker *me;
-	const struct job *job;
+	struct job *job;
 };
 
 static int
@@ -406,6 +456,7 @@ sweep_one(
 	    -1)
 		return -1;
 	stats_add(s->me->work.stats, aborted_uploads, 1);
+	s->job->finding = FOUND_OTHER;
 	return 0;
 }
 
@@ -423,8 +474,8 @@ do_begin(struct worker *me, struct job *j)
 {
 	if (open_upload(me, j) == -1)
 		return -1;
-	return me->work.target->ops->upload_begin(
-	    me->session, j->path, &j->up->st, &j->up->plan, j->up->id, &j->err);
+	return me->work.target->ops->upload_begin(me->session, j->path,
+	    &j->up->meta, &j->up->plan, j->up->id, &j->err);
 }
 
 static struct store_upload
@@ -434,7 +485,7 @@ store_upload_of(const struct job *j)
 	    .key = j->path,
 	    .id = j->up->id,
 	    .plan = j->up->plan,
-	    .st = j->up->st,
+	    .st = j->up->meta,
 	};
 }
 
@@ -469,12 +520,12 @@ static int
 send_part(struct worker *me, struct job *j, unsigned char *data, size_t len)
 {
 	struct store_upload u = store_upload_of(j);
-	int fd = j->up->fd;
+	struct store_file *f = hold_upload(me, j);
 
-	if (check_unchanged(fd, &j->up->st, &j->err) == -1 ||
-	    read_hashed(me, fd, data, len, plan_offset(&u.plan, j->part),
+	if (f == NULL || source(me)->check_file(f, &j->err) == -1 ||
+	    read_hashed(me, f, data, len, plan_offset(&u.plan, j->part),
 		algos_needed(me), &j->digest, &j->err) == -1 ||
-	    check_unchanged(fd, &j->up->st, &j->err) == -1)
+	    source(me)->check_file(f, &j->err) == -1)
 		return -1;
 	j->sent_bytes = len;
 	return me->work.target->ops->upload_part(me->session, &u, j->part, data,
@@ -524,10 +575,12 @@ static int
 do_complete(struct worker *me, struct job *j)
 {
 	struct store_upload u = store_upload_of(j);
+	struct store_file *f = hold_upload(me, j);
 	uint32_t i;
 
-	if (check_unchanged(j->up->fd, &j->up->st, &j->err) == -1 ||
+	if (f == NULL || source(me)->check_file(f, &j->err) == -1 ||
 	    digest_of_parts(j->up, &j->digest, &j->err) == -1 ||
+	    check_source(&j->up->source, &j->digest, &j->err) == -1 ||
 	    me->work.target->ops->upload_complete(me->session, &u, j->up->parts,
 		j->up->plan.parts, &j->digest, &j->receipt, &j->err) == -1)
 		return -1;
@@ -553,7 +606,7 @@ dispatch(struct worker *me, struct job *j)
 	case JOB_LINK:
 		return do_link(me, j);
 	case JOB_DIR:
-		return ops->mkdir(me->session, j->path, &j->st, &j->err);
+		return do_dir(me, j);
 	case JOB_ADOPT:
 		return do_adopt(me, j);
 	case JOB_REHASH:
@@ -581,4 +634,6 @@ work_do(struct worker *me, struct job *j)
 	/* What went wrong on the way to success says nothing. */
 	if (dispatch(me, j) == 0)
 		j->err.kind = ERR_NONE;
+	else if (j->up != NULL)
+		work_release(me); /* the connection that it is of may be dead */
 }

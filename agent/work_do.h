@@ -18,11 +18,17 @@
 struct worker {
 	pthread_t thread;
 	struct work work;
-	struct session *session; /* NULL until the first job */
+	struct session *session; /* to the target, NULL until the first job */
+	struct session *from;	 /* to the source, likewise */
+	/* The source of the upload that this worker sent a part of last. */
+	struct store_file *held;
+	uint64_t held_serial;
 	struct digester *digester;
 	unsigned char *chunk; /* WORK_CHUNK_BYTES */
 };
 
+/* Closes the file that ME holds. */
+void work_release(struct worker *me);
 /* Does J and fills in its answer. */
 void work_do(struct worker *me, struct job *j);
 

@@ -8,15 +8,17 @@
 
 enum item_type { ITEM_FILE = 1, ITEM_DIR, ITEM_SYMLINK, ITEM_SPECIAL };
 
+#define ITEM_TIME_UNKNOWN INT64_MIN
+
 struct item_stat {
 	enum item_type type;
-	uint32_t mode; /* st_mode with the type bits */
+	uint32_t mode; /* st_mode with the type bits; 0: owner, mode unknown */
 	uint32_t uid;
 	uint32_t gid;
 	uint64_t size;
 	uint64_t ino;
 	uint64_t dev;
-	int64_t mtime_ns; /* since 1970; negative before */
+	int64_t mtime_ns; /* since 1970; negative before; or unknown */
 	int64_t ctime_ns;
 };
 

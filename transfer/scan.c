@@ -14,6 +14,7 @@
 #include "transfer/beneath.h"
 #include "transfer/scan.h"
 #include "transfer/scandir.h"
+#include "transfer/scanlist.h"
 
 /*
  * A directory that is known.  It is kept while it or one below it waits to be
@@ -32,7 +33,8 @@ struct node {
 };
 
 struct scan {
-	int root_fd;
+	int root_fd;	     /* or -1, and */
+	struct store *store; /* what is walked */
 	struct scan_options options;
 	scan_deliver_fn *deliver;
 	void (*done)(void *arg);
@@ -54,9 +56,11 @@ struct scan {
 struct walker {
 	struct scan *scan;
 	pthread_t thread;
-	struct scandir dir;	  /* the names of the directory it reads */
-	struct scan_batch *spare; /* to report that memory ran out */
-	char *path;		  /* of the directory, then of an item */
+	struct session *session;      /* to the store, once there is one */
+	struct scandir dir;	      /* the names of the directory it reads */
+	struct scan_trouble *refused; /* entries of its listing */
+	struct scan_batch *spare;     /* to report that memory ran out */
+	char *path;		      /* of the directory, then of an item */
 	size_t path_cap;
 };
 
@@ -72,15 +76,22 @@ struct reading {
 	struct node *children; /* found in this batch, last first */
 };
 
+static void
+troubles_free(struct scan_trouble *t)
+{
+	while (t != NULL) {
+		struct scan_trouble *next = t->next;
+
+		free(t);
+		t = next;
+	}
+}
+
 void
 scan_batch_free(struct scan_batch *b)
 {
-	struct scan_trouble *t;
-
-	while (b != NULL && (t = b->troubles) != NULL) {
-		b->troubles = t->next;
-		free(t);
-	}
+	if (b != NULL)
+		troubles_free(b->troubles);
 	free(b);
 }
 
@@ -240,21 +251,30 @@ is_loop(const struct node *n, const struct item_stat *st)
 	return false;
 }
 
+static struct scan_trouble *
+trouble_new(const char *name, size_t len, const struct err *why)
+{
+	struct scan_trouble *t = malloc(sizeof(*t) + len);
+
+	if (t == NULL)
+		return NULL;
+	t->next = NULL;
+	t->err = *why;
+	t->name_len = len;
+	memcpy(t->name, name, len);
+	return t;
+}
+
 static void
 unreadable(struct reading *r, const char *name, const struct err *why)
 {
 	struct scan_batch *b = r->batch;
-	size_t len = strlen(name);
-	struct scan_trouble *t = malloc(sizeof(*t) + len);
+	struct scan_trouble *t = trouble_new(name, strlen(name), why);
 
 	if (t == NULL) {
 		err_set(&b->error, ERR_NOMEM, "out of memory while scanning");
 		return;
 	}
-	t->next = NULL;
-	t->err = *why;
-	t->name_len = len;
-	memcpy(t->name, name, len);
 	*b->troubles_end = t;
 	b->troubles_end = &t->next;
 }
@@ -273,7 +293,7 @@ passes(struct reading *r, const char *name, size_t len, bool is_dir)
 
 /* False if there is nothing to tell of NAME. */
 static bool
-stat_entry(struct reading *r, const char *name, struct item_stat *out)
+stat_local(struct reading *r, const char *name, struct item_stat *out)
 {
 	bool follow = r->w->scan->options.links == SCAN_LINKS_FOLLOW;
 	struct err e = ERR_INIT;
@@ -349,17 +369,31 @@ keep_name(struct reading *r, const char *name)
 	return copy;
 }
 
-/* Takes one name into the batch.  False: out of memory. */
 static bool
-take_name(struct reading *r, const char *name, size_t len, unsigned char type)
+stat_entry(struct reading *r, size_t i, struct item_stat *out)
+{
+	const struct scandir *d = &r->w->dir;
+
+	if (!d->has_stats)
+		return stat_local(r, scandir_name(d, i), out);
+	*out = scandir_stat(d, i);
+	return true;
+}
+
+/* Takes name number I into the batch.  False: out of memory. */
+static bool
+take_name(struct reading *r, size_t i)
 {
 	const struct scan_options *o = &r->w->scan->options;
+	const char *name = scandir_name(&r->w->dir, i);
+	unsigned char type = scandir_type(&r->w->dir, i);
 	struct scan_batch *b = r->batch;
 	struct scan_entry *entry = &b->entries[b->n];
 	struct item_stat *st = &entry->st;
 	bool was_dir = type == DT_DIR;
+	size_t len = strlen(name);
 
-	if (decided_by_type(r, name, len, type) || !stat_entry(r, name, st))
+	if (decided_by_type(r, name, len, type) || !stat_entry(r, i, st))
 		return true;
 	/* The filter asks again where the type was not known or moved on. */
 	if ((type == DT_UNKNOWN || type == DT_LNK ||
@@ -415,12 +449,15 @@ deliver_stretch(struct reading *r, size_t from, size_t to, size_t name_bytes,
 	b->last = to == d->n;
 	if (b->last && error != NULL)
 		b->error = *error;
-	for (i = from; i < to && !atomic_load(&r->w->scan->stop); i++) {
-		const char *name = scandir_name(d, i);
-
-		if (!take_name(r, name, strlen(name), scandir_type(d, i)))
-			break;
+	if (b->first) {
+		b->troubles = r->w->refused;
+		r->w->refused = NULL;
+		while (*b->troubles_end != NULL)
+			b->troubles_end = &(*b->troubles_end)->next;
 	}
+	for (i = from; i < to && !atomic_load(&r->w->scan->stop); i++)
+		if (!take_name(r, i))
+			break;
 	push_children(r->w->scan, r->children);
 	if (i < to && !atomic_load(&r->w->scan->stop)) {
 		scan_batch_free(b);
@@ -441,7 +478,7 @@ deliver_all(struct reading *r, const struct err *error)
 	size_t from = 0;
 
 	do {
-		size_t to = from, bytes = 2 * (NAME_MAX + 1);
+		size_t to = from, bytes = 2 * (d->longest + 1);
 
 		for (; to < d->n && to - from < SCAN_BATCH_MAX; to++)
 			bytes += strlen(scandir_name(d, to)) + 1;
@@ -490,6 +527,60 @@ open_dir(struct scan *s, char *path)
 	    O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_NONBLOCK, 0);
 }
 
+/* The names of the local directory at w->path; *FD is open then. */
+static void
+read_local(struct walker *w, int *fd, struct err *e)
+{
+	struct scan *s = w->scan;
+
+	*fd = open_dir(s, w->path);
+	scandir_reset(&w->dir);
+	if (*fd != -1) {
+		scandir_read(&w->dir, *fd, s->options.skip_prefix, &s->stop, e);
+		return;
+	}
+	err_sys(e, "open directory");
+	/* It was there when its parent was read. */
+	if (e->kind == ERR_NOTFOUND)
+		e->kind = ERR_VANISHED;
+}
+
+static void
+refuse(void *arg, const char *name, size_t len, const struct err *why)
+{
+	struct walker *w = arg;
+	struct scan_trouble *t = trouble_new(name, len, why);
+
+	if (t == NULL) {
+		out_of_memory(w);
+		return;
+	}
+	t->next = w->refused;
+	w->refused = t;
+}
+
+/* The names of the store's directory at w->path. */
+static void
+read_listing(struct walker *w, struct err *e)
+{
+	struct scan *s = w->scan;
+	struct scanlist_options o = {
+	    .skip_prefix = s->options.skip_prefix,
+	    .retry = s->options.retry,
+	    .stop = &s->stop,
+	    .refuse = refuse,
+	    .arg = w,
+	};
+
+	scandir_reset(&w->dir);
+	if (w->session == NULL)
+		w->session = store_connect(s->store, e);
+	if (w->session != NULL &&
+	    scanlist_read(&w->dir, w->session, w->path, &o, e) == -1 &&
+	    e->kind == ERR_NOTFOUND && w->path[0] != '\0')
+		e->kind = ERR_VANISHED;
+}
+
 /* Reads NODE's directory and delivers it.  False: out of memory. */
 static bool
 read_node(struct walker *w, struct node *node)
@@ -499,23 +590,19 @@ read_node(struct walker *w, struct node *node)
 	AUTO(close) int fd = -1;
 	struct err e = ERR_INIT;
 
-	if (!path_room(w, node->path_len + 1 + NAME_MAX + 1))
+	if (!path_room(w, node->path_len + 1))
 		return false;
 	node_path(node, w->path);
-	fd = open_dir(s, w->path);
-	scandir_reset(&w->dir);
-	if (fd == -1) {
-		err_sys(&e, "open directory");
-		/* It was there when its parent was read. */
-		if (e.kind == ERR_NOTFOUND)
-			e.kind = ERR_VANISHED;
-	} else if (scandir_read(&w->dir, fd, s->options.skip_prefix, &s->stop,
-		       &e) == -1 &&
-	    e.kind == ERR_NOMEM) {
+	if (s->store != NULL)
+		read_listing(w, &e);
+	else
+		read_local(w, &fd, &e);
+	if (e.kind == ERR_NOMEM)
 		return false;
-	}
 	if (atomic_load(&s->stop))
 		return true;
+	if (!path_room(w, node->path_len + 1 + w->dir.longest + 1))
+		return false;
 	r.fd = fd;
 	r.prefix_len = node->path_len;
 	if (node->path_len > 0)
@@ -562,9 +649,13 @@ scan_free(struct scan *s)
 	unsigned i;
 
 	for (i = 0; s->walkers != NULL && i < s->n; i++) {
-		scandir_free(&s->walkers[i].dir);
-		free(s->walkers[i].spare);
-		free(s->walkers[i].path);
+		struct walker *w = &s->walkers[i];
+
+		store_disconnect(w->session);
+		scandir_free(&w->dir);
+		troubles_free(w->refused);
+		free(w->spare);
+		free(w->path);
 	}
 	while (s->stack != NULL) {
 		struct node *n = s->stack;
@@ -633,13 +724,13 @@ start_walkers(struct scan *s, struct err *e)
 }
 
 struct scan *
-scan_start(int root_fd, const struct scan_options *options, scan_deliver_fn *fn,
-    void (*done)(void *arg), void *arg, struct err *e)
+scan_start(int root_fd, struct store *store, const struct scan_options *options,
+    scan_deliver_fn *fn, void (*done)(void *arg), void *arg, struct err *e)
 {
-	struct stat st;
+	struct stat st = {0};
 	struct scan *s;
 
-	if (fstat(root_fd, &st) == -1) {
+	if (store == NULL && fstat(root_fd, &st) == -1) {
 		err_sys(e, "stat");
 		return NULL;
 	}
@@ -648,6 +739,7 @@ scan_start(int root_fd, const struct scan_options *options, scan_deliver_fn *fn,
 		err_set(e, ERR_NOMEM, "out of memory");
 		return NULL;
 	}
+	s->store = store;
 	s->deliver = fn;
 	s->done = done;
 	s->arg = arg;

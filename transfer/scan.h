@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Parallel walk of a local tree.  Walker threads read directories, stat and
- * sort their entries and hand them over in batches; nothing is kept of a
- * directory once it was handed over.  What lies outside the root is never
- * read (see beneath.h), unless symlinks are followed on request.
+ * Parallel walk of a local tree, or of a store.  Walker threads read
+ * directories, stat and sort their entries and hand them over in batches;
+ * nothing is kept of a directory once it was handed over.  What lies outside
+ * the root is never read (see beneath.h), unless symlinks are followed on
+ * request.
  */
 #ifndef TRANSFER_SCAN_H
 #define TRANSFER_SCAN_H
@@ -15,6 +16,8 @@
 #include "base/err.h"
 #include "transfer/filter.h"
 #include "transfer/item.h"
+#include "transfer/retry.h"
+#include "transfer/store.h"
 
 #define SCAN_BATCH_MAX 1024 /* entries in a batch */
 
@@ -31,6 +34,8 @@ struct scan_options {
 	 * digits; NULL for none.  ".nfs*" is skipped on NFS.
 	 */
 	const char *skip_prefix;
+	/* A store's listing is asked again by this. */
+	struct retry_policy retry;
 };
 
 struct scan_entry {
@@ -93,12 +98,13 @@ typedef bool scan_deliver_fn(void *arg, struct scan_batch *batch);
 struct scan;
 
 /*
- * Starts walking the directory ROOT_FD (borrowed until scan_join).
- * DONE is called once, by the last walker, after the last batch.
+ * Starts walking the directory ROOT_FD (borrowed until scan_join) or, where
+ * STORE isn't NULL, that one by its listings.  DONE is called once, by the last
+ * walker, after the last batch.
  */
-struct scan *scan_start(int root_fd, const struct scan_options *options,
-    scan_deliver_fn *deliver, void (*done)(void *arg), void *arg,
-    struct err *e);
+struct scan *scan_start(int root_fd, struct store *store,
+    const struct scan_options *options, scan_deliver_fn *deliver,
+    void (*done)(void *arg), void *arg, struct err *e);
 /* The walk ends soon; deliver may still be called until scan_join returns. */
 void scan_stop(struct scan *s);
 /* Waits for the walkers and frees S. */

@@ -37,6 +37,8 @@ scandir_reset(struct scandir *d)
 		scandir_free(d);
 	d->n = 0;
 	d->arena_len = 0;
+	d->longest = 0;
+	d->has_stats = false;
 }
 
 static int
@@ -45,15 +47,19 @@ no_memory(struct err *e)
 	return err_set(e, ERR_NOMEM, "out of memory");
 }
 
-/* The record of a name: its type, itself, a NUL. */
+/* The record of a name: its stat, if any, its type, itself, a NUL. */
 static int
-add(struct scandir *d, const struct dirent *de, size_t len, struct err *e)
+add(struct scandir *d, const char *name, size_t len, unsigned char type,
+    const struct item_stat *st, struct err *e)
 {
+	size_t extra = st != NULL ? sizeof(*st) : 0;
 	char *p;
 
-	if (d->arena_len + len + 2 > d->arena_cap) {
+	if (d->arena_len + extra + len + 2 > d->arena_cap) {
 		size_t cap = d->arena_cap > 0 ? 2 * d->arena_cap : 16384;
 
+		while (cap < d->arena_len + extra + len + 2)
+			cap *= 2;
 		p = realloc(d->arena, cap);
 		if (p == NULL)
 			return no_memory(e);
@@ -61,11 +67,41 @@ add(struct scandir *d, const struct dirent *de, size_t len, struct err *e)
 		d->arena_cap = cap;
 	}
 	p = d->arena + d->arena_len;
-	*p = (char)de->d_type;
-	memcpy(p + 1, de->d_name, len + 1);
-	d->arena_len += len + 2;
+	if (st != NULL)
+		memcpy(p, st, sizeof(*st));
+	p += extra;
+	*p = (char)type;
+	memcpy(p + 1, name, len);
+	p[1 + len] = '\0';
+	d->arena_len += extra + len + 2;
+	if (len > d->longest)
+		d->longest = len;
 	d->n++;
 	return 0;
+}
+
+int
+scandir_add(struct scandir *d, const char *name, size_t len,
+    const struct item_stat *st, struct err *e)
+{
+	static const unsigned char types[] = {
+	    [ITEM_FILE] = DT_REG,
+	    [ITEM_DIR] = DT_DIR,
+	    [ITEM_SYMLINK] = DT_LNK,
+	    [ITEM_SPECIAL] = DT_CHR,
+	};
+
+	d->has_stats = true;
+	return add(d, name, len, types[st->type], st, e);
+}
+
+struct item_stat
+scandir_stat(const struct scandir *d, size_t i)
+{
+	struct item_stat st;
+
+	memcpy(&st, d->names[i].name - 1 - sizeof(st), sizeof(st));
+	return st;
 }
 
 static bool
@@ -106,7 +142,7 @@ add_records(
 		/* What an NFS client keeps of files deleted while open. */
 		if (strncmp(name, ".nfs", 4) == 0 && on_nfs(fd))
 			continue;
-		if (add(d, de, strlen(name), e) == -1)
+		if (add(d, name, strlen(name), de->d_type, NULL, e) == -1)
 			return -1;
 	}
 	return 0;
@@ -147,12 +183,35 @@ common_length(const struct scandir *d)
 	return common;
 }
 
-static int
-sort(struct scandir *d, struct err *e)
+/* Keeps each name once. */
+static void
+unique(struct scandir *d, void (*twice)(void *arg, const char *name), void *arg)
 {
+	size_t i, kept;
+
+	for (i = kept = 1; i < d->n; i++) {
+		struct scandir_name *last = &d->names[kept - 1];
+
+		if (compare(last, &d->names[i]) != 0) {
+			d->names[kept++] = d->names[i];
+			continue;
+		}
+		if (d->names[i].name[-1] == DT_DIR)
+			*last = d->names[i];
+		if (twice != NULL)
+			twice(arg, last->name);
+	}
+	d->n = kept;
+}
+
+static int
+sort(struct scandir *d, void (*twice)(void *arg, const char *name), void *arg,
+    struct err *e)
+{
+	size_t extra = d->has_stats ? sizeof(struct item_stat) : 0;
 	const char *p = d->arena;
 	bool sorted = true;
-	size_t i, kept, common;
+	size_t i, common;
 
 	if (d->n == 0)
 		return 0;
@@ -165,8 +224,8 @@ sort(struct scandir *d, struct err *e)
 		d->names_cap = d->n;
 	}
 	for (i = 0; i < d->n; i++) {
-		d->names[i].name = p + 1;
-		p += strlen(p + 1) + 2;
+		d->names[i].name = p + extra + 1;
+		p += extra + strlen(p + extra + 1) + 2;
 	}
 	common = common_length(d);
 	for (i = 0; i < d->n; i++) {
@@ -177,12 +236,15 @@ sort(struct scandir *d, struct err *e)
 	if (sorted)
 		return 0;
 	qsort(d->names, d->n, sizeof(d->names[0]), compare);
-	/* A name may come twice where the directory changes meanwhile. */
-	for (i = kept = 1; i < d->n; i++)
-		if (compare(&d->names[kept - 1], &d->names[i]) != 0)
-			d->names[kept++] = d->names[i];
-	d->n = kept;
+	unique(d, twice, arg);
 	return 0;
+}
+
+int
+scandir_end(struct scandir *d, void (*twice)(void *arg, const char *name),
+    void *arg, struct err *e)
+{
+	return sort(d, twice, arg, e);
 }
 
 int
@@ -206,7 +268,8 @@ scandir_read(struct scandir *d, int fd, const char *skip_prefix,
 		if (rc == -1)
 			return -1;
 	}
-	if (sort(d, &sort_error) == -1) {
+	/* A name may come twice where the directory changes meanwhile. */
+	if (sort(d, NULL, NULL, &sort_error) == -1) {
 		*e = sort_error;
 		return -1;
 	}

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * The names of one directory, all read before any is used, sorted as unsigned
- * bytes.  Belongs to one thread; its memory is kept from one directory to the
- * next.
+ * bytes: of a local one by scandir_read, of a store's with what its listing
+ * says of each by scandir_add and scandir_end.  Belongs to one thread; its
+ * memory is kept from one directory to the next.
  */
 #ifndef TRANSFER_SCANDIR_H
 #define TRANSFER_SCANDIR_H
@@ -13,6 +14,7 @@
 #include <stdint.h>
 
 #include "base/err.h"
+#include "transfer/item.h"
 
 struct scandir_name {
 	uint64_t key;	  /* bytes that decide most comparisons */
@@ -25,6 +27,8 @@ struct scandir {
 	size_t names_cap;
 	char *arena;
 	size_t arena_len, arena_cap;
+	size_t longest; /* name */
+	bool has_stats; /* each record begins with a struct item_stat */
 	char *io;
 };
 
@@ -44,6 +48,17 @@ bool scandir_is_temporary(const char *name, const char *prefix);
  */
 int scandir_read(struct scandir *d, int fd, const char *skip_prefix,
     const atomic_bool *stop, struct err *e);
+
+/* Adds a name with its stat; all of a directory or none have one. */
+int scandir_add(struct scandir *d, const char *name, size_t len,
+    const struct item_stat *st, struct err *e);
+/*
+ * Sorts what was added.  A name that came twice is kept once, and TWICE is told
+ * of it: of a file and a directory, the directory is kept.
+ */
+int scandir_end(struct scandir *d, void (*twice)(void *arg, const char *name),
+    void *arg, struct err *e);
+struct item_stat scandir_stat(const struct scandir *d, size_t i);
 
 static inline const char *
 scandir_name(const struct scandir *d, size_t i)

@@ -42,6 +42,7 @@ enum store_feature {
 	STORE_LIST_MTIME = 1 << 2, /* list() tells the source's mtime_ns */
 	/* list() tells symlinks, owners and modes; else open_file and stat */
 	STORE_LIST_META = 1 << 3,
+	STORE_IS_LOCAL = 1 << 4, /* small reads cost a system call, no more */
 };
 
 /* Settings of all drivers; a driver reads its own.  Strings are borrowed for
@@ -84,6 +85,7 @@ struct store_stat {
 	uint64_t size;
 	bool has_source_mtime; /* mtime_ns is the source's, else the store's */
 	int64_t mtime_ns;
+	int64_t modified_ns;	 /* S3, by stat(): when it was stored */
 	uint32_t mode, uid, gid; /* where has_owner */
 	bool has_owner;
 	/* Where the store has them, else 0: they move when the item does. */
@@ -145,6 +147,7 @@ struct store_file {
 	/* What the target's item is to carry, and its type: the bytes of a
 	 * store without symlinks may be a symlink's target. */
 	struct item_stat meta;
+	struct digest digest; /* of the whole, as far as the store tells */
 };
 
 /* What the store was found to be. text is one line for people. */
@@ -227,7 +230,8 @@ struct store_driver {
 	/* ERR_CHANGED if anything moved since it was opened. */
 	int (*check_file)(struct store_file *f, struct err *e);
 	void (*close_file)(struct store_file *f);
-	/* The symlink's state and its target, of which OUT takes SIZE bytes
+	/* NULL where symlinks are none of the store's own (see meta above).
+	 * The symlink's state and its target, of which OUT takes SIZE bytes
 	 * (ERR_NAME if that is too few); not NUL-terminated. */
 	int (*readlink)(struct session *c, const char *key,
 	    struct item_stat *st, char *out, size_t size, size_t *len,
@@ -295,10 +299,28 @@ struct store_driver {
 	    struct err *results, struct err *e);
 };
 
+/* What an item has that a store may not be able to hold. */
+enum store_lack {
+	STORE_LACK_OWNER, /* owner and group: not root there, or squashed */
+	STORE_LACK_MODE,
+	STORE_LACK_TIME, /* out of range, or finer than what it keeps */
+	STORE_LACK_COUNT
+};
+
 /* Each driver's struct begins with this. */
 struct store {
 	const struct store_driver *ops;
+	struct {
+		atomic_uint_fast64_t items;
+		_Atomic(const char *) why;
+	} lacks[STORE_LACK_COUNT];
 };
+
+/*
+ * An item is there, but without WHAT, which is no error: said once a run, with
+ * the count.  WHY is a literal.  Any thread.
+ */
+void store_lacks(struct store *s, enum store_lack what, const char *why);
 
 struct session {
 	struct store *store;

@@ -25,10 +25,11 @@ struct sync {
 	const struct options *o;
 	struct store_url *source;
 	struct store_url *target;
-	int source_fd;
 	char *task;
 	char owner[1024];
+	struct store_config source_config;
 	struct store_config store_config;
+	struct store *source_store;
 	struct store *store;
 	struct ledger *ledger;
 	struct ui *ui;
@@ -45,34 +46,71 @@ sync_free(struct sync *s)
 	ui_free(s->ui);
 	ledger_close(s->ledger);
 	store_close(s->store);
+	store_close(s->source_store);
 	free(s->task);
-	if (s->source_fd >= 0)
-		close(s->source_fd);
 	store_url_free(s->source);
 	store_url_free(s->target);
+}
+
+/* The place of S, but for a directory, which URLs tell apart; "" for that. */
+static void
+place_of(const struct store *s, const struct store_url *url, char *out)
+{
+	out[0] = '\0';
+	if (url->scheme != STORE_POSIX)
+		s->ops->place(s, out, PLACE_MAX);
+}
+
+/* The real path of what there is of PATH's components. */
+static char *
+real_beginning(const char *path)
+{
+	AUTO(free) char *up = strdup(path);
+	char *real;
+
+	while (up != NULL && (real = realpath(up, NULL)) == NULL) {
+		char *cut = strrchr(up, '/');
+
+		if (cut == NULL || cut == up)
+			return NULL;
+		*cut = '\0';
+	}
+	return up != NULL ? real : NULL;
+}
+
+static bool
+lies_inside(const char *inner, const char *outer)
+{
+	size_t n = strlen(outer);
+
+	return strncmp(inner, outer, n) == 0 &&
+	    (inner[n] == '/' || inner[n] == '\0' || n <= 1 ||
+		outer[n - 1] == '/');
 }
 
 /* A target inside of its source would grow for ever. */
 static int
 refuse_inside(const struct sync *s, struct err *e)
 {
-	AUTO(free) char *source = realpath(s->source->path, NULL);
+	AUTO(free) char *source = NULL;
 	AUTO(free) char *target = NULL;
-	AUTO(free) char *up = strdup(s->target->path);
-	size_t n;
+	char from[PLACE_MAX], to[PLACE_MAX];
+	bool inside;
 
-	if (s->target->scheme != STORE_POSIX || source == NULL || up == NULL)
+	if (s->source->scheme != s->target->scheme)
 		return 0;
-	while ((target = realpath(up, NULL)) == NULL) {
-		char *cut = strrchr(up, '/');
-
-		if (cut == NULL || cut == up)
-			return 0;
-		*cut = '\0';
+	if (s->target->scheme == STORE_POSIX) {
+		source = realpath(s->source->path, NULL);
+		target = real_beginning(s->target->path);
+		inside = source != NULL && target != NULL &&
+		    lies_inside(target, source);
+	} else {
+		place_of(s->source_store, s->source, from);
+		place_of(s->store, s->target, to);
+		inside = strcmp(from, to) == 0 &&
+		    lies_inside(s->target->text, s->source->text);
 	}
-	n = strlen(source);
-	if (strncmp(target, source, n) != 0 ||
-	    (target[n] != '/' && target[n] != '\0' && n > 1))
+	if (!inside)
 		return 0;
 	return err_set(e, ERR_USAGE,
 	    "the target %s lies inside the source %s: it would be copied "
@@ -96,20 +134,59 @@ name_owner(struct sync *s)
 	s->store_config = s->o->store;
 	s->store_config.owner = s->owner;
 	s->store_config.defer_sync = true;
+	s->store_config.read_back = s->o->verify == VERIFY_TRANSFERRED;
+	s->source_config = s->o->store;
+	s->source_config.follow_links = s->o->links == SCAN_LINKS_FOLLOW;
+	if (s->o->source_endpoint_url != NULL)
+		s->source_config.endpoint_url = s->o->source_endpoint_url;
+	if (s->o->source_region != NULL)
+		s->source_config.region = s->o->source_region;
+	if (s->o->source_profile != NULL)
+		s->source_config.profile = s->o->source_profile;
 }
 
+/* The same URLs at other endpoints are other tasks. */
 static int
 name_task(struct sync *s, struct err *e)
 {
-	char place[PLACE_MAX] = "";
+	char both[2 * PLACE_MAX + 2];
+	size_t n;
 
-	if (s->target->scheme != STORE_POSIX)
-		s->store->ops->place(s->store, place, sizeof(place));
+	place_of(s->store, s->target, both);
+	n = strlen(both);
+	if (s->source->scheme != STORE_POSIX) {
+		both[n++] = '\n';
+		place_of(s->source_store, s->source, both + n);
+	}
 	s->task = s->o->task != NULL
 	    ? strdup(s->o->task)
-	    : task_name(s->source->text, s->target->text, place, e);
+	    : task_name(s->source->text, s->target->text, both, e);
 	if (s->task == NULL)
 		return err_set(e, ERR_NOMEM, "out of memory");
+	return 0;
+}
+
+/* The likely mistakes with a local source, in words of their own. */
+static int
+check_source(const struct sync *s, struct err *e)
+{
+	AUTO(close) int fd = -1;
+
+	if (s->source->scheme != STORE_POSIX) {
+		if (s->o->links == SCAN_LINKS_FOLLOW)
+			return err_set(e, ERR_USAGE,
+			    "-L works with a local source only, not with %s",
+			    s->source->text);
+		return 0;
+	}
+	fd = open(s->source->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (fd == -1 && errno == ENOTDIR)
+		return err_set(e, ERR_CONFIG,
+		    "source %s: not a directory; name the one that it is in, "
+		    "with --include",
+		    s->source->text);
+	if (fd == -1)
+		return err_sys(e, "source %s", s->source->text);
 	return 0;
 }
 
@@ -122,26 +199,32 @@ open_both(struct sync *s, char **argv, struct err *e)
 	s->target = store_url_parse(argv[1], e);
 	if (s->target == NULL)
 		return err_context(e, "target");
-	if (s->source->scheme != STORE_POSIX)
-		return err_set(e, ERR_USAGE,
-		    "source %s: a source must be a local directory",
-		    s->source->text);
-	s->source_fd =
-	    open(s->source->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (s->source_fd == -1 && errno == ENOTDIR)
-		return err_set(e, ERR_CONFIG,
-		    "source %s: not a directory; name the one that it is in, "
-		    "with --include",
-		    s->source->text);
-	if (s->source_fd == -1)
-		return err_sys(e, "source %s", s->source->text);
-	if (refuse_inside(s, e) == -1)
+	if (check_source(s, e) == -1)
 		return -1;
 	name_owner(s);
+	s->source_store = store_open(s->source, &s->source_config, e);
+	if (s->source_store == NULL)
+		return err_context(e, "source %s", s->source->text);
 	s->store = store_open(s->target, &s->store_config, e);
 	if (s->store == NULL)
 		return err_context(e, "target %s", s->target->text);
+	if (refuse_inside(s, e) == -1)
+		return -1;
 	return name_task(s, e);
+}
+
+static int
+reach_source(struct sync *s, struct err *e)
+{
+	struct reach_options ro = {
+	    .attempts = s->o->retries,
+	    .stop = stop_soon_flag(),
+	};
+	struct store_probe probe;
+
+	if (reach_store(s->source_store, &ro, &probe, e) == -1)
+		return err_context(e, "source %s", s->source->text);
+	return 0;
 }
 
 static int
@@ -329,7 +412,7 @@ run(struct sync *s)
 	};
 	struct engine_setup setup = {
 	    .options = s->o,
-	    .source_fd = s->source_fd,
+	    .source = s->source_store,
 	    .target = s->store,
 	    .ledger = s->ledger,
 	    .ui = s->ui,
@@ -358,12 +441,13 @@ run(struct sync *s)
 int
 cmd_sync(const struct options *o, int argc, char **argv)
 {
-	struct sync s = {.o = o, .source_fd = -1};
+	struct sync s = {.o = o};
 	struct err e = ERR_INIT;
 	int rc;
 
 	(void)argc;
-	if (open_both(&s, argv, &e) == -1 || open_ledger(&s, &e) == -1) {
+	if (open_both(&s, argv, &e) == -1 || reach_source(&s, &e) == -1 ||
+	    open_ledger(&s, &e) == -1) {
 		rc = cmd_fail(&e);
 	} else {
 		s.ui = ui_new(o, &s.stats, &e);

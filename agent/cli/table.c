@@ -105,7 +105,8 @@ const struct verb verb_table[VERB_COUNT] = {
 	"command again goes on where it was: finished parts are kept.",
 	"dray sync /data s3://bucket/prefix\n"
 	"dray sync -n --exclude '*.tmp' --exclude cache/ /data s3://bucket\n"
-	"dray sync --endpoint-url http://10.0.0.7:9000 /data s3://bucket\n"},
+	"dray sync --endpoint-url http://10.0.0.7:9000 /data s3://bucket\n"
+	"dray sync s3://bucket/prefix /restored\n"},
     [VERB_COPY] = {"copy", "SRC DST", 2, 2, "The same as sync. Never deletes.",
 	"The contents of SRC go into DST. Options, state and resuming are "
 	"those of sync.",
@@ -206,8 +207,9 @@ const struct option_def option_table[] = {
 	.help = "Requests under way at a time")},
     {UINT("concurrency", concurrency, "8", 1, 1024, SPEED,
 	.help = "Parts of one file under way at a time")},
-    {UINT("scan-threads", scan_threads, "2", 1, 64, SPEED,
-	.help = "Threads that read directories")},
+    {UINT("scan-threads", scan_threads, "0", 0, 64, SPEED,
+	.help = "Threads that read directories; 0: 2, or 16 where the source "
+		"isn't local")},
     {SIZE("part-size", part_bytes, "16M", SPEED, .aliases = "chunk-size",
 	.min = 1,
 	.help = "Size of a part; a bare number is MiB. Grows for files of "
@@ -229,6 +231,13 @@ const struct option_def option_table[] = {
 	.help = "Region [AWS_REGION, or the profile's]")},
     {STRING("profile", store.profile, "NAME", STORE,
 	.help = "Profile in the AWS files [AWS_PROFILE, or default]")},
+    {STRING("source-endpoint-url", source_endpoint_url, "URL", STORE,
+	.help = "The same for an S3 source, where it is another "
+		"[--endpoint-url]")},
+    {STRING("source-region", source_region, "NAME", STORE,
+	.help = "The source's region [--region]")},
+    {STRING("source-profile", source_profile, "NAME", STORE,
+	.help = "The source's profile [--profile]")},
     {CHOICE("addressing", store.addressing, "auto", "HOW", "auto path virtual",
 	STORE,
 	.help = "Bucket in the path or in the host name: auto, path, "

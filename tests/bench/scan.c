@@ -42,7 +42,7 @@ main(int argc, char **argv)
 	struct scan *s;
 
 	o.threads = argc > 2 ? (unsigned)strtoul(argv[2], NULL, 10) : 0;
-	s = scan_start(fd, &o, take, NULL, NULL, &e);
+	s = scan_start(fd, NULL, &o, take, NULL, NULL, &e);
 	if (s == NULL) {
 		fprintf(stderr, "%s\n", e.msg);
 		return 1;

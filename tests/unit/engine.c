@@ -17,6 +17,7 @@ struct rig {
 	int fd;	    /* a directory of the test's own */
 	int source; /* "src" in it */
 	char state[4200];
+	struct store *from; /* the same as a store */
 	struct store *target;
 	struct options o;
 	bool reconcile;
@@ -25,6 +26,21 @@ struct rig {
 	struct engine_result result;
 	atomic_uint count; /* for hooks */
 };
+
+static struct store *
+open_directory(const char *path)
+{
+	static const struct store_config config;
+	struct err e = ERR_INIT;
+	AUTO(store_url) struct store_url *url = store_url_parse(path, &e);
+	struct store *s = url != NULL ? store_open(url, &config, &e) : NULL;
+
+	if (s == NULL) {
+		fprintf(stderr, "%s\n", e.msg);
+		exit(99);
+	}
+	return s;
+}
 
 static struct rig
 rig_begin(void)
@@ -48,6 +64,8 @@ rig_begin(void)
 
 	tree_dir(r.fd, "src");
 	r.source = openat(r.fd, "src", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	snprintf(r.state, sizeof(r.state), "%s/src", tree_path);
+	r.from = open_directory(r.state);
 	snprintf(r.state, sizeof(r.state), "%s/state", tree_path);
 	r.o.state_dir = r.state;
 	return r;
@@ -56,6 +74,7 @@ rig_begin(void)
 static void
 rig_end(struct rig *r)
 {
+	store_close(r->from);
 	store_close(r->target);
 	filter_free(r->o.filter);
 	close(r->source);
@@ -92,7 +111,7 @@ run(struct rig *r)
 	    .dry_run = r->o.dry_run};
 	struct engine_setup setup = {
 	    .options = &r->o,
-	    .source_fd = r->source,
+	    .source = r->from,
 	    .target = r->target,
 	    .ledger = l,
 	    .ui = ui,

@@ -115,7 +115,7 @@ defaults_are_as_documented(void)
 	CHECK(a.rc == 0);
 	CHECK_UINT(o->transfers, 16);
 	CHECK_UINT(o->concurrency, 8);
-	CHECK_UINT(o->scan_threads, 2);
+	CHECK_UINT(o->scan_threads, 0);
 	CHECK_UINT(o->part_bytes, 16 << 20);
 	CHECK_UINT(o->threshold_bytes, 32 << 20);
 	CHECK_UINT(o->memory_bytes, 256 << 20);

@@ -589,6 +589,114 @@ a_stop_ends_long_work(void)
 	end();
 }
 
+static void
+a_source_is_read_as_it_was_opened(void)
+{
+	struct store_file *f, *g;
+	struct store_stat st;
+	char text[8] = "";
+
+	begin();
+	tree_dir(root, "d");
+	tree_file(root, "d/f", "hello");
+	CHECK(OPS->stat(c, "d/f", &st, &e) == 0);
+	CHECK(st.ino != 0 && st.ctime_ns != 0);
+	f = OPS->open_file(c, "d/f", 5, &e);
+	CHECK(f != NULL && f->session == c);
+	if (f != NULL) {
+		CHECK(f->state.type == ITEM_FILE && f->state.size == 5);
+		CHECK_UINT(f->state.ino, st.ino);
+		CHECK(f->state.ctime_ns == st.ctime_ns);
+		CHECK(item_same(&f->state, &f->meta));
+		CHECK_UINT(f->meta.mode, S_IFREG | 0644);
+		CHECK(OPS->read_file(f, 1, text, 3, &e) == 0);
+		CHECK_STR(text, "ell");
+		CHECK(OPS->check_file(f, &e) == 0);
+		CHECK(OPS->read_file(f, 3, text, 3, &e) == -1 &&
+		    e.kind == ERR_CHANGED);
+	}
+	/* Two may be open at once. */
+	g = OPS->open_file(c, "d/f", 5, &e);
+	CHECK(g != NULL && g != f);
+	if (f != NULL && g != NULL) {
+		tree_file(root, "d/f", "other");
+		CHECK(OPS->check_file(f, &e) == -1 && e.kind == ERR_CHANGED);
+		CHECK_STR(e.msg, "changed while it was read");
+	}
+	OPS->close_file(g);
+	OPS->close_file(f);
+	/* Replaced under its name: still whole, but not what it was. */
+	f = OPS->open_file(c, "d/f", 5, &e);
+	tree_file(root, "new", "newer");
+	CHECK(renameat(root, "new", root, "d/f") == 0);
+	if (f != NULL)
+		CHECK(OPS->read_file(f, 0, text, 5, &e) == 0 &&
+		    strcmp(text, "other") == 0);
+	OPS->close_file(f);
+	OPS->close_file(NULL);
+	end();
+}
+
+static enum err_kind
+why_not_opened(const char *key)
+{
+	struct store_file *f = OPS->open_file(c, key, 0, &e);
+
+	OPS->close_file(f);
+	return f == NULL ? e.kind : ERR_NONE;
+}
+
+static void
+a_source_that_is_no_file_any_more_says_so(void)
+{
+	struct item_stat st;
+	char text[8];
+	size_t len;
+
+	begin();
+	tree_dir(root, "d");
+	tree_file(root, "f", "hello");
+	tree_link(root, "link", "f");
+	tree_link(root, "dirlink", ".");
+	CHECK(mkfifoat(root, "fifo", 0600) == 0);
+	CHECK(why_not_opened("f") == ERR_NONE);
+	CHECK(why_not_opened("gone") == ERR_VANISHED);
+	CHECK_STR(e.msg, "vanished before it was read");
+	CHECK(why_not_opened("d") == ERR_CHANGED);
+	CHECK(why_not_opened("fifo") == ERR_CHANGED);
+	CHECK(why_not_opened("link") == ERR_CHANGED);
+	CHECK(why_not_opened("f/f") == ERR_CHANGED);
+	CHECK(why_not_opened("dirlink/f") == ERR_CHANGED);
+	CHECK_STR(e.msg, "is another kind of file now");
+
+	CHECK(OPS->readlink(c, "link", &st, text, 8, &len, &e) == 0);
+	CHECK(len == 1 && text[0] == 'f' && st.type == ITEM_SYMLINK);
+	CHECK(st.size == 1 && st.ino != 0);
+	CHECK(OPS->readlink(c, "link", &st, text, 1, &len, &e) == -1 &&
+	    e.kind == ERR_NAME);
+	CHECK(OPS->readlink(c, "f", &st, text, 8, &len, &e) == -1 &&
+	    e.kind == ERR_CHANGED);
+	CHECK(OPS->readlink(c, "gone", &st, text, 8, &len, &e) == -1 &&
+	    e.kind == ERR_VANISHED);
+	end();
+}
+
+static void
+links_are_followed_when_asked_for(void)
+{
+	begin_with(&(struct store_config){.follow_links = true});
+	tree_file(root, "f", "hello");
+	tree_link(root, "link", "f");
+	tree_link(root, "dirlink", ".");
+	tree_link(root, "nowhere", "gone");
+	CHECK(why_not_opened("link") == ERR_NONE);
+	CHECK(why_not_opened("dirlink/f") == ERR_NONE);
+	CHECK(why_not_opened("nowhere") == ERR_VANISHED);
+	CHECK(posix_root_fd(store, &e) >= 0);
+	CHECK(posix_root_fd(store, &e) == posix_root_fd(store, &e));
+	end();
+}
+
 int
 main(void)
 {
@@ -610,6 +718,9 @@ main(void)
 	RUN(keys_that_no_directory_holds_are_named);
 	RUN(another_user_keeps_what_can_be_kept);
 	RUN(a_stop_ends_long_work);
+	RUN(a_source_is_read_as_it_was_opened);
+	RUN(a_source_that_is_no_file_any_more_says_so);
+	RUN(links_are_followed_when_asked_for);
 	check_failures = 0;
 	CHECK_UINT(open_fds(), fds);
 	return check_failures == 0 ? check_end() : 1;

@@ -90,7 +90,7 @@ scan_with(const struct scan_options *o, unsigned stop_after)
 	pthread_mutex_init(&seen.lock, NULL);
 	buf_init(&seen.names, 1 << 26);
 	seen.stop_after = stop_after;
-	s = scan_start(root, o, take, done, &seen, &e);
+	s = scan_start(root, NULL, o, take, done, &seen, &e);
 	CHECK(s != NULL);
 	if (s != NULL)
 		scan_join(s);
@@ -279,7 +279,7 @@ a_directory_that_vanished_says_so(void)
 	tree_dir(root, "doomed");
 	scan_all();
 	memset(&seen.error, 0, sizeof(seen.error));
-	s = scan_start(root, &o, remove_then_take, NULL, &seen, &e);
+	s = scan_start(root, NULL, &o, remove_then_take, NULL, &seen, &e);
 	scan_join(s);
 	CHECK(seen.error.kind == ERR_VANISHED);
 	CHECK_UINT(seen.errors, 1);
@@ -404,7 +404,7 @@ a_walk_ends_when_told(void)
 	}
 	scan_with(&(struct scan_options){.threads = 3}, 5);
 	CHECK(seen.batches >= 5 && seen.batches <= 5 + 3);
-	s = scan_start(root, &o, take, NULL, &seen, &e);
+	s = scan_start(root, NULL, &o, take, NULL, &seen, &e);
 	scan_stop(s);
 	scan_join(s);
 	tree_end(root);

@@ -16,6 +16,7 @@ struct posix_store {
 	char *path;
 	bool no_fsync;
 	bool defer_sync;
+	bool follow_links;
 	uint64_t owner;		 /* CRC of config.owner; 0: not known */
 	const atomic_bool *stop; /* or NULL */
 	pthread_mutex_t lock;	 /* while the root is opened */
@@ -25,8 +26,14 @@ struct posix_store {
 	dev_t root_dev; /* where it reaches */
 };
 
+struct posix_file {
+	struct store_file base;
+	int fd;
+};
+
 struct posix_session {
 	struct session base;
+	struct posix_file *spare; /* of the file closed last, or NULL */
 	struct digester *digester;
 	uint8_t *io; /* POSIX_IO_SIZE bytes */
 };
@@ -87,7 +94,15 @@ int posix_read(int fd, void *data, size_t len, uint64_t offset, struct err *e);
 int posix_publish(struct session *c, int dir_fd, const char *temp,
     const char *name, struct err *e);
 
-/* The driver's functions that are in read.c, write.c and upload.c. */
+/* The driver's functions that are in file.c, read.c, write.c and upload.c. */
+struct store_file *posix_open_file(
+    struct session *c, const char *key, uint64_t size, struct err *e);
+int posix_read_file(struct store_file *f, uint64_t offset, void *data,
+    size_t len, struct err *e);
+int posix_check_file(struct store_file *f, struct err *e);
+void posix_close_file(struct store_file *f);
+int posix_readlink(struct session *c, const char *key, struct item_stat *st,
+    char *out, size_t size, size_t *len, struct err *e);
 int posix_list(struct session *c, const char *dir, bool recursive,
     store_list_fn *fn, void *arg, struct err *e);
 int posix_stat(

@@ -34,6 +34,7 @@ posix_open_store(const struct store_url *url, const struct store_config *config,
 	s->base.ops = &posix_driver;
 	s->no_fsync = config->no_fsync;
 	s->defer_sync = config->defer_sync;
+	s->follow_links = config->follow_links;
 	s->owner = temp_owner(config->owner);
 	s->stop = config->stop;
 	pthread_mutex_init(&s->lock, NULL);
@@ -142,6 +143,7 @@ posix_disconnect(struct session *base)
 	struct posix_session *c = posix_session_of(base);
 
 	digester_free(c->digester);
+	free(c->spare);
 	free(c->io);
 	free(c);
 }
@@ -190,9 +192,9 @@ open_root(struct posix_store *s, struct err *e)
 }
 
 int
-posix_root(struct session *c, struct err *e)
+posix_root_fd(struct store *store, struct err *e)
 {
-	struct posix_store *s = posix_store_of(c);
+	struct posix_store *s = (struct posix_store *)(void *)store;
 	int fd = atomic_load_explicit(&s->root_fd, memory_order_acquire);
 
 	if (fd != -1)
@@ -206,6 +208,12 @@ posix_root(struct session *c, struct err *e)
 	}
 	pthread_mutex_unlock(&s->lock);
 	return fd;
+}
+
+int
+posix_root(struct session *c, struct err *e)
+{
+	return posix_root_fd(c->store, e);
 }
 
 int
@@ -309,7 +317,8 @@ posix_probe(struct session *c, bool create, bool checksum,
 
 const struct store_driver posix_driver = {
     .scheme = "file",
-    .features = STORE_HAS_DIRS | STORE_HAS_MODES | STORE_LIST_MTIME,
+    .features = STORE_HAS_DIRS | STORE_HAS_MODES | STORE_LIST_MTIME |
+	STORE_LIST_META | STORE_IS_LOCAL,
     .open = posix_open_store,
     .close = posix_close,
     .place = posix_place,
@@ -323,6 +332,11 @@ const struct store_driver posix_driver = {
     .list = posix_list,
     .stat = posix_stat,
     .read = posix_read_key,
+    .open_file = posix_open_file,
+    .read_file = posix_read_file,
+    .check_file = posix_check_file,
+    .close_file = posix_close_file,
+    .readlink = posix_readlink,
     .put = posix_put,
     .mkdir = posix_mkdir,
     .symlink = posix_symlink,

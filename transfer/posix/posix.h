@@ -14,4 +14,8 @@
 
 extern const struct store_driver posix_driver;
 
+/* The root's descriptor, borrowed until the store is closed: for the scanner.
+ * S is of this driver. */
+int posix_root_fd(struct store *s, struct err *e);
+
 #endif

@@ -27,6 +27,8 @@ store_stat_of(const struct stat *st)
 	    .uid = st->st_uid,
 	    .gid = st->st_gid,
 	    .has_owner = true,
+	    .ino = st->st_ino,
+	    .ctime_ns = item_time_ns(st->st_ctim),
 	};
 }
 

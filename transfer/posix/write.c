@@ -76,6 +76,8 @@ times_of(const struct item_stat *st, struct timespec out[2])
 	}
 	out[0] = (struct timespec){.tv_nsec = UTIME_OMIT};
 	out[1] = (struct timespec){.tv_sec = s, .tv_nsec = ns};
+	if (st->mtime_ns == ITEM_TIME_UNKNOWN)
+		out[1].tv_nsec = UTIME_OMIT;
 }
 
 /* Only root gives files away; others may pass a group that they are in. */

@@ -5,6 +5,8 @@
 
 #include "transfer/s3/request.h"
 
+/* HEAD and GET tell the time of a change in seconds only. */
+#define SECOND_NS ((int64_t)1000000000)
 #define PAGE_MAX (16 << 20) /* bytes of a page of 1,000 keys */
 
 struct listing {
@@ -33,7 +35,7 @@ on_object(void *arg, const struct reply_object *o, struct err *e)
 	struct store_list_entry entry = {.key = o->key + l->root_len,
 	    .st = {.type = ITEM_FILE,
 		.size = o->size,
-		.mtime_ns = o->modified_ns}};
+		.mtime_ns = o->modified_ns - o->modified_ns % SECOND_NS}};
 	char key[S3_KEY_MAX * 2];
 
 	/* The directory itself, or a store that ignores the prefix. */

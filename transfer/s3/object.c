@@ -11,11 +11,15 @@
 #include "transfer/s3/meta.h"
 #include "transfer/s3/request.h"
 
-static int
-read_head(struct s3_session *c, bool dir, struct store_stat *out, struct err *e)
+int
+s3_read_head(
+    struct s3_session *c, bool dir, struct store_stat *out, struct err *e)
 {
 	const struct http_headers *h = c->reply.headers;
-	const char *size = http_header(h, "content-length");
+	const char *range = http_header(h, "content-range");
+	const char *total = range != NULL ? strchr(range, '/') : NULL;
+	const char *size =
+	    total != NULL ? total + 1 : http_header(h, "content-length");
 	const char *modified = http_header(h, "last-modified");
 	const char *etag = http_header(h, "etag");
 	struct store_stat st = {.type = dir ? ITEM_DIR : ITEM_FILE};
@@ -23,14 +27,13 @@ read_head(struct s3_session *c, bool dir, struct store_stat *out, struct err *e)
 
 	errno = 0;
 	if (size == NULL || *size < '0' || *size > '9')
-		return err_set(e, ERR_PROTOCOL, "HEAD: a reply without size");
+		return err_set(e, ERR_PROTOCOL, "a reply without size");
 	st.size = strtoull(size, &end, 10);
 	if (*end != '\0' || errno != 0)
-		return err_set(e, ERR_PROTOCOL,
-		    "HEAD: the size makes no "
-		    "sense");
+		return err_set(e, ERR_PROTOCOL, "the size makes no sense");
 	if (modified != NULL)
-		http_parse_date(modified, &st.mtime_ns);
+		http_parse_date(modified, &st.modified_ns);
+	st.mtime_ns = st.modified_ns;
 	if (etag != NULL)
 		reply_etag(etag, strlen(etag), st.etag);
 	meta_parse(h, &st);
@@ -54,7 +57,7 @@ s3_head(struct s3_session *c, const char *key, bool dir, struct store_stat *out,
 			e->kind = ERR_EXPIRED;
 		return -1;
 	}
-	return read_head(c, dir, out, e);
+	return s3_read_head(c, dir, out, e);
 }
 
 int
@@ -72,9 +75,8 @@ s3_stat(struct session *session, const char *key, struct store_stat *out,
 	return s3_head(c, key, true, out, e);
 }
 
-/* Whether the reply holds the bytes from OFFSET on. */
-static int
-check_range(struct s3_session *c, uint64_t offset, struct err *e)
+int
+s3_check_range(struct s3_session *c, uint64_t offset, struct err *e)
 {
 	const char *range = http_header(c->reply.headers, "content-range");
 	char want[40];
@@ -101,7 +103,7 @@ s3_read(struct session *session, const char *key, uint64_t offset, void *data,
 	req_begin(c, HTTP_GET, key, false);
 	req_header(c, "range", range);
 	req_data(c, data, len);
-	if (req_do(c, "GET", e) == -1 || check_range(c, offset, e) == -1)
+	if (req_do(c, "GET", e) == -1 || s3_check_range(c, offset, e) == -1)
 		return -1;
 	if (c->reply.data_len < len)
 		return err_set(e, ERR_MISMATCH,

@@ -262,10 +262,14 @@ req_meta(struct s3_session *c, const struct item_stat *st)
 
 	meta_format(st, &m);
 	req_header(c, "content-type", S3_TYPE);
-	req_header(c, "x-amz-meta-file-group", m.group);
-	req_header(c, "x-amz-meta-file-mtime", m.mtime);
-	req_header(c, "x-amz-meta-file-owner", m.owner);
-	req_header(c, "x-amz-meta-file-permissions", m.permissions);
+	if (st->mode != 0)
+		req_header(c, "x-amz-meta-file-group", m.group);
+	if (st->mtime_ns != ITEM_TIME_UNKNOWN)
+		req_header(c, "x-amz-meta-file-mtime", m.mtime);
+	if (st->mode != 0) {
+		req_header(c, "x-amz-meta-file-owner", m.owner);
+		req_header(c, "x-amz-meta-file-permissions", m.permissions);
+	}
 	if (s->config.storage_class != NULL)
 		req_header(c, "x-amz-storage-class", s->config.storage_class);
 }

@@ -150,6 +150,20 @@ int s3_set_metadata(struct session *c, const char *key,
 int s3_head(struct s3_session *c, const char *key, bool dir,
     struct store_stat *out, struct err *e);
 
+/* *OUT by the reply's headers, of HEAD or GET. */
+int s3_read_head(
+    struct s3_session *c, bool dir, struct store_stat *out, struct err *e);
+/* Whether the reply holds the bytes from OFFSET on. */
+int s3_check_range(struct s3_session *c, uint64_t offset, struct err *e);
+
+/* source.c */
+struct store_file *s3_open_file(
+    struct session *c, const char *key, uint64_t size, struct err *e);
+int s3_read_file(struct store_file *f, uint64_t offset, void *data, size_t len,
+    struct err *e);
+int s3_check_file(struct store_file *f, struct err *e);
+void s3_close_file(struct store_file *f);
+
 /* multipart.c */
 int s3_upload_begin(struct session *c, const char *key,
     const struct item_stat *st, const struct plan *plan, char *id,

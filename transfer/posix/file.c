@@ -1,0 +1,153 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * Files as a source.  What is opened is a regular file below the root, and
+ * fstat tells whether it is still what it was; a file that is replaced under
+ * its name meanwhile is read on as it was.
+ */
+#include "config.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "transfer/beneath.h"
+#include "transfer/posix/internal.h"
+
+static struct posix_file *
+posix_file_of(struct store_file *f)
+{
+	return (struct posix_file *)(void *)f;
+}
+
+static int
+other_kind(struct err *e)
+{
+	return err_set(e, ERR_CHANGED, "is another kind of file now");
+}
+
+/* A descriptor of KEY.  No symlinks on the way to it but with follow_links. */
+static int
+open_key(struct session *c, const char *key, int flags, struct err *e)
+{
+	int root = posix_root(c, e);
+	int fd;
+
+	if (root == -1)
+		return -1;
+	if (posix_store_of(c)->follow_links)
+		fd = openat(root, key, flags | O_CLOEXEC);
+	else
+		fd = beneath_open(root, key, flags, 0);
+	if (fd >= 0)
+		return fd;
+	if (errno == ENOENT)
+		return err_set(e, ERR_VANISHED, "vanished before it was read");
+	if (errno == ELOOP || errno == ENOTDIR || errno == ENXIO)
+		return other_kind(e);
+	return err_sys(e, "open");
+}
+
+static int
+state_of(int fd, enum item_type type, struct item_stat *out, struct err *e)
+{
+	struct stat st;
+
+	if (fstat(fd, &st) == -1)
+		return err_sys(e, "fstat");
+	if (item_type_of_mode(st.st_mode) != type)
+		return other_kind(e);
+	*out = item_of_stat(&st);
+	return 0;
+}
+
+struct store_file *
+posix_open_file(
+    struct session *base, const char *key, uint64_t size, struct err *e)
+{
+	struct posix_session *c = posix_session_of(base);
+	/* O_NONBLOCK: who opens a fifo would wait for its writer. */
+	int flags = O_RDONLY | O_NONBLOCK | O_NOCTTY;
+	AUTO(close) int fd = -1;
+	struct posix_file *f;
+	struct item_stat st;
+
+	(void)size;
+	if (!posix_store_of(base)->follow_links)
+		flags |= O_NOFOLLOW;
+	fd = open_key(base, key, flags, e);
+	if (fd == -1 || state_of(fd, ITEM_FILE, &st, e) == -1)
+		return NULL;
+	f = c->spare != NULL ? TAKE(c->spare) : malloc(sizeof(*f));
+	if (f == NULL) {
+		err_set(e, ERR_NOMEM, "out of memory");
+		return NULL;
+	}
+	f->base = (struct store_file){
+	    .session = base,
+	    .state = st,
+	    .meta = st,
+	};
+	f->fd = take_fd(&fd);
+	return &f->base;
+}
+
+int
+posix_read_file(struct store_file *f, uint64_t offset, void *data, size_t len,
+    struct err *e)
+{
+	if (posix_read(posix_file_of(f)->fd, data, len, offset, e) == 0)
+		return 0;
+	if (e->kind == ERR_MISMATCH)
+		return err_set(e, ERR_CHANGED, "changed while it was read");
+	return -1;
+}
+
+int
+posix_check_file(struct store_file *f, struct err *e)
+{
+	struct item_stat now;
+
+	if (state_of(posix_file_of(f)->fd, ITEM_FILE, &now, e) == -1)
+		return -1;
+	if (item_same(&now, &f->state))
+		return 0;
+	return err_set(e, ERR_CHANGED, "changed while it was read");
+}
+
+void
+posix_close_file(struct store_file *base)
+{
+	struct posix_file *f = posix_file_of(base);
+	struct posix_session *c;
+
+	if (f == NULL)
+		return;
+	c = posix_session_of(base->session);
+	close(f->fd);
+	free(c->spare);
+	c->spare = f;
+}
+
+int
+posix_readlink(struct session *c, const char *key, struct item_stat *st,
+    char *out, size_t size, size_t *len, struct err *e)
+{
+	/* The link itself, so that its state and its target are of one. */
+	AUTO(close) int fd = -1;
+	struct item_stat now;
+	ssize_t n;
+
+	fd = open_key(c, key, O_PATH | O_NOFOLLOW, e);
+	if (fd == -1 || state_of(fd, ITEM_SYMLINK, &now, e) == -1)
+		return -1;
+	n = readlinkat(fd, "", out, size);
+	if (n == -1)
+		return err_sys(e, "readlink");
+	if ((size_t)n == size)
+		return err_set(e, ERR_NAME, "symlink target too long");
+	*st = now;
+	*len = (size_t)n;
+	return 0;
+}
