@@ -25,14 +25,14 @@ check_config(const struct nfs_options *o, const struct store_config *config,
     struct err *e)
 {
 	if (o->version != 3)
-		return err_set(e, ERR_UNSUPPORTED,
+		return err_set(e, ERR_CONFIG,
 		    "version=%u: this dray speaks NFS version 3 only",
 		    o->version);
 	if (config->bind_address != NULL)
 		return err_set(e, ERR_CONFIG,
 		    "nfs:// can't be bound to an address or interface");
 	if (config->follow_links)
-		return err_set(e, ERR_UNSUPPORTED,
+		return err_set(e, ERR_CONFIG,
 		    "symbolic links of an nfs:// source can't be followed");
 	return 0;
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 #include "config.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "base/text.h"
@@ -61,10 +62,9 @@ nfs_options_parse(const char *query, struct nfs_options *out, struct err *e)
 		size_t n = strcspn(query, "&"), name = strcspn(query, "&=");
 		size_t len = n > name ? n - name - 1 : 0;
 
-		if (len >= sizeof(value))
-			len = sizeof(value) - 1; /* no number is that long */
-		memcpy(value, query + name + (n > name), len);
-		value[len] = '\0';
+		snprintf(value, sizeof(value), "%.*s%s",
+		    len < VALUE_SIZE ? (int)len : VALUE_SIZE - 4,
+		    query + name + (n > name), len < VALUE_SIZE ? "" : "...");
 		if (set(&o, query, name, value, e) == -1)
 			return -1;
 		query += n + (query[n] == '&');

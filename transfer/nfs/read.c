@@ -5,7 +5,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/text.h"
 #include "transfer/nfs/internal.h"
 
 /* Names of one directory: what a hostile server can make us hold. */
@@ -278,15 +277,10 @@ take_entry(void *arg, const char *name, const struct item_stat *st,
 	struct nfs_names *out = f->out;
 	size_t len = strlen(name);
 	struct nfs_entry *x;
-	char shown[200];
 
 	if (strcmp(name, ".") == 0 || strcmp(name, "..") == 0 ||
 	    is_silly(name) || (!f->temporary && temp_is_name(name, len)))
 		return 0;
-	if (!nfs_is_name(name))
-		return err_set(e, ERR_PROTOCOL,
-		    "the server lists \"%s\", which can't be a name",
-		    text_escaped(name, len, shown, sizeof(shown)));
 	if (out->n == out->cap) {
 		size_t cap = out->cap > 0 ? 2 * out->cap : 64;
 
@@ -403,6 +397,12 @@ list_entry(struct listing *l, const struct nfs_fh *dir, const char *name,
 	    .key_len = key->len,
 	};
 
+	/* A name with a slash in it, or none: the engine says so of a source;
+	 * nothing of ours has it at a target. */
+	if (!nfs_is_name(name)) {
+		entry.st.type = ITEM_FILE;
+		return l->recursive ? 0 : l->fn(l->arg, &entry, e);
+	}
 	if (!x->has_st &&
 	    nfs_wire_lookup(
 		nfs_session_of(l->c)->wire, dir, name, &x->fh, &x->st, e) == -1)

@@ -73,9 +73,12 @@ enum nfs_set_what {
 	NFS_SET_MTIME = 1 << 3,
 };
 
-/* WHAT (enum nfs_set_what bits) becomes as in ST. */
+/*
+ * WHAT (enum nfs_set_what bits) becomes as in ST.  AFTER, if not NULL, is how
+ * the server says that it is then; its type is 0 if it doesn't say.
+ */
 int nfs_wire_setattr(struct nfs_wire *w, const struct nfs_fh *fh, unsigned what,
-    const struct item_stat *st, struct err *e);
+    const struct item_stat *st, struct item_stat *after, struct err *e);
 
 /*
  * Makes a file, directory or symbolic link that isn't there yet (ERR_EXISTS),

@@ -169,17 +169,36 @@ sattr3_of(unsigned what, const struct item_stat *st)
 	return a;
 }
 
+static void
+was_set(struct rpc_context *rpc, int status, void *data, void *arg)
+{
+	struct nfs_call *call = arg;
+	const SETATTR3res *r = nfs_answer(call, status, data);
+
+	(void)rpc;
+	if (r != NULL)
+		take_st(call, &r->SETATTR3res_u.resok.obj_wcc.after);
+}
+
 int
 nfs_wire_setattr(struct nfs_wire *w, const struct nfs_fh *fh, unsigned what,
-    const struct item_stat *st, struct err *e)
+    const struct item_stat *st, struct item_stat *after, struct err *e)
 {
-	struct nfs_call call = {.link = &w->link};
+	struct item_stat now;
+	struct nfs_call call = {.link = &w->link, .st = &now};
 	SETATTR3args args = {
 	    .object = nfs_fh3_of(fh), .new_attributes = sattr3_of(what, st)};
 
-	return nfs_call_end(w, &call,
-	    NFS3_QUEUE(&w->link, setattr, done, &args, &call), "set attributes",
-	    e);
+	if (nfs_call_end(w, &call,
+		NFS3_QUEUE(&w->link, setattr, was_set, &args, &call),
+		"set attributes", e) == -1)
+		return -1;
+	if (after != NULL) {
+		memset(after, 0, sizeof(*after));
+		if (call.has_st)
+			*after = now;
+	}
+	return 0;
 }
 
 /* The three that make something have answers of one form. */

@@ -14,20 +14,26 @@ is_refused(const struct err *e)
 	    e->sys == EOPNOTSUPP;
 }
 
-/* What has to be set of owner and group, but for what is refused anyway. */
-static unsigned
-owners_to_set(const struct nfs_store *s, const struct item_stat *now,
-    const struct item_stat *st)
+static int
+try_owners(struct session *c, const struct nfs_fh *fh, unsigned *what,
+    const struct item_stat *st, struct err *e)
 {
-	unsigned what = 0;
+	struct nfs_store *s = nfs_store_of(c);
+	struct nfs_wire *w = nfs_session_of(c)->wire;
 
-	if (now->uid != st->uid && !atomic_load(&s->uid_refused))
-		what |= NFS_SET_UID;
-	if (now->gid != st->gid &&
-	    !(atomic_load(&s->gid_refused) &&
-		atomic_load(&s->gid) == (long long)st->gid))
-		what |= NFS_SET_GID;
-	return what;
+	if (*what == 0 || nfs_wire_setattr(w, fh, *what, st, NULL, e) == 0)
+		return 0;
+	if (!is_refused(e))
+		return -1;
+	if (*what & NFS_SET_UID) {
+		atomic_store(&s->uid_refused, true);
+		*what &= ~(unsigned)NFS_SET_UID;
+		return try_owners(c, fh, what, st, e);
+	}
+	atomic_store(&s->gid, (long long)st->gid);
+	atomic_store(&s->gid_refused, true);
+	*what = 0;
+	return 0;
 }
 
 /*
@@ -39,24 +45,41 @@ set_owners(struct session *c, const struct nfs_fh *fh,
     const struct item_stat *now, const struct item_stat *st, struct err *e)
 {
 	struct nfs_store *s = nfs_store_of(c);
-	struct nfs_wire *w = nfs_session_of(c)->wire;
-	unsigned what = owners_to_set(s, now, st);
+	unsigned wanted = (now->uid != st->uid ? (unsigned)NFS_SET_UID : 0) |
+	    (now->gid != st->gid ? (unsigned)NFS_SET_GID : 0);
+	unsigned what = wanted;
 
-	if (what == 0 || nfs_wire_setattr(w, fh, what, st, e) == 0)
-		return 0;
-	if (!is_refused(e))
-		return -1;
-	if (what & NFS_SET_UID) {
-		atomic_store(&s->uid_refused, true);
+	/* What was refused already isn't asked for again. */
+	if (atomic_load(&s->uid_refused))
 		what &= ~(unsigned)NFS_SET_UID;
-		if (what == 0 || nfs_wire_setattr(w, fh, what, st, e) == 0)
-			return 0;
-		if (!is_refused(e))
-			return -1;
-	}
-	atomic_store(&s->gid, (long long)st->gid);
-	atomic_store(&s->gid_refused, true);
+	if (atomic_load(&s->gid_refused) &&
+	    atomic_load(&s->gid) == (long long)st->gid)
+		what &= ~(unsigned)NFS_SET_GID;
+	if (try_owners(c, fh, &what, st, e) == -1)
+		return -1;
+	if (what != wanted)
+		store_lacks(&s->base, STORE_LACK_OWNER,
+		    "the server refuses: its export squashes root, or we "
+		    "aren't root there");
 	return 0;
+}
+
+/* Some servers say yes, and keep something else. */
+static void
+see_what_is_kept(struct nfs_store *s, const struct item_stat *after,
+    unsigned what, const struct item_stat *st)
+{
+	if (after->type == 0)
+		return;
+	if ((what & NFS_SET_MTIME) && after->mtime_ns != st->mtime_ns)
+		store_lacks(&s->base, STORE_LACK_TIME,
+		    st->type == ITEM_SYMLINK
+			? "the server sets none on symbolic links"
+			: "out of the server's range, or finer than it keeps");
+	if ((what & NFS_SET_MODE) && ((after->mode ^ st->mode) & 07777) != 0)
+		store_lacks(&s->base, STORE_LACK_MODE,
+		    "set-id bits aren't given to another owner, or the server "
+		    "keeps others");
 }
 
 int
@@ -64,8 +87,8 @@ nfs_apply(struct session *c, const struct nfs_fh *fh,
     const struct item_stat *now, const struct item_stat *st, struct err *e)
 {
 	struct nfs_store *s = nfs_store_of(c);
-	struct item_stat to = *st;
-	unsigned what = NFS_SET_MTIME;
+	struct item_stat to = *st, after;
+	unsigned what = 0;
 
 	if (st->mode != 0) {
 		/* Before the mode: it takes away set-id bits. */
@@ -77,10 +100,20 @@ nfs_apply(struct session *c, const struct nfs_fh *fh,
 		if (now->uid != st->uid && atomic_load(&s->uid_refused))
 			to.mode &= ~(uint32_t)(S_ISUID | S_ISGID);
 	}
-	if (nfs_wire_setattr(nfs_session_of(c)->wire, fh, what, &to, e) == 0)
+	if (st->mtime_ns != ITEM_TIME_UNKNOWN)
+		what |= NFS_SET_MTIME;
+	if (what == 0)
 		return 0;
-	/* Not every server can set the time of a symbolic link. */
-	return st->type == ITEM_SYMLINK && is_refused(e) ? 0 : -1;
+	if (nfs_wire_setattr(
+		nfs_session_of(c)->wire, fh, what, &to, &after, e) == 0) {
+		see_what_is_kept(s, &after, what, st);
+		return 0;
+	}
+	if (st->type != ITEM_SYMLINK || !is_refused(e))
+		return -1;
+	store_lacks(&s->base, STORE_LACK_TIME,
+	    "the server sets none on symbolic links");
+	return 0;
 }
 
 /*
@@ -98,7 +131,7 @@ open_up(struct session *c, const struct nfs_fh *dir)
 	if (nfs_wire_getattr(w, dir, &st, &e) == -1 || (st.mode & need) == need)
 		return false;
 	st.mode |= need;
-	return nfs_wire_setattr(w, dir, NFS_SET_MODE, &st, &e) == 0;
+	return nfs_wire_setattr(w, dir, NFS_SET_MODE, &st, NULL, &e) == 0;
 }
 
 int
