@@ -184,7 +184,7 @@ int
 nfs_wire_setattr(struct nfs_wire *w, const struct nfs_fh *fh, unsigned what,
     const struct item_stat *st, struct item_stat *after, struct err *e)
 {
-	struct item_stat now;
+	struct item_stat now = {.type = 0};
 	struct nfs_call call = {.link = &w->link, .st = &now};
 	SETATTR3args args = {
 	    .object = nfs_fh3_of(fh), .new_attributes = sattr3_of(what, st)};
@@ -193,11 +193,8 @@ nfs_wire_setattr(struct nfs_wire *w, const struct nfs_fh *fh, unsigned what,
 		NFS3_QUEUE(&w->link, setattr, was_set, &args, &call),
 		"set attributes", e) == -1)
 		return -1;
-	if (after != NULL) {
-		memset(after, 0, sizeof(*after));
-		if (call.has_st)
-			*after = now;
-	}
+	if (after != NULL)
+		*after = now;
 	return 0;
 }
 
