@@ -362,6 +362,12 @@ struct session {
 
 /* Whether A and B are one time to a store that keeps it in units of D's. */
 bool store_same_time(const struct store_driver *d, int64_t a_ns, int64_t b_ns);
+/*
+ * ERR_MISMATCH unless the item, as it is NOW, still is WAS (NULL: any): type
+ * and mtime, and size of a file.  For set_metadata.
+ */
+int store_check_still(const struct store_driver *d,
+    const struct store_stat *now, const struct store_stat *was, struct err *e);
 
 /* What a source's scan says of an item that list() told of. */
 struct item_stat item_of_listed(const struct store_stat *st);

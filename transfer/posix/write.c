@@ -3,15 +3,12 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <inttypes.h>
 #include <limits.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/random.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "base/clock.h"
 #include "transfer/posix/internal.h"
 
 /* Some network and FUSE file systems have none, for directories at least. */
@@ -164,41 +161,6 @@ posix_apply_link(struct session *c, int dir_fd, const char *name,
 	return 0;
 }
 
-/* What the names for NAME have in common: the upper half. */
-static uint64_t
-temp_number(struct session *c, const char *name)
-{
-	uint64_t owner = posix_store_of(c)->owner;
-
-	return owner != 0 ? crc64nvme(owner, name, strlen(name)) : 0;
-}
-
-void
-posix_temp_name(struct session *c, const char *name, bool fresh, char *out)
-{
-	uint64_t number = temp_number(c, name), random = 0;
-
-	/* O_EXCL guards; this only makes a second try unlikely. */
-	if ((fresh || number == 0) &&
-	    getrandom(&random, sizeof(random), GRND_NONBLOCK) !=
-		(ssize_t)sizeof(random))
-		random = (uint64_t)clock_wall_ns() ^ (uint64_t)getpid() << 40;
-	if (number == 0)
-		number = random;
-	else if (fresh)
-		number ^= random >> 32;
-	snprintf(out, POSIX_TEMP_SIZE, POSIX_TEMP_PREFIX "%016" PRIx64, number);
-}
-
-size_t
-posix_temp_common(struct session *c, const char *name, char *out)
-{
-	if (temp_number(c, name) == 0)
-		return 0;
-	posix_temp_name(c, name, false, out);
-	return sizeof(POSIX_TEMP_PREFIX) - 1 + 8;
-}
-
 int
 posix_temp_file(struct session *c, int dir_fd, const char *name, bool fresh,
     mode_t mode, char *temp, struct err *e)
@@ -206,7 +168,7 @@ posix_temp_file(struct session *c, int dir_fd, const char *name, bool fresh,
 	int tries, fd;
 
 	for (tries = 0; tries < 10; tries++) {
-		posix_temp_name(c, name, fresh, temp);
+		temp_name(posix_store_of(c)->owner, name, fresh, temp);
 		fd = openat(dir_fd, temp,
 		    O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, mode);
 		if (fd != -1)
@@ -473,7 +435,7 @@ put(struct session *c, const char *key, const struct item_stat *st,
     const struct content *x, struct store_receipt *out, struct err *e)
 {
 	struct posix_dir *d;
-	char temp[POSIX_TEMP_SIZE];
+	char temp[TEMP_NAME_SIZE];
 	const char *name;
 	bool as_it_is;
 	int fd, rc;
@@ -558,7 +520,7 @@ posix_symlink(struct session *c, const char *key, const struct item_stat *st,
 {
 	const char *name;
 	AUTO(close) int dir = posix_parent_made(c, key, &name, e);
-	char temp[POSIX_TEMP_SIZE];
+	char temp[TEMP_NAME_SIZE];
 	char text[PATH_MAX];
 
 	if (dir == -1)
@@ -567,7 +529,7 @@ posix_symlink(struct session *c, const char *key, const struct item_stat *st,
 		return err_set(e, ERR_NAME, "not a symbolic link's target");
 	memcpy(text, target, len);
 	text[len] = '\0';
-	posix_temp_name(c, name, false, temp);
+	temp_name(posix_store_of(c)->owner, name, false, temp);
 	if (unlinkat(dir, temp, 0) == -1 && errno != ENOENT)
 		return err_sys(e, "remove %s", temp);
 	if (symlinkat(text, dir, temp) == -1)
@@ -580,24 +542,17 @@ posix_symlink(struct session *c, const char *key, const struct item_stat *st,
 	return 0;
 }
 
-static int
-not_what_it_was(struct err *e)
-{
-	return err_set(
-	    e, ERR_MISMATCH, "is not what was left at the target any more");
-}
-
 /* Whether ST still is what the caller knows as WAS. */
 static int
 check_was(const struct stat *st, const struct store_stat *was, struct err *e)
 {
-	if (was == NULL ||
-	    (item_type_of_mode(st->st_mode) == was->type &&
-		(was->type != ITEM_FILE ||
-		    (uint64_t)st->st_size == was->size) &&
-		item_time_ns(st->st_mtim) == was->mtime_ns))
-		return 0;
-	return not_what_it_was(e);
+	struct store_stat now = {
+	    .type = item_type_of_mode(st->st_mode),
+	    .size = (uint64_t)st->st_size,
+	    .mtime_ns = item_time_ns(st->st_mtim),
+	};
+
+	return store_check_still(&posix_driver, &now, was, e);
 }
 
 static int
@@ -630,7 +585,8 @@ set_file_metadata(struct session *c, const char *key,
 	if (fd == -1) {
 		/* A symlink; a fifo or socket. */
 		if (was != NULL && (e->sys == ELOOP || e->sys == ENXIO))
-			return not_what_it_was(e);
+			return store_check_still(&posix_driver,
+			    &(struct store_stat){.type = ITEM_SPECIAL}, was, e);
 		return -1;
 	}
 	if (fstat(fd, &now) == -1)

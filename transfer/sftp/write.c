@@ -569,24 +569,13 @@ sftp_symlink(struct session *c, const char *key, const struct item_stat *st,
 	return rc;
 }
 
-/* Whether what is there still is what the caller knows as WAS. */
-static bool
-is_what_it_was(const struct proto_attrs *there, const struct store_stat *was)
-{
-	struct store_stat now = sftp_stat_of(there);
-
-	return was == NULL ||
-	    (now.type == was->type &&
-		(was->type != ITEM_FILE || now.size == was->size) &&
-		store_same_time(&sftp_driver, now.mtime_ns, was->mtime_ns));
-}
-
 static int
 set_metadata(struct session *c, const char *key, const struct item_stat *st,
     const struct store_stat *was, struct err *e)
 {
 	struct sftp_session *me = sftp_session_of(c);
 	struct proto_attrs there = {0};
+	struct store_stat now;
 	const char *path;
 	uint32_t status;
 	size_t owned;
@@ -599,9 +588,9 @@ set_metadata(struct session *c, const char *key, const struct item_stat *st,
 		return -1;
 	if (status != PROTO_OK)
 		return sftp_failed(c, status, "look", e);
-	if (!is_what_it_was(&there, was))
-		return err_set(e, ERR_MISMATCH,
-		    "is not what was left at the target any more");
+	now = sftp_stat_of(&there);
+	if (store_check_still(&sftp_driver, &now, was, e) == -1)
+		return -1;
 	if ((there.have & PROTO_ATTR_MODE) == 0 || !S_ISLNK(there.mode))
 		return st->type == ITEM_SYMLINK
 		    ? err_set(e, ERR_NOTFOUND, "no symbolic link")
