@@ -241,6 +241,7 @@ resume(struct engine *en, struct job *j, struct ledger_upload *old)
 	if (up == NULL)
 		return NULL;
 	up->ledger_id = old->id;
+	up->begun_ns = old->begun_ns;
 	memcpy(up->id, old->store_id, sizeof(up->id));
 	old->id = 0;
 	if (load_parts(en, up, &e) == -1)
@@ -265,6 +266,8 @@ intend(struct engine *en, struct job *j, struct upload *up)
 	if (ledger_upload_intend(en->ledger, &row, &e) == -1)
 		return engine_ledger_failed(en, &e);
 	up->ledger_id = row.id;
+	if (up->begun_ns == 0)
+		up->begun_ns = row.begun_ns;
 	return 0;
 }
 
@@ -395,6 +398,9 @@ completed(struct engine *en, struct upload *up, struct job *j)
 	    .run_id = en->run_id,
 	};
 
+	/* Without a digest there would be nothing to compare. */
+	if ((row.digest_have & DIGEST_XXH3) != 0)
+		row.st = engine_settled(&up->st, up->begun_ns);
 	memcpy(row.xxh3, j->digest.xxh3, sizeof(row.xxh3));
 	memcpy(row.etag, j->receipt.etag, sizeof(row.etag));
 	if (engine_record(en, j, &row) == -1)
@@ -406,6 +412,7 @@ completed(struct engine *en, struct upload *up, struct job *j)
 	up->state = UPLOAD_ENDED;
 	stats_add(en->stats, done_items, 1);
 	stats_add(en->stats, done_bytes, up->st.size);
+	stats_add(en->stats, verified_items, j->proved ? 1 : 0);
 	ui_item(en->ui, UI_SENT, j->path, j->path_len, up->st.size, NULL);
 }
 
@@ -458,6 +465,7 @@ part_sent(struct engine *en, struct upload *up, struct job *j)
 	p->size = plan_length(&up->plan, j->part);
 	p->digest = j->digest;
 	memcpy(p->etag, j->receipt.etag, sizeof(p->etag));
+	p->proved = j->receipt.proved;
 	up->parts_done++;
 	if (ledger_part_put(en->ledger, up->ledger_id, p, &e) == -1)
 		engine_ledger_failed(en, &e);

@@ -67,4 +67,25 @@ item_same(const struct item_stat *a, const struct item_stat *b)
 	    a->ino == b->ino && a->dev == b->dev;
 }
 
+/*
+ * Whether a change of the file that ST was asked of, made after READ_NS (by
+ * this machine's clock), might leave the same ctime: file systems stamp with
+ * a tick of the kernel's, some with 2 s.  A ctime that is hours ahead belongs
+ * to no clock of now.
+ */
+static inline int
+item_is_racy(const struct item_stat *st, int64_t read_ns)
+{
+	return st->ctime_ns > read_ns - (int64_t)2 * 1000000000 &&
+	    st->ctime_ns < read_ns + (int64_t)3600 * 1000000000;
+}
+
+/* Whether what stores keep of A and B beside the content is the same. */
+static inline int
+item_same_metadata(const struct item_stat *a, const struct item_stat *b)
+{
+	return a->mode == b->mode && a->uid == b->uid && a->gid == b->gid &&
+	    a->mtime_ns == b->mtime_ns;
+}
+
 #endif

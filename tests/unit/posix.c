@@ -211,17 +211,66 @@ directories_and_links_are_made_and_set_right(void)
 	CHECK(OPS->read(c, "d/link", 0, target, 4, &e) == 0);
 	CHECK_STR(target, "../y");
 	st.mtime_ns = -1500000000;
-	CHECK(OPS->set_metadata(c, "d/link", &st, &receipt, &e) == 0);
+	CHECK(OPS->set_metadata(c, "d/link", &st, NULL, &receipt, &e) == 0);
 	CHECK(OPS->stat(c, "d/link", &got, &e) == 0 &&
 	    got.mtime_ns == -1500000000);
 	CHECK(put("d/file", "x") == 0);
 	st.type = ITEM_FILE;
 	st.mode = S_IFREG | 0600;
-	CHECK(OPS->set_metadata(c, "d/file", &st, &receipt, &e) == 0);
+	CHECK(OPS->set_metadata(c, "d/file", &st, NULL, &receipt, &e) == 0);
 	CHECK(OPS->stat(c, "d/file", &got, &e) == 0 &&
 	    got.mtime_ns == -1500000000 && (got.mode & 0777) == 0600);
-	CHECK(OPS->set_metadata(c, "none", &st, &receipt, &e) == -1 &&
+	CHECK(OPS->set_metadata(c, "none", &st, NULL, &receipt, &e) == -1 &&
 	    e.kind == ERR_NOTFOUND);
+	end();
+}
+
+/* Whether FILE gets metadata of its own while it should be as WAS says. */
+static bool
+is_set(const char *file, const struct store_stat *was)
+{
+	struct item_stat st = file_st;
+	struct stat now;
+
+	st.mode = S_IFREG | 0640;
+	if (OPS->set_metadata(c, file, &st, was, &receipt, &e) == 0)
+		return fstatat(root, file, &now, 0) == 0 &&
+		    (now.st_mode & 07777) == 0640;
+	CHECK_STR(err_kind_name(e.kind), "mismatch");
+	CHECK(fstatat(root, file, &now, 0) == -1 ||
+	    (now.st_mode & 07777) != 0640);
+	return false;
+}
+
+static void
+metadata_is_for_the_file_that_is_known(void)
+{
+	struct store_stat was;
+	struct timespec times[2] = {{.tv_sec = 7}, {.tv_sec = 7}};
+
+	begin();
+	CHECK(put("f", "mine") == 0);
+	CHECK(OPS->stat(c, "f", &was, &e) == 0);
+	CHECK(is_set("f", &was));
+	/* Other bytes, other times, another kind. */
+	tree_file(root, "f", "others");
+	fchmodat(root, "f", 0600, 0);
+	CHECK(!is_set("f", &was));
+	tree_file(root, "f", "mine");
+	CHECK(!is_set("f", &was));
+	was.mtime_ns = 7000000000;
+	utimensat(root, "f", times, 0);
+	CHECK(is_set("f", &was));
+	unlinkat(root, "f", 0);
+	tree_link(root, "f", "nowhere");
+	CHECK(!is_set("f", &was));
+	unlinkat(root, "f", 0);
+	mkfifoat(root, "f", 0600);
+	CHECK(!is_set("f", &was));
+	unlinkat(root, "f", 0);
+	tree_dir(root, "f");
+	utimensat(root, "f", times, 0);
+	CHECK(!is_set("f", &was));
 	end();
 }
 
@@ -287,7 +336,7 @@ a_symlink_in_the_target_leads_nowhere(void)
 	CHECK(OPS->upload_begin(c, "out/up", &file_st, &plan, id, &e) == -1);
 	CHECK(OPS->stat(c, "out/victim", &got, &e) == -1 &&
 	    e.kind == ERR_NOTFOUND);
-	CHECK(OPS->set_metadata(c, "file", &file_st, &receipt, &e) == -1);
+	CHECK(OPS->set_metadata(c, "file", &file_st, NULL, &receipt, &e) == -1);
 	CHECK(OPS->remove(c, keys, 2, one, &e) == 0);
 	CHECK(faccessat(out, "victim", F_OK, 0) == 0);
 	CHECK(faccessat(root, "out", F_OK, AT_SYMLINK_NOFOLLOW) == -1);
@@ -933,6 +982,7 @@ main(void)
 	RUN(syncing_later_changes_nothing_to_see);
 	RUN(the_root_is_made_when_asked_for);
 	RUN(directories_and_links_are_made_and_set_right);
+	RUN(metadata_is_for_the_file_that_is_known);
 	RUN(the_list_has_all_but_temporary_names);
 	RUN(what_is_in_the_way_is_named);
 	RUN(a_symlink_in_the_target_leads_nowhere);

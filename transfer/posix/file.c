@@ -54,6 +54,8 @@ open_key(struct session *c, const char *key, int flags, struct err *e)
 		return err_set(e, ERR_VANISHED, "vanished before it was read");
 	if (errno == ELOOP || errno == ENOTDIR || errno == ENXIO)
 		return other_kind(e);
+	if (errno == EXDEV)
+		return err_set(e, ERR_CHANGED, "was moved while it was opened");
 	return err_sys(e, "open");
 }
 

@@ -7,8 +7,8 @@
 #include <sys/types.h>
 
 #include "transfer/posix/posix.h"
+#include "transfer/temp.h"
 
-#define POSIX_TEMP_SIZE 32 /* bytes that a temporary name takes */
 #define POSIX_IO_SIZE ((size_t)256 << 10)
 #define POSIX_BLOCK ((size_t)4 << 10) /* the smallest hole */
 
@@ -144,20 +144,12 @@ int posix_set_times(
 int posix_apply_link(struct session *c, int dir_fd, const char *name,
     const struct item_stat *st, struct err *e);
 
-/*
- * The temporary name for NAME into OUT (POSIX_TEMP_SIZE bytes): another one
- * each time where FRESH, or where the owner isn't known.
- */
-void posix_temp_name(
-    struct session *c, const char *name, bool fresh, char *out);
 /* Makes FD, which is empty, share the blocks of F; nothing moved in F then. */
 int posix_share(struct session *c, int fd, struct store_file *f, struct err *e);
 /* Copies LEN bytes at OFFSET of F into OUT, at the same place.
  * ERR_UNSUPPORTED if the kernel won't. */
 int posix_copy_range(
     struct store_file *f, int out, uint64_t offset, size_t len, struct err *e);
-/* Bytes that all temporary names of NAME begin with; 0 if they don't. */
-size_t posix_temp_common(struct session *c, const char *name, char *out);
 /* Makes a temporary file for NAME in DIR_FD; its descriptor. */
 int posix_temp_file(struct session *c, int dir_fd, const char *name, bool fresh,
     mode_t mode, char *temp, struct err *e);
@@ -225,7 +217,8 @@ int posix_mkdir(struct session *c, const char *key, const struct item_stat *st,
 int posix_symlink(struct session *c, const char *key,
     const struct item_stat *st, const char *target, size_t len, struct err *e);
 int posix_set_metadata(struct session *c, const char *key,
-    const struct item_stat *st, struct store_receipt *out, struct err *e);
+    const struct item_stat *st, const struct store_stat *was,
+    struct store_receipt *out, struct err *e);
 int posix_remove(struct session *c, const char *const *keys, size_t n,
     struct err *results, struct err *e);
 int posix_upload_begin(struct session *c, const char *key,

@@ -43,7 +43,7 @@ can_be_made(int dir_fd, const char *name, bool *refused)
 static bool
 folds_case(int dir_fd, const char *name)
 {
-	char upper[POSIX_TEMP_SIZE];
+	char upper[TEMP_NAME_SIZE];
 	bool folds = false;
 	struct stat a, b;
 	size_t i;
@@ -68,14 +68,14 @@ void
 posix_names_probe(struct session *c, int root, bool native)
 {
 	struct posix_store *s = posix_store_of(c);
-	char name[POSIX_TEMP_SIZE], odd[POSIX_TEMP_SIZE + 2];
+	char name[TEMP_NAME_SIZE], odd[TEMP_NAME_SIZE + 2];
 	long max = fpathconf(root, _PC_NAME_MAX);
 	size_t i, n = 0;
 	bool refused;
 
 	if (max > 0 && max < s->name_max)
 		s->name_max = (unsigned)max;
-	posix_temp_name(c, "names", true, name);
+	temp_name(posix_store_of(c)->owner, "names", true, name);
 	atomic_store(&s->folds, folds_case(root, name));
 	if (native)
 		return;

@@ -14,7 +14,6 @@
 
 #include "base/text.h"
 #include "transfer/posix/internal.h"
-#include "transfer/scandir.h"
 
 /* https://man7.org/linux/man-pages/man2/statfs.2.html */
 #define FS_EXT4 0xef53
@@ -38,8 +37,7 @@ posix_open_store(const struct store_url *url, const struct store_config *config,
 	s->defer_sync = config->defer_sync;
 	s->follow_links = config->follow_links;
 	s->read_back = config->read_back;
-	if (config->owner != NULL)
-		s->owner = crc64nvme(0, config->owner, strlen(config->owner));
+	s->owner = temp_owner(config->owner);
 	s->stop = config->stop;
 	s->name_max = NAME_MAX;
 	pthread_mutex_init(&s->lock, NULL);
@@ -103,18 +101,6 @@ posix_place(const struct store *store, char *out, size_t size)
 	    (unsigned long long)st.st_ino);
 }
 
-/* Whether the component of N bytes at P is a temporary name. */
-static bool
-is_temporary(const char *p, size_t n)
-{
-	char name[POSIX_TEMP_SIZE];
-
-	if (n >= sizeof(name))
-		return false;
-	snprintf(name, sizeof(name), "%.*s", (int)n, p);
-	return scandir_is_temporary(name, POSIX_TEMP_PREFIX);
-}
-
 static int
 posix_check_key(
     const struct store *s, const char *key, enum item_type type, struct err *e)
@@ -132,7 +118,7 @@ posix_check_key(
 		if (posix_names_check((const struct posix_store *)s, p, n, e) ==
 		    -1)
 			return -1;
-		if (is_temporary(p, n))
+		if (temp_is_name(p, n))
 			return err_set(e, ERR_NAME,
 			    "a name like this is a temporary file of dray");
 		if (p[n] == '\0')

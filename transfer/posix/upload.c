@@ -33,18 +33,6 @@
 
 #include "transfer/posix/internal.h"
 
-static int
-check_id(const char *id, struct err *e)
-{
-	size_t prefix = sizeof(POSIX_TEMP_PREFIX) - 1;
-
-	if (strncmp(id, POSIX_TEMP_PREFIX, prefix) != 0 ||
-	    strlen(id) != prefix + 16 || strchr(id, '/') != NULL)
-		return err_set(
-		    e, ERR_GONE, "not an upload of this store: %.60s", id);
-	return 0;
-}
-
 /* The upload's file; its directory into *DIR. */
 static int
 open_temp(struct session *c, const struct store_upload *u, int *dir,
@@ -52,7 +40,7 @@ open_temp(struct session *c, const struct store_upload *u, int *dir,
 {
 	int fd;
 
-	if (check_id(u->id, e) == -1)
+	if (temp_check_id(u->id, e) == -1)
 		return -1;
 	/* Not O_PATH: complete() has to fsync it. */
 	*dir = posix_parent_made(c, u->key, name, e);
@@ -92,7 +80,7 @@ posix_upload_begin(struct session *c, const char *key,
 	const char *name;
 	AUTO(close) int dir = posix_parent_made(c, key, &name, e);
 	AUTO(close) int fd = -1;
-	char temp[POSIX_TEMP_SIZE];
+	char temp[TEMP_NAME_SIZE];
 
 	if (dir == -1 || posix_spelled(c, dir, name, e) == -1)
 		return -1;
@@ -337,7 +325,7 @@ posix_upload_abort(
 	const char *name;
 	AUTO(close) int dir = -1;
 
-	if (check_id(id, e) == -1)
+	if (temp_check_id(id, e) == -1)
 		return 0;
 	dir = posix_parent(c, key, &name, e);
 	if (dir == -1)
@@ -355,7 +343,7 @@ posix_uploads(struct session *c, const char *key, store_upload_fn *fn,
 {
 	const char *name;
 	AUTO(close) int dir = posix_parent(c, key, &name, e);
-	char common[POSIX_TEMP_SIZE];
+	char common[TEMP_NAME_SIZE];
 	struct dirent *de;
 	struct stat st;
 	size_t len;
@@ -365,7 +353,7 @@ posix_uploads(struct session *c, const char *key, store_upload_fn *fn,
 	if (dir == -1)
 		return e->kind == ERR_NOTFOUND || e->kind == ERR_EXISTS ? 0
 									: -1;
-	len = posix_temp_common(c, name, common);
+	len = temp_common(posix_store_of(c)->owner, name, common);
 	if (len == 0)
 		return 0;
 	fd = openat(dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);

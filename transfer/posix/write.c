@@ -3,15 +3,12 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <inttypes.h>
 #include <limits.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/random.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "base/clock.h"
 #include "transfer/posix/internal.h"
 
 /* Some network and FUSE file systems have none, for directories at least. */
@@ -164,41 +161,6 @@ posix_apply_link(struct session *c, int dir_fd, const char *name,
 	return 0;
 }
 
-/* What the names for NAME have in common: the upper half. */
-static uint64_t
-temp_number(struct session *c, const char *name)
-{
-	uint64_t owner = posix_store_of(c)->owner;
-
-	return owner != 0 ? crc64nvme(owner, name, strlen(name)) : 0;
-}
-
-void
-posix_temp_name(struct session *c, const char *name, bool fresh, char *out)
-{
-	uint64_t number = temp_number(c, name), random = 0;
-
-	/* O_EXCL guards; this only makes a second try unlikely. */
-	if ((fresh || number == 0) &&
-	    getrandom(&random, sizeof(random), GRND_NONBLOCK) !=
-		(ssize_t)sizeof(random))
-		random = (uint64_t)clock_wall_ns() ^ (uint64_t)getpid() << 40;
-	if (number == 0)
-		number = random;
-	else if (fresh)
-		number ^= random >> 32;
-	snprintf(out, POSIX_TEMP_SIZE, POSIX_TEMP_PREFIX "%016" PRIx64, number);
-}
-
-size_t
-posix_temp_common(struct session *c, const char *name, char *out)
-{
-	if (temp_number(c, name) == 0)
-		return 0;
-	posix_temp_name(c, name, false, out);
-	return sizeof(POSIX_TEMP_PREFIX) - 1 + 8;
-}
-
 int
 posix_temp_file(struct session *c, int dir_fd, const char *name, bool fresh,
     mode_t mode, char *temp, struct err *e)
@@ -206,7 +168,7 @@ posix_temp_file(struct session *c, int dir_fd, const char *name, bool fresh,
 	int tries, fd;
 
 	for (tries = 0; tries < 10; tries++) {
-		posix_temp_name(c, name, fresh, temp);
+		temp_name(posix_store_of(c)->owner, name, fresh, temp);
 		fd = openat(dir_fd, temp,
 		    O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, mode);
 		if (fd != -1)
@@ -473,7 +435,7 @@ put(struct session *c, const char *key, const struct item_stat *st,
     const struct content *x, struct store_receipt *out, struct err *e)
 {
 	struct posix_dir *d;
-	char temp[POSIX_TEMP_SIZE];
+	char temp[TEMP_NAME_SIZE];
 	const char *name;
 	bool as_it_is;
 	int fd, rc;
@@ -558,7 +520,7 @@ posix_symlink(struct session *c, const char *key, const struct item_stat *st,
 {
 	const char *name;
 	AUTO(close) int dir = posix_parent_made(c, key, &name, e);
-	char temp[POSIX_TEMP_SIZE];
+	char temp[TEMP_NAME_SIZE];
 	char text[PATH_MAX];
 
 	if (dir == -1)
@@ -567,7 +529,7 @@ posix_symlink(struct session *c, const char *key, const struct item_stat *st,
 		return err_set(e, ERR_NAME, "not a symbolic link's target");
 	memcpy(text, target, len);
 	text[len] = '\0';
-	posix_temp_name(c, name, false, temp);
+	temp_name(posix_store_of(c)->owner, name, false, temp);
 	if (unlinkat(dir, temp, 0) == -1 && errno != ENOENT)
 		return err_sys(e, "remove %s", temp);
 	if (symlinkat(text, dir, temp) == -1)
@@ -580,30 +542,72 @@ posix_symlink(struct session *c, const char *key, const struct item_stat *st,
 	return 0;
 }
 
-int
-posix_set_metadata(struct session *c, const char *key,
-    const struct item_stat *st, struct store_receipt *out, struct err *e)
+/* Whether ST still is what the caller knows as WAS. */
+static int
+check_was(const struct stat *st, const struct store_stat *was, struct err *e)
+{
+	struct store_stat now = {
+	    .type = item_type_of_mode(st->st_mode),
+	    .size = (uint64_t)st->st_size,
+	    .mtime_ns = item_time_ns(st->st_mtim),
+	};
+
+	return store_check_still(&posix_driver, &now, was, e);
+}
+
+static int
+set_link_metadata(struct session *c, const char *key,
+    const struct item_stat *st, const struct store_stat *was, struct err *e)
 {
 	const char *name;
+	AUTO(close) int dir = posix_parent(c, key, &name, e);
+	struct stat now;
 
-	if (st->type == ITEM_SYMLINK) {
-		AUTO(close) int dir = posix_parent(c, key, &name, e);
+	if (dir == -1)
+		return -1;
+	if (fstatat(dir, name, &now, AT_SYMLINK_NOFOLLOW) == -1)
+		return err_sys(e, "stat");
+	if (check_was(&now, was, e) == -1)
+		return -1;
+	return posix_apply_link(c, dir, name, st, e);
+}
 
-		if (dir == -1 || posix_apply_link(c, dir, name, st, e) == -1)
-			return -1;
-	} else {
-		AUTO(close)
-		int fd = posix_open(c, key, O_RDONLY | O_NONBLOCK, e);
+static int
+set_file_metadata(struct session *c, const char *key,
+    const struct item_stat *st, const struct store_stat *was, struct err *e)
+{
+	AUTO(close) int fd = posix_open(c, key, O_RDONLY | O_NONBLOCK, e);
+	struct stat now;
 
-		/* Its owner may have no right to read it. */
-		if (fd == -1 && e->kind == ERR_DENIED)
-			fd = posix_open(c, key, O_WRONLY | O_NONBLOCK, e);
-		if (fd == -1 || posix_apply(c, fd, st, e) == -1 ||
-		    posix_sync_later(c, fd, e) == -1)
-			return -1;
+	/* Its owner may have no right to read it. */
+	if (fd == -1 && e->kind == ERR_DENIED)
+		fd = posix_open(c, key, O_WRONLY | O_NONBLOCK, e);
+	if (fd == -1) {
+		/* A symlink; a fifo or socket. */
+		if (was != NULL && (e->sys == ELOOP || e->sys == ENXIO))
+			return store_check_still(&posix_driver,
+			    &(struct store_stat){.type = ITEM_SPECIAL}, was, e);
+		return -1;
 	}
-	memset(out, 0, sizeof(*out));
-	return 0;
+	if (fstat(fd, &now) == -1)
+		return err_sys(e, "stat");
+	if (check_was(&now, was, e) == -1 || posix_apply(c, fd, st, e) == -1)
+		return -1;
+	return posix_sync_later(c, fd, e);
+}
+
+int
+posix_set_metadata(struct session *c, const char *key,
+    const struct item_stat *st, const struct store_stat *was,
+    struct store_receipt *out, struct err *e)
+{
+	int rc = st->type == ITEM_SYMLINK
+	    ? set_link_metadata(c, key, st, was, e)
+	    : set_file_metadata(c, key, st, was, e);
+
+	if (rc == 0)
+		memset(out, 0, sizeof(*out));
+	return rc;
 }
 
 static int
