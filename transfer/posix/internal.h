@@ -64,6 +64,9 @@ int posix_parent(
 /* The same to write into (it can be fsync'ed); missing ones are made. */
 int posix_parent_made(
     struct session *c, const char *key, const char **name, struct err *e);
+/* Whether KEY ends in the slash of a directory's; without it into *OUT (to be
+ * freed; NULL: no memory). */
+bool posix_is_dir_key(const char *key, char **out);
 /* KEY itself, opened with FLAGS | O_NOFOLLOW. */
 int posix_open(struct session *c, const char *key, int flags, struct err *e);
 
