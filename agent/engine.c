@@ -8,6 +8,7 @@
 #include "agent/reach.h"
 #include "agent/ui_summary.h"
 #include "base/clock.h"
+#include "base/log.h"
 #include "transfer/posix/posix.h"
 
 /* A store's answers take their time. */
@@ -416,6 +417,33 @@ record_end(struct engine *en, struct engine_result *out)
 	}
 }
 
+/* What the target could not hold: said once, counted for the report. */
+static void
+count_lacks(struct engine *en)
+{
+	const struct {
+		const char *what;
+		_Atomic uint64_t *items;
+	} kinds[STORE_LACK_COUNT] = {
+	    [STORE_LACK_OWNER] = {"owner and group",
+		&en->stats->lack_owner_items},
+	    [STORE_LACK_MODE] = {"mode", &en->stats->lack_mode_items},
+	    [STORE_LACK_TIME] = {"exact time", &en->stats->lack_time_items},
+	};
+	size_t i;
+
+	for (i = 0; i < STORE_LACK_COUNT; i++) {
+		uint64_t n = atomic_load(&en->target->lacks[i].items);
+
+		atomic_store(kinds[i].items, n);
+		if (n > 0)
+			log_warn("%llu items are there, but the target can't "
+				 "hold their %s: %s",
+			    (unsigned long long)n, kinds[i].what,
+			    atomic_load(&en->target->lacks[i].why));
+	}
+}
+
 static int
 begin(struct engine *en, const struct engine_setup *setup, struct err *e)
 {
@@ -490,6 +518,7 @@ engine_run(const struct engine_setup *setup, struct engine_result *out)
 		loop(&en);
 		engine_commit(&en);
 		engine_ask_the_store(&en);
+		count_lacks(&en);
 	}
 	out->outcome = outcome_of(&en);
 	out->why = en.fatal;

@@ -259,7 +259,8 @@ swept(struct engine *en, struct job *j)
 		stats_add(en->stats, aborted_uploads, 1);
 	if (over && ledger_upload_drop(en->ledger, j->ledger_id, &e) == -1)
 		engine_ledger_failed(en, &e);
-	engine_touched(en, j);
+	if (j->kind == JOB_ABORT || j->finding != FOUND_NOTHING)
+		engine_touched(en, j);
 	engine_job_end(en, j);
 }
 

@@ -30,7 +30,7 @@ enum job_kind {
 	JOB_SWEEP,    /* find and abort what an intent may have begun */
 };
 
-/* What JOB_ADOPT and JOB_REHASH found. */
+/* What JOB_ADOPT and JOB_REHASH found; JOB_SWEEP: OTHER, or NOTHING. */
 enum job_finding {
 	FOUND_NOTHING,
 	FOUND_SAME,	/* content and metadata are right */

@@ -40,6 +40,9 @@
 	X(special_items)    /* fifos, sockets, devices */                 \
 	X(skipped_links)    /* symlinks, neither kept nor followed */     \
 	X(unreadable_items) /* could not be listed or stat'ed */          \
+	X(lack_owner_items) /* there, but the target can't hold that */   \
+	X(lack_mode_items)                                                \
+	X(lack_time_items)                                                \
 	X(retries)                                                        \
 	X(throttled)
 

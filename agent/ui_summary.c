@@ -289,6 +289,11 @@ ui_summary_text(struct buf *out, const struct ui_summary *s)
 	    " changed while read, not taken");
 	items_line(
 	    out, "vanished", c->vanished_items, 0, " vanished before read");
+	items_line(
+	    out, "not held", c->lack_owner_items, 0, " without owner or group");
+	items_line(out, "not held", c->lack_mode_items, 0, " without mode");
+	items_line(
+	    out, "not held", c->lack_time_items, 0, " without the exact time");
 	add_retries(out, c);
 	add_verification(out, s);
 	if (s->run->probe[0] != '\0') {

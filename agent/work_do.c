@@ -440,7 +440,7 @@ open_upload(struct worker *me, struct job *j)
 /* One upload that an intent may have begun. */
 struct sweep {
 	struct worker *me;
-	const struct job *job;
+	struct job *job;
 };
 
 static int
@@ -456,6 +456,7 @@ sweep_one(
 	    -1)
 		return -1;
 	stats_add(s->me->work.stats, aborted_uploads, 1);
+	s->job->finding = FOUND_OTHER;
 	return 0;
 }
 

@@ -40,6 +40,13 @@ store_close(struct store *s)
 		s->ops->close(s);
 }
 
+void
+store_lacks(struct store *s, enum store_lack what, const char *why)
+{
+	atomic_fetch_add(&s->lacks[what].items, 1);
+	atomic_store(&s->lacks[what].why, why);
+}
+
 struct session *
 store_connect(struct store *s, struct err *e)
 {

@@ -320,10 +320,28 @@ struct store_driver {
 	    struct err *results, struct err *e);
 };
 
+/* What an item has that a store may not be able to hold. */
+enum store_lack {
+	STORE_LACK_OWNER, /* owner and group: not root there, or squashed */
+	STORE_LACK_MODE,
+	STORE_LACK_TIME, /* out of range, or finer than what it keeps */
+	STORE_LACK_COUNT
+};
+
 /* Each driver's struct begins with this. */
 struct store {
 	const struct store_driver *ops;
+	struct {
+		atomic_uint_fast64_t items;
+		_Atomic(const char *) why;
+	} lacks[STORE_LACK_COUNT];
 };
+
+/*
+ * An item is there, but without WHAT, which is no error: said once a run, with
+ * the count.  WHY is a literal.  Any thread.
+ */
+void store_lacks(struct store *s, enum store_lack what, const char *why);
 
 struct session {
 	struct store *store;

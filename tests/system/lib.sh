@@ -30,6 +30,7 @@ DRAY_BUILD=$(realpath "${DRAY_BUILD:-$(dirname "$DRAY")}")
 own_dir=
 if [ -z "${DRAY_TEST_DIR:-}" ]; then
 	own_dir=$(mktemp -d "${TMPDIR:-/tmp}/dray-test.XXXXXX")
+	chmod 755 "$own_dir"
 	DRAY_TEST_DIR=$own_dir
 fi
 T=$DRAY_TEST_DIR
