@@ -111,7 +111,7 @@ s3_close_file(struct store_file *file)
 static inline void
 auto_s3_file(struct s3_file **f)
 {
-	s3_close_file(&(*f)->file);
+	s3_close_file((struct store_file *)*f);
 }
 
 struct store_file *
