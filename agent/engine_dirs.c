@@ -33,6 +33,17 @@ root_touched(struct engine *en)
 		engine_ledger_failed(en, &e);
 }
 
+/*
+ * Whether what is done in a directory makes it another one: at the target its
+ * time moves, or it moved at a source whose listing doesn't tell.
+ */
+static bool
+may_have_moved(const struct engine *en)
+{
+	return has_dirs(en) ||
+	    (en->source->ops->features & STORE_LIST_META) == 0;
+}
+
 void
 engine_touched(struct engine *en, const struct job *j)
 {
@@ -42,10 +53,12 @@ engine_touched(struct engine *en, const struct job *j)
 	struct err e = ERR_INIT;
 
 	/* Later, none is made pending: its time may have passed. */
-	if (!has_dirs(en) || en->options->dry_run || en->phase >= PHASE_DIRS)
+	if (!may_have_moved(en) || en->options->dry_run ||
+	    en->phase >= PHASE_DIRS)
 		return;
 	if (slash == NULL) {
-		root_touched(en);
+		if (has_dirs(en))
+			root_touched(en);
 		return;
 	}
 	if (j->dir_id != 0 && *known == j->dir_id)

@@ -21,13 +21,30 @@ is_name(const char *name, size_t len)
 	    !(name[0] == '.' && (len == 1 || (len == 2 && name[1] == '.')));
 }
 
+static void
+refuse(
+    const struct listing *l, const char *name, size_t len, enum item_type type)
+{
+	struct err why;
+
+	if (len > 0)
+		err_set(&why, ERR_NAME, "can't be the name of a file");
+	else if (type == ITEM_DIR)
+		err_set(&why, ERR_NAME,
+		    "what is below an empty name (\"//\") can't be files");
+	else
+		err_set(&why, ERR_NAME,
+		    "is a directory that has bytes of its own: these can't be "
+		    "carried");
+	l->o->refuse(l->o->arg, name, len, &why);
+}
+
 static int
 take(void *arg, const struct store_list_entry *entry, struct err *e)
 {
 	struct listing *l = arg;
 	const char *name = entry->key + l->prefix_len;
 	struct item_stat st = item_of_listed(&entry->st);
-	struct err why;
 	size_t len;
 
 	if (atomic_load(l->o->stop))
@@ -37,8 +54,7 @@ take(void *arg, const struct store_list_entry *entry, struct err *e)
 		    "the listing names what was not asked for");
 	len = entry->key_len - l->prefix_len;
 	if (!is_name(name, len)) {
-		err_set(&why, ERR_NAME, "can't be the name of a file");
-		l->o->refuse(l->o->arg, name, len, &why);
+		refuse(l, name, len, entry->st.type);
 		return 0;
 	}
 	if (l->o->skip_prefix != NULL &&

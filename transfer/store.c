@@ -107,6 +107,7 @@ item_of_listed(const struct store_stat *st)
 	    .gid = st->has_owner ? st->gid : 0,
 	    .size = st->size,
 	    .ino = st->ino,
+	    .dev = st->dev,
 	    .mtime_ns = st->mtime_ns,
 	    .ctime_ns = st->ctime_ns,
 	};

@@ -16,7 +16,19 @@
  * - put and complete are atomic: whoever reads the target sees the old item
  *   or the new one, whole.  When they return 0, the item is durable; whether
  *   the store has checked its bytes, the receipt tells (proved).
+ * - What writes an item makes the directories above it, where there are any.
+ *   Files and symlinks replace each other; a directory replaces nothing and
+ *   is replaced by nothing, nor is anything written through a symlink:
+ *   ERR_EXISTS, naming what stands in the way.
+ * - In metadata, a mode of 0 (of owner, too) and ITEM_TIME_UNKNOWN mean
+ *   nothing is known: a new item gets what the store makes of it, one that is
+ *   there keeps its own.
+ * - A name that the store can't hold is refused by ERR_NAME, by check_key
+ *   where it can tell, else by whoever writes: never held as another name.
  * - Outputs are written only on success.
+ *
+ * tests/conformance runs all of this against any URL: ARCHITECTURE.md, "A new
+ * driver".
  */
 #ifndef TRANSFER_STORE_H
 #define TRANSFER_STORE_H
@@ -97,7 +109,7 @@ struct store_stat {
 	uint32_t mode, uid, gid; /* where has_owner */
 	bool has_owner;
 	/* Where the store has them, else 0: they move when the item does. */
-	uint64_t ino;
+	uint64_t ino, dev;
 	int64_t ctime_ns;
 	char etag[STORE_ETAG_MAX]; /* without quotes; "" if there is none */
 	struct digest digest;	   /* checksums of the whole item, if any */
@@ -220,7 +232,9 @@ struct store_driver {
 
 	/*
 	 * All items under directory DIR ("" is the root), each passed to FN;
-	 * with RECURSIVE all below, else its children only.
+	 * with RECURSIVE all below, else its children only; in any order,
+	 * each once.  A DIR that isn't there, or is none, has none.  Left out
+	 * are temporary names and what is no file, directory or symlink.
 	 */
 	int (*list)(struct session *c, const char *dir, bool recursive,
 	    store_list_fn *fn, void *arg, struct err *e);
@@ -239,11 +253,16 @@ struct store_driver {
 	 */
 	struct store_file *(*open_file)(
 	    struct session *c, const char *key, uint64_t size, struct err *e);
-	/* Exactly LEN bytes from OFFSET; ERR_CHANGED if there are fewer, or if
-	 * it isn't the file any more that was opened. */
+	/*
+	 * Exactly LEN bytes from OFFSET; ERR_CHANGED if there are fewer, or if
+	 * it isn't the file any more that was opened; ERR_VANISHED.  What was
+	 * replaced or removed may be read on as it was.
+	 */
 	int (*read_file)(struct store_file *f, uint64_t offset, void *data,
 	    size_t len, struct err *e);
-	/* ERR_CHANGED if anything moved since it was opened. */
+	/* ERR_CHANGED unless all that read_file gave is of the state that was
+	 * opened; if nothing of it was read from elsewhere, that it was
+	 * replaced meanwhile need not be noticed. */
 	int (*check_file)(struct store_file *f, struct err *e);
 	void (*close_file)(struct store_file *f);
 	/* NULL where symlinks are none of the store's own (see meta above).
@@ -320,13 +339,15 @@ struct store_driver {
 	/* An upload that is not known is no error. */
 	int (*upload_abort)(
 	    struct session *c, const char *key, const char *id, struct err *e);
-	/* Unfinished uploads whose key begins with KEY; "" for all. */
+	/* Unfinished uploads of KEY: of config.owner's, where the store can
+	 * tell; with those of keys that begin with KEY, where it can't. */
 	int (*uploads)(struct session *c, const char *key, store_upload_fn *fn,
 	    void *arg, struct err *e);
 
 	/*
-	 * Remove N items; a directory's key ends in '/' here, and goes only if
-	 * it is empty (S3: its marker).  What is not there is no error.
+	 * Remove N items, in order; a directory's key ends in '/' here, and
+	 * goes only if it is empty (S3: its marker).  What is not there, or as
+	 * another kind of item, is no error, and stays.
 	 * RESULTS[i] tells each; returns -1 if any of them failed.
 	 */
 	int (*remove)(struct session *c, const char *const *keys, size_t n,

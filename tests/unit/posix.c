@@ -352,7 +352,7 @@ a_symlink_in_the_target_leads_nowhere(void)
 static void
 removing_is_content_with_what_is_gone(void)
 {
-	const char *keys[] = {"a/x", "a/none", "none/none", "a/x/y", "a", "f"};
+	const char *keys[] = {"a/x", "a/none", "none/none", "a/x/y", "a/", "f"};
 	struct err one[6];
 
 	begin();
@@ -363,8 +363,11 @@ removing_is_content_with_what_is_gone(void)
 	    one[2].kind == ERR_NONE && one[3].kind == ERR_NONE);
 	CHECK(one[4].kind == ERR_SYS && one[4].sys == ENOTEMPTY);
 	CHECK(one[5].kind == ERR_NONE);
-	CHECK(
-	    OPS->remove(c, (const char *const[]){"a/y", "a"}, 2, one, &e) == 0);
+	CHECK(OPS->remove(c, (const char *const[]){"a", "a/y/"}, 2, one, &e) ==
+	    0);
+	CHECK_STR(text_of("a/y"), "2");
+	CHECK(OPS->remove(c, (const char *const[]){"a/y", "a/"}, 2, one, &e) ==
+	    0);
 	CHECK_UINT(names_in("."), 0);
 	end();
 }

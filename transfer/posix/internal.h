@@ -112,6 +112,9 @@ struct posix_dir *posix_dir(
 void posix_dir_drop(struct session *c);
 /* Opens the root by its path again, after ESTALE. */
 void posix_root_again(struct session *c);
+/* Whether KEY ends in the slash of a directory's; without it into *OUT (to be
+ * freed; NULL: no memory). */
+bool posix_is_dir_key(const char *key, char **out);
 /* KEY itself, opened with FLAGS | O_NOFOLLOW. */
 int posix_open(struct session *c, const char *key, int flags, struct err *e);
 

@@ -196,6 +196,16 @@ posix_parent_made(
 	return fd;
 }
 
+bool
+posix_is_dir_key(const char *key, char **out)
+{
+	size_t n = strlen(key);
+	bool dir = n > 0 && key[n - 1] == '/';
+
+	*out = strndup(key, n - dir);
+	return dir;
+}
+
 int
 posix_open(struct session *c, const char *key, int flags, struct err *e)
 {

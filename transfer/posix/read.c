@@ -28,6 +28,7 @@ store_stat_of(const struct stat *st)
 	    .gid = st->st_gid,
 	    .has_owner = true,
 	    .ino = st->st_ino,
+	    .dev = st->st_dev,
 	    .ctime_ns = item_time_ns(st->st_ctim),
 	};
 }
@@ -36,14 +37,18 @@ int
 posix_stat(
     struct session *c, const char *key, struct store_stat *out, struct err *e)
 {
+	AUTO(free) char *plain = NULL;
 	AUTO(close) int fd = -1;
+	bool dir = posix_is_dir_key(key, &plain);
 	const char *name = ".";
 	struct stat st;
 
+	if (plain == NULL)
+		return err_set(e, ERR_NOMEM, "out of memory");
 	if (key[0] == '\0')
 		fd = posix_open(c, key, O_PATH, e);
 	else
-		fd = posix_parent(c, key, &name, e);
+		fd = posix_parent(c, plain, &name, e);
 	if (fd == -1) {
 		/* Behind a file or a link there is nothing. */
 		if (e->kind == ERR_EXISTS)
@@ -56,6 +61,8 @@ posix_stat(
 		e->kind = ERR_NOTFOUND;
 		return -1;
 	}
+	if (dir && !S_ISDIR(st.st_mode))
+		return err_set(e, ERR_NOTFOUND, "not a directory");
 	*out = store_stat_of(&st);
 	return 0;
 }

@@ -613,23 +613,25 @@ posix_set_metadata(struct session *c, const char *key,
 static int
 remove_one(struct session *c, const char *key, struct err *e)
 {
+	AUTO(free) char *plain = NULL;
+	bool is_dir = posix_is_dir_key(key, &plain);
+	AUTO(close) int dir = -1;
 	const char *name;
-	AUTO(close) int dir = posix_parent(c, key, &name, e);
 
+	if (plain == NULL)
+		return err_set(e, ERR_NOMEM, "out of memory");
+	dir = posix_parent(c, plain, &name, e);
 	/* Behind a file or a link in the way there is nothing of ours. */
 	if (dir == -1)
 		return e->kind == ERR_NOTFOUND || e->kind == ERR_EXISTS ? 0
 									: -1;
 	if (posix_spelled(c, dir, name, e) == -1)
 		return 0;
-	if (unlinkat(dir, name, 0) == 0 || errno == ENOENT)
+	/* What is there as something else is not there as this. */
+	if (unlinkat(dir, name, is_dir ? AT_REMOVEDIR : 0) == 0 ||
+	    errno == ENOENT || errno == (is_dir ? ENOTDIR : EISDIR))
 		return 0;
-	/* EPERM is what POSIX has for a directory. */
-	if (errno != EISDIR && errno != EPERM)
-		return err_sys(e, "remove");
-	if (unlinkat(dir, name, AT_REMOVEDIR) == 0 || errno == ENOENT)
-		return 0;
-	return err_sys(e, "remove directory");
+	return err_sys(e, is_dir ? "remove directory" : "remove");
 }
 
 int

@@ -12,6 +12,7 @@
 struct listing {
 	struct buf prefix; /* what all keys begin with */
 	size_t root_len;   /* of it, the store's root with its slash */
+	bool recursive;
 	store_list_fn *fn; /* one of the two */
 	store_upload_fn *upload;
 	void *arg;
@@ -38,13 +39,17 @@ on_object(void *arg, const struct reply_object *o, struct err *e)
 		.mtime_ns = o->modified_ns - o->modified_ns % SECOND_NS}};
 	char key[S3_KEY_MAX * 2];
 
-	/* The directory itself, or a store that ignores the prefix. */
-	if (o->key_len <= l->prefix.len ||
+	/* A store that ignores the prefix. */
+	if (o->key_len < l->prefix.len ||
 	    memcmp(o->key, buf_str(&l->prefix), l->prefix.len) != 0)
+		return 0;
+	/* The directory itself; with bytes, it is an object that no other
+	 * listing with a delimiter shows. */
+	if (o->key_len == l->prefix.len && (o->size == 0 || l->recursive))
 		return 0;
 	memcpy(entry.st.etag, o->etag, sizeof(o->etag));
 	entry.key_len = o->key_len - l->root_len;
-	if (entry.key[entry.key_len - 1] == '/' &&
+	if (entry.key_len > 0 && entry.key[entry.key_len - 1] == '/' &&
 	    (o->is_prefix || o->size == 0)) {
 		entry.st.type = ITEM_DIR;
 		if (--entry.key_len >= sizeof(key))
@@ -81,7 +86,7 @@ s3_list(struct session *session, const char *dir, bool recursive,
 	struct s3_session *c = s3_session_of(session);
 	AUTO(buf) struct buf text = BUF_INIT(PAGE_MAX);
 	AUTO(free) struct reply_page *page = calloc(1, sizeof(*page));
-	struct listing l = {.fn = fn, .arg = arg};
+	struct listing l = {.fn = fn, .arg = arg, .recursive = recursive};
 	char before[REPLY_TOKEN_MAX];
 	int rc;
 

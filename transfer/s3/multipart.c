@@ -379,6 +379,10 @@ s3_upload_complete(struct session *session, const struct store_upload *u,
 	struct store_stat st;
 	bool ours;
 
+	/* S3 would make an object of any parts that are listed. */
+	if (n != u->plan.parts)
+		return err_set(e, ERR_MISMATCH,
+		    "complete: %zu of %" PRIu32 " parts", n, u->plan.parts);
 	if (complete(c, u, parts, n, whole, etag, e) == -1) {
 		if (e->kind != ERR_GONE && e->kind != ERR_SERVER &&
 		    e->kind != ERR_PROTOCOL)

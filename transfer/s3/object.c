@@ -66,10 +66,16 @@ s3_stat(struct session *session, const char *key, struct store_stat *out,
 {
 	struct s3_session *c = s3_session_of(session);
 
-	if (*key != '\0') {
-		if (s3_head(c, key, false, out, e) == 0)
+	size_t n = strlen(key);
+
+	if (n > 0) {
+		if (s3_head(c, key, false, out, e) == 0) {
+			/* As list() has it. */
+			if (key[n - 1] == '/' && out->size == 0)
+				out->type = ITEM_DIR;
 			return 0;
-		if (e->kind != ERR_NOTFOUND)
+		}
+		if (e->kind != ERR_NOTFOUND || key[n - 1] == '/')
 			return -1;
 	}
 	return s3_head(c, key, true, out, e);
@@ -217,6 +223,27 @@ check_was(struct s3_session *c, const char *key, bool dir,
 	    "is not the object that was left at the target any more");
 }
 
+/* A copy replaces all metadata: what ST doesn't know is taken over. */
+static int
+keep_the_rest(struct s3_session *c, const char *key, bool dir,
+    struct item_stat *st, struct err *e)
+{
+	struct store_stat now;
+
+	if (st->mode != 0 && st->mtime_ns != ITEM_TIME_UNKNOWN)
+		return 0;
+	if (s3_head(c, key, dir, &now, e) == -1)
+		return -1;
+	if (st->mode == 0 && now.has_owner) {
+		st->mode = now.mode;
+		st->uid = now.uid;
+		st->gid = now.gid;
+	}
+	if (st->mtime_ns == ITEM_TIME_UNKNOWN && now.has_source_mtime)
+		st->mtime_ns = now.mtime_ns;
+	return 0;
+}
+
 int
 s3_set_metadata(struct session *session, const char *key,
     const struct item_stat *st, const struct store_stat *was,
@@ -238,7 +265,8 @@ s3_set_metadata(struct session *session, const char *key,
 		    "of 5 GiB at most");
 	if (st->type == ITEM_SYMLINK)
 		as.mode = S_IFLNK | 0777;
-	if (was != NULL && check_was(c, key, dir, was, &now, e) == -1)
+	if ((was != NULL && check_was(c, key, dir, was, &now, e) == -1) ||
+	    keep_the_rest(c, key, dir, &as, e) == -1)
 		return -1;
 	req_begin(c, HTTP_PUT, key, dir);
 	c->slow = true;

@@ -111,7 +111,7 @@ s3_close_file(struct store_file *file)
 static inline void
 auto_s3_file(struct s3_file **f)
 {
-	s3_close_file(&(*f)->file);
+	s3_close_file((struct store_file *)*f);
 }
 
 struct store_file *
@@ -157,6 +157,8 @@ s3_read_file(struct store_file *file, uint64_t offset, void *data, size_t len,
 		memcpy(data, f->data + offset, len);
 		return 0;
 	}
+	if (offset > file->state.size || len > file->state.size - offset)
+		return err_set(e, ERR_CHANGED, "ends before what is asked for");
 	if (get(c, f->key, f->etag, offset, data, len, e) == -1)
 		return gone_or_changed(e);
 	if (c->reply.data_len < len)
