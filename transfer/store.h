@@ -14,8 +14,8 @@
  *   at one place.
  * - A session whose connection broke connects again at its next call.
  * - put and complete are atomic: whoever reads the target sees the old item
- *   or the new one, whole.  When they return 0, the store has confirmed the
- *   bytes, as far as its checksums go, and the item is durable.
+ *   or the new one, whole.  When they return 0, the item is durable; whether
+ *   the store has checked its bytes, the receipt tells (proved).
  * - Outputs are written only on success.
  */
 #ifndef TRANSFER_STORE_H
@@ -99,6 +99,10 @@ struct store_stat {
 struct store_receipt {
 	char etag[STORE_ETAG_MAX];    /* without quotes; "" if there is none */
 	char version[STORE_ETAG_MAX]; /* version id, or "" */
+	/* A checksum that the store itself took of the bytes is that of what
+	 * was sent, or they were read back and compared.  If not, only reading
+	 * can prove them. */
+	bool proved;
 };
 
 struct store_part {
@@ -106,6 +110,7 @@ struct store_part {
 	uint64_t size;
 	struct digest digest; /* of what was sent: XXH3, CRC64NVME at least */
 	char etag[STORE_ETAG_MAX];
+	bool proved; /* by its receipt */
 };
 
 /* An upload under way.  Borrowed. */
@@ -249,10 +254,16 @@ struct store_driver {
 	int (*symlink)(struct session *c, const char *key,
 	    const struct item_stat *st, const char *target, size_t len,
 	    struct err *e);
-	/* Owner, mode and times of an item that is there; no bytes moved. */
+	/*
+	 * Owner, mode and times of an item that is there; no bytes moved.
+	 * WAS is what the caller knows of it: where the store keeps ETags (and
+	 * WAS has one) the ETag must be the same, else type, size and the
+	 * source's mtime.  ERR_MISMATCH, and nothing is set, if somebody else
+	 * put another item there.  NULL: whatever is there.
+	 */
 	int (*set_metadata)(struct session *c, const char *key,
-	    const struct item_stat *st, struct store_receipt *out,
-	    struct err *e);
+	    const struct item_stat *st, const struct store_stat *was,
+	    struct store_receipt *out, struct err *e);
 
 	/*
 	 * With config.defer_sync, put, mkdir, symlink and set_metadata may
@@ -269,6 +280,18 @@ struct store_driver {
 	int (*upload_part)(struct session *c, const struct store_upload *u,
 	    uint32_t number, const void *data, size_t len,
 	    const struct digest *digest, struct store_receipt *out,
+	    struct err *e);
+	/*
+	 * F, of a source of the same driver, without its bytes passing through
+	 * here: no digest of them is known then.  ERR_UNSUPPORTED where that
+	 * can't be, and the bytes have to be sent.  NULL: never.
+	 * clone() is as put(), of any size in no time: the new file shares its
+	 * blocks with F.  copy_part() is as upload_part().
+	 */
+	int (*clone)(struct session *c, const char *key, struct store_file *f,
+	    struct store_receipt *out, struct err *e);
+	int (*copy_part)(struct session *c, const struct store_upload *u,
+	    uint32_t number, struct store_file *f, struct store_receipt *out,
 	    struct err *e);
 	/*
 	 * KEEP[i] becomes true if the store still holds PARTS[i] intact.

@@ -167,7 +167,8 @@ int nfs_make_dir(struct session *c, const char *key, const struct item_stat *st,
 int nfs_make_link(struct session *c, const char *key,
     const struct item_stat *st, const char *target, size_t len, struct err *e);
 int nfs_set_metadata(struct session *c, const char *key,
-    const struct item_stat *st, struct store_receipt *out, struct err *e);
+    const struct item_stat *st, const struct store_stat *was,
+    struct store_receipt *out, struct err *e);
 int nfs_remove_keys(struct session *c, const char *const *keys, size_t n,
     struct err *results, struct err *e);
 int nfs_upload_begin(struct session *c, const char *key,

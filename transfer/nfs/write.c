@@ -257,6 +257,7 @@ nfs_put(struct session *c, const char *key, const struct item_stat *st,
 	if (NFS_TWICE(c, e, put_once(c, key, st, data, len, e)) == -1)
 		return -1;
 	memset(out, 0, sizeof(*out));
+	out->proved = nfs_store_of(c)->read_back;
 	return 0;
 }
 
@@ -348,26 +349,35 @@ nfs_make_link(struct session *c, const char *key, const struct item_stat *st,
 	return NFS_TWICE(c, e, symlink_once(c, key, st, text, e));
 }
 
+/* Whether it still is what the caller knows of it. */
+static bool
+is_as_it_was(const struct item_stat *now, const struct store_stat *was)
+{
+	return was == NULL ||
+	    (now->type == was->type && now->mtime_ns == was->mtime_ns &&
+		(now->type != ITEM_FILE || now->size == was->size));
+}
+
 static int
 set_metadata_once(struct session *c, const char *key,
-    const struct item_stat *st, struct err *e)
+    const struct item_stat *st, const struct store_stat *was, struct err *e)
 {
 	struct item_stat now;
 	struct nfs_fh fh;
 
 	if (nfs_find(c, key, &fh, &now, e) == -1)
 		return -1;
-	if (now.type != st->type)
+	if (now.type != st->type || !is_as_it_was(&now, was))
 		return err_set(
-		    e, ERR_MISMATCH, "is another kind of file at the target");
+		    e, ERR_MISMATCH, "somebody else put another item there");
 	return nfs_apply(c, &fh, &now, st, e);
 }
 
 int
 nfs_set_metadata(struct session *c, const char *key, const struct item_stat *st,
-    struct store_receipt *out, struct err *e)
+    const struct store_stat *was, struct store_receipt *out, struct err *e)
 {
-	if (NFS_TWICE(c, e, set_metadata_once(c, key, st, e)) == -1)
+	if (NFS_TWICE(c, e, set_metadata_once(c, key, st, was, e)) == -1)
 		return -1;
 	memset(out, 0, sizeof(*out));
 	return 0;

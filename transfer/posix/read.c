@@ -52,6 +52,10 @@ posix_stat(
 	}
 	if (fstatat(fd, name, &st, AT_SYMLINK_NOFOLLOW) == -1)
 		return err_sys(e, "stat");
+	if (posix_spelled(c, fd, name, e) == -1) {
+		e->kind = ERR_NOTFOUND;
+		return -1;
+	}
 	*out = store_stat_of(&st);
 	return 0;
 }
