@@ -53,14 +53,18 @@ static int
 readlink_once(struct session *c, const char *key, struct item_stat *st,
     char *out, size_t size, size_t *len, struct err *e)
 {
+	struct item_stat now;
 	struct nfs_fh fh;
 
-	if (nfs_find(c, key, &fh, st, e) == -1)
+	if (nfs_find(c, key, &fh, &now, e) == -1)
 		return -1;
-	if (st->type != ITEM_SYMLINK)
+	if (now.type != ITEM_SYMLINK)
 		return err_set(e, ERR_CHANGED, "is no symlink any more");
-	return nfs_wire_readlink(
-	    nfs_session_of(c)->wire, &fh, out, size, len, e);
+	if (nfs_wire_readlink(
+		nfs_session_of(c)->wire, &fh, out, size, len, e) == -1)
+		return -1;
+	*st = state_of(&now);
+	return 0;
 }
 
 int

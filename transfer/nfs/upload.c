@@ -120,6 +120,7 @@ nfs_upload_part(struct session *c, const struct store_upload *u,
 	if (NFS_TWICE(c, e, part_once(c, u, number, data, len, e)) == -1)
 		return -1;
 	memset(out, 0, sizeof(*out));
+	out->proved = nfs_store_of(c)->read_back;
 	return 0;
 }
 
@@ -204,15 +205,18 @@ is_complete(struct session *c, const struct store_upload *u,
 
 static int
 complete_once(struct session *c, const struct store_upload *u,
-    const struct store_part *parts, size_t n, struct err *e)
+    const struct store_part *parts, size_t n, bool *proved, struct err *e)
 {
 	struct item_stat now;
 	struct nfs_place p;
 	struct nfs_fh fh;
 
-	if (find_temp(c, u, &fh, &now, e) == -1)
-		return e->kind == ERR_GONE && is_complete(c, u, parts, n) ? 0
-									  : -1;
+	/* Each part was, when it was written or when it was asked for. */
+	*proved = nfs_store_of(c)->read_back;
+	if (find_temp(c, u, &fh, &now, e) == -1) {
+		*proved = e->kind == ERR_GONE && is_complete(c, u, parts, n);
+		return *proved ? 0 : -1;
+	}
 	if (n != u->plan.parts || now.size != u->plan.size)
 		return err_set(e, ERR_MISMATCH,
 		    "the unfinished file has %llu bytes and %zu of %u parts",
@@ -228,13 +232,16 @@ nfs_upload_complete(struct session *c, const struct store_upload *u,
     const struct store_part *parts, size_t n, const struct digest *whole,
     struct store_receipt *out, struct err *e)
 {
-	int rc = NFS_TWICE(c, e, complete_once(c, u, parts, n, e));
+	bool proved;
+	int rc = NFS_TWICE(c, e, complete_once(c, u, parts, n, &proved, e));
 
 	(void)whole;
 	nfs_file_forget(c);
-	if (rc == 0)
-		memset(out, 0, sizeof(*out));
-	return rc;
+	if (rc == -1)
+		return -1;
+	memset(out, 0, sizeof(*out));
+	out->proved = proved;
+	return 0;
 }
 
 static int

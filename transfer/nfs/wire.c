@@ -374,7 +374,8 @@ static void
 exported(struct rpc_context *rpc, int status, void *data, void *arg)
 {
 	struct nfs_call *call = arg;
-	const struct exportnode *x;
+	struct exportnode x;
+	const void *next;
 	char *out = call->out;
 
 	(void)rpc;
@@ -383,14 +384,18 @@ exported(struct rpc_context *rpc, int status, void *data, void *arg)
 	call->failed = status != RPC_STATUS_SUCCESS;
 	if (call->failed)
 		return;
-	for (x = *(struct exportnode **)data; x != NULL; x = x->ex_next) {
-		size_t len = strlen(x->ex_dir);
+	memcpy(&next, data, sizeof(next));
+	for (; next != NULL; next = x.ex_next) {
+		size_t len;
 
+		/* libnfs doesn't align them. */
+		memcpy(&x, next, sizeof(x));
+		len = strlen(x.ex_dir);
 		if (call->len + len + 3 > call->size)
 			break;
 		call->len +=
 		    (size_t)snprintf(out + call->len, call->size - call->len,
-			"%s%s", call->len > 0 ? ", " : "", x->ex_dir);
+			"%s%s", call->len > 0 ? ", " : "", x.ex_dir);
 	}
 }
 

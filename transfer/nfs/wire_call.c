@@ -384,26 +384,31 @@ listed(struct rpc_context *rpc, int status, void *data, void *arg)
 	struct page *p = arg;
 	const READDIRPLUS3res *r = nfs_answer(&p->call, status, data);
 	const READDIRPLUS3resok *ok;
-	const entryplus3 *x;
+	const void *next;
 
 	(void)rpc;
 	if (r == NULL)
 		return;
 	ok = &r->READDIRPLUS3res_u.resok;
-	for (x = ok->reply.entries; x != NULL && !p->ended; x = x->nextentry) {
+	for (next = ok->reply.entries; next != NULL && !p->ended;) {
 		struct item_stat st;
 		struct nfs_fh fh;
-		bool has_st = x->name_attributes.attributes_follow != 0;
-		bool has_fh = x->name_handle.handle_follows != 0 &&
-		    nfs_fh_take(&fh, &x->name_handle.post_op_fh3_u.handle);
+		bool has_st, has_fh;
+		entryplus3 x;
 
+		/* libnfs doesn't align them. */
+		memcpy(&x, next, sizeof(x));
+		has_st = x.name_attributes.attributes_follow != 0;
+		has_fh = x.name_handle.handle_follows != 0 &&
+		    nfs_fh_take(&fh, &x.name_handle.post_op_fh3_u.handle);
 		if (has_st)
 			nfs_stat_take(
-			    &st, &x->name_attributes.post_op_attr_u.attributes);
-		p->ended = p->fn(p->arg, x->name, has_st ? &st : NULL,
+			    &st, &x.name_attributes.post_op_attr_u.attributes);
+		p->ended = p->fn(p->arg, x.name, has_st ? &st : NULL,
 			       has_fh ? &fh : NULL, p->call.e) == -1;
-		p->cookie->at = x->cookie;
+		p->cookie->at = x.cookie;
 		p->call.len++;
+		next = x.nextentry;
 	}
 	memcpy(
 	    p->cookie->verifier, ok->cookieverf, sizeof(p->cookie->verifier));

@@ -257,6 +257,7 @@ nfs_put(struct session *c, const char *key, const struct item_stat *st,
 	if (NFS_TWICE(c, e, put_once(c, key, st, data, len, e)) == -1)
 		return -1;
 	memset(out, 0, sizeof(*out));
+	out->proved = nfs_store_of(c)->read_back;
 	return 0;
 }
 
@@ -353,6 +354,7 @@ set_metadata_once(struct session *c, const char *key,
     const struct item_stat *st, const struct store_stat *was, struct err *e)
 {
 	struct item_stat now;
+	struct store_stat is;
 	struct nfs_fh fh;
 
 	if (nfs_find(c, key, &fh, &now, e) == -1)
@@ -360,11 +362,9 @@ set_metadata_once(struct session *c, const char *key,
 	if (now.type != st->type)
 		return err_set(
 		    e, ERR_MISMATCH, "is another kind of file at the target");
-	if (store_check_still(&nfs_driver,
-		&(struct store_stat){.type = now.type,
-		    .size = now.size,
-		    .mtime_ns = now.mtime_ns},
-		was, e) == -1)
+	is = (struct store_stat){
+	    .type = now.type, .size = now.size, .mtime_ns = now.mtime_ns};
+	if (store_check_still(&nfs_driver, &is, was, e) == -1)
 		return -1;
 	return nfs_apply(c, &fh, &now, st, e);
 }
