@@ -10,6 +10,15 @@
 #include "transfer/nfs/wire_in.h"
 
 #define WINDOW 8
+/*
+ * Bytes of writing under way.  libnfs before 6.0 copies each call's: memory
+ * that comes and goes by more than this costs more than the longer queue wins.
+ */
+#ifdef LIBNFS_API_V2
+#define WRITE_BYTES ((uint32_t)8 << 20)
+#else
+#define WRITE_BYTES ((uint32_t)2 << 20)
+#endif
 
 struct io;
 
@@ -200,15 +209,15 @@ refill(struct io *io, struct slot *s, uint32_t most)
 }
 
 static int
-run(struct io *io, uint32_t most, struct err *e)
+run(struct io *io, uint32_t most, unsigned window, struct err *e)
 {
 	struct nfs_link *l = &io->w->link;
 	unsigned i, under_way;
 
-	for (i = 0; i < WINDOW; i++)
+	for (i = 0; i < window; i++)
 		io->slots[i].io = io;
 	do {
-		for (i = 0, under_way = 0; i < WINDOW; i++) {
+		for (i = 0, under_way = 0; i < window; i++) {
 			struct slot *s = &io->slots[i];
 
 			if (!s->under_way && s->call.failed)
@@ -266,8 +275,9 @@ nfs_wire_write(struct nfs_wire *w, const struct nfs_fh *fh, uint64_t offset,
 	    .how = FILE_SYNC,
 	    .e = e,
 	};
+	uint32_t window = WRITE_BYTES / w->write_max;
 
-	if (run(&io, w->write_max, e) == -1)
+	if (run(&io, w->write_max, window < WINDOW ? window : WINDOW, e) == -1)
 		return -1;
 	return io.unstable ? commit(&io, e) : 0;
 }
@@ -286,5 +296,5 @@ nfs_wire_read(struct nfs_wire *w, const struct nfs_fh *fh, uint64_t offset,
 	    .e = e,
 	};
 
-	return run(&io, w->read_max, e);
+	return run(&io, w->read_max, WINDOW, e);
 }
