@@ -137,12 +137,14 @@ static bool
 refreshed(struct engine *en, struct job *j)
 {
 	struct err e = ERR_INIT;
+	bool any;
 
 	/* Each of those under way may have gone with old ones, no more. */
 	if (j->refreshed || ++en->expired > 2 * en->options->transfers)
 		return false;
 	j->refreshed = true;
-	return refresh(en->source, &e) | refresh(en->target, &e);
+	any = refresh(en->source, &e);
+	return refresh(en->target, &e) || any;
 }
 
 bool
