@@ -92,6 +92,13 @@ timed_out(struct nfs_wire *w, struct nfs_link *l, unsigned ms, struct err *e)
 	    w->config.host, (ms + 999) / 1000);
 }
 
+static bool
+is_stopped(const struct nfs_wire *w)
+{
+	return w->config.stop != NULL &&
+	    atomic_load_explicit(w->config.stop, memory_order_relaxed);
+}
+
 static int
 wait_for(struct nfs_wire *w, struct nfs_link *l, unsigned most, unsigned ms,
     struct err *e)
@@ -102,9 +109,7 @@ wait_for(struct nfs_wire *w, struct nfs_link *l, unsigned most, unsigned ms,
 		struct pollfd p = {.fd = rpc_get_fd(l->rpc)};
 		int n;
 
-		if (w->config.stop != NULL &&
-		    atomic_load_explicit(
-			w->config.stop, memory_order_relaxed)) {
+		if (is_stopped(w)) {
 			nfs_link_close(l);
 			return err_set(e, ERR_STOPPED, "stopped");
 		}
@@ -309,6 +314,8 @@ nfs_link_open(struct nfs_wire *w, struct nfs_link *l, int program,
 	int rc;
 
 	nfs_link_close(l);
+	if (is_stopped(w))
+		return err_set(e, ERR_STOPPED, "stopped");
 	if (prepare(w, l, e) == -1)
 		return -1;
 	l->pending = 1;

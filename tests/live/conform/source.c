@@ -208,8 +208,8 @@ what_changes_while_it_is_read_is_noticed(void)
 	memcpy(keep, at.bytes, BIG + 1);
 	memcpy(was, at.bytes, BIG);
 	for (event = 0; event < EVENTS; event++) {
-		read_across(event, BIG, was, got);
-		read_across(event, 1000, was, got);
+		read_across((enum event)event, BIG, was, got);
+		read_across((enum event)event, 1000, was, got);
 	}
 	memcpy(at.bytes, keep, BIG + 1);
 }
