@@ -22,8 +22,9 @@ struct posix_store {
 	atomic_bool no_clone;	 /* it can't be, from that source */
 	uint64_t owner;		 /* CRC of config.owner; 0: not known */
 	const atomic_bool *stop; /* or NULL */
-	/* Found by probe(), when nothing is written yet. */
-	unsigned name_max;
+	/* Found by trying, in the first directory that is written into. */
+	atomic_bool names_known;
+	atomic_uint name_max;
 	char
 	    forbidden[16]; /* bytes that no name has; "." and " ": at its end */
 	atomic_bool forbids;
@@ -105,6 +106,10 @@ int posix_parent(
 /* The same to write into (it can be fsync'ed); missing ones are made. */
 int posix_parent_made(
     struct session *c, const char *key, const char **name, struct err *e);
+/* As posix_parent_made, but what names the target takes isn't tried there:
+ * it may stay as it is. */
+int posix_parent_there(
+    struct session *c, const char *key, const char **name, struct err *e);
 /* The same, kept open by the session: borrowed until the next call of it. */
 struct posix_dir *posix_dir(
     struct session *c, const char *key, const char **name, struct err *e);
@@ -118,8 +123,14 @@ bool posix_is_dir_key(const char *key, char **out);
 /* KEY itself, opened with FLAGS | O_NOFOLLOW. */
 int posix_open(struct session *c, const char *key, int flags, struct err *e);
 
-/* Finds out what names the target takes; NATIVE: it is known to take all. */
-void posix_names_probe(struct session *c, int root, bool native);
+/*
+ * Finds out what names the target takes, once.  DIR_FD is to be changed anyhow,
+ * for ITEM, under whose temporary name it is tried: whatever replaces or
+ * removes what a killed run left does so with that.
+ */
+void posix_names_try(struct session *c, int dir_fd, const char *item);
+/* Whether case is seen to be folded, as NAME in DIR_FD is there: no trying. */
+void posix_names_look(struct session *c, int dir_fd, const char *name);
 /* ERR_NAME if the N bytes at P can't be a name there. */
 int posix_names_check(
     const struct posix_store *s, const char *p, size_t n, struct err *e);

@@ -14,6 +14,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -52,6 +53,7 @@ folds_case(int dir_fd, const char *name)
 	for (i = 0; name[i] != '\0'; i++)
 		upper[i] = (char)toupper((unsigned char)name[i]);
 	upper[i] = '\0';
+	unlinkat(dir_fd, name, 0); /* what a killed run left */
 	fd = openat(dir_fd, name,
 	    O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
 	if (fd == -1)
@@ -64,29 +66,64 @@ folds_case(int dir_fd, const char *name)
 	return folds;
 }
 
-void
-posix_names_probe(struct session *c, int root, bool native)
+static void
+try_names(struct posix_store *s, int dir_fd, const char *item)
 {
-	struct posix_store *s = posix_store_of(c);
 	char name[TEMP_NAME_SIZE], odd[TEMP_NAME_SIZE + 2];
-	long max = fpathconf(root, _PC_NAME_MAX);
+	long max = fpathconf(dir_fd, _PC_NAME_MAX);
 	size_t i, n = 0;
 	bool refused;
 
-	if (max > 0 && max < s->name_max)
-		s->name_max = (unsigned)max;
-	temp_name(posix_store_of(c)->owner, "names", true, name);
-	atomic_store(&s->folds, folds_case(root, name));
-	if (native)
+	if (max > 0 && max < NAME_MAX)
+		atomic_store(&s->name_max, (unsigned)max);
+	temp_name(s->owner, item, false, name);
+	if (folds_case(dir_fd, name))
+		atomic_store(&s->folds, true);
+	if (s->knows_holes) /* a file system that is known to take all */
 		return;
 	for (i = 0; suspects[i] != '\0'; i++) {
 		snprintf(odd, sizeof(odd), "%s%c", name, suspects[i]);
-		can_be_made(root, odd, &refused);
+		can_be_made(dir_fd, odd, &refused);
 		if (refused)
 			s->forbidden[n++] = suspects[i];
 	}
-	s->forbidden[n] = '\0';
 	atomic_store(&s->forbids, n > 0);
+}
+
+void
+posix_names_try(struct session *c, int dir_fd, const char *item)
+{
+	struct posix_store *s = posix_store_of(c);
+
+	if (atomic_load_explicit(&s->names_known, memory_order_acquire))
+		return;
+	pthread_mutex_lock(&s->names);
+	if (!atomic_load(&s->names_known)) {
+		try_names(s, dir_fd, item);
+		atomic_store(&s->names_known, true);
+	}
+	pthread_mutex_unlock(&s->names);
+}
+
+void
+posix_names_look(struct session *c, int dir_fd, const char *name)
+{
+	struct posix_store *s = posix_store_of(c);
+	char other[NAME_MAX + 1];
+	struct stat a, b;
+	size_t i, n = strlen(name);
+
+	if (atomic_load(&s->names_known) || n >= sizeof(other))
+		return;
+	for (i = 0; i <= n; i++)
+		other[i] = (char)(islower((unsigned char)name[i])
+			? toupper((unsigned char)name[i])
+			: tolower((unsigned char)name[i]));
+	if (strcmp(other, name) != 0 &&
+	    fstatat(dir_fd, name, &a, AT_SYMLINK_NOFOLLOW) == 0 &&
+	    fstatat(dir_fd, other, &b, AT_SYMLINK_NOFOLLOW) == 0 &&
+	    a.st_dev == b.st_dev && a.st_ino == b.st_ino)
+		atomic_store(&s->folds, true);
 }
 
 int
@@ -95,9 +132,10 @@ posix_names_check(
 {
 	size_t i;
 
-	if (n > s->name_max)
+	if (n > atomic_load(&s->name_max))
 		return err_set(e, ERR_NAME,
-		    "a component of %zu bytes: the most is %u", n, s->name_max);
+		    "a component of %zu bytes: the most is %u", n,
+		    atomic_load(&s->name_max));
 	if (!atomic_load(&s->forbids))
 		return 0;
 	for (i = 0; s->forbidden[i] != '\0'; i++) {

@@ -186,7 +186,7 @@ posix_parent(
 }
 
 int
-posix_parent_made(
+posix_parent_there(
     struct session *c, const char *key, const char **name, struct err *e)
 {
 	int fd = parent(c, key, O_RDONLY, true, name, e);
@@ -204,6 +204,22 @@ posix_is_dir_key(const char *key, char **out)
 
 	*out = strndup(key, n - dir);
 	return dir;
+}
+
+int
+posix_parent_made(
+    struct session *c, const char *key, const char **name, struct err *e)
+{
+	struct posix_store *s = posix_store_of(c);
+	int fd = posix_parent_there(c, key, name, e);
+
+	if (fd == -1 || atomic_load(&s->names_known))
+		return fd;
+	posix_names_try(c, fd, *name);
+	if (!atomic_load(&s->folds))
+		return fd;
+	close(fd);
+	return posix_parent_there(c, key, name, e);
 }
 
 int

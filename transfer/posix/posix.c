@@ -39,7 +39,7 @@ posix_open_store(const struct store_url *url, const struct store_config *config,
 	s->read_back = config->read_back;
 	s->owner = temp_owner(config->owner);
 	s->stop = config->stop;
-	s->name_max = NAME_MAX;
+	atomic_init(&s->name_max, NAME_MAX);
 	pthread_mutex_init(&s->lock, NULL);
 	pthread_mutex_init(&s->names, NULL);
 	atomic_init(&s->root_fd, -1);
@@ -341,8 +341,6 @@ posix_probe(struct session *c, bool create, bool checksum,
 		return err_sys(e, "%s: no permission to write", s->path);
 	if (fstatfs(fd, &fs) == -1)
 		return err_sys(e, "%s: statfs", s->path);
-	if (create)
-		posix_names_probe(c, fd, s->knows_holes);
 	memset(out, 0, sizeof(*out));
 	text_size(
 	    (uint64_t)fs.f_bavail * (uint64_t)fs.f_bsize, size, sizeof(size));

@@ -80,6 +80,19 @@ times_of(const struct item_stat *st, struct timespec out[2])
 		out[1].tv_nsec = UTIME_OMIT;
 }
 
+/* Whether FD is ours to be set right, and yet errno says that it can't be. */
+static bool
+is_lacking(int fd)
+{
+	int sys = errno;
+	struct stat st;
+	bool ours =
+	    geteuid() == 0 || (fstat(fd, &st) == 0 && st.st_uid == geteuid());
+
+	errno = sys;
+	return ours && (sys == EPERM || sys == EINVAL || sys == ENOTSUP);
+}
+
 /* Only root gives files away; others may pass a group that they are in. */
 static bool
 may_be_refused(int sys)
@@ -107,7 +120,7 @@ posix_set_times(
 	times_of(st, times);
 	if (futimens(fd, times) == 0)
 		return 0;
-	if (!may_be_refused(errno))
+	if (!is_lacking(fd))
 		return err_sys(e, "set times");
 	store_lacks(c->store, STORE_LACK_TIME,
 	    "the file system doesn't take it, or not from us");
@@ -133,7 +146,7 @@ posix_apply(
 			return err_sys(e, "chown");
 	}
 	if (fchmod(fd, mode) == -1) {
-		if (!may_be_refused(errno))
+		if (!is_lacking(fd))
 			return err_sys(e, "chmod");
 		store_lacks(c->store, STORE_LACK_MODE,
 		    "the file system has no such modes, or lets us set none");
@@ -417,9 +430,14 @@ begin_file(struct session *c, const char *key, const struct item_stat *st,
 
 	for (;;) {
 		struct posix_dir *d = posix_dir(c, key, name, e);
-		int fd = d != NULL
-		    ? make_file(c, d, *name, st, temp, as_it_is, e)
-		    : -1;
+		int fd = -1;
+
+		if (d != NULL &&
+		    posix_names_check(
+			posix_store_of(c), *name, strlen(*name), e) == -1)
+			return -1;
+		if (d != NULL)
+			fd = make_file(c, d, *name, st, temp, as_it_is, e);
 
 		*dir = d;
 		if (fd != -1 || d == NULL || !again)
@@ -489,7 +507,7 @@ posix_mkdir(struct session *c, const char *key, const struct item_stat *st,
 	AUTO(close) int fd = -1;
 
 	if (key[0] != '\0') {
-		dir = posix_parent_made(c, key, &name, e);
+		dir = posix_parent_there(c, key, &name, e);
 		if (dir == -1)
 			return -1;
 		if (mkdirat(dir, name, st->mode != 0 ? 0700 : 0777) == 0) {
@@ -497,8 +515,10 @@ posix_mkdir(struct session *c, const char *key, const struct item_stat *st,
 				return -1;
 		} else if (errno != EEXIST) {
 			return err_sys(e, "make directory");
-		} else if (posix_spelled(c, dir, name, e) == -1) {
-			return -1;
+		} else {
+			posix_names_look(c, dir, name);
+			if (posix_spelled(c, dir, name, e) == -1)
+				return -1;
 		}
 	}
 	fd = posix_open(c, key, O_RDONLY | O_DIRECTORY, e);
