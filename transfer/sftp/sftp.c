@@ -380,9 +380,10 @@ sftp_end(struct session *base)
 	atomic_fetch_sub(conn_users(sftp_session_of(base)->call.conn), 1);
 }
 
-/* The root and the directories above it, as mkdir -p does. */
+/* The root and the directories above it, as mkdir -p does; how the last one
+ * fared into *STATUS. */
 static int
-make_root(struct session *base, struct err *e)
+make_root(struct session *base, uint32_t *status, struct err *e)
 {
 	struct sftp_session *c = sftp_session_of(base);
 	struct sftp_store *s = sftp_store_of(base);
@@ -405,7 +406,11 @@ make_root(struct session *base, struct err *e)
 		*p = was;
 	}
 	/* What is there already refuses to be made: looked at next. */
-	return call_run(&c->call, e);
+	if (call_run(&c->call, e) == -1)
+		return -1;
+	*status = c->call.n > 0 ? call_status(&c->call, c->call.n - 1)
+				: PROTO_NO_SUCH_FILE;
+	return 0;
 }
 
 static int
@@ -414,7 +419,7 @@ look_at_root(
 {
 	struct sftp_session *c = sftp_session_of(base);
 	struct sftp_store *s = sftp_store_of(base);
-	uint32_t status;
+	uint32_t status, made_status = PROTO_OK;
 	bool made = false;
 
 	for (;;) {
@@ -425,13 +430,14 @@ look_at_root(
 		status = call_status(&c->call, 0);
 		if (status != PROTO_NO_SUCH_FILE || !create || made)
 			break;
-		if (make_root(base, e) == -1)
+		if (make_root(base, &made_status, e) == -1)
 			return -1;
 		made = true;
 	}
+	if (status != PROTO_OK && made_status != PROTO_OK)
+		return sftp_failed(base, made_status, "make directory", e);
 	if (status != PROTO_OK)
-		return sftp_failed(base, status,
-		    made ? "make directory" : "open directory", e);
+		return sftp_failed(base, status, "open directory", e);
 	if ((out->have & PROTO_ATTR_MODE) != 0 && !S_ISDIR(out->mode))
 		return err_set(e, ERR_CONFIG, "%s is not a directory", s->root);
 	return 0;
