@@ -139,7 +139,7 @@ refreshed(struct engine *en, struct job *j)
 	struct err e = ERR_INIT;
 
 	/* Each of those under way may have gone with old ones, no more. */
-	if (j->refreshed || ++en->expired > 2 * en->options->transfers)
+	if (j->refreshed || ++en->expired > 2 * en->transfers)
 		return false;
 	j->refreshed = true;
 	return refresh(en->source, &e) | refresh(en->target, &e);

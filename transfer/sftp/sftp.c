@@ -13,6 +13,7 @@
 #include "transfer/sftp/internal.h"
 
 #define CONNECTIONS 4
+#define TRANSFERS 128 /* a file waits for the server three times */
 #define TIMEOUT_MS 60000
 #define CONNECT_TIMEOUT_MS 10000
 /* A further connection is made only if logging in took no more than this part
@@ -508,6 +509,7 @@ const struct store_driver sftp_driver = {
     .features =
 	STORE_HAS_DIRS | STORE_HAS_MODES | STORE_LIST_MTIME | STORE_LIST_META,
     .mtime_unit_ns = 1000000000,
+    .transfers = TRANSFERS,
     .open = sftp_open_store,
     .close = sftp_close,
     .place = sftp_place,
