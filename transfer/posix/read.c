@@ -52,6 +52,10 @@ posix_stat(
 	}
 	if (fstatat(fd, name, &st, AT_SYMLINK_NOFOLLOW) == -1)
 		return err_sys(e, "stat");
+	if (posix_spelled(c, fd, name, e) == -1) {
+		e->kind = ERR_NOTFOUND;
+		return -1;
+	}
 	*out = store_stat_of(&st);
 	return 0;
 }
@@ -188,7 +192,7 @@ list_dir(struct listing *l, const char *dir, struct err *e)
 		    ? 0
 		    : err_context(e, "%s", dir);
 	scandir_reset(&l->names);
-	if (scandir_read(&l->names, fd, POSIX_TEMP_PREFIX,
+	if (scandir_read(&l->names, fd, TEMP_PREFIX,
 		stop != NULL ? stop : &never, e) == -1)
 		return err_context(e, "%s", dir);
 	buf_adds(&key, dir);

@@ -64,6 +64,8 @@ sftp_session_of(struct session *c)
  * need be): its call is empty.  To be paired with sftp_end, if it succeeds.
  */
 int sftp_begin(struct session *c, struct err *e);
+/* The same for many bytes: they are worth a connection of their own. */
+int sftp_begin_bulk(struct session *c, struct err *e);
 /* The same on CONN. */
 int sftp_begin_on(struct session *c, struct conn *conn, struct err *e);
 void sftp_end(struct session *c);
@@ -180,7 +182,8 @@ int sftp_mkdir(struct session *c, const char *key, const struct item_stat *st,
 int sftp_symlink(struct session *c, const char *key, const struct item_stat *st,
     const char *target, size_t len, struct err *e);
 int sftp_set_metadata(struct session *c, const char *key,
-    const struct item_stat *st, struct store_receipt *out, struct err *e);
+    const struct item_stat *st, const struct store_stat *was,
+    struct store_receipt *out, struct err *e);
 int sftp_remove(struct session *c, const char *const *keys, size_t n,
     struct err *results, struct err *e);
 /* upload.c */

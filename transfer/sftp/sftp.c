@@ -297,10 +297,9 @@ one_more(struct sftp_store *s, uint64_t now)
 	return now - since >= dial;
 }
 
-/* The one with the fewest users, and whether it may be given up for another.
- */
+/* The one with the fewest users, or a new one.  BULK: there is much to send. */
 static struct conn *
-choose(struct sftp_store *s, struct err *e)
+choose(struct sftp_store *s, bool bulk, struct err *e)
 {
 	uint64_t now = clock_mono_ms();
 	struct conn *best = NULL;
@@ -321,7 +320,9 @@ choose(struct sftp_store *s, struct err *e)
 			least = users;
 		}
 	}
-	if (best == NULL || (least >= 2 && one_more(s, now)))
+	if (best == NULL ||
+	    (least >= 2 && bulk && s->conns_n < connections_most(s)) ||
+	    (least >= 2 && one_more(s, now)))
 		return new_conn(s, e);
 	return best;
 }
@@ -357,15 +358,15 @@ can_do_without(struct sftp_store *s, struct conn *conn, const struct err *e)
 	return can;
 }
 
-int
-sftp_begin(struct session *base, struct err *e)
+static int
+begin(struct session *base, bool bulk, struct err *e)
 {
 	struct sftp_store *s = sftp_store_of(base);
 	struct conn *conn;
 
 	do {
 		pthread_mutex_lock(&s->lock);
-		conn = choose(s, e);
+		conn = choose(s, bulk, e);
 		pthread_mutex_unlock(&s->lock);
 		if (conn == NULL)
 			return -1;
@@ -373,6 +374,18 @@ sftp_begin(struct session *base, struct err *e)
 			return 0;
 	} while (can_do_without(s, conn, e));
 	return -1;
+}
+
+int
+sftp_begin(struct session *c, struct err *e)
+{
+	return begin(c, false, e);
+}
+
+int
+sftp_begin_bulk(struct session *c, struct err *e)
+{
+	return begin(c, true, e);
 }
 
 void

@@ -590,10 +590,11 @@ sftp_symlink(struct session *c, const char *key, const struct item_stat *st,
 
 static int
 set_metadata(struct session *c, const char *key, const struct item_stat *st,
-    struct err *e)
+    const struct store_stat *was, struct err *e)
 {
 	struct sftp_session *me = sftp_session_of(c);
 	struct proto_attrs there = {0};
+	struct store_stat now;
 	const char *path;
 	uint32_t status;
 	size_t owned;
@@ -606,6 +607,9 @@ set_metadata(struct session *c, const char *key, const struct item_stat *st,
 		return -1;
 	if (status != PROTO_OK)
 		return sftp_failed(c, status, "look", e);
+	now = sftp_stat_of(&there);
+	if (store_check_still(&sftp_driver, &now, was, e) == -1)
+		return -1;
 	if ((there.have & PROTO_ATTR_MODE) == 0 || !S_ISLNK(there.mode))
 		return st->type == ITEM_SYMLINK
 		    ? err_set(e, ERR_NOTFOUND, "no symbolic link")
@@ -621,13 +625,14 @@ set_metadata(struct session *c, const char *key, const struct item_stat *st,
 
 int
 sftp_set_metadata(struct session *c, const char *key,
-    const struct item_stat *st, struct store_receipt *out, struct err *e)
+    const struct item_stat *st, const struct store_stat *was,
+    struct store_receipt *out, struct err *e)
 {
 	int rc;
 
 	if (sftp_begin(c, e) == -1)
 		return -1;
-	rc = set_metadata(c, key, st, e);
+	rc = set_metadata(c, key, st, was, e);
 	sftp_end(c);
 	if (rc == 0)
 		memset(out, 0, sizeof(*out));
