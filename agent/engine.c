@@ -89,7 +89,7 @@ start_workers(struct engine *en)
 	    .stop = en->setup->stop_now,
 	};
 
-	en->workers = workers_start(&w, en->options->transfers, &e);
+	en->workers = workers_start(&w, en->transfers, &e);
 	if (en->workers == NULL) {
 		engine_fatal(en, &e);
 		return -1;
@@ -477,7 +477,12 @@ begin(struct engine *en, const struct engine_setup *setup, struct err *e)
 		en->limits.part_max_bytes = en->options->memory_bytes;
 	if (en->limits.put_max_bytes > en->options->memory_bytes)
 		en->limits.put_max_bytes = en->options->memory_bytes;
-	en->lanes = lanes_new(en->options->transfers, e);
+	en->transfers = en->options->transfers;
+	if (en->transfers == 0)
+		en->transfers = en->ops->transfers;
+	if (en->transfers == 0)
+		en->transfers = ENGINE_TRANSFERS;
+	en->lanes = lanes_new(en->transfers, e);
 	en->inbox = inbox_new(ENGINE_BATCHES_MAX, e);
 	en->pool = pool_new(en->options->memory_bytes, e);
 	if (en->lanes == NULL || en->inbox == NULL || en->pool == NULL)

@@ -12,6 +12,8 @@
 
 /* Jobs alive, wherever they wait, beyond which no batch is looked at. */
 #define ENGINE_JOBS_MAX 4096
+/* Workers, where neither the user nor the target's driver names a number. */
+#define ENGINE_TRANSFERS 16
 /* Batches waiting beyond which the walkers are held up. */
 #define ENGINE_BATCHES_MAX 16
 /* A commit is due at so many rows, or after so many milliseconds. */
@@ -45,6 +47,7 @@ struct engine {
 	struct store *source;
 	struct store *target;
 	struct plan_limits limits;
+	unsigned transfers; /* workers */
 	struct retry_policy retry;
 	uint64_t run_id;
 	uint64_t random;

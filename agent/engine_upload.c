@@ -312,7 +312,7 @@ engine_start_uploads(struct engine *en)
 {
 	struct job *j;
 
-	while (!en->stopping && en->uploads < en->options->transfers &&
+	while (!en->stopping && en->uploads < en->transfers &&
 	    (j = job_list_pop(&en->big)) != NULL)
 		start(en, j);
 }

@@ -31,7 +31,7 @@ struct options {
 	enum verify_mode verify;
 
 	/* How */
-	unsigned transfers;    /* requests at a time: workers */
+	unsigned transfers;    /* workers; 0: as the target likes it */
 	unsigned concurrency;  /* parts of one file at a time */
 	unsigned scan_threads; /* 0: by the kind of source */
 	uint64_t part_bytes;

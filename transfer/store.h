@@ -188,6 +188,9 @@ struct store_driver {
 	/* What it keeps of a time: two are the same if they differ only below
 	 * it.  0: all of it. */
 	int64_t mtime_unit_ns;
+	/* Items to be under way at a time, where each waits for the server
+	 * more often than most; 0: as the engine likes. */
+	unsigned transfers;
 
 	/* Takes no connection yet: ERR_CONFIG for what can be seen wrong. */
 	struct store *(*open)(const struct store_url *url,

@@ -41,6 +41,7 @@ everything=${DRAY_ALL:-0}
 state=$T/state
 own_pids=()
 own_service=
+own_sshd=
 export HOME=$T/home XDG_STATE_HOME=$T/home/state AWS_PAGER='' AWS_MAX_ATTEMPTS=2
 export AWS_EC2_METADATA_DISABLED=true LC_ALL=C.UTF-8
 mkdir -p "$HOME" "$state"
@@ -57,6 +58,7 @@ at_end() {
 	done
 	[ -z "$own_service" ] ||
 		"$tests/services/ceph-rgw" stop "$own_service" >/dev/null 2>&1
+	[ -z "$own_sshd" ] || "$tests/services/sshd" stop "$own_sshd"
 	if [ -n "$own_dir" ] && [ "$rc" = 0 ]; then
 		chmod -R u+rwx "$own_dir" 2>/dev/null
 		rm -rf "$own_dir"
@@ -149,6 +151,20 @@ service() {
 	local -a s
 	read -r -a s <<<"$DRAY_TEST_SERVICE"
 	"${s[0]}" "$1" "${s[1]}"
+}
+
+# A real SSH server of the test's own.  $SFTP_URL is its root, $SFTP are dray's
+# arguments.
+sftp_begin() {
+	[ -x /usr/sbin/sshd ] || command -v sshd >/dev/null ||
+		skip 'openssh-server is not installed'
+	"$tests/services/sshd" start "$T/sshd" >/dev/null
+	own_sshd=$T/sshd
+	# shellcheck source=/dev/null
+	. "$T/sshd/env"
+	unset SSH_AUTH_SOCK
+	# shellcheck disable=SC2034
+	SFTP=(--sftp-identity "$SFTP_KEY" --sftp-known-hosts "$SFTP_KNOWN")
 }
 
 # Debian's awscli; another python's may be first in PATH.

@@ -113,7 +113,7 @@ defaults_are_as_documented(void)
 	setenv("XDG_STATE_HOME", "/xdg", 1);
 	parse(&a, VERB_SYNC, "src dst");
 	CHECK(a.rc == 0);
-	CHECK_UINT(o->transfers, 16);
+	CHECK_UINT(o->transfers, 0);
 	CHECK_UINT(o->concurrency, 8);
 	CHECK_UINT(o->scan_threads, 0);
 	CHECK_UINT(o->part_bytes, 16 << 20);

@@ -28,6 +28,7 @@ struct sftp_store {
 	struct transport_target target;
 	uint64_t owner; /* CRC of config.owner; 0: not known */
 	struct dirs dirs;
+	atomic_bool owner_kept;	   /* it kept one, and will keep others */
 	atomic_bool owner_refused; /* it keeps no owner that we name */
 
 	pthread_mutex_t lock;
@@ -63,6 +64,8 @@ sftp_session_of(struct session *c)
  * need be): its call is empty.  To be paired with sftp_end, if it succeeds.
  */
 int sftp_begin(struct session *c, struct err *e);
+/* The same for many bytes: they are worth a connection of their own. */
+int sftp_begin_bulk(struct session *c, struct err *e);
 /* The same on CONN. */
 int sftp_begin_on(struct session *c, struct conn *conn, struct err *e);
 void sftp_end(struct session *c);
@@ -108,7 +111,7 @@ struct proto_attrs sftp_attrs(struct session *c, const struct item_stat *st);
  */
 struct sftp_meta {
 	size_t owner, attrs, sync; /* requests; SIZE_MAX: none */
-	bool set_id;		   /* to be set once the owner is right */
+	bool both;		   /* the owner is among the attributes */
 };
 struct sftp_meta sftp_meta_ask(
     struct session *c, const struct conn_handle *h, const struct item_stat *st);

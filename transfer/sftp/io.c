@@ -639,6 +639,11 @@ conn_io_main(void *arg)
 		if (!dial(c))
 			continue;
 		serve(c, &e);
+		/* Most of those who wait have no part in it. */
+		if (e.kind == ERR_PROTOCOL) {
+			err_context(&e, "the connection was given up");
+			e.kind = ERR_NET;
+		}
 		pthread_mutex_lock(&c->lock);
 		c->state = CONN_DOWN;
 		c->sleeping = false;

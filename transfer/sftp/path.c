@@ -266,15 +266,17 @@ look(struct session *base, const char *key, size_t len, size_t *good,
 	return 0;
 }
 
-/* Makes the directories of KEY beyond the first GOOD bytes. */
+/* Makes the directories of KEY beyond the first GOOD bytes.  MADE: they are
+ * new, all of them. */
 static int
-make(struct session *base, const char *key, size_t len, size_t good,
+make(struct session *base, const char *key, size_t len, size_t good, bool *made,
     struct err *e)
 {
 	struct sftp_session *c = sftp_session_of(base);
 	struct proto_attrs none = {0};
 	size_t at, i;
 
+	*made = true;
 	call_again(&c->call);
 	for (at = good + (good > 0); at < len; at++) {
 		const char *path;
@@ -290,11 +292,13 @@ make(struct session *base, const char *key, size_t len, size_t good,
 	if (call_run(&c->call, e) == -1)
 		return -1;
 	/* FAILURE: another thread was first; that is looked at. */
-	for (i = 0; i < c->call.n; i++)
-		if (call_status(&c->call, i) != PROTO_OK &&
-		    call_status(&c->call, i) != PROTO_FAILURE)
-			return sftp_failed(base, call_status(&c->call, i),
-			    "make directory", e);
+	for (i = 0; i < c->call.n; i++) {
+		uint32_t status = call_status(&c->call, i);
+
+		*made = *made && status == PROTO_OK;
+		if (status != PROTO_OK && status != PROTO_FAILURE)
+			return sftp_failed(base, status, "make directory", e);
+	}
 	return 0;
 }
 
@@ -303,6 +307,7 @@ parents(struct session *base, const char *key, size_t len, bool create,
     struct err *e)
 {
 	size_t good;
+	bool made;
 	int tries;
 
 	for (tries = 0;; tries++) {
@@ -312,8 +317,12 @@ parents(struct session *base, const char *key, size_t len, bool create,
 			return 0;
 		if (!create || tries == 2)
 			return err_set(e, ERR_NOTFOUND, "no such directory");
-		if (make(base, key, len, good, e) == -1)
+		if (make(base, key, len, good, &made, e) == -1)
 			return -1;
+		if (made) {
+			dirs_add(&sftp_store_of(base)->dirs, key, len);
+			return 0;
+		}
 	}
 }
 

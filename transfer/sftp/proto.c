@@ -98,6 +98,12 @@ proto_init(struct buf *b)
 	proto_u32(b, SFTP_VERSION);
 }
 
+static bool
+is_text(uint8_t c)
+{
+	return c >= ' ' && c < 127;
+}
+
 int
 proto_length(const uint8_t *p, size_t n, size_t *out, struct err *e)
 {
@@ -108,13 +114,11 @@ proto_length(const uint8_t *p, size_t n, size_t *out, struct err *e)
 	if (*out >= 5 && *out <= PROTO_PACKET_MAX)
 		return 0;
 	/* What a login script prints gets here first. */
-	if (memchr("\t\n\r", p[0], 3) != NULL || (p[0] >= ' ' && p[0] < 127))
+	if (is_text(p[0]) && is_text(p[1]) && is_text(p[2]) && is_text(p[3]))
 		return err_set(e, ERR_PROTOCOL,
-		    "the server sent text where a packet was due, \"%c%c%c%c\""
-		    "...: a login script may be printing it",
-		    p[0] < ' ' ? ' ' : p[0], p[1] < ' ' ? ' ' : p[1] & 127,
-		    p[2] < ' ' ? ' ' : p[2] & 127,
-		    p[3] < ' ' ? ' ' : p[3] & 127);
+		    "the server sent text where a packet was due, "
+		    "\"%c%c%c%c\"...: a login script may be printing it",
+		    p[0], p[1], p[2], p[3]);
 	return err_set(e, ERR_PROTOCOL,
 	    "the server sent a packet of %zu bytes: the most is %zu", *out,
 	    PROTO_PACKET_MAX);

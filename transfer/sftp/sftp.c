@@ -13,6 +13,7 @@
 #include "transfer/sftp/internal.h"
 
 #define CONNECTIONS 4
+#define TRANSFERS 128 /* a file waits for the server three times */
 #define TIMEOUT_MS 60000
 #define CONNECT_TIMEOUT_MS 10000
 /* A further connection is made only if logging in took no more than this part
@@ -296,10 +297,9 @@ one_more(struct sftp_store *s, uint64_t now)
 	return now - since >= dial;
 }
 
-/* The one with the fewest users, and whether it may be given up for another.
- */
+/* The one with the fewest users, or a new one.  BULK: there is much to send. */
 static struct conn *
-choose(struct sftp_store *s, struct err *e)
+choose(struct sftp_store *s, bool bulk, struct err *e)
 {
 	uint64_t now = clock_mono_ms();
 	struct conn *best = NULL;
@@ -320,7 +320,9 @@ choose(struct sftp_store *s, struct err *e)
 			least = users;
 		}
 	}
-	if (best == NULL || (least >= 2 && one_more(s, now)))
+	if (best == NULL ||
+	    (least >= 2 && bulk && s->conns_n < connections_most(s)) ||
+	    (least >= 2 && one_more(s, now)))
 		return new_conn(s, e);
 	return best;
 }
@@ -356,15 +358,15 @@ can_do_without(struct sftp_store *s, struct conn *conn, const struct err *e)
 	return can;
 }
 
-int
-sftp_begin(struct session *base, struct err *e)
+static int
+begin(struct session *base, bool bulk, struct err *e)
 {
 	struct sftp_store *s = sftp_store_of(base);
 	struct conn *conn;
 
 	do {
 		pthread_mutex_lock(&s->lock);
-		conn = choose(s, e);
+		conn = choose(s, bulk, e);
 		pthread_mutex_unlock(&s->lock);
 		if (conn == NULL)
 			return -1;
@@ -374,15 +376,28 @@ sftp_begin(struct session *base, struct err *e)
 	return -1;
 }
 
+int
+sftp_begin(struct session *c, struct err *e)
+{
+	return begin(c, false, e);
+}
+
+int
+sftp_begin_bulk(struct session *c, struct err *e)
+{
+	return begin(c, true, e);
+}
+
 void
 sftp_end(struct session *base)
 {
 	atomic_fetch_sub(conn_users(sftp_session_of(base)->call.conn), 1);
 }
 
-/* The root and the directories above it, as mkdir -p does. */
+/* The root and the directories above it, as mkdir -p does; how the last one
+ * fared into *STATUS. */
 static int
-make_root(struct session *base, struct err *e)
+make_root(struct session *base, uint32_t *status, struct err *e)
 {
 	struct sftp_session *c = sftp_session_of(base);
 	struct sftp_store *s = sftp_store_of(base);
@@ -405,7 +420,11 @@ make_root(struct session *base, struct err *e)
 		*p = was;
 	}
 	/* What is there already refuses to be made: looked at next. */
-	return call_run(&c->call, e);
+	if (call_run(&c->call, e) == -1)
+		return -1;
+	*status = c->call.n > 0 ? call_status(&c->call, c->call.n - 1)
+				: PROTO_NO_SUCH_FILE;
+	return 0;
 }
 
 static int
@@ -414,7 +433,7 @@ look_at_root(
 {
 	struct sftp_session *c = sftp_session_of(base);
 	struct sftp_store *s = sftp_store_of(base);
-	uint32_t status;
+	uint32_t status, made_status = PROTO_OK;
 	bool made = false;
 
 	for (;;) {
@@ -425,13 +444,14 @@ look_at_root(
 		status = call_status(&c->call, 0);
 		if (status != PROTO_NO_SUCH_FILE || !create || made)
 			break;
-		if (make_root(base, e) == -1)
+		if (make_root(base, &made_status, e) == -1)
 			return -1;
 		made = true;
 	}
+	if (status != PROTO_OK && made_status != PROTO_OK)
+		return sftp_failed(base, made_status, "make directory", e);
 	if (status != PROTO_OK)
-		return sftp_failed(base, status,
-		    made ? "make directory" : "open directory", e);
+		return sftp_failed(base, status, "open directory", e);
 	if ((out->have & PROTO_ATTR_MODE) != 0 && !S_ISDIR(out->mode))
 		return err_set(e, ERR_CONFIG, "%s is not a directory", s->root);
 	return 0;
@@ -502,6 +522,7 @@ const struct store_driver sftp_driver = {
     .features =
 	STORE_HAS_DIRS | STORE_HAS_MODES | STORE_LIST_MTIME | STORE_LIST_META,
     .mtime_unit_ns = 1000000000,
+    .transfers = TRANSFERS,
     .open = sftp_open_store,
     .close = sftp_close,
     .place = sftp_place,

@@ -216,7 +216,7 @@ sftp_upload_part(struct session *c, const struct store_upload *u,
 	    len != plan_length(&u->plan, number))
 		return err_set(e, ERR_MISMATCH,
 		    "part %u of %zu bytes is not of the plan", number, len);
-	if (sftp_begin(c, e) == -1)
+	if (sftp_begin_bulk(c, e) == -1)
 		return -1;
 	rc = part(c, u, number, data, len, e);
 	sftp_end(c);

@@ -49,8 +49,11 @@ check_owner(struct session *c, size_t i, const struct item_stat *st, bool *kept,
 	}
 	status = call_status(call_of(c), i);
 	*kept = status == PROTO_OK;
-	if (*kept)
+	if (*kept) {
+		atomic_store_explicit(
+		    &sftp_store_of(c)->owner_kept, true, memory_order_relaxed);
 		return 0;
+	}
 	if (!is_refusal(status))
 		return sftp_failed(c, status, "set owner", e);
 	atomic_store(&sftp_store_of(c)->owner_refused, true);
@@ -89,8 +92,17 @@ sftp_meta_ask(
 	struct proto_attrs owner = sftp_owner_attrs(st);
 	struct proto_attrs attrs = sftp_attrs(c, st);
 
-	if (asks_for_owner(c, st))
+	/* In one request, where that tells all that two would. */
+	if (asks_for_owner(c, st) &&
+	    atomic_load_explicit(
+		&sftp_store_of(c)->owner_kept, memory_order_relaxed)) {
+		attrs.have |= PROTO_ATTR_OWNER;
+		attrs.uid = owner.uid;
+		attrs.gid = owner.gid;
+		m.both = true;
+	} else if (asks_for_owner(c, st)) {
 		m.owner = call_fsetstat(call, h, &owner);
+	}
 	if (attrs.have != 0)
 		m.attrs = call_fsetstat(call, h, &attrs);
 	if (has(c, PROTO_HAS_FSYNC) && !sftp_store_of(c)->config.no_fsync)
@@ -108,7 +120,14 @@ sftp_meta_check(struct session *c, const struct sftp_meta *m,
 	    m->sync != NONE ? call_status(call_of(c), m->sync) : PROTO_OK;
 	bool kept;
 
-	if (check_owner(c, m->owner, st, &kept, e) == -1)
+	if (m->both && attrs != PROTO_OK) {
+		/* Which of them?  The next try asks for each. */
+		atomic_store(&sftp_store_of(c)->owner_kept, false);
+		return err_set(e, ERR_SERVER,
+		    "set owner, mode and times: the server refused");
+	}
+	kept = m->both;
+	if (!kept && check_owner(c, m->owner, st, &kept, e) == -1)
 		return -1;
 	*set_id = kept && (st->mode & 06000) != 0;
 	if (check_attrs(c, attrs, e) == -1)
