@@ -89,8 +89,6 @@ start_workers(struct engine *en)
 	    .stop = en->setup->stop_now,
 	};
 
-	if (engine_reach(en) == -1)
-		return -1;
 	en->workers = workers_start(&w, en->options->transfers, &e);
 	if (en->workers == NULL) {
 		engine_fatal(en, &e);
@@ -99,10 +97,18 @@ start_workers(struct engine *en)
 	return 0;
 }
 
+/* Whether J is likely to end without the target being asked. */
+static bool
+is_local(const struct job *j)
+{
+	return j->kind == JOB_REHASH && j->local;
+}
+
 void
 engine_send(struct engine *en, struct job *j)
 {
-	if (en->workers == NULL && start_workers(en) == -1) {
+	if ((!is_local(j) && engine_reach(en) == -1) ||
+	    (en->workers == NULL && start_workers(en) == -1)) {
 		if (j->up != NULL) {
 			j->up->jobs--;
 			engine_upload_release(en, j->up);
@@ -133,7 +139,7 @@ engine_delay(struct engine *en, struct job *j, uint64_t ms)
 static int
 flush(struct engine *en, struct err *e)
 {
-	if (en->ops->flush == NULL || en->workers == NULL ||
+	if (en->ops->flush == NULL || en->workers == NULL || !en->reached ||
 	    ledger_uncommitted(en->ledger) == 0)
 		return 0;
 	if (en->session == NULL)

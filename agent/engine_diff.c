@@ -141,25 +141,63 @@ need_file(struct diff *d, const struct scan_entry *entry)
 	}
 }
 
+static void
+unchanged(struct diff *d, const struct scan_entry *entry)
+{
+	stats_add(d->en->stats, unchanged_items, 1);
+	if (entry->st.type == ITEM_FILE)
+		stats_add(d->en->stats, unchanged_bytes, entry->st.size);
+}
+
+/* As maybe_file: what can be said without reading it. */
+static void
+maybe_dry(struct diff *d, const struct scan_entry *entry,
+    const struct ledger_file *row)
+{
+	struct job *j;
+
+	if (item_same_metadata(&entry->st, &row->st)) {
+		unchanged(d, entry);
+		return;
+	}
+	j = new_job(d, JOB_REHASH, entry);
+	if (j == NULL)
+		return;
+	queued(d, entry);
+	would(d, j, UI_WOULD_SET_METADATA);
+}
+
 /* A file whose content may be what the ledger says: look before sending. */
 static void
 maybe_file(struct diff *d, const struct scan_entry *entry,
     const struct ledger_file *row)
 {
-	struct job *j = new_job(d, JOB_REHASH, entry);
+	struct job *j;
 
+	if (d->en->options->dry_run) {
+		maybe_dry(d, entry, row);
+		return;
+	}
+	j = new_job(d, JOB_REHASH, entry);
 	if (j == NULL)
 		return;
-	j->known.have = row->digest_have;
-	memcpy(j->known.xxh3, row->xxh3, sizeof(j->known.xxh3));
-	j->known.crc64nvme = row->crc64nvme;
+	j->was = (struct store_stat){
+	    .type = row->st.type,
+	    .size = row->st.size,
+	    .has_source_mtime = true,
+	    .mtime_ns = row->st.mtime_ns,
+	    .mode = row->st.mode,
+	    .uid = row->st.uid,
+	    .gid = row->st.gid,
+	    .has_owner = true,
+	    .digest = {.have = row->digest_have, .crc64nvme = row->crc64nvme},
+	};
+	memcpy(j->was.digest.xxh3, row->xxh3, sizeof(row->xxh3));
+	memcpy(j->was.etag, row->etag, sizeof(row->etag));
 	j->known_part_bytes = row->part_bytes;
-	memcpy(j->receipt.etag, row->etag, sizeof(j->receipt.etag));
+	j->local = item_same_metadata(&entry->st, &row->st);
 	queued(d, entry);
-	if (d->en->options->dry_run)
-		would(d, j, UI_WOULD_SET_METADATA);
-	else
-		engine_send(d->en, j);
+	engine_send(d->en, j);
 }
 
 static void
@@ -178,14 +216,6 @@ needed(struct diff *d, const struct scan_entry *entry)
 	case ITEM_SPECIAL:
 		return;
 	}
-}
-
-static void
-unchanged(struct diff *d, const struct scan_entry *entry)
-{
-	stats_add(d->en->stats, unchanged_items, 1);
-	if (entry->st.type == ITEM_FILE)
-		stats_add(d->en->stats, unchanged_bytes, entry->st.size);
 }
 
 /* True if somebody else changed or removed the item at the target. */
@@ -222,13 +252,6 @@ drifted(struct diff *d, const struct scan_entry *entry,
 	return rc != -1;
 }
 
-static bool
-same_dir(const struct item_stat *a, const struct item_stat *b)
-{
-	return a->mode == b->mode && a->uid == b->uid && a->gid == b->gid &&
-	    a->mtime_ns == b->mtime_ns;
-}
-
 /* An entry that the ledger has a row for. */
 static void
 known(struct diff *d, const struct scan_entry *entry,
@@ -237,7 +260,7 @@ known(struct diff *d, const struct scan_entry *entry,
 	const struct item_stat *is = &entry->st, *was = &row->st;
 	bool done = row->state == LEDGER_DONE && is->type == was->type;
 
-	if (done && is->type == ITEM_DIR && same_dir(is, was))
+	if (done && is->type == ITEM_DIR && item_same_metadata(is, was))
 		unchanged(d, entry);
 	else if (done && is->type != ITEM_DIR && item_same(is, was) &&
 	    !drifted(d, entry, row))

@@ -91,7 +91,8 @@ int engine_ledger_failed(struct engine *en, const struct err *e);
 struct job *engine_job(struct engine *en, enum job_kind kind, const char *dir,
     size_t dir_len, const char *name, size_t name_len);
 void engine_job_end(struct engine *en, struct job *j);
-/* Hands a job to the workers (started when the first one comes). */
+/* Hands a job to the workers (started when the first one comes); makes sure
+ * before that the target was reached, if it will be needed. */
 void engine_send(struct engine *en, struct job *j);
 /* What was recorded becomes durable; what relied on that may go. */
 void engine_commit(struct engine *en);
@@ -129,6 +130,12 @@ void engine_failure(struct engine *en, enum ui_action action, const char *path,
     size_t len, const struct err *e, unsigned attempts);
 int engine_record(
     struct engine *en, const struct job *j, const struct ledger_file *row);
+/*
+ * ST as it is recorded of a file that was read from READ_NS on: without a
+ * ctime if a change since then might not show in it.  The next run looks at
+ * the content again then.
+ */
+struct item_stat engine_settled(const struct item_stat *st, int64_t read_ns);
 
 /* engine_dirs.c */
 /*

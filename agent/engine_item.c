@@ -200,8 +200,19 @@ engine_start_over(struct engine *en, struct job *j)
 	return true;
 }
 
-static void
-done(struct engine *en, struct job *j, enum ui_action action)
+struct item_stat
+engine_settled(const struct item_stat *st, int64_t read_ns)
+{
+	struct item_stat settled = *st;
+
+	if (item_is_racy(st, read_ns))
+		settled.ctime_ns = 0;
+	return settled;
+}
+
+/* J's row turns done. */
+static int
+record_done(struct engine *en, const struct job *j)
 {
 	struct ledger_file row = {
 	    .state = LEDGER_DONE,
@@ -211,14 +222,51 @@ done(struct engine *en, struct job *j, enum ui_action action)
 	    .crc64nvme = j->digest.crc64nvme,
 	    .run_id = en->run_id,
 	};
-	uint64_t bytes = j->st.type == ITEM_FILE ? j->st.size : 0;
 
+	/* Without a digest there would be nothing to compare. */
+	if (j->st.type == ITEM_FILE && (j->digest.have & DIGEST_XXH3) != 0)
+		row.st = engine_settled(&j->st, j->read_ns);
 	memcpy(row.xxh3, j->digest.xxh3, sizeof(row.xxh3));
 	memcpy(row.etag, j->receipt.etag, sizeof(row.etag));
-	if (engine_record(en, j, &row) == 0 && !j->again) {
+	return engine_record(en, j, &row);
+}
+
+static void
+done(struct engine *en, struct job *j, enum ui_action action)
+{
+	uint64_t bytes = j->st.type == ITEM_FILE ? j->st.size : 0;
+
+	if (record_done(en, j) == 0 && !j->again) {
 		stats_add(en->stats, done_items, 1);
 		stats_add(en->stats, done_bytes, bytes);
+		stats_add(en->stats, verified_items, j->proved ? 1 : 0);
 		ui_item(en->ui, action, j->path, j->path_len, bytes, NULL);
+	}
+	engine_job_end(en, j);
+}
+
+/* It was looked at, and there is nothing to be moved. */
+static void
+unchanged(struct engine *en, struct job *j)
+{
+	if (record_done(en, j) == 0) {
+		stats_sub(en->stats, queued_items, 1);
+		stats_sub(en->stats, queued_bytes, j->st.size);
+		stats_add(en->stats, unchanged_items, 1);
+		stats_add(en->stats, unchanged_bytes, j->st.size);
+	}
+	engine_job_end(en, j);
+}
+
+static void
+adopted(struct engine *en, struct job *j)
+{
+	if (record_done(en, j) == 0) {
+		stats_add(en->stats, adopted_items, 1);
+		stats_add(en->stats, adopted_bytes, j->st.size);
+		stats_add(en->stats, verified_items, j->proved ? 1 : 0);
+		ui_item(
+		    en->ui, UI_ADOPTED, j->path, j->path_len, j->st.size, NULL);
 	}
 	engine_job_end(en, j);
 }
@@ -226,15 +274,18 @@ done(struct engine *en, struct job *j, enum ui_action action)
 static void
 found(struct engine *en, struct job *j)
 {
-	uint64_t bytes = j->st.size;
-
 	switch (j->finding) {
 	case FOUND_SAME:
-		stats_add(en->stats, adopted_items, 1);
-		stats_add(en->stats, adopted_bytes, bytes);
-		done(en, j, UI_ADOPTED);
+		if (j->kind == JOB_ADOPT)
+			adopted(en, j);
+		else
+			unchanged(en, j);
 		return;
 	case FOUND_METADATA:
+		if (j->kind == JOB_ADOPT) {
+			adopted(en, j);
+			return;
+		}
 		stats_add(en->stats, metadata_items, 1);
 		done(en, j, UI_METADATA);
 		return;

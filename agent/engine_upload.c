@@ -241,6 +241,7 @@ resume(struct engine *en, struct job *j, struct ledger_upload *old)
 	if (up == NULL)
 		return NULL;
 	up->ledger_id = old->id;
+	up->begun_ns = old->begun_ns;
 	memcpy(up->id, old->store_id, sizeof(up->id));
 	old->id = 0;
 	if (load_parts(en, up, &e) == -1)
@@ -265,6 +266,8 @@ intend(struct engine *en, struct job *j, struct upload *up)
 	if (ledger_upload_intend(en->ledger, &row, &e) == -1)
 		return engine_ledger_failed(en, &e);
 	up->ledger_id = row.id;
+	if (up->begun_ns == 0)
+		up->begun_ns = row.begun_ns;
 	return 0;
 }
 
@@ -383,10 +386,46 @@ complete_or_feed(
 }
 
 static void
+completed(struct engine *en, struct upload *up, struct job *j)
+{
+	struct err e = ERR_INIT;
+	struct ledger_file row = {
+	    .state = LEDGER_DONE,
+	    .st = up->st,
+	    .part_bytes = up->plan.part_bytes,
+	    .digest_have = j->digest.have & (DIGEST_XXH3 | DIGEST_CRC64NVME),
+	    .crc64nvme = j->digest.crc64nvme,
+	    .run_id = en->run_id,
+	};
+
+	/* Without a digest there would be nothing to compare. */
+	if ((row.digest_have & DIGEST_XXH3) != 0)
+		row.st = engine_settled(&up->st, up->begun_ns);
+	memcpy(row.xxh3, j->digest.xxh3, sizeof(row.xxh3));
+	memcpy(row.etag, j->receipt.etag, sizeof(row.etag));
+	if (engine_record(en, j, &row) == -1)
+		return;
+	if (ledger_upload_drop(en->ledger, up->ledger_id, &e) == -1) {
+		engine_ledger_failed(en, &e);
+		return;
+	}
+	up->state = UPLOAD_ENDED;
+	stats_add(en->stats, done_items, 1);
+	stats_add(en->stats, done_bytes, up->st.size);
+	stats_add(en->stats, verified_items, j->proved ? 1 : 0);
+	ui_item(en->ui, UI_SENT, j->path, j->path_len, up->st.size, NULL);
+}
+
+static void
 begun(struct engine *en, struct upload *up, struct job *j)
 {
 	struct err e = ERR_INIT;
 
+	if (j->finding == FOUND_SAME) { /* it is there already, cloned */
+		stats_add(en->stats, cloned_items, 1);
+		completed(en, up, j);
+		return;
+	}
 	up->state = UPLOAD_SENDING;
 	if (ledger_upload_begun(en->ledger, up->ledger_id, up->id, &e) == -1)
 		engine_ledger_failed(en, &e);
@@ -426,38 +465,12 @@ part_sent(struct engine *en, struct upload *up, struct job *j)
 	p->size = plan_length(&up->plan, j->part);
 	p->digest = j->digest;
 	memcpy(p->etag, j->receipt.etag, sizeof(p->etag));
+	p->proved = j->receipt.proved;
 	up->parts_done++;
 	if (ledger_part_put(en->ledger, up->ledger_id, p, &e) == -1)
 		engine_ledger_failed(en, &e);
 	else if (!en->stopping && up->state == UPLOAD_SENDING)
 		complete_or_feed(en, up, j, true);
-}
-
-static void
-completed(struct engine *en, struct upload *up, struct job *j)
-{
-	struct err e = ERR_INIT;
-	struct ledger_file row = {
-	    .state = LEDGER_DONE,
-	    .st = up->st,
-	    .part_bytes = up->plan.part_bytes,
-	    .digest_have = j->digest.have & (DIGEST_XXH3 | DIGEST_CRC64NVME),
-	    .crc64nvme = j->digest.crc64nvme,
-	    .run_id = en->run_id,
-	};
-
-	memcpy(row.xxh3, j->digest.xxh3, sizeof(row.xxh3));
-	memcpy(row.etag, j->receipt.etag, sizeof(row.etag));
-	if (engine_record(en, j, &row) == -1)
-		return;
-	if (ledger_upload_drop(en->ledger, up->ledger_id, &e) == -1) {
-		engine_ledger_failed(en, &e);
-		return;
-	}
-	up->state = UPLOAD_ENDED;
-	stats_add(en->stats, done_items, 1);
-	stats_add(en->stats, done_bytes, up->st.size);
-	ui_item(en->ui, UI_SENT, j->path, j->path_len, up->st.size, NULL);
 }
 
 static void

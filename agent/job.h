@@ -35,7 +35,8 @@ enum job_finding {
 	FOUND_NOTHING,
 	FOUND_SAME,	/* content and metadata are right */
 	FOUND_METADATA, /* content is right, metadata was set */
-	FOUND_OTHER,	/* content differs: send it */
+	FOUND_OTHER,	/* content differs, or the item at the target isn't
+			   the one that is known: send it */
 };
 
 enum upload_state {
@@ -57,6 +58,7 @@ struct upload {
 	struct item_stat st;   /* the state of the source that is sent */
 	struct item_stat meta; /* what the target's item gets; BEGIN, CHECK */
 	struct digest source;  /* what the source store says of its bytes */
+	int64_t begun_ns;      /* nothing was read of it before */
 	struct plan plan;
 	char id[STORE_ID_MAX];	  /* "" until begun */
 	struct store_part *parts; /* plan.parts; number 0: not sent yet */
@@ -71,6 +73,7 @@ struct job {
 	struct job *next;
 	enum job_kind kind;
 	bool refreshed;	   /* credentials were renewed for it once */
+	bool local;	   /* REHASH: metadata is as the target has it */
 	bool again;	   /* DIR: was done, and isn't counted once more */
 	unsigned attempts; /* that failed */
 	unsigned changes;  /* times the source changed under it */
@@ -81,8 +84,9 @@ struct job {
 	struct upload *up; /* BEGIN CHECK PART COMPLETE */
 	uint32_t part;	   /* PART: from 1 */
 
-	/* REHASH: what the ledger knows.  ABORT, SWEEP: the upload's row. */
-	struct digest known;
+	/* REHASH: what the ledger knows of the item at the target: as it was
+	 * sent.  ABORT, SWEEP: the upload's row. */
+	struct store_stat was;
 	uint64_t known_part_bytes;
 	int64_t ledger_id;
 	int64_t begun_ns; /* SWEEP: nothing older is ours */
@@ -91,6 +95,8 @@ struct job {
 	/* The answer */
 	struct err err; /* ERR_NONE: done */
 	enum job_finding finding;
+	int64_t read_ns; /* when the source began to be read, or 0 */
+	bool proved;  /* the store checked the bytes, or they were read back */
 	bool grown;   /* PUT: it is to be sent in parts now; st is fresh */
 	bool skipped; /* PUT: the object is a symlink, and those are left out */
 	struct digest digest;

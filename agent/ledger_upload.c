@@ -121,6 +121,9 @@ ledger_uploads_free(struct ledger_upload *u, size_t n)
 	free(u);
 }
 
+/* In part.digest_have, beside the digests: the store has checked the part. */
+#define PART_PROVED (1 << 16)
+
 int
 ledger_part_put(struct ledger *l, int64_t upload_id,
     const struct store_part *part, struct err *e)
@@ -132,7 +135,8 @@ ledger_part_put(struct ledger *l, int64_t upload_id,
 	sqlite3_bind_int64(s, 1, upload_id);
 	bind_u64(s, 2, part->number);
 	bind_u64(s, 3, part->size);
-	sqlite3_bind_int(s, 4, (int)part->digest.have);
+	sqlite3_bind_int(
+	    s, 4, (int)part->digest.have | (part->proved ? PART_PROVED : 0));
 	bind_bytes(s, 5, part->digest.xxh3, sizeof(part->digest.xxh3));
 	bind_u64(s, 6, part->digest.crc64nvme);
 	bind_u64(s, 7, part->digest.crc32c);
@@ -149,6 +153,7 @@ column_part(sqlite3_stmt *s, struct store_part *p)
 	memset(p, 0, sizeof(*p));
 	p->number = (uint32_t)sqlite3_column_int64(s, 0);
 	p->size = column_u64(s, 1);
+	p->proved = (sqlite3_column_int(s, 2) & PART_PROVED) != 0;
 	p->digest.have = (unsigned)sqlite3_column_int(s, 2) &
 	    (DIGEST_XXH3 | DIGEST_CRC64NVME | DIGEST_CRC32C);
 	if (digest != NULL &&

@@ -19,11 +19,12 @@
 	X(unchanged_bytes)                                                \
 	X(queued_items) /* to be moved, so far */                         \
 	X(queued_bytes)                                                   \
-	X(done_items) /* moved, confirmed and recorded */                 \
+	X(done_items) /* of these: moved, confirmed and recorded */       \
 	X(done_bytes)                                                     \
 	X(sent_bytes)	 /* bytes sent, also those sent again */          \
-	X(adopted_items) /* were at the target already */                 \
+	X(adopted_items) /* of these: were at the target already */       \
 	X(adopted_bytes)                                                  \
+	X(verified_items) /* files proved: by the store, or read back */  \
 	X(metadata_items) /* only metadata was set right */               \
 	X(resumed_files)  /* uploads taken up again */                    \
 	X(resumed_parts)  /* parts that needn't be sent again */          \
@@ -40,6 +41,7 @@
 	X(special_items)    /* fifos, sockets, devices */                 \
 	X(skipped_links)    /* symlinks, neither kept nor followed */     \
 	X(unreadable_items) /* could not be listed or stat'ed */          \
+	X(cloned_items)	    /* share their blocks with the source */      \
 	X(lack_owner_items) /* there, but the target can't hold that */   \
 	X(lack_mode_items)                                                \
 	X(lack_time_items)                                                \

@@ -26,11 +26,12 @@ struct progress
 progress_of(const struct stats_snapshot *s)
 {
 	uint64_t moved = s->sent_bytes + s->resumed_bytes;
-	uint64_t over = s->done_items + s->failed_items + s->changed_items +
-	    s->vanished_items;
+	uint64_t over = s->done_items + s->adopted_items + s->failed_items +
+	    s->changed_items + s->vanished_items;
 
 	if (moved < s->done_bytes)
 		moved = s->done_bytes;
+	moved += s->adopted_bytes;
 	return (struct progress){
 	    .bytes = least(moved, s->queued_bytes),
 	    .total_bytes = s->queued_bytes,

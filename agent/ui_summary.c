@@ -166,21 +166,29 @@ add_skipped(struct buf *out, const struct stats_snapshot *c)
 static void
 add_verification(struct buf *out, const struct ui_summary *s)
 {
+	const struct stats_snapshot *c = s->stats;
+
 	if (s->options->store.no_verify_tls) {
 		label(out, "warning");
 		buf_adds(out,
 		    "the server's certificate was not checked "
 		    "(--no-verify-ssl)\n");
 	}
-	if (s->run->dry_run || s->stats->done_items == 0)
+	if (s->run->dry_run || c->done_items + c->adopted_items == 0)
 		return;
-	if (s->options->verify == VERIFY_NONE) {
+	if (c->verified_items > 0) {
+		label(out, "verified");
+		add_count(out, c->verified_items, "file", "files");
+		buf_adds(out, ", by the target's checksum or read back\n");
+	} else if (s->options->verify == VERIFY_NONE) {
 		label(out, "verified");
 		buf_adds(out, "nothing (--verify none)\n");
-		return;
+	} else if (c->sent_bytes + c->adopted_bytes > 0) {
+		label(out, "verified");
+		buf_adds(out, "nothing\n");
 	}
-	items_line(out, "verified", s->stats->done_items, 0,
-	    ", confirmed by the target");
+	items_line(out, "shared", c->cloned_items, 0,
+	    ", blocks shared with the source, nothing copied");
 }
 
 static void

@@ -13,6 +13,7 @@
 
 #include "agent/work_do.h"
 #include "base/buf.h"
+#include "base/clock.h"
 #include "base/text.h"
 #include "transfer/retry.h"
 
@@ -41,9 +42,10 @@ auto_file(struct store_file **f)
 static struct store_file *
 open_source(struct worker *me, struct job *j)
 {
-	struct store_file *f =
-	    source(me)->open_file(me->from, j->path, j->st.size, &j->err);
+	struct store_file *f;
 
+	j->read_ns = clock_wall_ns();
+	f = source(me)->open_file(me->from, j->path, j->st.size, &j->err);
 	if (f != NULL)
 		j->st = f->state;
 	return f;
@@ -139,13 +141,6 @@ read_back(struct worker *me, struct job *j, uint64_t offset, uint64_t len,
 	return 0;
 }
 
-static bool
-store_proved_nothing(const struct worker *me)
-{
-	return me->work.read_back &&
-	    me->work.target->ops->digests(me->work.target) == 0;
-}
-
 /* What was read must be what the source store says it holds. */
 static int
 check_source(
@@ -227,9 +222,13 @@ do_put(struct worker *me, struct job *j)
 	rc = put_bytes(me, j, f, data);
 	if (data != me->chunk)
 		pool_put(me->work.pool, data);
-	if (rc == 0 && store_proved_nothing(me))
-		rc = read_back(me, j, 0, j->st.size, &j->digest, &j->err);
-	return rc;
+	if (rc == -1)
+		return -1;
+	j->proved = j->receipt.proved;
+	if (j->proved || !me->work.read_back)
+		return 0;
+	j->proved = true;
+	return read_back(me, j, 0, j->st.size, &j->digest, &j->err);
 }
 
 static int
@@ -302,19 +301,30 @@ hash_like(struct worker *me, struct job *j, struct store_file *f,
 	return 0;
 }
 
+/* What is at the target is left alone unless it still is WAS. */
 static int
-set_metadata(struct worker *me, struct job *j, const struct item_stat *meta)
+set_metadata(struct worker *me, struct job *j, const struct item_stat *meta,
+    const struct store_stat *was)
 {
 	if (me->work.target->ops->set_metadata(
-		me->session, j->path, meta, &j->receipt, &j->err) == 0) {
+		me->session, j->path, meta, was, &j->receipt, &j->err) == 0) {
 		j->finding = FOUND_METADATA;
 		return 0;
 	}
-	/* The object is gone, or too big to be copied: send it again. */
-	if (j->err.kind != ERR_NOTFOUND && j->err.kind != ERR_UNSUPPORTED)
+	/* It is gone, another one, or too big to be copied: send it again. */
+	if (j->err.kind != ERR_NOTFOUND && j->err.kind != ERR_MISMATCH &&
+	    j->err.kind != ERR_UNSUPPORTED)
 		return -1;
 	j->finding = FOUND_OTHER;
 	return 0;
+}
+
+static bool
+has_metadata(const struct store_stat *there, const struct item_stat *st)
+{
+	return there->has_owner && there->mode == st->mode &&
+	    there->uid == st->uid && there->gid == st->gid &&
+	    there->mtime_ns == st->mtime_ns;
 }
 
 /* The ledger knows it, but ctime, mtime, inode or owner moved. */
@@ -333,12 +343,16 @@ do_rehash(struct worker *me, struct job *j)
 	if (hash_like(me, j, f, j->known_part_bytes, &now) == -1 ||
 	    source(me)->check_file(f, &j->err) == -1)
 		return -1;
-	if (memcmp(now.xxh3, j->known.xxh3, sizeof(now.xxh3)) != 0) {
+	if (memcmp(now.xxh3, j->was.digest.xxh3, sizeof(now.xxh3)) != 0) {
 		j->finding = FOUND_OTHER;
 		return 0;
 	}
-	j->digest = j->known;
-	return set_metadata(me, j, &f->meta);
+	j->digest = j->was.digest;
+	if (!has_metadata(&j->was, &j->st))
+		return set_metadata(me, j, &f->meta, &j->was);
+	memcpy(j->receipt.etag, j->was.etag, sizeof(j->receipt.etag));
+	j->finding = FOUND_SAME;
+	return 0;
 }
 
 /* An ETag that is the MD5 of the object: what others uploaded in one put. */
@@ -348,19 +362,81 @@ etag_is_md5(const char *etag)
 	return strspn(etag, "0123456789abcdef") == 32 && etag[32] == '\0';
 }
 
+/* The same, where it may be that nobody keeps an owner there. */
+static bool
+has_owner(const struct store_stat *there, const struct item_stat *st)
+{
+	return !there->has_owner || st->mode == 0 ||
+	    ((there->mode & 07777) == (st->mode & 07777) &&
+		there->uid == st->uid && there->gid == st->gid);
+}
+
+/* Whether only reading can tell what the store holds. */
+static bool
+must_be_read(const struct worker *me, const struct store_stat *there)
+{
+	return me->work.read_back && there->digest.have == 0 &&
+	    me->work.target->ops->digests(me->work.target) == 0;
+}
+
+/* Reads all of F, for ALGOS. */
+static int
+hash_source(
+    struct worker *me, struct job *j, struct store_file *f, unsigned algos)
+{
+	struct digest now;
+
+	if (hash_range(me, j, f, 0, j->st.size, algos, &now, &j->err) == -1 ||
+	    source(me)->check_file(f, &j->err) == -1)
+		return -1;
+	j->digest = now;
+	return 0;
+}
+
+/* 1 if source and target, both read, are the same; 0, or -1. */
+static int
+compare_by_reading(struct worker *me, struct job *j, struct store_file *f)
+{
+	struct digest there;
+
+	if (hash_source(me, j, f, DIGEST_XXH3 | DIGEST_CRC64NVME) == -1)
+		return -1;
+	if (hash_range(me, j, NULL, 0, j->st.size, DIGEST_XXH3, &there,
+		&j->err) == 0) {
+		j->proved = memcmp(there.xxh3, j->digest.xxh3, 16) == 0;
+		return j->proved;
+	}
+	/* What can't be read there can be replaced. */
+	return j->err.kind == ERR_NOTFOUND || j->err.kind == ERR_MISMATCH ||
+		j->err.kind == ERR_DENIED
+	    ? 0
+	    : -1;
+}
+
+static bool
+is_as_old(const struct worker *me, const struct store_stat *there,
+    const struct item_stat *st)
+{
+	return there->has_source_mtime &&
+	    store_same_time(
+		me->work.target->ops, there->mtime_ns, st->mtime_ns);
+}
+
 /*
  * The target has an item of that name and size already.  It is the same if
- * it carries the source's mtime, or if its ETag is the MD5 of the content.
+ * it carries the source's mtime (and its content, read, is the same where the
+ * store tells no checksum of it), or if its ETag is the MD5 of the content.
  */
 static int
 do_adopt(struct worker *me, struct job *j)
 {
 	bool listed = (source(me)->features & STORE_LIST_META) != 0;
 	AUTO(file) struct store_file *f = NULL;
-	struct item_stat meta = j->st;
+	const struct item_stat *meta = &j->st;
 	struct store_stat there;
 	uint8_t md5[16];
-	struct digest now;
+	bool same_age;
+	int rc = 1;
 
 	j->finding = FOUND_OTHER;
 	if (me->work.target->ops->stat(me->session, j->path, &there, &j->err) ==
@@ -369,31 +445,37 @@ do_adopt(struct worker *me, struct job *j)
 	memcpy(j->receipt.etag, there.etag, sizeof(j->receipt.etag));
 	if (there.type != ITEM_FILE || there.size != j->st.size)
 		return 0;
-	if (!listed) {
+	same_age = is_as_old(me, &there, meta);
+	if (!listed || !same_age || must_be_read(me, &there)) {
+		if (listed && !same_age && !etag_is_md5(there.etag))
+			return 0;
 		if ((f = open_source(me, j)) == NULL)
 			return -1;
 		if (f->meta.type != ITEM_FILE || there.size != j->st.size)
 			return 0;
-		meta = f->meta;
+		meta = &f->meta;
+		same_age = is_as_old(me, &there, meta);
 	}
-	if (there.has_source_mtime && there.mtime_ns == meta.mtime_ns) {
+	if (same_age) {
+		if (must_be_read(me, &there))
+			rc = compare_by_reading(me, j, f);
+		if (rc != 1)
+			return rc;
 		j->finding = FOUND_SAME;
-		return 0;
+		return has_owner(&there, meta)
+		    ? 0
+		    : set_metadata(me, j, meta, &there);
 	}
-	if (!etag_is_md5(there.etag))
+	if (f == NULL || !etag_is_md5(there.etag))
 		return 0;
-	if (f == NULL && (f = open_source(me, j)) == NULL)
-		return -1;
-	if (hash_range(me, j, f, 0, j->st.size,
-		DIGEST_MD5 | DIGEST_XXH3 | DIGEST_CRC64NVME, &now,
-		&j->err) == -1 ||
-	    source(me)->check_file(f, &j->err) == -1)
+	if (hash_source(
+		me, j, f, DIGEST_MD5 | DIGEST_XXH3 | DIGEST_CRC64NVME) == -1)
 		return -1;
 	if (!text_unhex(there.etag, 32, md5, sizeof(md5)) ||
-	    memcmp(md5, now.md5, sizeof(now.md5)) != 0)
+	    memcmp(md5, j->digest.md5, sizeof(md5)) != 0)
 		return 0;
-	j->digest = now;
-	return set_metadata(me, j, &f->meta);
+	j->proved = true;
+	return set_metadata(me, j, meta, &there);
 }
 
 void
@@ -469,11 +551,29 @@ do_sweep(struct worker *me, struct job *j)
 	    me->session, j->path, sweep_one, &s, &j->err);
 }
 
+/* Whether bytes can go from source to target without passing through here. */
+static bool
+same_driver(const struct worker *me)
+{
+	return source(me) == me->work.target->ops;
+}
+
 static int
 do_begin(struct worker *me, struct job *j)
 {
+	const struct store_driver *to = me->work.target->ops;
+
 	if (open_upload(me, j) == -1)
 		return -1;
+	if (same_driver(me) && to->clone != NULL) {
+		if (to->clone(me->session, j->path, hold_upload(me, j),
+			&j->receipt, &j->err) == 0) {
+			j->finding = FOUND_SAME;
+			return 0;
+		}
+		if (j->err.kind != ERR_UNSUPPORTED)
+			return -1;
+	}
 	return me->work.target->ops->upload_begin(me->session, j->path,
 	    &j->up->meta, &j->up->plan, j->up->id, &j->err);
 }
@@ -532,12 +632,40 @@ send_part(struct worker *me, struct job *j, unsigned char *data, size_t len)
 	    len, &j->digest, &j->receipt, &j->err);
 }
 
+/* 0 if it was copied, 1 if its bytes have to be sent. */
+static int
+copy_part(struct worker *me, struct job *j)
+{
+	const struct store_driver *to = me->work.target->ops;
+	struct store_upload u = store_upload_of(j);
+	struct store_file *f;
+
+	/* Nobody would know what was copied. */
+	if (me->work.read_back || !same_driver(me) || to->copy_part == NULL)
+		return 1;
+	f = hold_upload(me, j);
+	if (f == NULL || source(me)->check_file(f, &j->err) == -1)
+		return -1;
+	if (to->copy_part(me->session, &u, j->part, f, &j->receipt, &j->err) ==
+	    -1)
+		return j->err.kind == ERR_UNSUPPORTED ? 1 : -1;
+	memset(&j->digest, 0, sizeof(j->digest));
+	j->sent_bytes = plan_length(&u.plan, j->part);
+	return source(me)->check_file(f, &j->err);
+}
+
 static int
 do_part(struct worker *me, struct job *j)
 {
 	size_t len = (size_t)plan_length(&j->up->plan, j->part);
-	void *data = pool_get(me->work.pool, len, &j->err);
+	int copied = copy_part(me, j);
+	void *data;
 	int rc;
+
+	if (copied <= 0)
+		return copied == 0 ? 0
+				   : err_context(&j->err, "part %u", j->part);
+	data = pool_get(me->work.pool, len, &j->err);
 
 	if (data == NULL)
 		return -1;
@@ -572,6 +700,15 @@ digest_of_parts(const struct upload *up, struct digest *out, struct err *e)
 }
 
 static int
+read_back_part(struct worker *me, struct job *j, uint32_t i)
+{
+	const struct plan *plan = &j->up->plan;
+
+	return read_back(me, j, plan_offset(plan, i + 1),
+	    plan_length(plan, i + 1), &j->up->parts[i].digest, &j->err);
+}
+
+static int
 do_complete(struct worker *me, struct job *j)
 {
 	struct store_upload u = store_upload_of(j);
@@ -584,13 +721,13 @@ do_complete(struct worker *me, struct job *j)
 	    me->work.target->ops->upload_complete(me->session, &u, j->up->parts,
 		j->up->plan.parts, &j->digest, &j->receipt, &j->err) == -1)
 		return -1;
-	if (!store_proved_nothing(me))
+	j->proved = j->receipt.proved;
+	if (j->proved || !me->work.read_back)
 		return 0;
-	for (i = 1; i <= u.plan.parts; i++)
-		if (read_back(me, j, plan_offset(&u.plan, i),
-			plan_length(&u.plan, i), &j->up->parts[i - 1].digest,
-			&j->err) == -1)
+	for (i = 0; i < u.plan.parts; i++)
+		if (!j->up->parts[i].proved && read_back_part(me, j, i) == -1)
 			return -1;
+	j->proved = true;
 	return 0;
 }
 
@@ -631,6 +768,7 @@ dispatch(struct worker *me, struct job *j)
 void
 work_do(struct worker *me, struct job *j)
 {
+	j->proved = false;
 	/* What went wrong on the way to success says nothing. */
 	if (dispatch(me, j) == 0)
 		j->err.kind = ERR_NONE;

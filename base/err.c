@@ -27,6 +27,13 @@ kind_of_errno(int sys)
 		return ERR_EXISTS;
 	case ENAMETOOLONG:
 		return ERR_NAME;
+	/* A file server or the daemon behind a mount: it may come back, or
+	 * opening by path again may help. */
+	case ESTALE:
+	case ETIMEDOUT:
+	case ENOTCONN:
+	case EHOSTDOWN:
+		return ERR_NET;
 	default:
 		return ERR_SYS;
 	}

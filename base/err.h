@@ -56,7 +56,7 @@ int err_set(struct err *e, enum err_kind kind, const char *fmt, ...)
 
 /*
  * Sets *E from errno: msg is FMT, ": ", and errno's text.  kind is one of
- * NOMEM, NOSPACE, NOTFOUND, DENIED, EXISTS or SYS.  Returns -1.
+ * NOMEM, NOSPACE, NOTFOUND, DENIED, EXISTS, NAME, NET or SYS.  Returns -1.
  */
 int err_sys(struct err *e, const char *fmt, ...)
     __attribute__((format(printf, 2, 3)));

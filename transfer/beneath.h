@@ -14,9 +14,9 @@
 
 /*
  * A descriptor (O_CLOEXEC added), or -1 with errno: ELOOP where a symlink
- * stands in the way, EXDEV where PATH is absolute or has a "..".  PATH "" or
- * "." opens the root again.  With O_CREAT in FLAGS, MODE counts.  O_PATH |
- * O_NOFOLLOW opens a symlink itself.
+ * stands in the way, EXDEV where PATH is absolute or has a "..", or was moved
+ * out of the root just then.  PATH "" or "." opens the root again.  With
+ * O_CREAT in FLAGS, MODE counts.  O_PATH | O_NOFOLLOW opens a symlink itself.
  */
 int beneath_open(int root_fd, const char *path, int flags, mode_t mode);
 

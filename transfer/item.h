@@ -3,6 +3,7 @@
 #ifndef TRANSFER_ITEM_H
 #define TRANSFER_ITEM_H
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <sys/stat.h>
 
@@ -20,6 +21,7 @@ struct item_stat {
 	uint64_t dev;
 	int64_t mtime_ns; /* since 1970; negative before; or unknown */
 	int64_t ctime_ns;
+	bool sparse; /* it takes less space than its size: holes, if known */
 };
 
 static inline int64_t
@@ -51,6 +53,8 @@ item_of_stat(const struct stat *st)
 	    .dev = st->st_dev,
 	    .mtime_ns = item_time_ns(st->st_mtim),
 	    .ctime_ns = item_time_ns(st->st_ctim),
+	    .sparse = S_ISREG(st->st_mode) &&
+		st->st_blocks < (st->st_size + 511) / 512,
 	};
 }
 
@@ -61,6 +65,27 @@ item_same(const struct item_stat *a, const struct item_stat *b)
 	return a->type == b->type && a->size == b->size &&
 	    a->mtime_ns == b->mtime_ns && a->ctime_ns == b->ctime_ns &&
 	    a->ino == b->ino && a->dev == b->dev;
+}
+
+/*
+ * Whether a change of the file that ST was asked of, made after READ_NS (by
+ * this machine's clock), might leave the same ctime: file systems stamp with
+ * a tick of the kernel's, some with 2 s.  A ctime that is hours ahead belongs
+ * to no clock of now.
+ */
+static inline int
+item_is_racy(const struct item_stat *st, int64_t read_ns)
+{
+	return st->ctime_ns > read_ns - (int64_t)2 * 1000000000 &&
+	    st->ctime_ns < read_ns + (int64_t)3600 * 1000000000;
+}
+
+/* Whether what stores keep of A and B beside the content is the same. */
+static inline int
+item_same_metadata(const struct item_stat *a, const struct item_stat *b)
+{
+	return a->mode == b->mode && a->uid == b->uid && a->gid == b->gid &&
+	    a->mtime_ns == b->mtime_ns;
 }
 
 #endif

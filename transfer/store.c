@@ -3,8 +3,12 @@
 
 #include <string.h>
 
+#ifdef HAVE_LIBNFS
+#include "transfer/nfs/nfs.h"
+#endif
 #include "transfer/posix/posix.h"
 #include "transfer/s3/s3.h"
+#include "transfer/sftp/sftp.h"
 #include "transfer/store.h"
 
 const struct store_driver *
@@ -13,6 +17,10 @@ store_driver_of(const struct store_url *url)
 	static const struct store_driver *const drivers[] = {
 	    [STORE_POSIX] = &posix_driver,
 	    [STORE_S3] = &s3_driver,
+	    [STORE_SFTP] = &sftp_driver,
+#ifdef HAVE_LIBNFS
+	    [STORE_NFS] = &nfs_driver,
+#endif
 	};
 
 	return (size_t)url->scheme < sizeof(drivers) / sizeof(drivers[0])
@@ -58,6 +66,33 @@ store_disconnect(struct session *c)
 {
 	if (c != NULL)
 		c->store->ops->disconnect(c);
+}
+
+static int64_t
+units_of(int64_t ns, int64_t unit)
+{
+	return ns / unit - (ns % unit < 0);
+}
+
+bool
+store_same_time(const struct store_driver *d, int64_t a_ns, int64_t b_ns)
+{
+	int64_t unit = d->mtime_unit_ns > 0 ? d->mtime_unit_ns : 1;
+
+	return units_of(a_ns, unit) == units_of(b_ns, unit);
+}
+
+int
+store_check_still(const struct store_driver *d, const struct store_stat *now,
+    const struct store_stat *was, struct err *e)
+{
+	if (was == NULL ||
+	    (now->type == was->type &&
+		(was->type != ITEM_FILE || now->size == was->size) &&
+		store_same_time(d, now->mtime_ns, was->mtime_ns)))
+		return 0;
+	return err_set(
+	    e, ERR_MISMATCH, "is not what was left at the target any more");
 }
 
 /* An ETag names the content: with it in place of an inode, another object of

@@ -14,8 +14,8 @@
  *   at one place.
  * - A session whose connection broke connects again at its next call.
  * - put and complete are atomic: whoever reads the target sees the old item
- *   or the new one, whole.  When they return 0, the store has confirmed the
- *   bytes, as far as its checksums go, and the item is durable.
+ *   or the new one, whole.  When they return 0, the item is durable; whether
+ *   the store has checked its bytes, the receipt tells (proved).
  * - What writes an item makes the directories above it, where there are any.
  *   Files and symlinks replace each other; a directory replaces nothing and
  *   is replaced by nothing, nor is anything written through a symlink:
@@ -85,7 +85,15 @@ struct store_config {
 	 * under its name, where the driver can do that cheaper than by read().
 	 */
 	bool read_back;
-	unsigned timeout_ms; /* a silent connection is dead after it */
+	/* sftp */
+	const char *sftp_transport; /* auto libssh2 openssh */
+	unsigned sftp_connections;
+	const char *sftp_identity;
+	const char *sftp_password_file;
+	const char *sftp_passphrase_file;
+	const char *sftp_known_hosts;
+	const char *sftp_ssh; /* the command, split at spaces */
+	unsigned timeout_ms;  /* a silent connection is dead after it */
 	unsigned connect_timeout_ms;
 	/* Set when the run must stop at once: calls under way give up. */
 	const atomic_bool *stop;
@@ -111,6 +119,10 @@ struct store_stat {
 struct store_receipt {
 	char etag[STORE_ETAG_MAX];    /* without quotes; "" if there is none */
 	char version[STORE_ETAG_MAX]; /* version id, or "" */
+	/* A checksum that the store itself took of the bytes is that of what
+	 * was sent, or they were read back and compared.  If not, only reading
+	 * can prove them. */
+	bool proved;
 };
 
 struct store_part {
@@ -118,6 +130,7 @@ struct store_part {
 	uint64_t size;
 	struct digest digest; /* of what was sent: XXH3, CRC64NVME at least */
 	char etag[STORE_ETAG_MAX];
+	bool proved; /* by its receipt */
 };
 
 /* An upload under way.  Borrowed. */
@@ -172,6 +185,9 @@ struct store_probe {
 struct store_driver {
 	const char *scheme;
 	unsigned features;
+	/* What it keeps of a time: two are the same if they differ only below
+	 * it.  0: all of it. */
+	int64_t mtime_unit_ns;
 
 	/* Takes no connection yet: ERR_CONFIG for what can be seen wrong. */
 	struct store *(*open)(const struct store_url *url,
@@ -181,7 +197,7 @@ struct store_driver {
 	/*
 	 * What tells this store from others of the same URL, for the ledger
 	 * that is kept of it: S3, the endpoint; a directory, its file system
-	 * and inode.  "" if it isn't there yet.
+	 * and inode.  "" if it isn't there yet, or nothing tells.
 	 */
 	void (*place)(const struct store *s, char *out, size_t size);
 
@@ -268,10 +284,16 @@ struct store_driver {
 	int (*symlink)(struct session *c, const char *key,
 	    const struct item_stat *st, const char *target, size_t len,
 	    struct err *e);
-	/* Owner, mode and times of an item that is there; no bytes moved. */
+	/*
+	 * Owner, mode and times of an item that is there; no bytes moved.
+	 * WAS is what the caller knows of it: where the store keeps ETags (and
+	 * WAS has one) the ETag must be the same, else type, size and the
+	 * source's mtime.  ERR_MISMATCH, and nothing is set, if somebody else
+	 * put another item there.  NULL: whatever is there.
+	 */
 	int (*set_metadata)(struct session *c, const char *key,
-	    const struct item_stat *st, struct store_receipt *out,
-	    struct err *e);
+	    const struct item_stat *st, const struct store_stat *was,
+	    struct store_receipt *out, struct err *e);
 
 	/*
 	 * With config.defer_sync, put, mkdir, symlink and set_metadata may
@@ -288,6 +310,18 @@ struct store_driver {
 	int (*upload_part)(struct session *c, const struct store_upload *u,
 	    uint32_t number, const void *data, size_t len,
 	    const struct digest *digest, struct store_receipt *out,
+	    struct err *e);
+	/*
+	 * F, of a source of the same driver, without its bytes passing through
+	 * here: no digest of them is known then.  ERR_UNSUPPORTED where that
+	 * can't be, and the bytes have to be sent.  NULL: never.
+	 * clone() is as put(), of any size in no time: the new file shares its
+	 * blocks with F.  copy_part() is as upload_part().
+	 */
+	int (*clone)(struct session *c, const char *key, struct store_file *f,
+	    struct store_receipt *out, struct err *e);
+	int (*copy_part)(struct session *c, const struct store_upload *u,
+	    uint32_t number, struct store_file *f, struct store_receipt *out,
 	    struct err *e);
 	/*
 	 * KEEP[i] becomes true if the store still holds PARTS[i] intact.
@@ -346,6 +380,15 @@ void store_lacks(struct store *s, enum store_lack what, const char *why);
 struct session {
 	struct store *store;
 };
+
+/* Whether A and B are one time to a store that keeps it in units of D's. */
+bool store_same_time(const struct store_driver *d, int64_t a_ns, int64_t b_ns);
+/*
+ * ERR_MISMATCH unless the item, as it is NOW, still is WAS (NULL: any): type
+ * and mtime, and size of a file.  For set_metadata.
+ */
+int store_check_still(const struct store_driver *d,
+    const struct store_stat *now, const struct store_stat *was, struct err *e);
 
 /* What a source's scan says of an item that list() told of. */
 struct item_stat item_of_listed(const struct store_stat *st);

@@ -264,6 +264,23 @@ const struct option_def option_table[] = {
     {DURATION("connect-timeout", store.connect_timeout_ms, "10s", UINT_MAX,
 	STORE, .min = 1, .help = "Time to get a connection")},
 
+    {CHOICE("sftp-transport", store.sftp_transport, "auto", "HOW",
+	"auto libssh2 openssh", STORE,
+	.help = "SFTP through ssh(1) or built in: auto, openssh, libssh2")},
+    {UINT("sftp-connections", store.sftp_connections, "4", 1, 64, STORE,
+	.help = "SFTP: the most connections to the server")},
+    {STRING("sftp-identity", store.sftp_identity, "FILE", STORE,
+	.help = "SFTP: private key [ssh-agent, ssh_config, ~/.ssh]")},
+    {STRING("sftp-password-file", store.sftp_password_file, "FILE", STORE,
+	.help = "SFTP: the password is FILE's first line")},
+    {STRING("sftp-passphrase-file", store.sftp_passphrase_file, "FILE", STORE,
+	.help = "SFTP: the private key's passphrase is FILE's first line")},
+    {STRING("sftp-known-hosts", store.sftp_known_hosts, "FILE", STORE,
+	.help = "SFTP: host keys to trust [~/.ssh/known_hosts and "
+		"/etc/ssh/ssh_known_hosts]")},
+    {STRING("sftp-ssh", store.sftp_ssh, "COMMAND", STORE,
+	.help = "SFTP: ssh(1) and arguments, split at spaces [ssh]")},
+
     {CUSTOM("verbose", 'v', more_verbose, SHOW, .verbs = WORKS,
 	.help = "A line for each item; -vv: for each request too")},
     {CUSTOM("quiet", 'q', be_quiet, SHOW, .verbs = WORKS,

@@ -36,6 +36,7 @@ struct fake {
 	unsigned calls[FAKE_OPS];
 	void (*on_call)(void *arg, enum fake_op op, const char *key);
 	void *arg;
+	bool proves_nothing;
 };
 
 static struct fake *
@@ -182,8 +183,9 @@ limits(const struct store *s, struct plan_limits *l)
 static unsigned
 digests(const struct store *s)
 {
-	(void)s;
-	return DIGEST_CRC64NVME;
+	return ((const struct fake *)(const void *)s)->proves_nothing
+	    ? 0
+	    : DIGEST_CRC64NVME;
 }
 
 static int
@@ -240,6 +242,10 @@ stat_of(const struct fake_object *o)
 	    .size = o->len,
 	    .has_source_mtime = true,
 	    .mtime_ns = o->st.mtime_ns,
+	    .mode = o->st.mode,
+	    .uid = o->st.uid,
+	    .gid = o->st.gid,
+	    .has_owner = o->st.mode != 0,
 	};
 
 	memcpy(st.etag, o->etag, sizeof(st.etag));
@@ -290,6 +296,26 @@ stat_fake(
 	return o != NULL ? 0 : err_set(e, ERR_NOTFOUND, "no such object");
 }
 
+static int
+read_fake(struct session *c, const char *key, uint64_t offset, void *data,
+    size_t len, struct err *e)
+{
+	struct fake *f = fake_of(c->store);
+	struct fake_object *o;
+	bool right = false;
+
+	if (begin_call(c, FAKE_READ, key, e) != 0)
+		return -1;
+	pthread_mutex_lock(&f->mutex);
+	o = *slot(f, key);
+	if (o != NULL && offset <= o->len && len <= o->len - offset) {
+		memcpy(data, o->data + offset, len);
+		right = true;
+	}
+	pthread_mutex_unlock(&f->mutex);
+	return right ? 0 : err_set(e, ERR_MISMATCH, "ends too early");
+}
+
 static void
 receipt(struct fake *f, const char *key, struct store_receipt *out)
 {
@@ -299,6 +325,7 @@ receipt(struct fake *f, const char *key, struct store_receipt *out)
 		return;
 	memset(out, 0, sizeof(*out));
 	memcpy(out->etag, o->etag, sizeof(out->etag));
+	out->proved = !f->proves_nothing;
 }
 
 static int
@@ -340,25 +367,32 @@ static int
 make_link(struct session *c, const char *key, const struct item_stat *st,
     const char *target, size_t len, struct err *e)
 {
+	if (st->type != ITEM_SYMLINK)
+		return err_set(e, ERR_NAME, "a symlink that is none");
 	return put_any(c, FAKE_SYMLINK, key, st, target, len, NULL, e);
 }
 
 static int
 set_metadata(struct session *c, const char *key, const struct item_stat *st,
-    struct store_receipt *out, struct err *e)
+    const struct store_stat *was, struct store_receipt *out, struct err *e)
 {
 	struct fake *f = fake_of(c->store);
 	struct fake_object *o;
+	bool other = false;
 
 	if (begin_call(c, FAKE_SET_METADATA, key, e) != 0)
 		return -1;
 	pthread_mutex_lock(&f->mutex);
 	o = *slot(f, key);
-	if (o != NULL) {
+	if (o != NULL && was != NULL)
+		other = strcmp(o->etag, was->etag) != 0;
+	if (o != NULL && !other) {
 		o->st = *st;
 		receipt(f, key, out);
 	}
 	pthread_mutex_unlock(&f->mutex);
+	if (other)
+		return err_set(e, ERR_MISMATCH, "another object");
 	return o != NULL ? 0 : err_set(e, ERR_NOTFOUND, "no such object");
 }
 
@@ -437,6 +471,7 @@ upload_part(struct session *c, const struct store_upload *up, uint32_t number,
 		return rc == 0 ? gone(e) : -1;
 	memset(out, 0, sizeof(*out));
 	snprintf(out->etag, sizeof(out->etag), "p%u", number);
+	out->proved = !f->proves_nothing;
 	return rc == 0 ? 0 : -1;
 }
 
@@ -559,6 +594,7 @@ static const struct store_driver fake_driver = {
     .set_checksum = set_checksum,
     .list = list,
     .stat = stat_fake,
+    .read = read_fake,
     .put = put,
     .mkdir = make_dir,
     .symlink = make_link,
@@ -579,6 +615,12 @@ fake_open(void)
 	f->base.ops = &fake_driver;
 	pthread_mutex_init(&f->mutex, NULL);
 	return &f->base;
+}
+
+void
+fake_prove_nothing(struct store *s)
+{
+	fake_of(s)->proves_nothing = true;
 }
 
 void

@@ -315,6 +315,9 @@ class Fake:
             old = self.objects.get(src)
             if old is None:
                 raise S3Error(404, "NoSuchKey")
+            if req.headers.get("x-amz-copy-source-if-match",
+                               '"%s"' % old.etag) != '"%s"' % old.etag:
+                raise S3Error(412, "PreconditionFailed")
             replace = req.headers.get("x-amz-metadata-directive") == "REPLACE"
             if src == req.key and not replace:
                 raise S3Error(400, "InvalidRequest", "copy onto itself")

@@ -208,15 +208,21 @@ directories_links_and_metadata_are_kept(void)
 	changed.mode = S_IFREG | 0600;
 	changed.mtime_ns = 7000000001;
 	CHECK(put("d/f %+\xc3\xa4", bytes, 100));
+	CHECK(ok(store->ops->stat(session, "d/f %+\xc3\xa4", &st, &e), &e));
 	CHECK(ok(store->ops->set_metadata(
-		     session, "d/f %+\xc3\xa4", &changed, &r, &e),
+		     session, "d/f %+\xc3\xa4", &changed, &st, &r, &e),
 	    &e));
+	st.etag[0] ^= 1;
+	CHECK(store->ops->set_metadata(
+		  session, "d/f %+\xc3\xa4", &changed, &st, &r, &e) == -1 &&
+	    e.kind == ERR_MISMATCH);
 	CHECK(strlen(r.etag) == 32);
 	CHECK(ok(store->ops->stat(session, "d/f %+\xc3\xa4", &st, &e), &e));
 	CHECK(st.mode == changed.mode && st.mtime_ns == 7000000001);
 	CHECK(same("d/f %+\xc3\xa4", bytes, 100));
 	dir.mode = S_IFDIR | 0700;
-	CHECK(ok(store->ops->set_metadata(session, "d/sub", &dir, &r, &e), &e));
+	CHECK(ok(store->ops->set_metadata(session, "d/sub", &dir, NULL, &r, &e),
+	    &e));
 	CHECK(ok(store->ops->stat(session, "d/sub", &st, &e), &e));
 	CHECK(st.mode == dir.mode);
 }

@@ -8,6 +8,7 @@
 #include "base/log.h"
 #include "tests/fakes/fakestore.h"
 #include "tests/unit/check.h"
+#include "tests/unit/store_at.h"
 #include "tests/unit/tree.h"
 
 #define KIB ((size_t)1 << 10)
@@ -26,21 +27,6 @@ struct rig {
 	struct engine_result result;
 	atomic_uint count; /* for hooks */
 };
-
-static struct store *
-open_directory(const char *path)
-{
-	static const struct store_config config;
-	struct err e = ERR_INIT;
-	AUTO(store_url) struct store_url *url = store_url_parse(path, &e);
-	struct store *s = url != NULL ? store_open(url, &config, &e) : NULL;
-
-	if (s == NULL) {
-		fprintf(stderr, "%s\n", e.msg);
-		exit(99);
-	}
-	return s;
-}
 
 static struct rig
 rig_begin(void)
@@ -65,7 +51,7 @@ rig_begin(void)
 	tree_dir(r.fd, "src");
 	r.source = openat(r.fd, "src", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	snprintf(r.state, sizeof(r.state), "%s/src", tree_path);
-	r.from = open_directory(r.state);
+	r.from = store_at(r.state);
 	snprintf(r.state, sizeof(r.state), "%s/state", tree_path);
 	r.o.state_dir = r.state;
 	return r;
@@ -698,9 +684,133 @@ what_is_there_is_adopted(void)
 	r.reconcile = true;
 	CHECK_UINT(run(&r), RUN_OK);
 	CHECK_UINT(stats_get(&r.stats, adopted_items), 1);
+	CHECK_UINT(stats_get(&r.stats, done_items), 2);
 	CHECK_UINT(fake_calls(r.target, FAKE_PUT), 2);
 	CHECK(arrived(&r, "older"));
 	CHECK(arrived(&r, "longer"));
+	rig_end(&r);
+}
+
+/* What a task with another ledger has sent. */
+static struct rig
+sent_rig(void)
+{
+	struct rig r = rig_begin();
+
+	make_tree(&r);
+	CHECK_UINT(run(&r), RUN_OK);
+	snprintf(r.state, sizeof(r.state), "%s/another", tree_path);
+	fake_forget_calls(r.target);
+	r.reconcile = true;
+	return r;
+}
+
+static void
+what_is_adopted_gets_its_owner_and_mode(void)
+{
+	struct rig r = sent_rig();
+
+	fake_find(r.target, "d/almost")->st.mode = S_IFREG | 0600;
+	fake_find(r.target, "d/big2")->st.uid++;
+	CHECK_UINT(run(&r), RUN_OK);
+	CHECK_UINT(stats_get(&r.stats, adopted_items), 44);
+	CHECK_UINT(stats_get(&r.stats, verified_items), 0);
+	CHECK_UINT(stats_get(&r.stats, done_items), 2); /* directories */
+	CHECK_UINT(fake_calls(r.target, FAKE_SET_METADATA), 2);
+	CHECK_UINT(fake_calls(r.target, FAKE_PUT), 0);
+	CHECK_UINT(fake_calls(r.target, FAKE_READ), 0);
+	CHECK_UINT(fake_find(r.target, "d/almost")->st.mode, S_IFREG | 0644);
+	CHECK_UINT(fake_find(r.target, "d/big2")->st.uid, geteuid());
+	rig_end(&r);
+}
+
+static void
+what_the_store_cant_prove_is_adopted_by_reading(void)
+{
+	struct rig r = sent_rig();
+
+	fake_prove_nothing(r.target);
+	/* As long and as old, but not the same. */
+	fake_find(r.target, "d/almost")->data[70] ^= 1;
+	CHECK_UINT(run(&r), RUN_OK);
+	CHECK_UINT(stats_get(&r.stats, adopted_items), 43);
+	CHECK_UINT(stats_get(&r.stats, verified_items), 44);
+	CHECK_UINT(stats_get(&r.stats, done_items), 3);
+	CHECK_UINT(fake_calls(r.target, FAKE_PUT), 1);
+	CHECK(arrived(&r, "d/almost"));
+	/* And the ledger has digests to go by. */
+	fchmodat(r.source, "d/big1", 0600, 0);
+	fake_forget_calls(r.target);
+	CHECK_UINT(run(&r), RUN_OK);
+	CHECK_UINT(stats_get(&r.stats, metadata_items), 1);
+	CHECK_UINT(fake_calls(r.target, FAKE_BEGIN), 0);
+	rig_end(&r);
+}
+
+static void
+what_is_not_proved_is_read_back(void)
+{
+	struct rig r = rig_begin();
+
+	make_tree(&r);
+	CHECK_UINT(run(&r), RUN_OK);
+	CHECK_UINT(fake_calls(r.target, FAKE_READ), 0);
+	CHECK_UINT(stats_get(&r.stats, verified_items), 44);
+	snprintf(r.state, sizeof(r.state), "%s/another", tree_path);
+	fake_prove_nothing(r.target);
+	CHECK_UINT(run(&r), RUN_OK);
+	/* But for the empty ones. */
+	CHECK_UINT(fake_calls(r.target, FAKE_READ), 40 + 13 + 4);
+	CHECK_UINT(stats_get(&r.stats, verified_items), 44);
+	snprintf(r.state, sizeof(r.state), "%s/third", tree_path);
+	fake_forget_calls(r.target);
+	r.o.verify = VERIFY_NONE;
+	CHECK_UINT(run(&r), RUN_OK);
+	CHECK_UINT(fake_calls(r.target, FAKE_READ), 0);
+	CHECK_UINT(stats_get(&r.stats, verified_items), 0);
+	CHECK_UINT(stats_get(&r.stats, done_items), 46);
+	rig_end(&r);
+}
+
+static void
+damage_before_it_is_read(void *arg, enum fake_op op, const char *key)
+{
+	struct rig *r = arg;
+
+	if (op == FAKE_READ &&
+	    (strcmp(key, "d/big1") == 0 || strcmp(key, "d/almost") == 0) &&
+	    fake_find(r->target, key)->puts == 1)
+		fake_find(r->target, key)->data[50] ^= 1;
+}
+
+static void
+what_is_read_back_wrong_is_sent_again(void)
+{
+	struct rig r = rig_begin();
+
+	make_tree(&r);
+	fake_prove_nothing(r.target);
+	fake_on_call(r.target, damage_before_it_is_read, &r);
+	r.o.transfers = r.o.concurrency = 1;
+	CHECK_UINT(run(&r), RUN_OK);
+	CHECK(arrived(&r, "d/big1"));
+	CHECK(arrived(&r, "d/almost"));
+	CHECK_UINT(fake_find(r.target, "d/big1")->puts, 2);
+	CHECK_UINT(fake_find(r.target, "d/almost")->puts, 2);
+	rig_end(&r);
+}
+
+/* What an earlier run's parts prove is known to the next. */
+static void
+parts_stay_proved_over_a_crash(void)
+{
+	struct rig r = stopped_rig();
+	uint64_t kept = stats_get(&r.stats, kept_parts);
+
+	fake_prove_nothing(r.target);
+	CHECK_UINT(run(&r), RUN_OK);
+	CHECK_UINT(fake_calls(r.target, FAKE_READ), 20 - kept);
+	CHECK(arrived(&r, "big"));
 	rig_end(&r);
 }
 
@@ -726,6 +836,113 @@ touched_files_are_not_sent_again(void)
 	CHECK(arrived(&r, "d/e/small9"));
 	CHECK(nothing_more_to_do(&r));
 	rig_end(&r);
+}
+
+static void
+what_others_put_there_is_given_no_metadata(void)
+{
+	struct rig r = rig_begin();
+
+	make_tree(&r);
+	CHECK_UINT(run(&r), RUN_OK);
+	fake_put(r.target, "d/almost", "other", 5, 1);
+	fake_put(r.target, "d/big1", "other", 5, 1);
+	fchmodat(r.source, "d/almost", 0600, 0);
+	utimensat(r.source, "d/big1", NULL, 0);
+	CHECK_UINT(run(&r), RUN_OK);
+	CHECK_UINT(stats_get(&r.stats, metadata_items), 0);
+	CHECK(arrived(&r, "d/almost"));
+	CHECK(arrived(&r, "d/big1"));
+	CHECK(nothing_more_to_do(&r));
+	rig_end(&r);
+}
+
+/* Another ctime, another inode: nothing that the target would know. */
+static void
+what_moved_at_the_source_alone_asks_for_nothing(void)
+{
+	struct rig r = rig_begin();
+	struct timespec times[2] = {{.tv_nsec = UTIME_OMIT}};
+	struct stat file, dir;
+
+	make_tree(&r);
+	fstatat(r.source, "d/almost", &file, 0);
+	fstatat(r.source, "d", &dir, 0);
+	CHECK_UINT(run(&r), RUN_OK);
+	fchmodat(r.source, "d/big1", 0600, 0);
+	fchmodat(r.source, "d/big1", 0644, 0);
+	make_file(&r, "d/copy", 64 * KIB - 1, 3);
+	times[1] = file.st_mtim;
+	utimensat(r.source, "d/copy", times, 0);
+	CHECK(renameat(r.source, "d/copy", r.source, "d/almost") == 0);
+	times[1] = dir.st_mtim;
+	utimensat(r.source, "d", times, 0);
+	CHECK(nothing_more_to_do(&r));
+	CHECK_UINT(stats_get(&r.stats, metadata_items), 0);
+	CHECK_UINT(stats_get(&r.stats, unchanged_items), 46);
+	CHECK_UINT(stats_get(&r.stats, queued_items), 0);
+	CHECK_UINT(stats_get(&r.stats, queued_bytes), 0);
+	rig_end(&r);
+}
+
+/* The ctime that the ledger has of file NAME in the root. */
+static int64_t
+recorded_ctime(struct rig *r, const char *name)
+{
+	AUTO(ledger) struct ledger *l = open_ledger(r, LEDGER_READ);
+	struct ledger_file row;
+	struct err e = ERR_INIT;
+	int64_t dir, ctime_ns = -1;
+
+	if (ledger_dir_id(l, "", 0, false, &dir, &e) == -1 ||
+	    ledger_diff_begin(l, dir, NULL, NULL, &e) == -1)
+		return -1;
+	while (ledger_diff_next(l, &row, &e) == 1)
+		if (row.name_len == strlen(name) &&
+		    memcmp(row.name, name, row.name_len) == 0)
+			ctime_ns = row.st.ctime_ns;
+	return ctime_ns;
+}
+
+static void
+a_file_too_young_to_be_sure_of_is_looked_at_again(void)
+{
+	struct rig r = rig_begin();
+	struct timespec wait = {.tv_sec = 2, .tv_nsec = 100000000};
+	struct stat small, big;
+
+	make_file(&r, "small", 100, 1);
+	make_file(&r, "big", 100 * KIB, 2);
+	fstatat(r.source, "small", &small, 0);
+	fstatat(r.source, "big", &big, 0);
+	CHECK_UINT(run(&r), RUN_OK);
+	CHECK(recorded_ctime(&r, "small") == 0);
+	CHECK(recorded_ctime(&r, "big") == 0);
+	nanosleep(&wait, NULL);
+	/* It is read and hashed, and nothing else. */
+	CHECK(nothing_more_to_do(&r));
+	CHECK_UINT(stats_get(&r.stats, unchanged_items), 2);
+	CHECK(recorded_ctime(&r, "small") == item_time_ns(small.st_ctim));
+	CHECK(recorded_ctime(&r, "big") == item_time_ns(big.st_ctim));
+	/* What was at rest is recorded as it is at once. */
+	snprintf(r.state, sizeof(r.state), "%s/another", tree_path);
+	CHECK_UINT(run(&r), RUN_OK);
+	CHECK(recorded_ctime(&r, "small") == item_time_ns(small.st_ctim));
+	CHECK(recorded_ctime(&r, "big") == item_time_ns(big.st_ctim));
+	rig_end(&r);
+}
+
+static void
+a_ctime_is_young_for_two_seconds(void)
+{
+	const int64_t s = 1000000000, now = 1700000000 * s;
+	struct item_stat st = {.ctime_ns = now};
+
+	CHECK(item_is_racy(&st, now) && item_is_racy(&st, now + s));
+	CHECK(!item_is_racy(&st, now + 2 * s));
+	/* A server's clock may be ahead of ours, but not by days. */
+	CHECK(item_is_racy(&st, now - 60 * s));
+	CHECK(!item_is_racy(&st, now - 86400 * s));
 }
 
 static void
@@ -875,7 +1092,16 @@ main(void)
 	RUN(an_intent_takes_no_kept_upload_with_it);
 	RUN(a_dry_run_changes_nothing);
 	RUN(what_is_there_is_adopted);
+	RUN(what_is_adopted_gets_its_owner_and_mode);
+	RUN(what_the_store_cant_prove_is_adopted_by_reading);
+	RUN(what_is_not_proved_is_read_back);
+	RUN(what_is_read_back_wrong_is_sent_again);
+	RUN(parts_stay_proved_over_a_crash);
 	RUN(touched_files_are_not_sent_again);
+	RUN(what_others_put_there_is_given_no_metadata);
+	RUN(what_moved_at_the_source_alone_asks_for_nothing);
+	RUN(a_file_too_young_to_be_sure_of_is_looked_at_again);
+	RUN(a_ctime_is_young_for_two_seconds);
 	RUN(reconciling_finds_what_others_did);
 	RUN(a_directory_that_fails_stops_no_other);
 	RUN(jobs_are_bounded_however_many_files);

@@ -345,7 +345,9 @@ uploads_and_their_parts_come_back(void)
 	CHECK(memcmp(&all[0].st, &u.st, sizeof(u.st)) == 0);
 	ledger_uploads_free(all, n);
 	CHECK_UINT(ledger_upload_begun(l, u.id, "2~xyz", &e), 0);
+	part.proved = true;
 	CHECK_UINT(ledger_part_put(l, u.id, &part, &e), 0);
+	part.proved = false;
 	part.number = 2;
 	CHECK_UINT(ledger_part_put(l, u.id, &part, &e), 0);
 	CHECK_UINT(ledger_part_put(l, u.id, &part, &e), 0);
@@ -361,6 +363,7 @@ uploads_and_their_parts_come_back(void)
 	CHECK_UINT(parts[1].number, 10000);
 	CHECK_UINT(parts[1].size, 77);
 	CHECK_STR(parts[1].etag, "abc");
+	CHECK(parts[1].proved && !parts[0].proved);
 	CHECK_UINT(parts[1].digest.crc64nvme, UINT64_MAX);
 	CHECK_UINT(parts[1].digest.xxh3[2], 3);
 	/* An MD5 isn't kept, so it isn't claimed. */
@@ -613,6 +616,7 @@ a_ledger_of_version_1_is_taken_over(void)
 	CHECK_UINT(ledger_parts(l, 9, &parts, &n, &e), 0);
 	CHECK_UINT(n, 1);
 	CHECK_STR(parts[0].etag, "p1");
+	CHECK(!parts[0].proved);
 	free(parts);
 	CHECK_UINT(ledger_run_get(l, INT64_MAX, &run, &e), 1);
 	CHECK_UINT(run.stats.done_items, 1);

@@ -211,17 +211,66 @@ directories_and_links_are_made_and_set_right(void)
 	CHECK(OPS->read(c, "d/link", 0, target, 4, &e) == 0);
 	CHECK_STR(target, "../y");
 	st.mtime_ns = -1500000000;
-	CHECK(OPS->set_metadata(c, "d/link", &st, &receipt, &e) == 0);
+	CHECK(OPS->set_metadata(c, "d/link", &st, NULL, &receipt, &e) == 0);
 	CHECK(OPS->stat(c, "d/link", &got, &e) == 0 &&
 	    got.mtime_ns == -1500000000);
 	CHECK(put("d/file", "x") == 0);
 	st.type = ITEM_FILE;
 	st.mode = S_IFREG | 0600;
-	CHECK(OPS->set_metadata(c, "d/file", &st, &receipt, &e) == 0);
+	CHECK(OPS->set_metadata(c, "d/file", &st, NULL, &receipt, &e) == 0);
 	CHECK(OPS->stat(c, "d/file", &got, &e) == 0 &&
 	    got.mtime_ns == -1500000000 && (got.mode & 0777) == 0600);
-	CHECK(OPS->set_metadata(c, "none", &st, &receipt, &e) == -1 &&
+	CHECK(OPS->set_metadata(c, "none", &st, NULL, &receipt, &e) == -1 &&
 	    e.kind == ERR_NOTFOUND);
+	end();
+}
+
+/* Whether FILE gets metadata of its own while it should be as WAS says. */
+static bool
+is_set(const char *file, const struct store_stat *was)
+{
+	struct item_stat st = file_st;
+	struct stat now;
+
+	st.mode = S_IFREG | 0640;
+	if (OPS->set_metadata(c, file, &st, was, &receipt, &e) == 0)
+		return fstatat(root, file, &now, 0) == 0 &&
+		    (now.st_mode & 07777) == 0640;
+	CHECK_STR(err_kind_name(e.kind), "mismatch");
+	CHECK(fstatat(root, file, &now, 0) == -1 ||
+	    (now.st_mode & 07777) != 0640);
+	return false;
+}
+
+static void
+metadata_is_for_the_file_that_is_known(void)
+{
+	struct store_stat was;
+	struct timespec times[2] = {{.tv_sec = 7}, {.tv_sec = 7}};
+
+	begin();
+	CHECK(put("f", "mine") == 0);
+	CHECK(OPS->stat(c, "f", &was, &e) == 0);
+	CHECK(is_set("f", &was));
+	/* Other bytes, other times, another kind. */
+	tree_file(root, "f", "others");
+	fchmodat(root, "f", 0600, 0);
+	CHECK(!is_set("f", &was));
+	tree_file(root, "f", "mine");
+	CHECK(!is_set("f", &was));
+	was.mtime_ns = 7000000000;
+	utimensat(root, "f", times, 0);
+	CHECK(is_set("f", &was));
+	unlinkat(root, "f", 0);
+	tree_link(root, "f", "nowhere");
+	CHECK(!is_set("f", &was));
+	unlinkat(root, "f", 0);
+	mkfifoat(root, "f", 0600);
+	CHECK(!is_set("f", &was));
+	unlinkat(root, "f", 0);
+	tree_dir(root, "f");
+	utimensat(root, "f", times, 0);
+	CHECK(!is_set("f", &was));
 	end();
 }
 
@@ -287,7 +336,7 @@ a_symlink_in_the_target_leads_nowhere(void)
 	CHECK(OPS->upload_begin(c, "out/up", &file_st, &plan, id, &e) == -1);
 	CHECK(OPS->stat(c, "out/victim", &got, &e) == -1 &&
 	    e.kind == ERR_NOTFOUND);
-	CHECK(OPS->set_metadata(c, "file", &file_st, &receipt, &e) == -1);
+	CHECK(OPS->set_metadata(c, "file", &file_st, NULL, &receipt, &e) == -1);
 	CHECK(OPS->remove(c, keys, 2, one, &e) == 0);
 	CHECK(faccessat(out, "victim", F_OK, 0) == 0);
 	CHECK(faccessat(root, "out", F_OK, AT_SYMLINK_NOFOLLOW) == -1);
@@ -700,6 +749,233 @@ links_are_followed_when_asked_for(void)
 	end();
 }
 
+/* Writes all to the file NAME at OFFSET. */
+static void
+put_at(const char *name, const void *data, size_t len, off_t offset)
+{
+	int fd = openat(root, name, O_WRONLY | O_CREAT | O_CLOEXEC, 0644);
+
+	CHECK(fd != -1 && pwrite(fd, data, len, offset) == (ssize_t)len);
+	close(fd);
+}
+
+static uint64_t
+disk_bytes(const char *name)
+{
+	struct stat st;
+
+	CHECK(fstatat(root, name, &st, AT_SYMLINK_NOFOLLOW) == 0);
+	return (uint64_t)st.st_blocks * 512;
+}
+
+static void
+holes_are_read_as_zeros_at_any_offset(void)
+{
+	static const off_t islands[] = {0, 65536 + 4096, 300000, 1000001};
+	static uint8_t want[1 << 20], got[1 << 20];
+	struct store_file *f;
+	size_t i, at;
+
+	begin();
+	memset(want, 0, sizeof(want));
+	for (i = 0; i < 4; i++) {
+		memset(want + islands[i], 'a' + (int)i, 5000);
+		put_at("f", want + islands[i], 5000, islands[i]);
+	}
+	put_at("f", "", 1, sizeof(want) - 1);
+	f = OPS->open_file(c, "f", sizeof(want), &e);
+	CHECK(f != NULL && f->state.size == sizeof(want));
+	for (at = 0; f != NULL && at < sizeof(want); at += 12345) {
+		size_t n = sizeof(want) - at;
+
+		memset(got, 0xff, n);
+		CHECK(OPS->read_file(f, at, got, n, &e) == 0);
+		CHECK(memcmp(got, want + at, n) == 0);
+		CHECK(OPS->read_file(f, at, got, 1, &e) == 0 &&
+		    got[0] == want[at]);
+	}
+	if (f != NULL)
+		CHECK(OPS->read_file(f, sizeof(want) - 5, got, 6, &e) == -1 &&
+		    e.kind == ERR_CHANGED);
+	OPS->close_file(f);
+	end();
+}
+
+/* PUTs or uploads the text: a block of data, then zeros, then one byte. */
+static uint64_t
+space_taken(bool sparse, bool in_parts)
+{
+	static uint8_t data[256 << 10], back[256 << 10];
+	struct item_stat st = file_st;
+	char id[STORE_ID_MAX];
+	struct store_upload u = {.key = "f", .id = id};
+	struct store_part part = {.number = 1, .size = sizeof(data)};
+	uint64_t taken;
+
+	begin_with(&(struct store_config){.read_back = true});
+	memset(data, 0, sizeof(data));
+	memset(data, 'x', 5000);
+	st.size = sizeof(data);
+	st.sparse = sparse;
+	if (in_parts) {
+		u.plan = (struct plan){.size = sizeof(data),
+		    .part_bytes = sizeof(data),
+		    .parts = 1};
+		u.st = st;
+		CHECK(OPS->upload_begin(c, "f", &st, &u.plan, id, &e) == 0);
+		/* A part that is sent again leaves nothing of before. */
+		if (!sparse) {
+			data[200000] = 'y';
+			CHECK(OPS->upload_part(c, &u, 1, data, sizeof(data),
+				  NULL, &receipt, &e) == 0);
+			data[200000] = 0;
+		}
+		CHECK(OPS->upload_part(c, &u, 1, data, sizeof(data), NULL,
+			  &receipt, &e) == 0);
+		CHECK(receipt.proved);
+		CHECK(OPS->upload_complete(
+			  c, &u, &part, 1, NULL, &receipt, &e) == 0);
+	} else {
+		CHECK(OPS->put(c, "f", &st, data, sizeof(data), NULL, &receipt,
+			  &e) == 0);
+	}
+	CHECK(receipt.proved);
+	CHECK(OPS->read(c, "f", 0, back, sizeof(back), &e) == 0);
+	CHECK(memcmp(data, back, sizeof(data)) == 0);
+	taken = disk_bytes("f");
+	end();
+	return taken;
+}
+
+static void
+what_was_sparse_stays_so_and_nothing_else(void)
+{
+	CHECK(space_taken(false, false) >= (256 << 10));
+	CHECK(space_taken(true, false) <= (16 << 10));
+	CHECK(space_taken(false, true) >= (256 << 10));
+	CHECK(space_taken(true, true) <= (16 << 10));
+}
+
+static void
+a_directory_that_was_moved_away_is_not_written_into(void)
+{
+	begin();
+	CHECK(put("d/a", "1") == 0);
+	CHECK(renameat(root, "d", root, "away") == 0);
+	usleep(120000);
+	CHECK(put("d/b", "2") == 0);
+	CHECK_STR(text_of("d/b"), "2");
+	CHECK_UINT(names_in("away"), 1);
+	/* At once, where it was removed. */
+	CHECK(unlinkat(root, "d/b", 0) == 0);
+	CHECK(unlinkat(root, "d", AT_REMOVEDIR) == 0);
+	CHECK(put("d/c", "3") == 0);
+	CHECK_STR(text_of("d/c"), "3");
+	/* A link to outside in its place is not followed. */
+	CHECK(renameat(root, "d", root, "gone") == 0);
+	tree_link(root, "d", "away");
+	usleep(120000);
+	CHECK(put("d/d", "4") == -1 && e.kind == ERR_EXISTS);
+	CHECK_UINT(names_in("away"), 1);
+	end();
+}
+
+static void
+owner_and_mode_are_right_from_the_second_file_on(void)
+{
+	static const mode_t modes[] = {
+	    0644, 0600, 0644, 0666, 0666, 0755, 04755, 0444, 0644};
+	struct item_stat st = file_st;
+	struct store_stat got;
+	char name[10];
+	size_t i;
+
+	begin();
+	umask(022);
+	for (i = 0; i < 2 * sizeof(modes) / sizeof(modes[0]); i++) {
+		st.mode = S_IFREG | modes[i / 2];
+		st.uid = geteuid() == 0 && i % 5 == 4 ? 1234 : geteuid();
+		st.gid = geteuid() == 0 && i % 7 == 6 ? 2345 : getegid();
+		snprintf(name, sizeof(name), "f%zu", i);
+		CHECK(OPS->put(c, name, &st, "x", 1, NULL, &receipt, &e) == 0);
+		CHECK(OPS->stat(c, name, &got, &e) == 0);
+		CHECK_UINT(got.mode, st.mode);
+		CHECK(got.uid == st.uid && got.gid == st.gid);
+		CHECK(got.mtime_ns == st.mtime_ns);
+	}
+	end();
+}
+
+static void
+parts_are_copied_in_the_kernel_or_not_at_all(void)
+{
+	static uint8_t data[300 << 10], back[300 << 10];
+	char id[STORE_ID_MAX];
+	struct store_upload u = {.key = "g", .id = id};
+	struct store_part copied[3] = {{.number = 1}};
+	struct store_file *f;
+	uint32_t i;
+
+	begin();
+	memset(data, 'x', 5000);
+	memset(data + 150000, 'y', 5000);
+	put_at("f", data, 5000, 0);
+	put_at("f", data + 150000, 5000, 150000);
+	put_at("f", "", 1, sizeof(data) - 1);
+	f = OPS->open_file(c, "f", sizeof(data), &e);
+	CHECK(f != NULL);
+	if (f == NULL)
+		return;
+	u.plan = (struct plan){
+	    .size = sizeof(data), .part_bytes = 100 << 10, .parts = 3};
+	u.st = f->meta;
+	CHECK(OPS->upload_begin(c, "g", &u.st, &u.plan, id, &e) == 0);
+	for (i = 1; i <= 3; i++) {
+		if (OPS->copy_part(c, &u, i, f, &receipt, &e) == 0) {
+			CHECK(!receipt.proved);
+			continue;
+		}
+		CHECK(e.kind == ERR_UNSUPPORTED);
+		CHECK(OPS->upload_part(c, &u, i,
+			  data + (size_t)(i - 1) * (100 << 10), 100 << 10, NULL,
+			  &receipt, &e) == 0);
+	}
+	CHECK(OPS->upload_complete(c, &u, copied, 3, NULL, &receipt, &e) == 0);
+	CHECK(OPS->read(c, "g", 0, back, sizeof(back), &e) == 0);
+	CHECK(memcmp(data, back, sizeof(data)) == 0);
+	if (f->state.sparse)
+		CHECK(disk_bytes("g") <= (64 << 10));
+	OPS->close_file(f);
+	end();
+}
+
+static void
+a_clone_is_whole_or_nothing_is_there(void)
+{
+	struct store_stat st;
+	struct store_file *f;
+
+	begin();
+	tree_file(root, "f", "hello");
+	f = OPS->open_file(c, "f", 5, &e);
+	CHECK(f != NULL);
+	if (OPS->clone(c, "d/g", f, &receipt, &e) == 0) {
+		CHECK_STR(text_of("d/g"), "hello");
+		CHECK(OPS->stat(c, "d/g", &st, &e) == 0 &&
+		    st.mtime_ns == f->meta.mtime_ns);
+		/* What is cloned is what was opened. */
+		tree_file(root, "f", "other");
+		CHECK(OPS->clone(c, "d/h", f, &receipt, &e) == -1 &&
+		    e.kind == ERR_CHANGED);
+		CHECK_UINT(names_in("d"), 1);
+	} else {
+		CHECK(e.kind == ERR_UNSUPPORTED);
+		CHECK_UINT(names_in("d"), 0);
+	}
+	OPS->close_file(f);
+	end();
+}
+
 int
 main(void)
 {
@@ -709,6 +985,7 @@ main(void)
 	RUN(syncing_later_changes_nothing_to_see);
 	RUN(the_root_is_made_when_asked_for);
 	RUN(directories_and_links_are_made_and_set_right);
+	RUN(metadata_is_for_the_file_that_is_known);
 	RUN(the_list_has_all_but_temporary_names);
 	RUN(what_is_in_the_way_is_named);
 	RUN(a_symlink_in_the_target_leads_nowhere);
@@ -724,6 +1001,12 @@ main(void)
 	RUN(a_source_is_read_as_it_was_opened);
 	RUN(a_source_that_is_no_file_any_more_says_so);
 	RUN(links_are_followed_when_asked_for);
+	RUN(holes_are_read_as_zeros_at_any_offset);
+	RUN(what_was_sparse_stays_so_and_nothing_else);
+	RUN(parts_are_copied_in_the_kernel_or_not_at_all);
+	RUN(a_clone_is_whole_or_nothing_is_there);
+	RUN(a_directory_that_was_moved_away_is_not_written_into);
+	RUN(owner_and_mode_are_right_from_the_second_file_on);
 	check_failures = 0;
 	CHECK_UINT(open_fds(), fds);
 	return check_failures == 0 ? check_end() : 1;

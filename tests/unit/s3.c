@@ -304,6 +304,56 @@ what_the_store_says_of_the_bytes_is_compared(void)
 		  "x-amz-server-side-encryption: aws:kms\r\n") == ERR_NONE);
 }
 
+static bool proved; /* by the last receipt */
+
+/* What the reply to a put, of HEADERS, proves to a store set to CHECKSUM. */
+static bool
+proves(const char *checksum, unsigned negotiated, const char *headers)
+{
+	struct err e = ERR_INIT;
+	AUTO(store_url)
+	struct store_url *url = store_url_parse("s3://test/p", &e);
+	struct store_config config = {.proxy = "",
+	    .timeout_ms = 5000,
+	    .endpoint_url = endpoint,
+	    .checksum = checksum};
+	AUTO(store) struct store *s = store_open(url, &config, &e);
+	AUTO(session) struct session *c = store_connect(s, &e);
+	struct store_receipt r = {.etag = ""};
+	struct digest d = digest;
+
+	d.have = DIGEST_CRC64NVME | DIGEST_XXH3 | s->ops->digests(s);
+	s->ops->set_checksum(s, negotiated);
+	d.have |= s->ops->digests(s);
+	SCRIPT({"PUT", "200 OK", headers});
+	CHECK(s->ops->put(c, "k", &st, "abcd", 4, &d, &r, &e) == 0);
+	return r.proved;
+}
+
+#define ZERO_ETAG "ETag: \"00000000000000000000000000000000\"\r\n"
+#define KMS "x-amz-server-side-encryption: aws:kms\r\n"
+
+static void
+what_the_store_checked_is_proved(void)
+{
+	CHECK(proves(NULL, DIGEST_CRC64NVME, ZERO_ETAG));
+	CHECK(proves(NULL, DIGEST_CRC32C, ZERO_ETAG));
+	CHECK(proves(NULL, DIGEST_SHA256, ZERO_ETAG));
+	CHECK(proves(NULL, DIGEST_MD5, ZERO_ETAG));
+	CHECK(!proves(NULL, DIGEST_MD5, ""));
+	CHECK(!proves(NULL, DIGEST_MD5, ZERO_ETAG KMS));
+	CHECK(!proves(NULL, 0, ZERO_ETAG));
+	CHECK(!proves("none", 0, ZERO_ETAG));
+	CHECK(proves("none", 0, CRC));
+	/* Forced, maybe ignored: only what comes back proves. */
+	CHECK(!proves("crc64nvme", DIGEST_CRC64NVME, ZERO_ETAG));
+	CHECK(proves("crc64nvme", 0, CRC));
+	CHECK(!proves("crc32c", 0, ZERO_ETAG));
+	CHECK(proves("crc32c", 0, "x-amz-checksum-crc32c: AAAAAA==\r\n"));
+	CHECK(proves("md5", 0, ZERO_ETAG));
+	CHECK(!proves("md5", 0, ZERO_ETAG KMS));
+}
+
 static void
 a_store_that_asks_for_less_says_when(void)
 {
@@ -318,7 +368,7 @@ a_store_that_asks_for_less_says_when(void)
 	CHECK_STR(e.msg, "PUT: HTTP 503 SlowDown: less");
 }
 
-static const struct store_part part = {
+static struct store_part part = {
     .number = 1, .size = 4, .etag = "00000000000000000000000000000000"};
 /* md5 of 16 zero bytes */
 #define ETAG "ETag: \"4ae71336e44bf9bf79d2752e234818a5-1\"\r\n"
@@ -328,13 +378,14 @@ complete(struct err *e)
 {
 	struct store_upload u = {
 	    .key = "k", .id = "u", .st = st, .plan = {4, 4, 1}};
-	struct store_receipt r;
+	struct store_receipt r = {.etag = ""};
 
 	*e = (struct err)ERR_INIT;
 	if (store->ops->upload_complete(
-		session, &u, &part, 1, &digest, &r, e) == 0)
-		return ERR_NONE;
-	return e->kind;
+		session, &u, &part, 1, &digest, &r, e) == -1)
+		return e->kind;
+	proved = r.proved;
+	return ERR_NONE;
 }
 
 static void
@@ -344,8 +395,17 @@ a_completed_upload_is_looked_at(void)
 
 	SCRIPT({"POST /test/p/k?uploadId=u ", "200 OK", "", DONE},
 	    {"HEAD /test/p/k ", "200 OK", "Content-Length: 4\r\n" CRC ETAG});
-	CHECK(complete(&e) == ERR_NONE);
+	CHECK(complete(&e) == ERR_NONE && proved);
 	CHECK(sent("x-amz-checksum-mode: ENABLED"));
+	/* The parts' ETags are the store's word, no proof. */
+	SCRIPT({"POST", "200 OK", "", DONE},
+	    {"HEAD", "200 OK", "Content-Length: 4\r\n" ETAG});
+	CHECK(complete(&e) == ERR_NONE && !proved);
+	part.proved = true;
+	SCRIPT({"POST", "200 OK", "", DONE},
+	    {"HEAD", "200 OK", "Content-Length: 4\r\n"});
+	CHECK(complete(&e) == ERR_NONE && proved);
+	part.proved = false;
 	SCRIPT({"POST", "200 OK", "", DONE},
 	    {"HEAD", "200 OK", "Content-Length: 4\r\n" CRC_WRONG});
 	CHECK(complete(&e) == ERR_MISMATCH);
@@ -412,6 +472,52 @@ the_whole_is_named_where_the_store_keeps_checksums(void)
 	CHECK(complete(&e) == ERR_MISMATCH);
 	CHECK(sent("x-amz-checksum-crc64nvme: rosUhgp5mIg="));
 	CHECK(sent("x-amz-mp-object-size: 4"));
+}
+
+static enum err_kind
+set_metadata(const struct store_stat *was)
+{
+	struct store_receipt r;
+	struct err e = ERR_INIT;
+
+	if (store->ops->set_metadata(session, "k", &st, was, &r, &e) == -1)
+		return e.kind;
+	CHECK_STR(r.etag, "new");
+	return ERR_NONE;
+}
+
+#define COPIED "<CopyObjectResult><ETag>\"new\"</ETag></CopyObjectResult>"
+#define FOUR "Content-Length: 4\r\n"
+
+static void
+metadata_is_for_the_object_that_is_known(void)
+{
+	struct store_stat was = {
+	    .type = ITEM_FILE, .size = 4, .mtime_ns = 7, .etag = "a"};
+
+	SCRIPT({"HEAD /test/p/k ", "200 OK", FOUR "ETag: \"a\"\r\n"},
+	    {"PUT /test/p/k ", "200 OK", "", COPIED});
+	CHECK(set_metadata(&was) == ERR_NONE);
+	CHECK(sent("x-amz-copy-source-if-match: \"a\"\r\n"));
+	SCRIPT({"HEAD", "200 OK", FOUR META "ETag: \"b\"\r\n"});
+	CHECK(set_metadata(&was) == ERR_MISMATCH);
+	SCRIPT({"HEAD", "200 OK", "Content-Length: 5\r\nETag: \"a\"\r\n"});
+	CHECK(set_metadata(&was) == ERR_MISMATCH);
+	SCRIPT({"HEAD", "404 No"});
+	CHECK(set_metadata(&was) == ERR_NOTFOUND);
+	/* Another one comes between the look and the copy. */
+	SCRIPT({"HEAD", "200 OK", FOUR "ETag: \"a\"\r\n"},
+	    {"PUT", "412 No", "",
+		"<Error><Code>PreconditionFailed</Code></Error>"});
+	CHECK(set_metadata(&was) == ERR_MISMATCH);
+	/* Without an ETag, its time tells. */
+	was.etag[0] = '\0';
+	SCRIPT({"HEAD", "200 OK", FOUR META}, {"PUT", "200 OK", "", COPIED});
+	CHECK(set_metadata(&was) == ERR_NONE);
+	CHECK(!sent("x-amz-copy-source-if-match"));
+	SCRIPT({"HEAD", "200 OK", FOUR "ETag: \"a\"\r\n"});
+	CHECK(set_metadata(&was) == ERR_MISMATCH);
+	CHECK(sent("HEAD"));
 }
 
 static void
@@ -519,11 +625,13 @@ main(void)
 	RUN(a_checksum_counts_only_if_a_wrong_one_is_refused);
 	RUN(what_is_wrong_with_a_bucket_is_explained);
 	RUN(what_the_store_says_of_the_bytes_is_compared);
+	RUN(what_the_store_checked_is_proved);
 	RUN(a_store_that_asks_for_less_says_when);
 	RUN(a_completed_upload_is_looked_at);
 	RUN(an_upload_that_is_gone_may_have_arrived);
 	RUN(an_error_under_200_fails_the_upload);
 	RUN(the_whole_is_named_where_the_store_keeps_checksums);
+	RUN(metadata_is_for_the_object_that_is_known);
 	RUN(a_range_that_is_ignored_is_noticed);
 	RUN(expired_credentials_are_told_and_loaded_anew);
 	RUN(every_key_that_is_removed_needs_an_answer);

@@ -208,6 +208,7 @@ the_summary_accounts_for_all_items(void)
 	const struct stats_snapshot s = {
 	    .done_items = 1204,
 	    .done_bytes = 28 * GIB / 10,
+	    .verified_items = 1200,
 	    .sent_bytes = 28 * GIB / 10,
 	    .resumed_files = 1,
 	    .resumed_parts = 120,
@@ -235,7 +236,8 @@ the_summary_accounts_for_all_items(void)
 	    "  unchanged  18,000 items, 40.0 GiB\n"
 	    "  skipped    3 symbolic links (see -l, -L), 1 excluded\n"
 	    "  retries    1 request repeated\n"
-	    "  verified   1,204 items, confirmed by the target\n"
+	    "  verified   1,200 files, by the target's checksum or read "
+	    "back\n"
 	    "  target     region us-east-1, path style, crc64nvme\n");
 }
 

@@ -21,6 +21,12 @@ posix_file_of(struct store_file *f)
 	return (struct posix_file *)(void *)f;
 }
 
+struct posix_holes *
+posix_source_of(struct store_file *f)
+{
+	return &posix_file_of(f)->in;
+}
+
 static int
 other_kind(struct err *e)
 {
@@ -42,10 +48,14 @@ open_key(struct session *c, const char *key, int flags, struct err *e)
 		fd = beneath_open(root, key, flags, 0);
 	if (fd >= 0)
 		return fd;
+	if (errno == ESTALE)
+		posix_root_again(c);
 	if (errno == ENOENT)
 		return err_set(e, ERR_VANISHED, "vanished before it was read");
 	if (errno == ELOOP || errno == ENOTDIR || errno == ENXIO)
 		return other_kind(e);
+	if (errno == EXDEV)
+		return err_set(e, ERR_CHANGED, "was moved while it was opened");
 	return err_sys(e, "open");
 }
 
@@ -89,7 +99,7 @@ posix_open_file(
 	    .state = st,
 	    .meta = st,
 	};
-	f->fd = take_fd(&fd);
+	posix_holes_init(base, &f->in, take_fd(&fd), st.size, st.sparse);
 	return &f->base;
 }
 
@@ -97,7 +107,7 @@ int
 posix_read_file(struct store_file *f, uint64_t offset, void *data, size_t len,
     struct err *e)
 {
-	if (posix_read(posix_file_of(f)->fd, data, len, offset, e) == 0)
+	if (posix_holes_read(&posix_file_of(f)->in, data, len, offset, e) == 0)
 		return 0;
 	if (e->kind == ERR_MISMATCH)
 		return err_set(e, ERR_CHANGED, "changed while it was read");
@@ -109,7 +119,7 @@ posix_check_file(struct store_file *f, struct err *e)
 {
 	struct item_stat now;
 
-	if (state_of(posix_file_of(f)->fd, ITEM_FILE, &now, e) == -1)
+	if (state_of(posix_file_of(f)->in.fd, ITEM_FILE, &now, e) == -1)
 		return -1;
 	if (item_same(&now, &f->state))
 		return 0;
@@ -125,7 +135,7 @@ posix_close_file(struct store_file *base)
 	if (f == NULL)
 		return;
 	c = posix_session_of(base->session);
-	close(f->fd);
+	close(f->in.fd);
 	free(c->spare);
 	c->spare = f;
 }

@@ -7,9 +7,10 @@
 #include <sys/types.h>
 
 #include "transfer/posix/posix.h"
+#include "transfer/temp.h"
 
-#define POSIX_TEMP_SIZE 32 /* bytes that a temporary name takes */
 #define POSIX_IO_SIZE ((size_t)256 << 10)
+#define POSIX_BLOCK ((size_t)4 << 10) /* the smallest hole */
 
 struct posix_store {
 	struct store base;
@@ -17,22 +18,62 @@ struct posix_store {
 	bool no_fsync;
 	bool defer_sync;
 	bool follow_links;
+	bool read_back;
+	atomic_bool no_clone;	 /* it can't be, from that source */
 	uint64_t owner;		 /* CRC of config.owner; 0: not known */
 	const atomic_bool *stop; /* or NULL */
-	pthread_mutex_t lock;	 /* while the root is opened */
-	atomic_int root_fd;	 /* -1 until then; never changes again */
+	/* Found by probe(), when nothing is written yet. */
+	unsigned name_max;
+	char
+	    forbidden[16]; /* bytes that no name has; "." and " ": at its end */
+	atomic_bool forbids;
+	atomic_bool folds;     /* two spellings may be one name */
+	pthread_mutex_t names; /* while one takes a name that folds */
+	pthread_mutex_t lock;  /* while the root is opened */
+	atomic_int root_fd;    /* -1 until then; never changes again */
 	/* Set before root_fd is. */
-	bool may_defer; /* syncfs can be relied on */
-	dev_t root_dev; /* where it reaches */
+	bool may_defer;	  /* syncfs can be relied on */
+	bool knows_holes; /* so can SEEK_HOLE */
+	dev_t root_dev;	  /* where these reach */
+	ino_t root_ino;
+};
+
+/*
+ * A file that is read past its holes, where those can be believed: no page of
+ * zeros is asked for.
+ */
+struct posix_holes {
+	int fd;
+	bool known;	   /* the file has some, and they are asked for */
+	bool hole;	   /* what [from, to) is */
+	uint64_t from, to; /* empty at first */
+	uint64_t size;
 };
 
 struct posix_file {
 	struct store_file base;
-	int fd;
+	struct posix_holes in;
+};
+
+/*
+ * The directory that was written into last.  It stays open for a moment, not
+ * longer: it may be moved away.
+ */
+struct posix_dir {
+	int fd; /* -1: none */
+	char *key;
+	size_t key_len, key_cap;
+	uint64_t until_ms;
+	bool defers; /* flush() will sync what is in it */
+	/* What a file that is made here gets, as the last one did. */
+	bool seen;
+	uint32_t uid, gid;
+	mode_t asked, got;
 };
 
 struct posix_session {
 	struct session base;
+	struct posix_dir dir;
 	struct posix_file *spare; /* of the file closed last, or NULL */
 	struct digester *digester;
 	uint8_t *io; /* POSIX_IO_SIZE bytes */
@@ -67,8 +108,26 @@ int posix_parent_made(
 /* Whether KEY ends in the slash of a directory's; without it into *OUT (to be
  * freed; NULL: no memory). */
 bool posix_is_dir_key(const char *key, char **out);
+/* The same, kept open by the session: borrowed until the next call of it. */
+struct posix_dir *posix_dir(
+    struct session *c, const char *key, const char **name, struct err *e);
+/* Forgets it. */
+void posix_dir_drop(struct session *c);
+/* Opens the root by its path again, after ESTALE. */
+void posix_root_again(struct session *c);
 /* KEY itself, opened with FLAGS | O_NOFOLLOW. */
 int posix_open(struct session *c, const char *key, int flags, struct err *e);
+
+/* Finds out what names the target takes; NATIVE: it is known to take all. */
+void posix_names_probe(struct session *c, int root, bool native);
+/* ERR_NAME if the N bytes at P can't be a name there. */
+int posix_names_check(
+    const struct posix_store *s, const char *p, size_t n, struct err *e);
+/* ERR_NAME if what the name NAME in DIR_FD leads to is spelled otherwise. */
+int posix_spelled(
+    struct session *c, int dir_fd, const char *name, struct err *e);
+/* The same of each component of DIR. */
+int posix_spelled_path(struct session *c, int root, char *dir, struct err *e);
 
 /* fsync of FD, unless that is left to the system. */
 int posix_sync(struct session *c, int fd, struct err *e);
@@ -80,30 +139,61 @@ int posix_flush(struct session *c, struct err *e);
 /* fdatasync, likewise. */
 int posix_sync_data(struct session *c, int fd, struct err *e);
 /* Gives FD owner, mode and times of ST.  A mode of 0 means none is known. */
-int posix_apply(int fd, const struct item_stat *st, struct err *e);
+int posix_apply(
+    struct session *c, int fd, const struct item_stat *st, struct err *e);
+int posix_set_times(
+    struct session *c, int fd, const struct item_stat *st, struct err *e);
 /* The same for the symlink NAME in DIR_FD: it has no mode. */
-int posix_apply_link(
-    int dir_fd, const char *name, const struct item_stat *st, struct err *e);
+int posix_apply_link(struct session *c, int dir_fd, const char *name,
+    const struct item_stat *st, struct err *e);
 
-/*
- * The temporary name for NAME into OUT (POSIX_TEMP_SIZE bytes): another one
- * each time where FRESH, or where the owner isn't known.
- */
-void posix_temp_name(
-    struct session *c, const char *name, bool fresh, char *out);
-/* Bytes that all temporary names of NAME begin with; 0 if they don't. */
-size_t posix_temp_common(struct session *c, const char *name, char *out);
+/* Makes FD, which is empty, share the blocks of F; nothing moved in F then. */
+int posix_share(struct session *c, int fd, struct store_file *f, struct err *e);
+/* Copies LEN bytes at OFFSET of F into OUT, at the same place.
+ * ERR_UNSUPPORTED if the kernel won't. */
+int posix_copy_range(
+    struct store_file *f, int out, uint64_t offset, size_t len, struct err *e);
 /* Makes a temporary file for NAME in DIR_FD; its descriptor. */
 int posix_temp_file(struct session *c, int dir_fd, const char *name, bool fresh,
-    const struct item_stat *st, char *temp, struct err *e);
+    mode_t mode, char *temp, struct err *e);
 /* Writes all of it. */
 int posix_write(
     int fd, const void *data, size_t len, uint64_t offset, struct err *e);
+/*
+ * Writes all of it but zeros where the file has none but zeros (a hole, or
+ * space that is only reserved): runs of at least RUN bytes, a multiple of
+ * POSIX_BLOCK.
+ */
+int posix_write_sparse(int fd, const void *data, size_t len, uint64_t offset,
+    size_t run, struct err *e);
+/* Begins to read FD of SIZE bytes; SPARSE: it may have holes. */
+void posix_holes_init(struct session *c, struct posix_holes *h, int fd,
+    uint64_t size, bool sparse);
+/*
+ * Whether there is a hole at OFFSET, which is below the size; *LEN becomes
+ * less if what is there ends before.
+ */
+bool posix_hole_at(struct posix_holes *h, uint64_t offset, size_t *len);
+bool posix_is_zero(const uint8_t *p, size_t n); /* N is not 0 */
+/* Whether LEN bytes at OFFSET of FD are zeros that take no writing. */
+bool posix_has_nothing(int fd, uint64_t offset, size_t len);
+/* As posix_read. */
+int posix_holes_read(struct posix_holes *h, void *data, size_t len,
+    uint64_t offset, struct err *e);
+/*
+ * Reads back what was written and compares: ERR_MISMATCH.  From the medium
+ * where it can be had: SYNCED says that it is there.
+ */
+int posix_prove(struct session *c, int fd, const void *data, size_t len,
+    uint64_t offset, bool synced, struct err *e);
 /* Reads LEN bytes; ERR_MISMATCH if there are fewer. */
 int posix_read(int fd, void *data, size_t len, uint64_t offset, struct err *e);
 /* TEMP becomes NAME, durably.  ERR_EXISTS if NAME is a directory. */
 int posix_publish(struct session *c, int dir_fd, const char *temp,
     const char *name, struct err *e);
+
+/* The session's digester and io, made when they are needed. */
+int posix_tools(struct session *c, struct err *e);
 
 /* The driver's functions that are in file.c, read.c, write.c and upload.c. */
 struct store_file *posix_open_file(
@@ -111,6 +201,8 @@ struct store_file *posix_open_file(
 int posix_read_file(struct store_file *f, uint64_t offset, void *data,
     size_t len, struct err *e);
 int posix_check_file(struct store_file *f, struct err *e);
+/* Its descriptor, and where it has holes. */
+struct posix_holes *posix_source_of(struct store_file *f);
 void posix_close_file(struct store_file *f);
 int posix_readlink(struct session *c, const char *key, struct item_stat *st,
     char *out, size_t size, size_t *len, struct err *e);
@@ -128,7 +220,8 @@ int posix_mkdir(struct session *c, const char *key, const struct item_stat *st,
 int posix_symlink(struct session *c, const char *key,
     const struct item_stat *st, const char *target, size_t len, struct err *e);
 int posix_set_metadata(struct session *c, const char *key,
-    const struct item_stat *st, struct store_receipt *out, struct err *e);
+    const struct item_stat *st, const struct store_stat *was,
+    struct store_receipt *out, struct err *e);
 int posix_remove(struct session *c, const char *const *keys, size_t n,
     struct err *results, struct err *e);
 int posix_upload_begin(struct session *c, const char *key,
@@ -137,6 +230,11 @@ int posix_upload_begin(struct session *c, const char *key,
 int posix_upload_part(struct session *c, const struct store_upload *u,
     uint32_t number, const void *data, size_t len, const struct digest *digest,
     struct store_receipt *out, struct err *e);
+int posix_clone(struct session *c, const char *key, struct store_file *f,
+    struct store_receipt *out, struct err *e);
+int posix_copy_part(struct session *c, const struct store_upload *u,
+    uint32_t number, struct store_file *f, struct store_receipt *out,
+    struct err *e);
 int posix_upload_check(struct session *c, const struct store_upload *u,
     const struct store_part *parts, size_t n, bool *keep, struct err *e);
 int posix_upload_complete(struct session *c, const struct store_upload *u,

@@ -8,9 +8,12 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/text.h"
 #include "transfer/beneath.h"
 #include "transfer/posix/internal.h"
+
+#define KEEP_DIR_MS 50
 
 /*
  * Says which component of DIR is in the way where a directory is needed
@@ -82,6 +85,8 @@ step_into(struct session *c, int dir_fd, const char *name, struct err *e)
 			return -1;
 	} else if (errno != EEXIST) {
 		return err_sys(e, "make directory");
+	} else if (posix_spelled(c, dir_fd, name, e) == -1) {
+		return -1;
 	}
 	fd = beneath_open(dir_fd, name, O_RDONLY | O_DIRECTORY, 0);
 	if (fd == -1)
@@ -121,6 +126,22 @@ make_dirs(struct session *c, int root, char *dir, struct err *e)
 	return take_fd(&at);
 }
 
+static bool
+is_name(const char *name)
+{
+	return name[0] != '\0' && strcmp(name, ".") != 0 &&
+	    strcmp(name, "..") != 0;
+}
+
+/* ESTALE may be of the root itself. */
+static int
+open_failed(struct session *c, struct err *e, const char *what)
+{
+	if (errno == ESTALE)
+		posix_root_again(c);
+	return err_sys(e, "%s", what);
+}
+
 static int
 parent(struct session *c, const char *key, int flags, bool make,
     const char **name, struct err *e)
@@ -136,9 +157,13 @@ parent(struct session *c, const char *key, int flags, bool make,
 		return -1;
 	if (dir == NULL)
 		return err_set(e, ERR_NOMEM, "out of memory");
-	if (last[0] == '\0' || strcmp(last, ".") == 0 ||
-	    strcmp(last, "..") == 0)
+	if (!is_name(last))
 		return err_set(e, ERR_NAME, "not a name for an item");
+	if (posix_spelled_path(c, root, dir, e) == -1) {
+		if (!make)
+			e->kind = ERR_NOTFOUND;
+		return -1;
+	}
 	fd = beneath_open(root, dir, flags | O_DIRECTORY, 0);
 	if (fd == -1) {
 		if (errno == ENOENT && make)
@@ -146,7 +171,7 @@ parent(struct session *c, const char *key, int flags, bool make,
 		else if (errno == ENOTDIR || errno == ELOOP)
 			return in_the_way(root, dir, e);
 		else
-			return err_sys(e, "open directory");
+			return open_failed(c, e, "open directory");
 	}
 	if (fd != -1)
 		*name = last;
@@ -190,7 +215,63 @@ posix_open(struct session *c, const char *key, int flags, struct err *e)
 	if (root == -1)
 		return -1;
 	fd = beneath_open(root, key, flags | O_NOFOLLOW, 0);
-	if (fd == -1)
-		return err_sys(e, "open");
-	return fd;
+	return fd != -1 ? fd : open_failed(c, e, "open");
+}
+
+void
+posix_dir_drop(struct session *c)
+{
+	struct posix_dir *d = &posix_session_of(c)->dir;
+
+	if (d->fd != -1)
+		close(d->fd);
+	d->fd = -1;
+}
+
+/* Remembers that FD is the directory KEY (LEN bytes). */
+static int
+keep(struct session *c, const char *key, size_t len, int fd, struct err *e)
+{
+	struct posix_dir *d = &posix_session_of(c)->dir;
+
+	if (len > d->key_cap) {
+		char *more = realloc(d->key, len + 256);
+
+		if (more == NULL) {
+			close(fd);
+			return err_set(e, ERR_NOMEM, "out of memory");
+		}
+		d->key = more;
+		d->key_cap = len + 256;
+	}
+	if (len > 0)
+		memcpy(d->key, key, len);
+	d->key_len = len;
+	d->fd = fd;
+	d->seen = false;
+	d->defers = posix_defers(c, fd);
+	return 0;
+}
+
+struct posix_dir *
+posix_dir(struct session *c, const char *key, const char **name, struct err *e)
+{
+	struct posix_dir *d = &posix_session_of(c)->dir;
+	const char *slash = strrchr(key, '/');
+	size_t len = slash != NULL ? (size_t)(slash - key) : 0;
+	uint64_t now = clock_mono_ms();
+	int fd;
+
+	if (d->fd != -1 && d->key_len == len && now < d->until_ms &&
+	    (len == 0 || memcmp(d->key, key, len) == 0) &&
+	    is_name(slash != NULL ? slash + 1 : key)) {
+		*name = slash != NULL ? slash + 1 : key;
+		return d;
+	}
+	posix_dir_drop(c);
+	fd = posix_parent_made(c, key, name, e);
+	if (fd == -1 || keep(c, key, len, fd, e) == -1)
+		return NULL;
+	d->until_ms = now + KEEP_DIR_MS;
+	return d;
 }

@@ -14,12 +14,12 @@
 
 #include "base/text.h"
 #include "transfer/posix/internal.h"
-#include "transfer/scandir.h"
 
 /* https://man7.org/linux/man-pages/man2/statfs.2.html */
 #define FS_EXT4 0xef53
 #define FS_XFS 0x58465342
 #define FS_BTRFS 0x9123683e
+#define FS_TMPFS 0x01021994
 
 static struct store *
 posix_open_store(const struct store_url *url, const struct store_config *config,
@@ -36,10 +36,12 @@ posix_open_store(const struct store_url *url, const struct store_config *config,
 	s->no_fsync = config->no_fsync;
 	s->defer_sync = config->defer_sync;
 	s->follow_links = config->follow_links;
-	if (config->owner != NULL)
-		s->owner = crc64nvme(0, config->owner, strlen(config->owner));
+	s->read_back = config->read_back;
+	s->owner = temp_owner(config->owner);
 	s->stop = config->stop;
+	s->name_max = NAME_MAX;
 	pthread_mutex_init(&s->lock, NULL);
+	pthread_mutex_init(&s->names, NULL);
 	atomic_init(&s->root_fd, -1);
 	return &s->base;
 }
@@ -53,6 +55,7 @@ posix_close(struct store *store)
 	if (fd != -1)
 		close(fd);
 	pthread_mutex_destroy(&s->lock);
+	pthread_mutex_destroy(&s->names);
 	free(s->path);
 	free(s);
 }
@@ -98,25 +101,12 @@ posix_place(const struct store *store, char *out, size_t size)
 	    (unsigned long long)st.st_ino);
 }
 
-/* Whether the component of N bytes at P is a temporary name. */
-static bool
-is_temporary(const char *p, size_t n)
-{
-	char name[POSIX_TEMP_SIZE];
-
-	if (n >= sizeof(name))
-		return false;
-	snprintf(name, sizeof(name), "%.*s", (int)n, p);
-	return scandir_is_temporary(name, POSIX_TEMP_PREFIX);
-}
-
 static int
 posix_check_key(
     const struct store *s, const char *key, enum item_type type, struct err *e)
 {
 	const char *p = key;
 
-	(void)s;
 	(void)type;
 	for (;;) {
 		size_t n = strcspn(p, "/");
@@ -125,11 +115,10 @@ posix_check_key(
 		    (n == 2 && memcmp(p, "..", 2) == 0))
 			return err_set(
 			    e, ERR_NAME, "an empty, \".\" or \"..\" component");
-		if (n > NAME_MAX)
-			return err_set(e, ERR_NAME,
-			    "a component of %zu bytes: the most is %d", n,
-			    NAME_MAX);
-		if (is_temporary(p, n))
+		if (posix_names_check((const struct posix_store *)s, p, n, e) ==
+		    -1)
+			return -1;
+		if (temp_is_name(p, n))
 			return err_set(e, ERR_NAME,
 			    "a name like this is a temporary file of dray");
 		if (p[n] == '\0')
@@ -148,6 +137,7 @@ posix_connect(struct store *s, struct err *e)
 		return NULL;
 	}
 	c->base.store = s;
+	c->dir.fd = -1;
 	return &c->base;
 }
 
@@ -156,10 +146,28 @@ posix_disconnect(struct session *base)
 {
 	struct posix_session *c = posix_session_of(base);
 
+	posix_dir_drop(base);
+	free(c->dir.key);
 	digester_free(c->digester);
 	free(c->spare);
 	free(c->io);
 	free(c);
+}
+
+static unsigned long
+fs_magic(int fd)
+{
+	struct statfs fs;
+
+	if (fstatfs(fd, &fs) == -1)
+		return 0;
+	return (unsigned long)fs.f_type & 0xffffffff;
+}
+
+static bool
+is_disk(unsigned long magic)
+{
+	return magic == FS_EXT4 || magic == FS_XFS || magic == FS_BTRFS;
 }
 
 /*
@@ -167,42 +175,55 @@ posix_disconnect(struct session *base)
  * where it reports what could not be written.
  */
 static bool
-syncfs_is_reliable(int fd)
+syncfs_is_reliable(unsigned long magic)
 {
 	unsigned long major, minor;
 	struct utsname u;
-	struct statfs fs;
 	char *end;
 
-	if (uname(&u) == -1 || fstatfs(fd, &fs) == -1)
+	if (uname(&u) == -1)
 		return false;
 	major = strtoul(u.release, &end, 10);
 	minor = *end == '.' ? strtoul(end + 1, NULL, 10) : 0;
 	if (major < 5 || (major == 5 && minor < 8))
 		return false;
-	switch ((unsigned long)fs.f_type & 0xffffffff) {
-	case FS_EXT4:
-	case FS_XFS:
-	case FS_BTRFS:
-		return true;
-	default:
-		return false;
-	}
+	return is_disk(magic);
 }
 
 static int
 open_root(struct posix_store *s, struct err *e)
 {
 	AUTO(close) int fd = open(s->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	unsigned long magic;
 	struct stat st;
 
 	if (fd == -1 && errno == ENOTDIR)
 		return err_set(e, ERR_CONFIG, "%s is not a directory", s->path);
 	if (fd == -1 || fstat(fd, &st) == -1)
 		return err_sys(e, "open directory %s", s->path);
+	magic = fs_magic(fd);
 	s->root_dev = st.st_dev;
-	s->may_defer = s->defer_sync && syncfs_is_reliable(fd);
+	s->root_ino = st.st_ino;
+	s->may_defer = s->defer_sync && syncfs_is_reliable(magic);
+	/* Some others once told of holes where data was (OpenZFS #15526); to
+	 * read zeros costs less than to be wrong. */
+	s->knows_holes = is_disk(magic) || magic == FS_TMPFS;
 	return take_fd(&fd);
+}
+
+/* Whoever has the root's number meanwhile has one or the other. */
+void
+posix_root_again(struct session *c)
+{
+	struct posix_store *s = posix_store_of(c);
+	int was = atomic_load(&s->root_fd), sys = errno;
+	AUTO(close) int fd = open(s->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	struct stat st;
+
+	if (was != -1 && fd != -1 && fstat(fd, &st) == 0 &&
+	    st.st_dev == s->root_dev && st.st_ino == s->root_ino)
+		dup3(fd, was, O_CLOEXEC);
+	errno = sys;
 }
 
 int
@@ -274,7 +295,7 @@ fs_name(const struct statfs *fs, char *other, size_t size)
 	    {FS_EXT4, "ext4"},
 	    {FS_XFS, "xfs"},
 	    {FS_BTRFS, "btrfs"},
-	    {0x01021994, "tmpfs"},
+	    {FS_TMPFS, "tmpfs"},
 	    {0x6969, "NFS"},
 	    {0xff534d42, "SMB"},
 	    {0xfe534d42, "SMB"},
@@ -320,6 +341,8 @@ posix_probe(struct session *c, bool create, bool checksum,
 		return err_sys(e, "%s: no permission to write", s->path);
 	if (fstatfs(fd, &fs) == -1)
 		return err_sys(e, "%s: statfs", s->path);
+	if (create)
+		posix_names_probe(c, fd, s->knows_holes);
 	memset(out, 0, sizeof(*out));
 	text_size(
 	    (uint64_t)fs.f_bavail * (uint64_t)fs.f_bsize, size, sizeof(size));
@@ -358,6 +381,8 @@ const struct store_driver posix_driver = {
     .flush = posix_flush,
     .upload_begin = posix_upload_begin,
     .upload_part = posix_upload_part,
+    .clone = posix_clone,
+    .copy_part = posix_copy_part,
     .upload_check = posix_upload_check,
     .upload_complete = posix_upload_complete,
     .upload_abort = posix_upload_abort,

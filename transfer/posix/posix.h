@@ -12,8 +12,6 @@
 
 #include "transfer/store.h"
 
-#define POSIX_TEMP_PREFIX ".dray-"
-
 extern const struct store_driver posix_driver;
 
 /* The root's descriptor, borrowed until the store is closed: for the scanner.

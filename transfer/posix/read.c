@@ -59,6 +59,10 @@ posix_stat(
 		return err_sys(e, "stat");
 	if (dir && !S_ISDIR(st.st_mode))
 		return err_set(e, ERR_NOTFOUND, "not a directory");
+	if (posix_spelled(c, fd, name, e) == -1) {
+		e->kind = ERR_NOTFOUND;
+		return -1;
+	}
 	*out = store_stat_of(&st);
 	return 0;
 }
@@ -195,7 +199,7 @@ list_dir(struct listing *l, const char *dir, struct err *e)
 		    ? 0
 		    : err_context(e, "%s", dir);
 	scandir_reset(&l->names);
-	if (scandir_read(&l->names, fd, POSIX_TEMP_PREFIX,
+	if (scandir_read(&l->names, fd, TEMP_PREFIX,
 		stop != NULL ? stop : &never, e) == -1)
 		return err_context(e, "%s", dir);
 	buf_adds(&key, dir);

@@ -33,18 +33,6 @@
 
 #include "transfer/posix/internal.h"
 
-static int
-check_id(const char *id, struct err *e)
-{
-	size_t prefix = sizeof(POSIX_TEMP_PREFIX) - 1;
-
-	if (strncmp(id, POSIX_TEMP_PREFIX, prefix) != 0 ||
-	    strlen(id) != prefix + 16 || strchr(id, '/') != NULL)
-		return err_set(
-		    e, ERR_GONE, "not an upload of this store: %.60s", id);
-	return 0;
-}
-
 /* The upload's file; its directory into *DIR. */
 static int
 open_temp(struct session *c, const struct store_upload *u, int *dir,
@@ -52,7 +40,7 @@ open_temp(struct session *c, const struct store_upload *u, int *dir,
 {
 	int fd;
 
-	if (check_id(u->id, e) == -1)
+	if (temp_check_id(u->id, e) == -1)
 		return -1;
 	/* Not O_PATH: complete() has to fsync it. */
 	*dir = posix_parent_made(c, u->key, name, e);
@@ -68,11 +56,14 @@ open_temp(struct session *c, const struct store_upload *u, int *dir,
 	return fd;
 }
 
-/* Space that is there now can't run out after hours of sending. */
+/*
+ * Space that is there now can't run out after hours of sending.  A file with
+ * holes is to keep them.
+ */
 static int
-reserve(int fd, uint64_t size, struct err *e)
+reserve(int fd, uint64_t size, bool sparse, struct err *e)
 {
-	if (size == 0 ||
+	if (size == 0 || sparse ||
 	    fallocate(fd, FALLOC_FL_KEEP_SIZE, 0, (off_t)size) == 0)
 		return 0;
 	if (errno == ENOSPC || errno == EDQUOT || errno == EFBIG)
@@ -89,18 +80,69 @@ posix_upload_begin(struct session *c, const char *key,
 	const char *name;
 	AUTO(close) int dir = posix_parent_made(c, key, &name, e);
 	AUTO(close) int fd = -1;
-	char temp[POSIX_TEMP_SIZE];
+	char temp[TEMP_NAME_SIZE];
 
-	if (dir == -1)
+	if (dir == -1 || posix_spelled(c, dir, name, e) == -1)
 		return -1;
-	fd = posix_temp_file(c, dir, name, true, st, temp, e);
+	/* Nobody else reads it before it has its owner and mode. */
+	fd = posix_temp_file(
+	    c, dir, name, true, st->mode != 0 ? 0600 : 0666, temp, e);
 	if (fd == -1)
 		return -1;
-	if (reserve(fd, plan->size, e) == -1) {
+	if (reserve(fd, plan->size, st->sparse, e) == -1) {
 		unlinkat(dir, temp, 0);
 		return -1;
 	}
 	memcpy(id, temp, sizeof(temp));
+	return 0;
+}
+
+/* The bytes of a part: DATA, or what FROM has there. */
+static int
+write_part(const struct store_upload *u, int fd, uint64_t offset,
+    const void *data, size_t len, struct store_file *from, struct err *e)
+{
+	if (from != NULL)
+		return posix_copy_range(from, fd, offset, len, e);
+	/* Zeros need no writing, but few of them are worth no look: of a file
+	 * with holes each is one. */
+	return posix_write_sparse(fd, data, len, offset,
+	    u->st.sparse ? POSIX_BLOCK : 16 * POSIX_BLOCK, e);
+}
+
+static int
+part(struct session *c, const struct store_upload *u, uint32_t number,
+    const void *data, size_t len, struct store_file *from,
+    struct store_receipt *out, struct err *e)
+{
+	const char *name;
+	AUTO(close) int dir = -1;
+	AUTO(close) int fd = open_temp(c, u, &dir, &name, e);
+	const struct posix_store *s = posix_store_of(c);
+	bool prove = s->read_back && from == NULL;
+	uint64_t offset;
+
+	if (fd == -1)
+		return -1;
+	if (number == 0 || number > u->plan.parts ||
+	    len != plan_length(&u->plan, number))
+		return err_set(e, ERR_MISMATCH,
+		    "part %u of %zu bytes is not of the plan", number, len);
+	offset = plan_offset(&u->plan, number);
+	if (write_part(u, fd, offset, data, len, from, e) == -1)
+		return -1;
+	/* The last may end in a hole. */
+	if (number == u->plan.parts && ftruncate(fd, (off_t)u->plan.size) == -1)
+		return err_sys(e, "set size");
+	if (posix_sync_data(c, fd, e) == -1)
+		return -1;
+	if (prove &&
+	    posix_prove(c, fd, data, len, offset, !s->no_fsync, e) == -1)
+		return -1;
+	if (close(take_fd(&fd)) == -1)
+		return err_sys(e, "close");
+	memset(out, 0, sizeof(*out));
+	out->proved = prove;
 	return 0;
 }
 
@@ -109,25 +151,17 @@ posix_upload_part(struct session *c, const struct store_upload *u,
     uint32_t number, const void *data, size_t len, const struct digest *digest,
     struct store_receipt *out, struct err *e)
 {
-	const char *name;
-	AUTO(close) int dir = -1;
-	AUTO(close) int fd = open_temp(c, u, &dir, &name, e);
-
 	(void)digest;
-	if (fd == -1)
-		return -1;
-	if (number == 0 || number > u->plan.parts ||
-	    len != plan_length(&u->plan, number))
-		return err_set(e, ERR_MISMATCH,
-		    "part %u of %zu bytes is not of the plan", number, len);
-	if (posix_write(fd, data, len, plan_offset(&u->plan, number), e) == -1)
-		return -1;
-	if (posix_sync_data(c, fd, e) == -1)
-		return -1;
-	if (close(take_fd(&fd)) == -1)
-		return err_sys(e, "close");
-	memset(out, 0, sizeof(*out));
-	return 0;
+	return part(c, u, number, data, len, NULL, out, e);
+}
+
+int
+posix_copy_part(struct session *c, const struct store_upload *u,
+    uint32_t number, struct store_file *f, struct store_receipt *out,
+    struct err *e)
+{
+	return part(c, u, number, NULL, (size_t)plan_length(&u->plan, number),
+	    f, out, e);
 }
 
 /* Whether the bytes in the file have the digest of PART. */
@@ -162,8 +196,8 @@ part_holds(struct session *base, int fd, const struct plan *plan,
 	return 0;
 }
 
-static int
-session_tools(struct session *base, struct err *e)
+int
+posix_tools(struct session *base, struct err *e)
 {
 	struct posix_session *c = posix_session_of(base);
 
@@ -189,7 +223,7 @@ posix_upload_check(struct session *c, const struct store_upload *u,
 			e->kind = ERR_GONE;
 		return -1;
 	}
-	if (session_tools(c, e) == -1)
+	if (posix_tools(c, e) == -1)
 		return -1;
 	/* From the medium rather than from memory, where that can be had. */
 	if (posix_sync_data(c, fd, e) == -1) {
@@ -211,7 +245,7 @@ finish(
 {
 	AUTO(close) int fd = taken;
 
-	if (posix_apply(fd, &u->st, e) == -1 || posix_sync(c, fd, e) == -1)
+	if (posix_apply(c, fd, &u->st, e) == -1 || posix_sync(c, fd, e) == -1)
 		return -1;
 	if (close(take_fd(&fd)) == -1)
 		return err_sys(e, "close");
@@ -237,7 +271,7 @@ is_complete(struct session *c, const struct store_upload *u,
 	if (fd == -1 || fstat(fd, &st) == -1 || !S_ISREG(st.st_mode) ||
 	    (uint64_t)st.st_size != u->plan.size ||
 	    item_time_ns(st.st_mtim) != u->st.mtime_ns ||
-	    session_tools(c, &e) == -1)
+	    posix_tools(c, &e) == -1)
 		return false;
 	for (i = 0; i < n; i++)
 		if (part_holds(c, fd, &u->plan, &parts[i], &holds, &e) == -1 ||
@@ -262,6 +296,7 @@ posix_upload_complete(struct session *c, const struct store_upload *u,
 		    !is_complete(c, u, parts, n, dir, name))
 			return -1;
 		memset(out, 0, sizeof(*out));
+		out->proved = true;
 		return posix_sync(c, dir, e);
 	}
 	if (fstat(fd, &st) == -1)
@@ -278,6 +313,8 @@ posix_upload_complete(struct session *c, const struct store_upload *u,
 	    posix_sync(c, dir, e) == -1)
 		return -1;
 	memset(out, 0, sizeof(*out));
+	/* Each part was, when it was written or when it was asked for. */
+	out->proved = posix_store_of(c)->read_back;
 	return 0;
 }
 
@@ -288,7 +325,7 @@ posix_upload_abort(
 	const char *name;
 	AUTO(close) int dir = -1;
 
-	if (check_id(id, e) == -1)
+	if (temp_check_id(id, e) == -1)
 		return 0;
 	dir = posix_parent(c, key, &name, e);
 	if (dir == -1)
@@ -306,7 +343,7 @@ posix_uploads(struct session *c, const char *key, store_upload_fn *fn,
 {
 	const char *name;
 	AUTO(close) int dir = posix_parent(c, key, &name, e);
-	char common[POSIX_TEMP_SIZE];
+	char common[TEMP_NAME_SIZE];
 	struct dirent *de;
 	struct stat st;
 	size_t len;
@@ -316,7 +353,7 @@ posix_uploads(struct session *c, const char *key, store_upload_fn *fn,
 	if (dir == -1)
 		return e->kind == ERR_NOTFOUND || e->kind == ERR_EXISTS ? 0
 									: -1;
-	len = posix_temp_common(c, name, common);
+	len = temp_common(posix_store_of(c)->owner, name, common);
 	if (len == 0)
 		return 0;
 	fd = openat(dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);

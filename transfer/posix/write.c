@@ -3,15 +3,12 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <inttypes.h>
 #include <limits.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/random.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "base/clock.h"
 #include "transfer/posix/internal.h"
 
 /* Some network and FUSE file systems have none, for directories at least. */
@@ -90,42 +87,73 @@ may_be_refused(int sys)
 	return sys == EPERM || sys == EINVAL || sys == ENOTSUP;
 }
 
+static void
+lacks_owner(struct session *c)
+{
+	store_lacks(c->store, STORE_LACK_OWNER,
+	    geteuid() == 0 ? "root may not give files away there: root is "
+			     "squashed (NFS: no_root_squash), or the file "
+			     "system has no owners"
+			   : "only root (or CAP_CHOWN) gives files to another "
+			     "owner or group");
+}
+
 int
-posix_apply(int fd, const struct item_stat *st, struct err *e)
+posix_set_times(
+    struct session *c, int fd, const struct item_stat *st, struct err *e)
 {
 	struct timespec times[2];
-	mode_t mode = st->mode & 07777;
 
-	if (st->mode != 0) {
-		if (fchown(fd, st->uid, st->gid) == -1) {
-			if (!may_be_refused(errno))
-				return err_sys(e, "chown");
-			/* Set-id bits are not for another owner. */
-			mode &= ~(mode_t)(S_ISUID | S_ISGID);
-			if (fchown(fd, (uid_t)-1, st->gid) == -1 &&
-			    !may_be_refused(errno))
-				return err_sys(e, "chown");
-		}
-		if (fchmod(fd, mode) == -1)
-			return err_sys(e, "chmod");
-	}
 	times_of(st, times);
-	if (futimens(fd, times) == -1)
+	if (futimens(fd, times) == 0)
+		return 0;
+	if (!may_be_refused(errno))
 		return err_sys(e, "set times");
+	store_lacks(c->store, STORE_LACK_TIME,
+	    "the file system doesn't take it, or not from us");
 	return 0;
 }
 
 int
-posix_apply_link(
-    int dir_fd, const char *name, const struct item_stat *st, struct err *e)
+posix_apply(
+    struct session *c, int fd, const struct item_stat *st, struct err *e)
+{
+	mode_t mode = st->mode & 07777;
+
+	if (st->mode == 0)
+		return posix_set_times(c, fd, st, e);
+	if (fchown(fd, st->uid, st->gid) == -1) {
+		if (!may_be_refused(errno))
+			return err_sys(e, "chown");
+		lacks_owner(c);
+		/* Set-id bits are not for another owner. */
+		mode &= ~(mode_t)(S_ISUID | S_ISGID);
+		if (fchown(fd, (uid_t)-1, st->gid) == -1 &&
+		    !may_be_refused(errno))
+			return err_sys(e, "chown");
+	}
+	if (fchmod(fd, mode) == -1) {
+		if (!may_be_refused(errno))
+			return err_sys(e, "chmod");
+		store_lacks(c->store, STORE_LACK_MODE,
+		    "the file system has no such modes, or lets us set none");
+	}
+	return posix_set_times(c, fd, st, e);
+}
+
+int
+posix_apply_link(struct session *c, int dir_fd, const char *name,
+    const struct item_stat *st, struct err *e)
 {
 	struct timespec times[2];
 
 	if (st->mode != 0 &&
 	    fchownat(dir_fd, name, st->uid, st->gid, AT_SYMLINK_NOFOLLOW) ==
-		-1 &&
-	    !may_be_refused(errno))
-		return err_sys(e, "chown");
+		-1) {
+		if (!may_be_refused(errno))
+			return err_sys(e, "chown");
+		lacks_owner(c);
+	}
 	times_of(st, times);
 	if (utimensat(dir_fd, name, times, AT_SYMLINK_NOFOLLOW) == -1 &&
 	    !may_be_refused(errno))
@@ -133,51 +161,14 @@ posix_apply_link(
 	return 0;
 }
 
-/* What the names for NAME have in common: the upper half. */
-static uint64_t
-temp_number(struct session *c, const char *name)
-{
-	uint64_t owner = posix_store_of(c)->owner;
-
-	return owner != 0 ? crc64nvme(owner, name, strlen(name)) : 0;
-}
-
-void
-posix_temp_name(struct session *c, const char *name, bool fresh, char *out)
-{
-	uint64_t number = temp_number(c, name), random = 0;
-
-	/* O_EXCL guards; this only makes a second try unlikely. */
-	if ((fresh || number == 0) &&
-	    getrandom(&random, sizeof(random), GRND_NONBLOCK) !=
-		(ssize_t)sizeof(random))
-		random = (uint64_t)clock_wall_ns() ^ (uint64_t)getpid() << 40;
-	if (number == 0)
-		number = random;
-	else if (fresh)
-		number ^= random >> 32;
-	snprintf(out, POSIX_TEMP_SIZE, POSIX_TEMP_PREFIX "%016" PRIx64, number);
-}
-
-size_t
-posix_temp_common(struct session *c, const char *name, char *out)
-{
-	if (temp_number(c, name) == 0)
-		return 0;
-	posix_temp_name(c, name, false, out);
-	return sizeof(POSIX_TEMP_PREFIX) - 1 + 8;
-}
-
 int
 posix_temp_file(struct session *c, int dir_fd, const char *name, bool fresh,
-    const struct item_stat *st, char *temp, struct err *e)
+    mode_t mode, char *temp, struct err *e)
 {
-	/* Nobody else reads it before it has its owner and mode. */
-	mode_t mode = st->mode != 0 ? 0600 : 0666;
 	int tries, fd;
 
 	for (tries = 0; tries < 10; tries++) {
-		posix_temp_name(c, name, fresh, temp);
+		temp_name(posix_store_of(c)->owner, name, fresh, temp);
 		fd = openat(dir_fd, temp,
 		    O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, mode);
 		if (fd != -1)
@@ -213,31 +204,176 @@ posix_write(
 	return 0;
 }
 
+/* Where names fold, none takes the place of another spelling of it. */
+static int
+rename_spelled(struct session *c, int dir_fd, const char *temp,
+    const char *name, struct err *e)
+{
+	struct posix_store *s = posix_store_of(c);
+	int rc;
+
+	if (!atomic_load_explicit(&s->folds, memory_order_relaxed)) {
+		rc = renameat(dir_fd, temp, dir_fd, name);
+		return rc == 0 ? 0 : err_sys(e, "rename");
+	}
+	pthread_mutex_lock(&s->names);
+	rc = posix_spelled(c, dir_fd, name, e);
+	if (rc == 0 && renameat(dir_fd, temp, dir_fd, name) == -1)
+		rc = err_sys(e, "rename");
+	pthread_mutex_unlock(&s->names);
+	return rc;
+}
+
 int
 posix_publish(struct session *c, int dir_fd, const char *temp, const char *name,
     struct err *e)
 {
-	if (renameat(dir_fd, temp, dir_fd, name) == -1) {
-		if (errno == EISDIR || errno == ENOTEMPTY || errno == EEXIST)
+	if (rename_spelled(c, dir_fd, temp, name, e) == -1) {
+		switch (e->sys) {
+		case EISDIR:
+		case ENOTEMPTY:
+		case EEXIST:
 			return err_set(e, ERR_EXISTS,
 			    "a directory has this name at the target: move "
 			    "it away, or exclude this item");
-		return err_sys(e, "rename");
+		case EINVAL:
+		case EILSEQ:
+			return err_set(e, ERR_NAME,
+			    "the target's file system takes no such name");
+		default:
+			return -1;
+		}
 	}
 	return posix_sync_later(c, dir_fd, e);
 }
 
+/*
+ * Makes a file for ST in D.  Nobody else reads it before it has its owner and
+ * mode: only where those are known to be what it gets anyhow it is made with
+ * them, and *AS_IT_IS says that nothing but its times is left to be set.
+ */
+static int
+make_file(struct session *c, struct posix_dir *d, const char *name,
+    const struct item_stat *st, char *temp, bool *as_it_is, struct err *e)
+{
+	mode_t mode = st->mode & 07777;
+	bool own = st->mode != 0 && d->seen && st->uid == d->uid &&
+	    st->gid == d->gid && (mode & ~(mode_t)0777) == 0;
+	struct stat got;
+	int fd;
+
+	if (!own)
+		mode = st->mode != 0 ? 0600 : 0666;
+	fd = posix_temp_file(c, d->fd, name, false, mode, temp, e);
+	if (fd == -1)
+		return -1;
+	if ((!d->seen || d->asked != mode) && fstat(fd, &got) == 0) {
+		d->seen = true;
+		d->uid = got.st_uid;
+		d->gid = got.st_gid;
+		d->asked = mode;
+		d->got = got.st_mode & 07777;
+	}
+	*as_it_is = own && d->seen && d->asked == mode && d->got == mode;
+	return fd;
+}
+
+static int
+write_all(int fd, const struct item_stat *st, const void *data, size_t len,
+    struct err *e)
+{
+	if (!st->sparse)
+		return posix_write(fd, data, len, 0, e);
+	if (posix_write_sparse(fd, data, len, 0, POSIX_BLOCK, e) == -1)
+		return -1;
+	return ftruncate(fd, (off_t)len) == 0 ? 0 : err_sys(e, "set size");
+}
+
+/* What is beyond the file's end is a hole of it that is still to be. */
+static int
+read_back(int fd, uint8_t *out, size_t len, uint64_t offset, struct err *e)
+{
+	while (len > 0) {
+		ssize_t n = pread(fd, out, len, (off_t)offset);
+
+		if (n == -1) {
+			if (errno == EINTR)
+				continue;
+			return err_sys(e, "reading it back");
+		}
+		if (n == 0) {
+			memset(out, 0, len);
+			return 0;
+		}
+		out += n;
+		offset += (uint64_t)n;
+		len -= (size_t)n;
+	}
+	return 0;
+}
+
+int
+posix_prove(struct session *base, int fd, const void *data, size_t len,
+    uint64_t offset, bool synced, struct err *e)
+{
+	struct posix_session *c = posix_session_of(base);
+	const uint8_t *p = data;
+	size_t done = 0;
+
+	if (posix_tools(base, e) == -1)
+		return -1;
+	if (synced)
+		posix_fadvise(
+		    fd, (off_t)offset, (off_t)len, POSIX_FADV_DONTNEED);
+	while (done < len) {
+		size_t n =
+		    len - done < POSIX_IO_SIZE ? len - done : POSIX_IO_SIZE;
+
+		if (posix_store_of(base)->knows_holes && p[done] == 0 &&
+		    posix_is_zero(p + done, n) &&
+		    posix_has_nothing(fd, offset + done, n)) {
+			done += n;
+			continue;
+		}
+		if (read_back(fd, c->io, n, offset + done, e) == -1)
+			return -1;
+		if (memcmp(c->io, p + done, n) != 0)
+			return err_set(e, ERR_MISMATCH,
+			    "read back from the target, bytes %llu to %llu "
+			    "are not what was sent",
+			    (unsigned long long)(offset + done),
+			    (unsigned long long)(offset + done + n));
+		done += n;
+	}
+	return 0;
+}
+
+/* A whole file's bytes: DATA, or what FROM has. */
+struct content {
+	const void *data;
+	size_t len;
+	struct store_file *from;
+};
+
 /* All of a file but its name.  Takes FD. */
 static int
-fill(struct session *c, int taken, const struct item_stat *st, const void *data,
-    size_t len, bool later, struct err *e)
+fill(struct session *c, int taken, const struct item_stat *st, bool as_it_is,
+    const struct content *x, bool later, struct err *e)
 {
+	const struct posix_store *s = posix_store_of(c);
 	AUTO(close) int fd = taken;
 
-	if (posix_write(fd, data, len, 0, e) == -1 ||
-	    posix_apply(fd, st, e) == -1)
+	if (x->from != NULL ? posix_share(c, fd, x->from, e) == -1
+			    : write_all(fd, st, x->data, x->len, e) == -1)
+		return -1;
+	if ((as_it_is ? posix_set_times(c, fd, st, e)
+		      : posix_apply(c, fd, st, e)) == -1)
 		return -1;
 	if (!later && posix_sync(c, fd, e) == -1)
+		return -1;
+	if (s->read_back && x->from == NULL &&
+	    posix_prove(c, fd, x->data, x->len, 0, !later && !s->no_fsync, e) ==
+		-1)
 		return -1;
 	/* NFS and quotas tell the last errors here. */
 	if (close(take_fd(&fd)) == -1)
@@ -271,34 +407,77 @@ publish_later(struct session *c, int dir_fd, const char *temp, const char *name,
 	return posix_publish(c, dir_fd, temp, name, e);
 }
 
+/* A temporary file for KEY, and its directory. */
+static int
+begin_file(struct session *c, const char *key, const struct item_stat *st,
+    struct posix_dir **dir, const char **name, char *temp, bool *as_it_is,
+    struct err *e)
+{
+	bool again = posix_session_of(c)->dir.fd != -1;
+
+	for (;;) {
+		struct posix_dir *d = posix_dir(c, key, name, e);
+		int fd = d != NULL
+		    ? make_file(c, d, *name, st, temp, as_it_is, e)
+		    : -1;
+
+		*dir = d;
+		if (fd != -1 || d == NULL || !again)
+			return fd;
+		/* It may be gone, or closed to us again, since it was kept. */
+		posix_dir_drop(c);
+		again = false;
+	}
+}
+
+static int
+put(struct session *c, const char *key, const struct item_stat *st,
+    const struct content *x, struct store_receipt *out, struct err *e)
+{
+	struct posix_dir *d;
+	char temp[TEMP_NAME_SIZE];
+	const char *name;
+	bool as_it_is;
+	int fd, rc;
+
+	fd = begin_file(c, key, st, &d, &name, temp, &as_it_is, e);
+	if (fd == -1)
+		return -1;
+	rc = fill(c, fd, st, as_it_is, x, d->defers, e);
+	if (rc == 0)
+		rc = d->defers ? publish_later(c, d->fd, temp, name, e)
+			       : posix_publish(c, d->fd, temp, name, e);
+	if (rc == -1) {
+		unlinkat(d->fd, temp, 0);
+		posix_dir_drop(c);
+		return -1;
+	}
+	memset(out, 0, sizeof(*out));
+	out->proved = posix_store_of(c)->read_back;
+	return 0;
+}
+
 int
 posix_put(struct session *c, const char *key, const struct item_stat *st,
     const void *data, size_t len, const struct digest *digest,
     struct store_receipt *out, struct err *e)
 {
-	const char *name;
-	AUTO(close) int dir = posix_parent_made(c, key, &name, e);
-	char temp[POSIX_TEMP_SIZE];
-	bool later;
-	int fd, rc;
+	struct content x = {.data = data, .len = len};
 
 	(void)digest;
-	if (dir == -1)
-		return -1;
-	fd = posix_temp_file(c, dir, name, false, st, temp, e);
-	if (fd == -1)
-		return -1;
-	later = posix_defers(c, dir);
-	rc = fill(c, fd, st, data, len, later, e);
-	if (rc == 0)
-		rc = later ? publish_later(c, dir, temp, name, e)
-			   : posix_publish(c, dir, temp, name, e);
-	if (rc == -1) {
-		unlinkat(dir, temp, 0);
-		return -1;
-	}
-	memset(out, 0, sizeof(*out));
-	return 0;
+	return put(c, key, st, &x, out, e);
+}
+
+int
+posix_clone(struct session *c, const char *key, struct store_file *f,
+    struct store_receipt *out, struct err *e)
+{
+	struct content x = {.from = f};
+
+	if (atomic_load_explicit(
+		&posix_store_of(c)->no_clone, memory_order_relaxed))
+		return err_set(e, ERR_UNSUPPORTED, "no shared blocks here");
+	return put(c, key, &f->meta, &x, out, e);
 }
 
 int
@@ -318,6 +497,8 @@ posix_mkdir(struct session *c, const char *key, const struct item_stat *st,
 				return -1;
 		} else if (errno != EEXIST) {
 			return err_sys(e, "make directory");
+		} else if (posix_spelled(c, dir, name, e) == -1) {
+			return -1;
 		}
 	}
 	fd = posix_open(c, key, O_RDONLY | O_DIRECTORY, e);
@@ -328,7 +509,7 @@ posix_mkdir(struct session *c, const char *key, const struct item_stat *st,
 			    "target: move it away, or exclude this item");
 		return -1;
 	}
-	if (posix_apply(fd, st, e) == -1)
+	if (posix_apply(c, fd, st, e) == -1)
 		return -1;
 	return posix_sync_later(c, fd, e);
 }
@@ -339,7 +520,7 @@ posix_symlink(struct session *c, const char *key, const struct item_stat *st,
 {
 	const char *name;
 	AUTO(close) int dir = posix_parent_made(c, key, &name, e);
-	char temp[POSIX_TEMP_SIZE];
+	char temp[TEMP_NAME_SIZE];
 	char text[PATH_MAX];
 
 	if (dir == -1)
@@ -348,12 +529,12 @@ posix_symlink(struct session *c, const char *key, const struct item_stat *st,
 		return err_set(e, ERR_NAME, "not a symbolic link's target");
 	memcpy(text, target, len);
 	text[len] = '\0';
-	posix_temp_name(c, name, false, temp);
+	temp_name(posix_store_of(c)->owner, name, false, temp);
 	if (unlinkat(dir, temp, 0) == -1 && errno != ENOENT)
 		return err_sys(e, "remove %s", temp);
 	if (symlinkat(text, dir, temp) == -1)
 		return err_sys(e, "make symbolic link");
-	if (posix_apply_link(dir, temp, st, e) == -1 ||
+	if (posix_apply_link(c, dir, temp, st, e) == -1 ||
 	    posix_publish(c, dir, temp, name, e) == -1) {
 		unlinkat(dir, temp, 0);
 		return -1;
@@ -361,30 +542,72 @@ posix_symlink(struct session *c, const char *key, const struct item_stat *st,
 	return 0;
 }
 
-int
-posix_set_metadata(struct session *c, const char *key,
-    const struct item_stat *st, struct store_receipt *out, struct err *e)
+/* Whether ST still is what the caller knows as WAS. */
+static int
+check_was(const struct stat *st, const struct store_stat *was, struct err *e)
+{
+	struct store_stat now = {
+	    .type = item_type_of_mode(st->st_mode),
+	    .size = (uint64_t)st->st_size,
+	    .mtime_ns = item_time_ns(st->st_mtim),
+	};
+
+	return store_check_still(&posix_driver, &now, was, e);
+}
+
+static int
+set_link_metadata(struct session *c, const char *key,
+    const struct item_stat *st, const struct store_stat *was, struct err *e)
 {
 	const char *name;
+	AUTO(close) int dir = posix_parent(c, key, &name, e);
+	struct stat now;
 
-	if (st->type == ITEM_SYMLINK) {
-		AUTO(close) int dir = posix_parent(c, key, &name, e);
+	if (dir == -1)
+		return -1;
+	if (fstatat(dir, name, &now, AT_SYMLINK_NOFOLLOW) == -1)
+		return err_sys(e, "stat");
+	if (check_was(&now, was, e) == -1)
+		return -1;
+	return posix_apply_link(c, dir, name, st, e);
+}
 
-		if (dir == -1 || posix_apply_link(dir, name, st, e) == -1)
-			return -1;
-	} else {
-		AUTO(close)
-		int fd = posix_open(c, key, O_RDONLY | O_NONBLOCK, e);
+static int
+set_file_metadata(struct session *c, const char *key,
+    const struct item_stat *st, const struct store_stat *was, struct err *e)
+{
+	AUTO(close) int fd = posix_open(c, key, O_RDONLY | O_NONBLOCK, e);
+	struct stat now;
 
-		/* Its owner may have no right to read it. */
-		if (fd == -1 && e->kind == ERR_DENIED)
-			fd = posix_open(c, key, O_WRONLY | O_NONBLOCK, e);
-		if (fd == -1 || posix_apply(fd, st, e) == -1 ||
-		    posix_sync_later(c, fd, e) == -1)
-			return -1;
+	/* Its owner may have no right to read it. */
+	if (fd == -1 && e->kind == ERR_DENIED)
+		fd = posix_open(c, key, O_WRONLY | O_NONBLOCK, e);
+	if (fd == -1) {
+		/* A symlink; a fifo or socket. */
+		if (was != NULL && (e->sys == ELOOP || e->sys == ENXIO))
+			return store_check_still(&posix_driver,
+			    &(struct store_stat){.type = ITEM_SPECIAL}, was, e);
+		return -1;
 	}
-	memset(out, 0, sizeof(*out));
-	return 0;
+	if (fstat(fd, &now) == -1)
+		return err_sys(e, "stat");
+	if (check_was(&now, was, e) == -1 || posix_apply(c, fd, st, e) == -1)
+		return -1;
+	return posix_sync_later(c, fd, e);
+}
+
+int
+posix_set_metadata(struct session *c, const char *key,
+    const struct item_stat *st, const struct store_stat *was,
+    struct store_receipt *out, struct err *e)
+{
+	int rc = st->type == ITEM_SYMLINK
+	    ? set_link_metadata(c, key, st, was, e)
+	    : set_file_metadata(c, key, st, was, e);
+
+	if (rc == 0)
+		memset(out, 0, sizeof(*out));
+	return rc;
 }
 
 static int
@@ -402,6 +625,8 @@ remove_one(struct session *c, const char *key, struct err *e)
 	if (dir == -1)
 		return e->kind == ERR_NOTFOUND || e->kind == ERR_EXISTS ? 0
 									: -1;
+	if (posix_spelled(c, dir, name, e) == -1)
+		return 0;
 	/* What is there as something else is not there as this. */
 	if (unlinkat(dir, name, is_dir ? AT_REMOVEDIR : 0) == 0 ||
 	    errno == ENOENT || errno == (is_dir ? ENOTDIR : EISDIR))

@@ -224,36 +224,50 @@ is_multipart_etag(const char *etag)
 	    text_unhex(etag, 32, md5, sizeof(md5));
 }
 
+static bool
+all_proved(const struct store_part *parts, size_t n)
+{
+	size_t i = 0;
+
+	while (i < n && parts[i].proved)
+		i++;
+	return i == n;
+}
+
 /*
- * Looks at the object that the parts became.  *PROVED: a checksum or ETag
- * says that these are its bytes.
+ * Looks at the object that the parts became.  *OURS: a checksum or ETag says
+ * that it is made of them.
  */
 static int
 inspect(struct s3_session *c, const struct store_upload *u,
     const struct store_part *parts, size_t n, const struct digest *whole,
-    struct store_stat *st, struct store_receipt *out, bool *proved,
-    struct err *e)
+    struct store_stat *st, struct store_receipt *out, bool *ours, struct err *e)
 {
 	char etag[STORE_ETAG_MAX];
+	bool proved = false;
 
-	*proved = false;
 	if (s3_head(c, u->key, false, st, e) == -1)
 		return -1;
 	if (st->size != u->plan.size)
 		return err_set(e, ERR_MISMATCH,
 		    "the object has %" PRIu64 " bytes, the file %" PRIu64,
 		    st->size, u->plan.size);
-	if (compare_digest(st, whole, proved, e) == -1)
+	if (compare_digest(st, whole, &proved, e) == -1)
 		return -1;
+	*ours = proved;
 	if (combine_etags(c, parts, n, etag) && req_etag_is_md5(c) &&
 	    is_multipart_etag(st->etag)) {
 		if (strcasecmp(etag, st->etag) != 0)
 			return err_set(e, ERR_MISMATCH,
 			    "the object's ETag is %s, that of the parts %s",
 			    st->etag, etag);
-		*proved = true;
+		*ours = true;
 	}
-	return req_receipt(c, NULL, out, e);
+	if (req_receipt(c, NULL, out, e) == -1)
+		return -1;
+	/* The ETags of the parts say nothing of what was sent. */
+	out->proved = proved || all_proved(parts, n);
+	return 0;
 }
 
 /* The upload may have been completed before, and only the answer got lost. */
@@ -262,13 +276,13 @@ look_for_it(struct s3_session *c, const struct store_upload *u,
     const struct store_part *parts, size_t n, const struct digest *whole,
     struct store_receipt *out, struct err *e)
 {
-	bool lost = e->kind == ERR_GONE, proved;
+	bool lost = e->kind == ERR_GONE, ours;
 	AUTO(buf) struct buf text = BUF_INIT(LIST_MAX);
 	struct err why = ERR_INIT;
 	struct store_stat st;
 
-	if (inspect(c, u, parts, n, whole, &st, out, &proved, &why) == 0 &&
-	    proved && st.has_source_mtime && st.mtime_ns == u->st.mtime_ns)
+	if (inspect(c, u, parts, n, whole, &st, out, &ours, &why) == 0 &&
+	    ours && st.has_source_mtime && st.mtime_ns == u->st.mtime_ns)
 		return 0;
 	if (why.kind != ERR_NONE && why.kind != ERR_NOTFOUND &&
 	    why.kind != ERR_MISMATCH) {
@@ -363,7 +377,7 @@ s3_upload_complete(struct session *session, const struct store_upload *u,
 {
 	struct s3_session *c = s3_session_of(session);
 	struct store_stat st;
-	bool proved;
+	bool ours;
 
 	/* S3 would make an object of any parts that are listed. */
 	if (n != u->plan.parts)
@@ -375,7 +389,7 @@ s3_upload_complete(struct session *session, const struct store_upload *u,
 			return -1;
 		return look_for_it(c, u, parts, n, whole, out, e);
 	}
-	if (inspect(c, u, parts, n, whole, &st, out, &proved, e) == 0)
+	if (inspect(c, u, parts, n, whole, &st, out, &ours, e) == 0)
 		return 0;
 	if (e->kind == ERR_NOTFOUND)
 		e->kind = ERR_SERVER; /* not shown yet: ask again */

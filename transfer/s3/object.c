@@ -224,14 +224,37 @@ keep_the_rest(struct s3_session *c, const char *key, bool dir,
 	return 0;
 }
 
+/* Whether KEY still is what the caller knows as WAS; fills *NOW. */
+static int
+check_was(struct s3_session *c, const char *key, bool dir,
+    const struct store_stat *was, struct store_stat *now, struct err *e)
+{
+	bool same;
+
+	if (s3_head(c, key, dir, now, e) == -1)
+		return -1;
+	if (was->etag[0] != '\0' && now->etag[0] != '\0')
+		same = strcmp(was->etag, now->etag) == 0;
+	else
+		same = now->type == was->type && now->has_source_mtime &&
+		    now->mtime_ns == was->mtime_ns;
+	if (same && now->size == was->size)
+		return 0;
+	return err_set(e, ERR_MISMATCH,
+	    "is not the object that was left at the target any more");
+}
+
 int
 s3_set_metadata(struct session *session, const char *key,
-    const struct item_stat *st, struct store_receipt *out, struct err *e)
+    const struct item_stat *st, const struct store_stat *was,
+    struct store_receipt *out, struct err *e)
 {
 	struct s3_session *c = s3_session_of(session);
 	bool dir = st->type == ITEM_DIR;
+	struct store_stat now = {.etag = ""};
 	struct store_receipt r;
 	struct item_stat as = *st;
+	char quoted[STORE_ETAG_MAX + 2];
 	int rc;
 
 	if (is_bucket(c, key))
@@ -242,6 +265,8 @@ s3_set_metadata(struct session *session, const char *key,
 		    "of 5 GiB at most");
 	if (st->type == ITEM_SYMLINK)
 		as.mode = S_IFLNK | 0777;
+	if (was != NULL && check_was(c, key, dir, was, &now, e) == -1)
+		return -1;
 	if (keep_the_rest(c, key, dir, &as, e) == -1)
 		return -1;
 	req_begin(c, HTTP_PUT, key, dir);
@@ -249,7 +274,17 @@ s3_set_metadata(struct session *session, const char *key,
 	req_meta(c, &as);
 	req_header(c, "x-amz-metadata-directive", "REPLACE");
 	copy_source(c, key, dir);
-	if (req_do(c, "copy", e) == -1 || req_receipt(c, NULL, &r, e) == -1)
+	/* Not every store heeds it: hence the look before. */
+	if (now.etag[0] != '\0') {
+		snprintf(quoted, sizeof(quoted), "\"%s\"", now.etag);
+		req_header(c, "x-amz-copy-source-if-match", quoted);
+	}
+	if (req_do(c, "copy", e) == -1) {
+		if (c->reply.status == 412)
+			e->kind = ERR_MISMATCH;
+		return -1;
+	}
+	if (req_receipt(c, NULL, &r, e) == -1)
 		return -1;
 	rc = reply_result(buf_str(c->text), c->text->len, r.etag, &c->error, e);
 	if (rc == 1)

@@ -372,9 +372,20 @@ req_digest(const struct s3_session *c, struct digest *out)
 	}
 }
 
+/* Whether the store was seen to refuse bytes with a wrong checksum of the kind
+ * that went along.  An MD5 may have been found out by its ETag alone. */
+static bool
+store_checks(const struct s3_session *c, const struct digest *sent)
+{
+	const struct s3 *s = (const struct s3 *)c->session.store;
+	unsigned algo = atomic_load(&s->checksum);
+
+	return !s->forced && algo != DIGEST_MD5 && (sent->have & algo) != 0;
+}
+
 static int
 compare(struct s3_session *c, const struct digest *sent, const char *etag,
-    struct err *e)
+    bool *proved, struct err *e)
 {
 	struct digest theirs = {0};
 	char ours[40];
@@ -391,10 +402,15 @@ compare(struct s3_session *c, const struct digest *sent, const char *etag,
 		    s3_crc_text(both & DIGEST_CRC64NVME ? DIGEST_CRC64NVME
 							: DIGEST_CRC32C,
 			&theirs, ours));
+	*proved = store_checks(c, sent) ||
+	    (both & (DIGEST_CRC64NVME | DIGEST_CRC32C)) != 0;
 	if (!(sent->have & DIGEST_MD5) || !req_etag_is_md5(c) ||
-	    !text_unhex(etag, strlen(etag), md5, sizeof(md5)) ||
-	    memcmp(md5, sent->md5, sizeof(md5)) == 0)
+	    !text_unhex(etag, strlen(etag), md5, sizeof(md5)))
 		return 0;
+	if (memcmp(md5, sent->md5, sizeof(md5)) == 0) {
+		*proved = true;
+		return 0;
+	}
 	text_hex(sent->md5, sizeof(sent->md5), ours);
 	return err_set(e, ERR_MISMATCH,
 	    "the store's ETag is %s, the MD5 of what was sent %s", etag, ours);
@@ -412,7 +428,7 @@ req_receipt(struct s3_session *c, const struct digest *digest,
 		reply_etag(etag, strlen(etag), r.etag);
 	if (version != NULL && strlen(version) < sizeof(r.version))
 		memcpy(r.version, version, strlen(version) + 1);
-	if (digest != NULL && compare(c, digest, r.etag, e) == -1)
+	if (digest != NULL && compare(c, digest, r.etag, &r.proved, e) == -1)
 		return -1;
 	*out = r;
 	return 0;

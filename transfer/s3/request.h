@@ -117,8 +117,8 @@ void req_checksum(struct s3_session *c, const struct digest *digest);
 void req_content_md5(struct s3_session *c, const void *p, size_t n);
 
 /*
- * *OUT by the reply's headers; ERR_MISMATCH if they contradict DIGEST (NULL:
- * nothing to compare).
+ * *OUT by the reply's headers; ERR_MISMATCH if they contradict DIGEST, of what
+ * was sent (NULL: nothing to compare, and nothing is proved).
  */
 int req_receipt(struct s3_session *c, const struct digest *digest,
     struct store_receipt *out, struct err *e);
@@ -145,7 +145,8 @@ int s3_mkdir(struct session *c, const char *key, const struct item_stat *st,
 int s3_symlink(struct session *c, const char *key, const struct item_stat *st,
     const char *target, size_t len, struct err *e);
 int s3_set_metadata(struct session *c, const char *key,
-    const struct item_stat *st, struct store_receipt *out, struct err *e);
+    const struct item_stat *st, const struct store_stat *was,
+    struct store_receipt *out, struct err *e);
 /* HEAD of KEY, "KEY/" if DIR. */
 int s3_head(struct s3_session *c, const char *key, bool dir,
     struct store_stat *out, struct err *e);

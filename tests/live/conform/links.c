@@ -136,7 +136,7 @@ metadata_is_the_links_own(void)
 	}
 	st.mtime_ns = 1500000000000000000;
 	st.size = 6;
-	if (OPS->set_metadata(at.session, "l", &st, &r, &e) == -1) {
+	if (OPS->set_metadata(at.session, "l", &st, NULL, &r, &e) == -1) {
 		not_held("metadata of symlinks: %s", e.msg);
 		FAILS(-1, &e, KIND(ERR_UNSUPPORTED));
 	} else if (stat_of("l", &got) && got.has_source_mtime &&

@@ -30,16 +30,17 @@ give(const char *key, const struct item_stat *st, bool set, struct err *e)
 
 	other.mtime_ns = 77 * SECOND;
 	other.mode = (other.mode & S_IFMT) | 0700;
-	if (set && OPS->set_metadata(at.session, key, &other, &r, e) == -1)
+	if (set &&
+	    OPS->set_metadata(at.session, key, &other, NULL, &r, e) == -1)
 		return false;
 	if (set)
-		return OPS->set_metadata(at.session, key, st, &r, e) == 0;
+		return OPS->set_metadata(at.session, key, st, NULL, &r, e) == 0;
 	if (st->type == ITEM_DIR)
 		return OPS->mkdir(at.session, key, st, e) == 0;
 	return put_by(at.session, key, st, "text", 4, e) == 0;
 }
 
-/* A store may have whole seconds only. */
+/* A store may keep less than that, and says so. */
 static void
 check_time(const char *key, int64_t want_ns, bool set)
 {
@@ -58,12 +59,15 @@ check_time(const char *key, int64_t want_ns, bool set)
 	if (!stat_of(key, &got) || !got.has_source_mtime ||
 	    got.mtime_ns == want_ns)
 		return;
+	if (want_ns >= 0 && want_ns < (SECOND << 31)) {
+		CLAIM(store_same_time(OPS, want_ns, got.mtime_ns));
+		return;
+	}
+	if (store_same_time(OPS, want_ns, got.mtime_ns))
+		return;
 	clock_iso8601(want_ns, text, sizeof(text));
 	not_held("mtime %" PRId64 " ns (%s) is %" PRId64 " there", want_ns,
 	    text, got.mtime_ns);
-	/* Rounding is one thing, another time is another. */
-	if (want_ns >= 0 && want_ns < (SECOND << 31))
-		CLAIM(want_ns / SECOND * SECOND == got.mtime_ns);
 }
 
 static void
@@ -147,18 +151,18 @@ what_is_unknown_is_left_alone(void)
 		return;
 	WORKS(put_by(at.session, "f", &known, "text", 4, &e), &e);
 	stat_of("f", &was);
-	WORKS(OPS->set_metadata(at.session, "f", &unknown, &r, &e), &e);
+	WORKS(OPS->set_metadata(at.session, "f", &unknown, NULL, &r, &e), &e);
 	stat_of("f", &got);
 	CLAIM(got.mode == was.mode && got.uid == was.uid &&
 	    got.mtime_ns == was.mtime_ns);
 	unknown.mtime_ns = 5 * SECOND;
-	WORKS(OPS->set_metadata(at.session, "f", &unknown, &r, &e), &e);
+	WORKS(OPS->set_metadata(at.session, "f", &unknown, NULL, &r, &e), &e);
 	stat_of("f", &got);
 	CLAIM(got.mode == was.mode && got.uid == was.uid &&
 	    got.mtime_ns == 5 * SECOND);
 	known.mtime_ns = ITEM_TIME_UNKNOWN;
 	known.mode = S_IFREG | 0600;
-	WORKS(OPS->set_metadata(at.session, "f", &known, &r, &e), &e);
+	WORKS(OPS->set_metadata(at.session, "f", &known, NULL, &r, &e), &e);
 	stat_of("f", &got);
 	CLAIM(got.mode == (S_IFREG | 0600) && got.mtime_ns == 5 * SECOND);
 	holds_text("f", "text");
@@ -194,11 +198,40 @@ what_has_metadata_keeps_its_bytes(void)
 	put("d/f", at.bytes, 70000);
 	make_dir("d");
 	st.mode = S_IFDIR | 0700;
-	WORKS(OPS->set_metadata(at.session, "d", &st, &r, &e), &e);
+	WORKS(OPS->set_metadata(at.session, "d", &st, NULL, &r, &e), &e);
 	st = a_file(70000);
 	st.mode = S_IFREG | 0600;
-	WORKS(OPS->set_metadata(at.session, "d/f", &st, &r, &e), &e);
+	WORKS(OPS->set_metadata(at.session, "d/f", &st, NULL, &r, &e), &e);
 	holds("d/f", at.bytes, 70000);
+}
+
+/* Somebody else's item keeps its own. */
+static void
+metadata_is_for_what_was_there(void)
+{
+	struct item_stat st = a_file(4);
+	struct store_stat was = {0}, got = {0};
+	struct store_receipt r;
+	struct err e = ERR_INIT;
+
+	if (!keeps_any())
+		return;
+	put_text("f", "text");
+	stat_of("f", &was);
+	st.mtime_ns = 5 * SECOND;
+	WORKS(OPS->set_metadata(at.session, "f", &st, &was, &r, &e), &e);
+	if (stat_of("f", &got))
+		CLAIM(got.mtime_ns == 5 * SECOND);
+	st.mtime_ns = 9 * SECOND;
+	WORKS(put_by(at.session, "f", &st, "other", 5, &e), &e);
+	FAILS(OPS->set_metadata(at.session, "f", &st, &was, &r, &e), &e,
+	    KIND(ERR_MISMATCH));
+	if (stat_of("f", &got))
+		CLAIM(got.mtime_ns == 9 * SECOND);
+	holds_text("f", "other");
+	remove_key("f");
+	FAILS(OPS->set_metadata(at.session, "f", &st, &was, &r, &e), &e,
+	    KIND(ERR_NOTFOUND) | KIND(ERR_MISMATCH));
 }
 
 const struct conform_case meta_cases[] = {
@@ -207,5 +240,6 @@ const struct conform_case meta_cases[] = {
     CASE(what_is_unknown_is_left_alone),
     CASE(an_item_of_unknown_metadata_is_of_today),
     CASE(what_has_metadata_keeps_its_bytes),
+    CASE(metadata_is_for_what_was_there),
     {0},
 };

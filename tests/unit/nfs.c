@@ -1,0 +1,160 @@
+/* SPDX-License-Identifier: ISC */
+#include "config.h"
+
+#include "tests/unit/check.h"
+#include "transfer/store.h"
+
+#ifdef HAVE_LIBNFS
+#include "transfer/nfs/nfs.h"
+#include "transfer/nfs/options.h"
+
+static struct err e;
+
+static void
+a_query_says_ports_version_and_who_we_are(void)
+{
+	struct nfs_options o;
+
+	CHECK(nfs_options_parse("", &o, &e) == 0);
+	CHECK(o.version == 3 && o.nfs_port == 0 && o.mount_port == 0);
+	CHECK(o.uid == -1 && o.gid == -1);
+	CHECK(nfs_options_parse("version=3&nfsport=2049&mountport=635&uid=0&"
+				"gid=4294967294",
+		  &o, &e) == 0);
+	CHECK(o.version == 3 && o.nfs_port == 2049 && o.mount_port == 635);
+	CHECK(o.uid == 0 && o.gid == 4294967294);
+}
+
+static void
+what_a_query_may_not_say_is_named(void)
+{
+	static const char *const wrong[] = {"nosuch=1", "nfsport",
+	    "nfsport=", "nfsport=0", "nfsport=65536", "uid=-1",
+	    "uid=4294967295", "gid=x", "version=2", "version=5", "&", "=",
+	    "uid=1&&gid=1", "UID=1", "uid=1&nosuch",
+	    "uid=00000000000000000000000000000000000000000001x", "uidd=1",
+	    "ui=1"};
+	struct nfs_options o = {.uid = 77};
+	size_t i;
+
+	for (i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
+		e = (struct err)ERR_INIT;
+		CHECK(nfs_options_parse(wrong[i], &o, &e) == -1);
+		CHECK(e.kind == ERR_USAGE && e.msg[0] != '\0');
+	}
+	CHECK(o.uid == 77);
+	CHECK(nfs_options_parse("nosuch=1", &o, &e) == -1);
+	CHECK(strstr(e.msg, "nosuch") != NULL);
+}
+
+static struct store *
+store_of(const char *text, const struct store_config *config)
+{
+	AUTO(store_url) struct store_url *url = NULL;
+
+	e = (struct err)ERR_INIT;
+	url = store_url_parse(text, &e);
+	CHECK(url != NULL);
+	return store_open(url, config, &e);
+}
+
+static void
+what_cannot_be_done_is_said_before_any_connection(void)
+{
+	struct store_config config = {.timeout_ms = 0};
+	AUTO(store) struct store *s = NULL;
+
+	CHECK(store_of("nfs://h/e?nosuch=1", &config) == NULL);
+	CHECK(e.kind == ERR_USAGE);
+	CHECK(store_of("nfs://h/e?version=4", &config) == NULL);
+	CHECK(e.kind == ERR_CONFIG && strstr(e.msg, "version=4") != NULL);
+	config.bind_address = "10.0.0.1";
+	CHECK(store_of("nfs://h/e", &config) == NULL);
+	CHECK(e.kind == ERR_CONFIG);
+	config.bind_address = NULL;
+	s = store_of("nfs://h/e/", &config);
+	CHECK(s != NULL && s->ops == &nfs_driver);
+}
+
+static void
+names_that_no_server_can_hold_are_refused(void)
+{
+	static const char *const wrong[] = {"", "a//b", "/a", "a/", ".", "..",
+	    "a/../b", "a/.dray-0123456789abcdef/b"};
+	struct store_config config = {.timeout_ms = 0};
+	AUTO(store) struct store *s = store_of("nfs://h/e", &config);
+	char name[300];
+	size_t i;
+
+	for (i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++)
+		CHECK(nfs_driver.check_key(s, wrong[i], ITEM_FILE, &e) == -1 &&
+		    e.kind == ERR_NAME);
+	memset(name, 'n', sizeof(name));
+	name[256] = '\0';
+	CHECK(nfs_driver.check_key(s, name, ITEM_FILE, &e) == -1);
+	name[255] = '\0';
+	CHECK(nfs_driver.check_key(s, name, ITEM_FILE, &e) == 0);
+	CHECK(nfs_driver.check_key(s, ".dray-0123456789abcde", ITEM_FILE, &e) ==
+	    0);
+}
+
+static void
+a_server_that_is_not_there_is_said_soon(void)
+{
+	struct store_config config = {.connect_timeout_ms = 2000};
+	AUTO(store)
+	struct store *s =
+	    store_of("nfs://127.0.0.1/e?nfsport=1&mountport=1", &config);
+	AUTO(session) struct session *c = store_connect(s, &e);
+	struct store_stat st;
+
+	CHECK(nfs_driver.stat(c, "x", &st, &e) == -1);
+	CHECK(e.kind == ERR_NET && e.msg[0] != '\0');
+}
+
+static void
+a_run_that_is_to_stop_asks_no_server(void)
+{
+	atomic_bool stop = true;
+	struct store_config config = {.stop = &stop};
+	AUTO(store)
+	struct store *s =
+	    store_of("nfs://127.0.0.1/e?nfsport=1&mountport=1", &config);
+	AUTO(session) struct session *c = store_connect(s, &e);
+	struct store_stat st;
+
+	CHECK(nfs_driver.stat(c, "x", &st, &e) == -1);
+	CHECK(e.kind == ERR_STOPPED);
+}
+
+int
+main(void)
+{
+	RUN(a_query_says_ports_version_and_who_we_are);
+	RUN(what_a_query_may_not_say_is_named);
+	RUN(what_cannot_be_done_is_said_before_any_connection);
+	RUN(names_that_no_server_can_hold_are_refused);
+	RUN(a_server_that_is_not_there_is_said_soon);
+	RUN(a_run_that_is_to_stop_asks_no_server);
+	return check_end();
+}
+#else
+static void
+nfs_urls_are_understood_but_not_served(void)
+{
+	AUTO(store_url) struct store_url *url = NULL;
+	struct store_config config = {.timeout_ms = 0};
+	struct err e = ERR_INIT;
+
+	url = store_url_parse("nfs://h/e", &e);
+	CHECK(store_open(url, &config, &e) == NULL);
+	CHECK(e.kind == ERR_UNSUPPORTED);
+}
+
+int
+main(void)
+{
+	RUN(nfs_urls_are_understood_but_not_served);
+	return check_end();
+}
+#endif

@@ -1,0 +1,122 @@
+/* SPDX-License-Identifier: ISC */
+/* One worker's jobs, done in this thread. */
+#include "config.h"
+
+#include <fcntl.h>
+#include <pthread.h>
+#include <stdlib.h>
+
+#include "agent/work_do.h"
+#include "base/clock.h"
+#include "tests/fakes/fakestore.h"
+#include "tests/unit/check.h"
+#include "tests/unit/store_at.h"
+#include "tests/unit/tree.h"
+
+struct rig {
+	int fd;	    /* a directory of the test's own */
+	int source; /* "src" in it */
+	atomic_bool stop;
+	struct run_stats stats;
+	struct worker w;
+};
+
+static void
+rig_begin(struct rig *r)
+{
+	struct err e = ERR_INIT;
+	char path[4200];
+
+	memset(r, 0, sizeof(*r));
+	r->fd = tree_begin();
+	tree_dir(r->fd, "src");
+	r->source = openat(r->fd, "src", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	snprintf(path, sizeof(path), "%s/src", tree_path);
+	r->w.work = (struct work){
+	    .source = store_at(path),
+	    .target = fake_open(),
+	    .stats = &r->stats,
+	    .limits = {.threshold_bytes = 1 << 16, .put_max_bytes = 1 << 16},
+	    .read_back = true,
+	    .stop = &r->stop,
+	};
+	r->w.from = store_connect(r->w.work.source, &e);
+	r->w.session = store_connect(r->w.work.target, &e);
+	r->w.digester = digester_new(&e);
+	r->w.chunk = malloc(WORK_CHUNK_BYTES);
+}
+
+static void
+rig_end(struct rig *r)
+{
+	free(r->w.chunk);
+	digester_free(r->w.digester);
+	store_disconnect(r->w.from);
+	store_close(r->w.work.source);
+	store_disconnect(r->w.session);
+	store_close(r->w.work.target);
+	close(r->source);
+	tree_end(r->fd);
+}
+
+static struct job *
+make_job(enum job_kind kind, const char *name)
+{
+	struct err e = ERR_INIT;
+	struct job *j = job_new(kind, "", 0, name, strlen(name), &e);
+
+	if (j == NULL)
+		exit(99);
+	return j;
+}
+
+/* "thing" is a symlink and a regular file in turn. */
+static void *
+swap_things(void *arg)
+{
+	struct rig *r = arg;
+
+	while (!atomic_load(&r->stop))
+		renameat2(r->source, "thing", r->fd, "other", RENAME_EXCHANGE);
+	return NULL;
+}
+
+static void
+a_file_in_a_links_place_is_no_link(void)
+{
+	struct rig r;
+	unsigned taken = 0, changed = 0, other = 0;
+	uint64_t until_ms;
+	pthread_t t;
+
+	rig_begin(&r);
+	CHECK(symlinkat("somewhere", r.source, "thing") == 0);
+	tree_file(r.fd, "other", "bytes");
+	until_ms = clock_mono_ms() + 500;
+	CHECK(pthread_create(&t, NULL, swap_things, &r) == 0);
+	while (clock_mono_ms() < until_ms && other == 0) {
+		struct job *j = make_job(JOB_LINK, "thing");
+
+		/* The store refuses a symlink that is a file. */
+		work_do(&r.w, j);
+		if (j->err.kind == ERR_NONE)
+			taken++;
+		else if (j->err.kind == ERR_CHANGED)
+			changed++;
+		else if (other++ == 0)
+			fprintf(stderr, "%s\n", j->err.msg);
+		job_free(j);
+	}
+	atomic_store(&r.stop, true);
+	pthread_join(t, NULL);
+	CHECK(taken > 0 && changed > 0);
+	CHECK_UINT(other, 0);
+	rig_end(&r);
+}
+
+int
+main(void)
+{
+	RUN(a_file_in_a_links_place_is_no_link);
+	return check_end();
+}

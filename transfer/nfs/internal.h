@@ -1,0 +1,190 @@
+/* SPDX-License-Identifier: ISC */
+/* What the files of the NFS store share. */
+#ifndef TRANSFER_NFS_INTERNAL_H
+#define TRANSFER_NFS_INTERNAL_H
+
+#include <errno.h>
+
+#include "transfer/nfs/nfs.h"
+#include "transfer/nfs/wire.h"
+#include "transfer/temp.h"
+
+#define NFS_IO_SIZE ((size_t)4 << 20) /* what is read back at once */
+#define NFS_DIRS 256		      /* handles of directories that are kept */
+#define NFS_PATH_MAX ((size_t)1 << 20)
+
+struct nfs_store {
+	struct store base;
+	char *host;
+	char *path; /* of the root, as the URL has it */
+	struct nfs_wire_config config;
+	uint64_t owner; /* temp_owner() */
+	bool read_back;
+	/* How much of path the server lets us mount; 0: not known yet. */
+	atomic_size_t mount_len;
+	/* Whether an owner or group was refused, and the last such group
+	 * (it isn't tried again). */
+	atomic_bool uid_refused, gid_refused;
+	atomic_llong gid;
+};
+
+/* A directory's handle, for as long as others would believe in it. */
+struct nfs_dir {
+	char *path; /* NULL: none */
+	struct nfs_fh fh;
+	uint64_t since_ms;
+};
+
+struct nfs_session {
+	struct session base;
+	struct nfs_wire *wire;
+	struct nfs_fh mount, root; /* len is 0 while they are not known */
+	struct nfs_dir dirs[NFS_DIRS];
+	/* The file that was used last: an upload's, or one read in pieces. */
+	char *file_path;
+	struct nfs_fh file;
+	uint64_t file_next; /* where the next piece would begin */
+	struct digester *digester;
+	uint8_t *io; /* NFS_IO_SIZE bytes, or NULL */
+};
+
+/* A name in a directory. */
+struct nfs_place {
+	struct nfs_fh dir;
+	char name[256];
+};
+
+static inline struct nfs_store *
+nfs_store_of(struct session *c)
+{
+	return (struct nfs_store *)(void *)c->store;
+}
+
+static inline struct nfs_session *
+nfs_session_of(struct session *c)
+{
+	return (struct nfs_session *)(void *)c;
+}
+
+/*
+ * Runs CALL; a second time if a handle that was kept isn't known any more at
+ * the server.
+ */
+#define NFS_TWICE(c, e, call) \
+	((call) == 0 ? 0 : nfs_forget_stale(c, e) ? (call) : -1)
+/* Whether *E is of a stale handle: then all that are kept are forgotten. */
+bool nfs_forget_stale(struct session *c, struct err *e);
+
+/* Connects and finds the root; with MAKE it is made where it is missing. */
+int nfs_reach(struct session *c, bool make, struct err *e);
+/*
+ * The directory PATH (LEN bytes), "" for the root; with MAKE missing ones are
+ * made.  ERR_NOTFOUND, or ERR_EXISTS naming what is in the way.
+ */
+int nfs_dir(struct session *c, const char *path, size_t len, bool make,
+    struct nfs_fh *out, struct err *e);
+/* The directory that holds KEY, and the name in it. */
+int nfs_parent(struct session *c, const char *key, bool make,
+    struct nfs_place *out, struct err *e);
+/* KEY itself ("" is the root); ERR_NOTFOUND where something is in the way. */
+int nfs_find(struct session *c, const char *key, struct nfs_fh *fh,
+    struct item_stat *st, struct err *e);
+/* A name that a directory can have: not "", ".", "..", no slash. */
+bool nfs_is_name(const char *name);
+
+/* The session's buffer and digester. */
+int nfs_tools(struct session *c, struct err *e);
+/* The handle of PATH, if it was the last. */
+bool nfs_file_known(struct session *c, const char *path, struct nfs_fh *out);
+void nfs_file_remember(
+    struct session *c, const char *path, const struct nfs_fh *fh);
+void nfs_file_forget(struct session *c);
+
+/*
+ * Gives FH owner, mode and times of ST as far as the server lets us; NOW is
+ * what it has.  A mode of 0 means none is known.
+ */
+int nfs_apply(struct session *c, const struct nfs_fh *fh,
+    const struct item_stat *now, const struct item_stat *st, struct err *e);
+/* Makes a temporary file for the place; its name goes into TEMP. */
+int nfs_temp_file(struct session *c, const struct nfs_place *p, bool fresh,
+    char *temp, struct nfs_fh *fh, struct item_stat *st, struct err *e);
+/* Removes what a failed call left, if the server can still be asked. */
+void nfs_temp_drop(struct session *c, const struct nfs_place *p,
+    const char *temp, const struct err *why);
+/* TEMP gets its name.  ERR_EXISTS if that is a directory's. */
+int nfs_publish(struct session *c, const struct nfs_place *p, const char *temp,
+    struct err *e);
+/* Reads back what was written there; ERR_MISMATCH. */
+int nfs_compare(struct session *c, const struct nfs_fh *fh, uint64_t offset,
+    const void *data, size_t len, struct err *e);
+
+/* One directory, all of it, sorted. */
+struct nfs_entry {
+	size_t name; /* its offset in names */
+	bool has_st;
+	struct nfs_fh fh; /* len 0 if it wasn't told */
+	struct item_stat st;
+};
+
+struct nfs_names {
+	struct buf names;
+	struct nfs_entry *entries;
+	size_t n, cap;
+};
+
+/* Temporary names too, if they are WANTED. */
+int nfs_read_dir(struct session *c, const struct nfs_fh *dir, bool wanted,
+    struct nfs_names *out, struct err *e);
+void nfs_names_free(struct nfs_names *n);
+
+static inline void
+auto_nfs_names(struct nfs_names *n)
+{
+	nfs_names_free(n);
+}
+
+/* The driver's functions that are in read.c, write.c and upload.c. */
+int nfs_list(struct session *c, const char *dir, bool recursive,
+    store_list_fn *fn, void *arg, struct err *e);
+int nfs_stat_key(
+    struct session *c, const char *key, struct store_stat *out, struct err *e);
+int nfs_read_key(struct session *c, const char *key, uint64_t offset,
+    void *data, size_t len, struct err *e);
+struct store_file *nfs_open_file(
+    struct session *c, const char *key, uint64_t size, struct err *e);
+int nfs_read_file(struct store_file *f, uint64_t offset, void *data, size_t len,
+    struct err *e);
+int nfs_check_file(struct store_file *f, struct err *e);
+void nfs_close_file(struct store_file *f);
+int nfs_readlink_key(struct session *c, const char *key, struct item_stat *st,
+    char *out, size_t size, size_t *len, struct err *e);
+int nfs_put(struct session *c, const char *key, const struct item_stat *st,
+    const void *data, size_t len, const struct digest *digest,
+    struct store_receipt *out, struct err *e);
+int nfs_make_dir(struct session *c, const char *key, const struct item_stat *st,
+    struct err *e);
+int nfs_make_link(struct session *c, const char *key,
+    const struct item_stat *st, const char *target, size_t len, struct err *e);
+int nfs_set_metadata(struct session *c, const char *key,
+    const struct item_stat *st, const struct store_stat *was,
+    struct store_receipt *out, struct err *e);
+int nfs_remove_keys(struct session *c, const char *const *keys, size_t n,
+    struct err *results, struct err *e);
+int nfs_upload_begin(struct session *c, const char *key,
+    const struct item_stat *st, const struct plan *plan, char *id,
+    struct err *e);
+int nfs_upload_part(struct session *c, const struct store_upload *u,
+    uint32_t number, const void *data, size_t len, const struct digest *digest,
+    struct store_receipt *out, struct err *e);
+int nfs_upload_check(struct session *c, const struct store_upload *u,
+    const struct store_part *parts, size_t n, bool *keep, struct err *e);
+int nfs_upload_complete(struct session *c, const struct store_upload *u,
+    const struct store_part *parts, size_t n, const struct digest *whole,
+    struct store_receipt *out, struct err *e);
+int nfs_upload_abort(
+    struct session *c, const char *key, const char *id, struct err *e);
+int nfs_uploads(struct session *c, const char *key, store_upload_fn *fn,
+    void *arg, struct err *e);
+
+#endif

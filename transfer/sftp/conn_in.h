@@ -1,0 +1,97 @@
+/* SPDX-License-Identifier: ISC */
+/* Inside of a connection.  For conn.c and io.c only. */
+#ifndef TRANSFER_SFTP_CONN_IN_H
+#define TRANSFER_SFTP_CONN_IN_H
+
+#include <pthread.h>
+
+#include "transfer/sftp/conn.h"
+
+/* Requests without an answer, and bytes of their data, at a time. */
+#define CONN_REQUESTS_MAX 1024u
+#define CONN_FLYING_MAX ((uint64_t)8 << 20)
+#define CONN_RING 256
+
+enum conn_state { CONN_DOWN, CONN_DIALING, CONN_UP };
+
+/* A list of calls, first to last. */
+struct call_list {
+	struct call *first, *last;
+};
+
+struct conn_slot {
+	struct request *request; /* NULL: free */
+	uint32_t id;
+};
+
+struct conn {
+	struct conn_config config;
+	atomic_int users;
+	_Atomic uint64_t backlog;
+	int event_fd; /* written to when there is news and it sleeps */
+
+	pthread_mutex_t lock;
+	pthread_cond_t changed;
+	/* Under the lock: */
+	pthread_t thread;
+	bool has_thread;
+	bool closing;
+	bool sleeping;
+	bool wanted; /* somebody waits for it to be up */
+	enum conn_state state;
+	unsigned attempts; /* to connect, that are over */
+	struct err why;	   /* the last one failed */
+	uint32_t generation;
+	struct conn_caps caps;
+	uint64_t dial_ms, up_since_ms;
+	struct call_list inbox;
+
+	/* The I/O thread's: */
+	struct transport *transport;
+	struct call_list small, bulk; /* not all of them admitted yet */
+	bool bulk_next;
+	struct conn_slot *slots; /* CONN_REQUESTS_MAX of them */
+	uint16_t *free_slots;
+	unsigned outstanding; /* requests */
+	unsigned fsyncs;      /* of these */
+	uint64_t flying;      /* bytes */
+	uint32_t serial;
+	struct iovec ring[CONN_RING];	 /* to be sent */
+	struct request *ends[CONN_RING]; /* whose last bytes they are */
+	unsigned ring_at, ring_n;
+	uint8_t *in;
+	size_t in_at, in_len;
+	uint64_t progress_ms;
+};
+
+/* The I/O thread. */
+void *conn_io_main(void *arg);
+
+/* A call is over: its caller is woken, or it is freed. */
+void conn_call_done(struct call *call);
+
+static inline void
+call_list_add(struct call_list *l, struct call *call)
+{
+	call->next = NULL;
+	if (l->last != NULL)
+		l->last->next = call;
+	else
+		l->first = call;
+	l->last = call;
+}
+
+static inline struct call *
+call_list_take(struct call_list *l)
+{
+	struct call *call = l->first;
+
+	if (call != NULL) {
+		l->first = call->next;
+		if (l->first == NULL)
+			l->last = NULL;
+	}
+	return call;
+}
+
+#endif

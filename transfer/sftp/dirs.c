@@ -1,0 +1,102 @@
+/* SPDX-License-Identifier: ISC */
+#include "config.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "transfer/sftp/dirs.h"
+#include "verify/digest.h"
+
+#define DIRS_MAX 65536 /* paths; then it begins anew */
+
+void
+dirs_init(struct dirs *d)
+{
+	memset(d, 0, sizeof(*d));
+	pthread_mutex_init(&d->lock, NULL);
+}
+
+static void
+empty(struct dirs *d)
+{
+	size_t i;
+
+	for (i = 0; i < d->cap; i++) {
+		free(d->paths[i]);
+		d->paths[i] = NULL;
+	}
+	d->n = 0;
+}
+
+void
+dirs_free(struct dirs *d)
+{
+	empty(d);
+	free(d->paths);
+	pthread_mutex_destroy(&d->lock);
+}
+
+/* Where PATH is, or would be. */
+static char **
+find(const struct dirs *d, const char *path, size_t len)
+{
+	size_t i = (size_t)crc64nvme(0, path, len) & (d->cap - 1);
+
+	while (d->paths[i] != NULL &&
+	    (strncmp(d->paths[i], path, len) != 0 || d->paths[i][len] != '\0'))
+		i = (i + 1) & (d->cap - 1);
+	return &d->paths[i];
+}
+
+bool
+dirs_has(struct dirs *d, const char *path, size_t len)
+{
+	bool has;
+
+	pthread_mutex_lock(&d->lock);
+	has = d->cap > 0 && *find(d, path, len) != NULL;
+	pthread_mutex_unlock(&d->lock);
+	return has;
+}
+
+static bool
+grow(struct dirs *d)
+{
+	size_t cap = d->cap == 0 ? 64 : d->cap * 2, old_cap = d->cap, i;
+	char **old = d->paths;
+	char **paths = calloc(cap, sizeof(*paths));
+
+	if (paths == NULL)
+		return false;
+	d->paths = paths;
+	d->cap = cap;
+	for (i = 0; i < old_cap; i++)
+		if (old[i] != NULL)
+			*find(d, old[i], strlen(old[i])) = old[i];
+	free(old);
+	return true;
+}
+
+void
+dirs_add(struct dirs *d, const char *path, size_t len)
+{
+	char **at;
+
+	pthread_mutex_lock(&d->lock);
+	if (d->n >= DIRS_MAX)
+		empty(d);
+	if (d->n * 2 < d->cap || grow(d)) {
+		at = find(d, path, len);
+		if (*at == NULL && (*at = strndup(path, len)) != NULL)
+			d->n++;
+	}
+	pthread_mutex_unlock(&d->lock);
+}
+
+void
+dirs_forget(struct dirs *d)
+{
+	pthread_mutex_lock(&d->lock);
+	empty(d);
+	pthread_mutex_unlock(&d->lock);
+}

@@ -1,0 +1,652 @@
+/* SPDX-License-Identifier: ISC */
+/* A connection's own thread. */
+#include "config.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "transfer/sftp/conn_in.h"
+
+/* How long the stop flag may go unseen. */
+#define SLICE_MS 100
+/* Calls with more data than this wait behind each other. */
+#define BULK_BYTES ((uint64_t)128 << 10)
+/* Logging in takes a while more than the connection. */
+#define LOGIN_FACTOR 3
+/* Writing out what a server holds in memory can, too. */
+#define FSYNC_FACTOR 10
+
+#define IN_SIZE (2 * PROTO_PACKET_MAX)
+
+static bool
+is_stopped(const struct conn *c)
+{
+	return c->config.stop != NULL &&
+	    atomic_load_explicit(c->config.stop, memory_order_relaxed);
+}
+
+static bool
+is_closing(struct conn *c)
+{
+	bool closing;
+
+	pthread_mutex_lock(&c->lock);
+	closing = c->closing;
+	pthread_mutex_unlock(&c->lock);
+	return closing;
+}
+
+/* Until something can be read (or written, if SENDING), is handed over, or
+ * TIMEOUT_MS (-1: none) are over. */
+static void
+wait_io(struct conn *c, bool sending, int timeout_ms)
+{
+	struct pollfd p[1 + TRANSPORT_FDS] = {
+	    {.fd = c->event_fd, .events = POLLIN},
+	};
+	nfds_t n = c->transport->ops->fds(c->transport, sending, p + 1);
+	uint64_t count;
+
+	if (poll(p, n + 1, timeout_ms) > 0 && (p[0].revents & POLLIN) != 0 &&
+	    read(c->event_fd, &count, sizeof(count)) == -1)
+		return;
+}
+
+/* More bytes into the buffer: how many. */
+static ssize_t
+fill(struct conn *c, struct err *e)
+{
+	ssize_t n;
+
+	if (c->in_at > 0) {
+		memmove(c->in, c->in + c->in_at, c->in_len - c->in_at);
+		c->in_len -= c->in_at;
+		c->in_at = 0;
+	}
+	n = c->transport->ops->read(
+	    c->transport, c->in + c->in_len, IN_SIZE - c->in_len, e);
+	if (n > 0) {
+		c->in_len += (size_t)n;
+		c->progress_ms = clock_mono_ms();
+	}
+	return n;
+}
+
+/* The next whole packet in the buffer: 1, 0 if there is none, -1. */
+static int
+next_packet(struct conn *c, const uint8_t **packet, size_t *len, struct err *e)
+{
+	size_t have = c->in_len - c->in_at;
+
+	if (proto_length(c->in + c->in_at, have, len, e) == -1)
+		return -1;
+	if (*len == 0 || have < *len + 4)
+		return 0;
+	*packet = c->in + c->in_at + 4;
+	c->in_at += *len + 4;
+	return 1;
+}
+
+/* While connecting: the next packet, or why not. */
+static int
+await_packet(struct conn *c, uint64_t until, const uint8_t **packet,
+    size_t *len, struct err *e)
+{
+	for (;;) {
+		int rc = next_packet(c, packet, len, e);
+		ssize_t n;
+
+		if (rc != 0)
+			return rc == 1 ? 0 : -1;
+		n = fill(c, e);
+		if (n == -1)
+			return -1;
+		if (n > 0)
+			continue;
+		if (is_stopped(c) || is_closing(c))
+			return err_set(e, ERR_STOPPED, "stopped");
+		if (clock_mono_ms() > until)
+			return err_set(e, ERR_NET,
+			    "%s: no answer in time while logging in",
+			    c->config.target.host);
+		wait_io(c, false, SLICE_MS);
+	}
+}
+
+static int
+send_small(struct conn *c, const struct buf *b, uint64_t until, struct err *e)
+{
+	struct iovec v = {.iov_base = b->data, .iov_len = b->len};
+
+	if (buf_failed(b))
+		return err_set(e, ERR_NOMEM, "out of memory");
+	while (v.iov_len > 0) {
+		ssize_t n = c->transport->ops->write(c->transport, &v, 1, e);
+
+		if (n == -1)
+			return -1;
+		v.iov_base = (char *)v.iov_base + n;
+		v.iov_len -= (size_t)n;
+		if (v.iov_len == 0)
+			break;
+		if (is_stopped(c) || is_closing(c))
+			return err_set(e, ERR_STOPPED, "stopped");
+		if (clock_mono_ms() > until)
+			return err_set(e, ERR_NET,
+			    "%s: no answer in time while logging in",
+			    c->config.target.host);
+		wait_io(c, true, SLICE_MS);
+	}
+	return 0;
+}
+
+static int
+await_transport(struct conn *c, uint64_t until, struct err *e)
+{
+	int rc;
+
+	while ((rc = c->transport->ops->ready(c->transport, e)) == 0) {
+		if (is_stopped(c) || is_closing(c))
+			return err_set(e, ERR_STOPPED, "stopped");
+		if (clock_mono_ms() > until)
+			return err_set(e, ERR_NET, "%s: no connection in time",
+			    c->config.target.host);
+		wait_io(c, false, SLICE_MS);
+	}
+	return rc == 1 ? 0 : -1;
+}
+
+static uint32_t
+data_bytes(uint64_t told, uint64_t packet)
+{
+	/* Room for the rest of the packet. */
+	uint64_t most = PROTO_PACKET_MAX - 2048;
+
+	if (packet > 2048 && packet - 1024 < most)
+		most = packet - 1024;
+	if (told == 0)
+		return PROTO_DATA_DEFAULT;
+	return (uint32_t)(told < most ? told : most);
+}
+
+static int
+ask_limits(
+    struct conn *c, struct conn_caps *caps, uint64_t until, struct err *e)
+{
+	AUTO(buf) struct buf b = BUF_INIT(256);
+	struct proto_limits limits = {0};
+	struct proto_reply reply;
+	const uint8_t *packet;
+	const char *name = "limits@openssh.com";
+	size_t len, start;
+
+	caps->read_bytes = caps->write_bytes = PROTO_DATA_DEFAULT;
+	if ((caps->features & PROTO_HAS_LIMITS) == 0)
+		return 0;
+	start = proto_begin(&b, PROTO_EXTENDED);
+	proto_string(&b, name, strlen(name));
+	proto_end(&b, start, 0);
+	if (send_small(c, &b, until, e) == -1 ||
+	    await_packet(c, until, &packet, &len, e) == -1 ||
+	    proto_reply(packet, len, &reply, e) == -1)
+		return -1;
+	if (reply.type != PROTO_EXTENDED_REPLY)
+		return 0;
+	if (proto_get_limits(reply.rest, &limits, e) == -1)
+		return -1;
+	caps->read_bytes = data_bytes(limits.read, limits.packet);
+	caps->write_bytes = data_bytes(limits.write, limits.packet);
+	caps->handles = limits.handles;
+	return 0;
+}
+
+static int
+greet(struct conn *c, struct conn_caps *caps, struct err *e)
+{
+	uint64_t until = clock_mono_ms() +
+	    (uint64_t)LOGIN_FACTOR * c->config.connect_timeout_ms;
+	AUTO(buf) struct buf b = BUF_INIT(64);
+	const uint8_t *packet;
+	size_t len;
+
+	if (await_transport(c, until, e) == -1)
+		return -1;
+	proto_init(&b);
+	if (send_small(c, &b, until, e) == -1 ||
+	    await_packet(c, until, &packet, &len, e) == -1 ||
+	    proto_version(packet, len, &caps->features, e) == -1)
+		return -1;
+	return ask_limits(c, caps, until, e);
+}
+
+/* Gives a slot of the table back. */
+static void
+release(struct conn *c, struct request *r, unsigned slot)
+{
+	c->slots[slot].request = NULL;
+	c->free_slots[--c->outstanding] = (uint16_t)slot;
+	c->flying -= r->len;
+	if (r->type == PROTO_EXTENDED && r->body == NULL)
+		c->fsyncs--;
+	if (--r->call->pending == 0)
+		conn_call_done(r->call);
+}
+
+static void
+fail_call(struct call *call, size_t requests, const struct err *e)
+{
+	if (call->err.kind == ERR_NONE)
+		call->err = *e;
+	call->pending -= requests;
+	if (call->pending == 0)
+		conn_call_done(call);
+}
+
+/* All that wait get *E. */
+static void
+fail_all(struct conn *c, const struct err *e)
+{
+	struct call_list *lists[] = {&c->small, &c->bulk};
+	struct call *call;
+	unsigned i;
+
+	/* Nothing of the callers' memory is used from here on. */
+	c->ring_at = c->ring_n = 0;
+	c->in_at = c->in_len = 0;
+	for (i = 0; i < CONN_REQUESTS_MAX; i++) {
+		struct request *r = c->slots[i].request;
+
+		if (r == NULL)
+			continue;
+		if (r->call->err.kind == ERR_NONE)
+			r->call->err = *e;
+		release(c, r, i);
+	}
+	for (i = 0; i < 2; i++)
+		while ((call = call_list_take(lists[i])) != NULL)
+			fail_call(call, call->n - call->admitted, e);
+	atomic_store(&c->backlog, 0);
+}
+
+/*
+ * What was handed over since: 1, or 0 if that is nothing; then, if MAY_SLEEP,
+ * whoever comes next wakes us.  -1 if the connection is to be closed.
+ */
+static int
+take_inbox(struct conn *c, bool may_sleep)
+{
+	struct call_list got;
+	struct call *call;
+	bool closing;
+	int rc;
+
+	pthread_mutex_lock(&c->lock);
+	got = c->inbox;
+	c->inbox = (struct call_list){NULL, NULL};
+	closing = c->closing;
+	c->sleeping = may_sleep && got.first == NULL && !closing;
+	pthread_mutex_unlock(&c->lock);
+	rc = got.first != NULL;
+	while ((call = call_list_take(&got)) != NULL)
+		call_list_add(
+		    call->bytes > BULK_BYTES ? &c->bulk : &c->small, call);
+	return closing ? -1 : rc;
+}
+
+static void
+push(struct conn *c, const void *p, size_t len, struct request *end)
+{
+	unsigned i = c->ring_at + c->ring_n++;
+	union {
+		const void *in;
+		void *out;
+	} base = {.in = p};
+
+	c->ring[i] = (struct iovec){.iov_base = base.out, .iov_len = len};
+	c->ends[i] = end;
+}
+
+static void
+admit_one(struct conn *c, struct call *call)
+{
+	struct request *r = &call->requests[call->admitted++];
+	unsigned slot = c->free_slots[c->outstanding++];
+	char *head = call->heads.data + r->head;
+
+	c->slots[slot].request = r;
+	c->slots[slot].id = ++c->serial * CONN_REQUESTS_MAX + slot;
+	proto_set_id(head, c->slots[slot].id);
+	c->flying += r->len;
+	if (r->type == PROTO_EXTENDED && r->body == NULL)
+		c->fsyncs++;
+	atomic_fetch_sub_explicit(
+	    &c->backlog, (uint64_t)r->len, memory_order_relaxed);
+	if (r->data != NULL && r->len > 0) {
+		push(c, head, r->head_len, NULL);
+		push(c, r->data, r->len, r);
+	} else {
+		push(c, head, r->head_len, r);
+	}
+}
+
+/* Small calls and big ones take turns, request by request. */
+static struct call_list *
+choose(struct conn *c)
+{
+	struct call_list *first = c->bulk_next ? &c->bulk : &c->small;
+	struct call_list *other = c->bulk_next ? &c->small : &c->bulk;
+
+	c->bulk_next = !c->bulk_next;
+	return first->first != NULL ? first : other;
+}
+
+/* Moves requests into the ring as far as there is room and they may fly. */
+static void
+admit(struct conn *c)
+{
+	if (c->ring_n == 0)
+		c->ring_at = 0;
+	while (c->ring_at + c->ring_n + 2 <= CONN_RING &&
+	    c->outstanding < CONN_REQUESTS_MAX) {
+		struct call_list *list = choose(c);
+		struct call *call = list->first;
+		uint64_t len;
+
+		if (call == NULL)
+			break;
+		len = call->requests[call->admitted].len;
+		if (c->flying > 0 && c->flying + len > CONN_FLYING_MAX)
+			break;
+		admit_one(c, call);
+		if (call->admitted == call->n)
+			call_list_take(list);
+	}
+}
+
+/* Sends what it can of the ring: how much. */
+static ssize_t
+flush(struct conn *c, struct err *e)
+{
+	ssize_t n;
+	size_t left;
+
+	if (c->ring_n == 0)
+		return 0;
+	n = c->transport->ops->write(
+	    c->transport, c->ring + c->ring_at, (int)c->ring_n, e);
+	if (n <= 0)
+		return n;
+	c->progress_ms = clock_mono_ms();
+	for (left = (size_t)n; left > 0;) {
+		struct iovec *v = &c->ring[c->ring_at];
+
+		if (left < v->iov_len) {
+			v->iov_base = (char *)v->iov_base + left;
+			v->iov_len -= left;
+			break;
+		}
+		left -= v->iov_len;
+		if (c->ends[c->ring_at] != NULL)
+			c->ends[c->ring_at]->sent = true;
+		c->ring_at++;
+		c->ring_n--;
+	}
+	return n;
+}
+
+static int
+nonsense(
+    const struct request *r, const struct proto_reply *reply, struct err *e)
+{
+	return err_set(e, ERR_PROTOCOL,
+	    "the server answered a request of type %u by type %u", r->type,
+	    reply->type);
+}
+
+static int
+take_status(struct request *r, const struct proto_reply *reply, struct err *e)
+{
+	struct call *call = r->call;
+	size_t i, n = 0;
+
+	r->status = reply->status;
+	if (reply->status == PROTO_OK) {
+		/* Where it should have given something, that's no answer. */
+		if (r->handle != NULL || r->attrs != NULL || r->body != NULL ||
+		    r->into != NULL || r->expect != NULL)
+			return nonsense(r, reply, e);
+		return 0;
+	}
+	if (reply->status == PROTO_EOF || call->message[0] != '\0')
+		return 0;
+	for (i = 0; i < reply->len && n + 1 < sizeof(call->message); i++)
+		if (reply->data[i] >= ' ' && reply->data[i] != 127)
+			call->message[n++] = (char)reply->data[i];
+	call->message[n] = '\0';
+	return 0;
+}
+
+static int
+take_data(struct request *r, const struct proto_reply *reply, struct err *e)
+{
+	if (r->into == NULL && r->expect == NULL)
+		return nonsense(r, reply, e);
+	if (reply->len > r->len)
+		return err_set(e, ERR_PROTOCOL,
+		    "the server sent %zu bytes where %u were asked for",
+		    reply->len, r->len);
+	r->got = (uint32_t)reply->len;
+	r->status = reply->len > 0 ? PROTO_OK : PROTO_EOF;
+	if (r->into != NULL)
+		memcpy(r->into, reply->data, reply->len);
+	else
+		r->differs = memcmp(r->expect, reply->data, reply->len) != 0;
+	return 0;
+}
+
+/* The answer to R. */
+static int
+take_answer(struct conn *c, struct request *r, const struct proto_reply *reply,
+    struct err *e)
+{
+	switch ((int)reply->type) {
+	case PROTO_STATUS:
+		return take_status(r, reply, e);
+	case PROTO_DATA:
+		return take_data(r, reply, e);
+	case PROTO_HANDLE:
+		if (r->handle == NULL)
+			return nonsense(r, reply, e);
+		r->handle->generation = c->generation;
+		r->handle->len = (uint32_t)reply->len;
+		memcpy(r->handle->bytes, reply->data, reply->len);
+		break;
+	case PROTO_ATTRS:
+		if (r->attrs == NULL)
+			return nonsense(r, reply, e);
+		*r->attrs = reply->attrs;
+		break;
+	default:
+		if (r->body == NULL ||
+		    (reply->type == PROTO_EXTENDED_REPLY) !=
+			(r->type == PROTO_EXTENDED))
+			return nonsense(r, reply, e);
+		buf_reset(r->body);
+		buf_add(r->body, reply->rest.p, reply->rest.left);
+		if (buf_failed(r->body))
+			return err_set(e, ERR_NOMEM, "out of memory");
+		break;
+	}
+	r->status = PROTO_OK;
+	return 0;
+}
+
+static int
+take_packet(struct conn *c, const uint8_t *packet, size_t len, struct err *e)
+{
+	struct proto_reply reply;
+	struct request *r;
+	unsigned slot;
+
+	if (proto_reply(packet, len, &reply, e) == -1)
+		return -1;
+	slot = reply.id % CONN_REQUESTS_MAX;
+	r = c->slots[slot].request;
+	if (r == NULL || c->slots[slot].id != reply.id || !r->sent)
+		return err_set(e, ERR_PROTOCOL,
+		    "the server answered what it wasn't asked");
+	if (take_answer(c, r, &reply, e) == -1)
+		return -1;
+	release(c, r, slot);
+	return 0;
+}
+
+/* Reads what there is and hands out the answers: bytes read. */
+static ssize_t
+receive(struct conn *c, struct err *e)
+{
+	ssize_t n = fill(c, e);
+	const uint8_t *packet;
+	size_t len;
+	int rc;
+
+	if (n <= 0)
+		return n;
+	while ((rc = next_packet(c, &packet, &len, e)) == 1)
+		if (take_packet(c, packet, len, e) == -1)
+			return -1;
+	return rc == -1 ? -1 : n;
+}
+
+/* Whether the server is silent for too long, or the run is to stop. */
+static int
+check_time(struct conn *c, struct err *e)
+{
+	uint64_t most = c->config.timeout_ms;
+
+	if (c->outstanding == 0)
+		return 0;
+	if (is_stopped(c))
+		return err_set(e, ERR_STOPPED, "stopped");
+	if (c->fsyncs > 0)
+		most *= FSYNC_FACTOR;
+	if (most > 0 && clock_mono_ms() - c->progress_ms > most)
+		return err_set(e, ERR_NET, "%s: no answer for %llu s",
+		    c->config.target.host, (unsigned long long)most / 1000);
+	return 0;
+}
+
+/* Until the connection breaks (*E tells why) or is to be closed. */
+static void
+serve(struct conn *c, struct err *e)
+{
+	bool idle = false;
+	int news;
+
+	c->progress_ms = clock_mono_ms();
+	while ((news = take_inbox(c, idle)) != -1) {
+		unsigned before = c->outstanding;
+		ssize_t sent, got;
+
+		if (check_time(c, e) == -1)
+			return;
+		if (idle && news == 0) {
+			wait_io(c, c->ring_n > 0,
+			    c->outstanding > 0 ? SLICE_MS : -1);
+			idle = false;
+			continue;
+		}
+		admit(c);
+		/* Silence counts from the first question. */
+		if (before == 0 && c->outstanding > 0)
+			c->progress_ms = clock_mono_ms();
+		sent = flush(c, e);
+		got = sent == -1 ? -1 : receive(c, e);
+		if (got == -1)
+			return;
+		idle = got == 0 && sent == 0;
+	}
+	err_set(e, ERR_STOPPED, "closed");
+}
+
+static void
+hang_up(struct conn *c)
+{
+	if (c->transport != NULL)
+		c->transport->ops->close(c->transport);
+	c->transport = NULL;
+	c->in_at = c->in_len = 0;
+}
+
+/* Connects; the outcome is for all who wait. */
+static bool
+dial(struct conn *c)
+{
+	struct conn_caps caps = {0};
+	uint64_t begun = clock_mono_ms();
+	struct err e = ERR_INIT;
+	bool up;
+
+	c->transport = c->config.open(&c->config.target, &e);
+	up = c->transport != NULL && greet(c, &caps, &e) == 0;
+	if (!up)
+		hang_up(c);
+	pthread_mutex_lock(&c->lock);
+	c->state = up ? CONN_UP : CONN_DOWN;
+	c->wanted = false;
+	c->attempts++;
+	if (up) {
+		c->caps = caps;
+		c->up_since_ms = clock_mono_ms();
+		c->dial_ms = c->up_since_ms - begun;
+		c->generation =
+		    (c->config.number << 24) | ((c->generation + 1) & 0xffffff);
+	} else {
+		c->why = e;
+	}
+	pthread_cond_broadcast(&c->changed);
+	pthread_mutex_unlock(&c->lock);
+	return up;
+}
+
+/* Sleeps until somebody wants the connection; false when it is to end. */
+static bool
+await_wish(struct conn *c)
+{
+	bool closing;
+
+	pthread_mutex_lock(&c->lock);
+	while (!c->wanted && !c->closing)
+		pthread_cond_wait(&c->changed, &c->lock);
+	closing = c->closing;
+	if (!closing)
+		c->state = CONN_DIALING;
+	pthread_mutex_unlock(&c->lock);
+	return !closing;
+}
+
+void *
+conn_io_main(void *arg)
+{
+	struct conn *c = arg;
+
+	while (await_wish(c)) {
+		struct err e = ERR_INIT;
+
+		if (!dial(c))
+			continue;
+		serve(c, &e);
+		pthread_mutex_lock(&c->lock);
+		c->state = CONN_DOWN;
+		c->sleeping = false;
+		pthread_mutex_unlock(&c->lock);
+		/* What came before the state was seen. */
+		take_inbox(c, false);
+		fail_all(c, &e);
+		hang_up(c);
+	}
+	return NULL;
+}

@@ -1,0 +1,534 @@
+/* SPDX-License-Identifier: ISC */
+#include "config.h"
+
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/text.h"
+#include "transfer/scandir.h"
+#include "transfer/sftp/internal.h"
+
+#define CONNECTIONS 4
+#define TIMEOUT_MS 60000
+#define CONNECT_TIMEOUT_MS 10000
+/* A further connection is made only if logging in took no more than this part
+ * of the time since the last one was: for few files it doesn't pay. */
+#define DIAL_SHARE 4
+/* With so much waiting to be sent, it does. */
+#define BACKLOG_BYTES ((uint64_t)4 << 20)
+/* One that failed isn't tried again for so long, while others work. */
+#define SHUN_MS 30000
+
+static bool
+in_path(const char *program)
+{
+	const char *path = getenv("PATH");
+	char text[PATH_MAX];
+
+	if (strchr(program, '/') != NULL)
+		return access(program, X_OK) == 0;
+	while (path != NULL && *path != '\0') {
+		size_t n = strcspn(path, ":");
+
+		if (snprintf(text, sizeof(text), "%.*s/%s", (int)n, path,
+			program) < (int)sizeof(text) &&
+		    access(text, X_OK) == 0)
+			return true;
+		path += n + (path[n] == ':');
+	}
+	return false;
+}
+
+static bool
+wants_libssh2(const struct store_config *config)
+{
+	const char *how = config->sftp_transport;
+
+	if (how != NULL && strcmp(how, "libssh2") == 0)
+		return true;
+	if (how != NULL && strcmp(how, "openssh") == 0)
+		return false;
+	if (config->sftp_password_file != NULL ||
+	    config->sftp_passphrase_file != NULL)
+		return true;
+	return config->sftp_ssh == NULL && !in_path("ssh");
+}
+
+/* "~" is ".", and so is "~/." */
+static char *
+root_of(const char *path)
+{
+	if (path[0] != '~')
+		return strdup(path);
+	if (path[1] == '\0' || path[2] == '\0')
+		return strdup(".");
+	return strdup(path + 2);
+}
+
+static void
+sftp_close(struct store *store)
+{
+	struct sftp_store *s = (struct sftp_store *)(void *)store;
+	unsigned i;
+
+	sftp_forget_uploads(s);
+	for (i = 0; i < s->conns_n; i++)
+		conn_free(s->conns[i]);
+	dirs_free(&s->dirs);
+	pthread_mutex_destroy(&s->lock);
+	free(s->root);
+	free(s->host);
+	free(s->user);
+	free(s);
+}
+
+static struct store *
+sftp_open_store(const struct store_url *url, const struct store_config *config,
+    struct err *e)
+{
+	struct sftp_store *s;
+
+	if (!wants_libssh2(config) &&
+	    (config->sftp_password_file != NULL ||
+		config->sftp_passphrase_file != NULL)) {
+		err_set(e, ERR_CONFIG,
+		    "ssh asks nobody for passwords: --sftp-password-file and "
+		    "--sftp-passphrase-file need --sftp-transport libssh2");
+		return NULL;
+	}
+	s = calloc(1, sizeof(*s));
+	if (s == NULL) {
+		err_set(e, ERR_NOMEM, "out of memory");
+		return NULL;
+	}
+	s->base.ops = &sftp_driver;
+	s->config = *config;
+	dirs_init(&s->dirs);
+	pthread_mutex_init(&s->lock, NULL);
+	s->root = root_of(url->path);
+	s->host = strdup(url->host);
+	s->user = strdup(url->user);
+	if (s->root == NULL || s->host == NULL || s->user == NULL) {
+		err_set(e, ERR_NOMEM, "out of memory");
+		sftp_close(&s->base);
+		return NULL;
+	}
+	s->target = (struct transport_target){
+	    .host = s->host,
+	    .user = s->user,
+	    .port = url->port,
+	    .identity = config->sftp_identity,
+	    .password_file = config->sftp_password_file,
+	    .passphrase_file = config->sftp_passphrase_file,
+	    .known_hosts = config->sftp_known_hosts,
+	    .ssh = config->sftp_ssh,
+	    .bind_address = config->bind_address,
+	    .connect_timeout_ms = config->connect_timeout_ms != 0
+		? config->connect_timeout_ms
+		: CONNECT_TIMEOUT_MS,
+	};
+	if (config->owner != NULL)
+		s->owner = crc64nvme(0, config->owner, strlen(config->owner));
+	return &s->base;
+}
+
+static void
+sftp_place(const struct store *s, char *out, size_t size)
+{
+	(void)s;
+	if (size > 0)
+		out[0] = '\0'; /* the protocol tells nothing of that */
+}
+
+static void
+sftp_limits(const struct store *s, struct plan_limits *limits)
+{
+	(void)s;
+	limits->part_min_bytes = (uint64_t)64 << 10;
+	limits->part_max_bytes = (uint64_t)256 << 20;
+	limits->parts_max = 10000000;
+	limits->put_max_bytes = UINT64_MAX;
+}
+
+static unsigned
+sftp_digests(const struct store *s)
+{
+	(void)s;
+	return 0;
+}
+
+static void
+sftp_set_checksum(struct store *s, unsigned algo)
+{
+	(void)s;
+	(void)algo;
+}
+
+static bool
+is_temporary(const char *p, size_t n)
+{
+	char name[SFTP_TEMP_SIZE];
+
+	if (n >= sizeof(name))
+		return false;
+	snprintf(name, sizeof(name), "%.*s", (int)n, p);
+	return scandir_is_temporary(name, SFTP_TEMP_PREFIX);
+}
+
+static int
+sftp_check_key(
+    const struct store *s, const char *key, enum item_type type, struct err *e)
+{
+	const char *p = key;
+
+	(void)s;
+	(void)type;
+	for (;;) {
+		size_t n = strcspn(p, "/");
+
+		if (n == 0 || (n == 1 && p[0] == '.') ||
+		    (n == 2 && memcmp(p, "..", 2) == 0))
+			return err_set(
+			    e, ERR_NAME, "an empty, \".\" or \"..\" component");
+		if (is_temporary(p, n))
+			return err_set(e, ERR_NAME,
+			    "a name like this is a temporary file of dray");
+		if (p[n] == '\0')
+			return 0;
+		p += n + 1;
+	}
+}
+
+static struct session *
+sftp_connect(struct store *s, struct err *e)
+{
+	struct sftp_session *c = calloc(1, sizeof(*c));
+	int i;
+
+	if (c == NULL) {
+		err_set(e, ERR_NOMEM, "out of memory");
+		return NULL;
+	}
+	c->base.store = s;
+	call_init(&c->call);
+	for (i = 0; i < 2; i++)
+		buf_init(&c->body[i], PROTO_PACKET_MAX);
+	buf_init(&c->path, 1 << 20);
+	buf_init(&c->path2, 1 << 20);
+	return &c->base;
+}
+
+static void
+sftp_disconnect(struct session *base)
+{
+	struct sftp_session *c = sftp_session_of(base);
+	int i;
+
+	call_free(&c->call);
+	digester_free(c->digester);
+	for (i = 0; i < 2; i++)
+		buf_free(&c->body[i]);
+	buf_free(&c->path);
+	buf_free(&c->path2);
+	free(c);
+}
+
+/* The lock is held. */
+static struct conn *
+new_conn(struct sftp_store *s, struct err *e)
+{
+	struct conn_config config = {
+	    .open = wants_libssh2(&s->config) ? transport_libssh2_open
+					      : transport_ssh_open,
+	    .target = s->target,
+	    .number = s->conns_n,
+	    .timeout_ms =
+		s->config.timeout_ms != 0 ? s->config.timeout_ms : TIMEOUT_MS,
+	    .connect_timeout_ms = s->target.connect_timeout_ms,
+	    .stop = s->config.stop,
+	};
+	struct conn *conn = conn_new(&config, e);
+
+	if (conn != NULL)
+		s->conns[s->conns_n++] = conn;
+	return conn;
+}
+
+static unsigned
+connections_most(const struct sftp_store *s)
+{
+	unsigned n = s->config.sftp_connections;
+
+	if (n == 0)
+		n = CONNECTIONS;
+	return n < SFTP_CONNECTIONS_MAX ? n : SFTP_CONNECTIONS_MAX;
+}
+
+/*
+ * Whether one more connection pays; they come one after another, as servers
+ * turn many at once away.  The lock is held.
+ */
+static bool
+one_more(struct sftp_store *s, uint64_t now)
+{
+	uint64_t backlog = 0, since = 0, dial = 0;
+	unsigned i;
+
+	if (s->conns_n >= connections_most(s))
+		return false;
+	for (i = 0; i < s->conns_n; i++) {
+		uint64_t up = conn_up_since_ms(s->conns[i]);
+
+		if (s->not_before_ms[i] <= now && !conn_is_up(s->conns[i]))
+			return false;
+		backlog += conn_backlog(s->conns[i]);
+		if (up >= since) {
+			since = up;
+			dial = conn_dial_ms(s->conns[i]);
+		}
+	}
+	if (backlog < BACKLOG_BYTES * s->conns_n)
+		dial *= DIAL_SHARE;
+	return now - since >= dial;
+}
+
+/* The one with the fewest users, and whether it may be given up for another.
+ */
+static struct conn *
+choose(struct sftp_store *s, struct err *e)
+{
+	uint64_t now = clock_mono_ms();
+	struct conn *best = NULL;
+	int least = 0;
+	unsigned i;
+
+	for (i = 0; i < s->conns_n; i++) {
+		struct conn *conn = s->conns[i];
+		int users = atomic_load(conn_users(conn));
+
+		/* One that isn't up has somebody who waits for it. */
+		if (i > 0 &&
+		    (s->not_before_ms[i] > now ||
+			(users > 0 && !conn_is_up(conn))))
+			continue;
+		if (best == NULL || users < least) {
+			best = conn;
+			least = users;
+		}
+	}
+	if (best == NULL || (least >= 2 && one_more(s, now)))
+		return new_conn(s, e);
+	return best;
+}
+
+int
+sftp_begin_on(struct session *base, struct conn *conn, struct err *e)
+{
+	struct sftp_session *c = sftp_session_of(base);
+
+	atomic_fetch_add(conn_users(conn), 1);
+	if (call_start(&c->call, conn, e) == 0)
+		return 0;
+	atomic_fetch_sub(conn_users(conn), 1);
+	return -1;
+}
+
+/* CONN, which failed for *E, needn't be used for now: others work. */
+static bool
+can_do_without(struct sftp_store *s, struct conn *conn, const struct err *e)
+{
+	bool can = false;
+	unsigned i;
+
+	if (e->kind == ERR_STOPPED || e->kind == ERR_NOMEM)
+		return false;
+	pthread_mutex_lock(&s->lock);
+	for (i = 0; i < s->conns_n; i++)
+		if (s->conns[i] == conn && i > 0 && conn_is_up(s->conns[0])) {
+			s->not_before_ms[i] = clock_mono_ms() + SHUN_MS;
+			can = true;
+		}
+	pthread_mutex_unlock(&s->lock);
+	return can;
+}
+
+int
+sftp_begin(struct session *base, struct err *e)
+{
+	struct sftp_store *s = sftp_store_of(base);
+	struct conn *conn;
+
+	do {
+		pthread_mutex_lock(&s->lock);
+		conn = choose(s, e);
+		pthread_mutex_unlock(&s->lock);
+		if (conn == NULL)
+			return -1;
+		if (sftp_begin_on(base, conn, e) == 0)
+			return 0;
+	} while (can_do_without(s, conn, e));
+	return -1;
+}
+
+void
+sftp_end(struct session *base)
+{
+	atomic_fetch_sub(conn_users(sftp_session_of(base)->call.conn), 1);
+}
+
+/* The root and the directories above it, as mkdir -p does. */
+static int
+make_root(struct session *base, struct err *e)
+{
+	struct sftp_session *c = sftp_session_of(base);
+	struct sftp_store *s = sftp_store_of(base);
+	AUTO(free) char *path = strdup(s->root);
+	struct proto_attrs none = {0};
+	char *p = path;
+
+	if (path == NULL)
+		return err_set(e, ERR_NOMEM, "out of memory");
+	call_again(&c->call);
+	while (*p != '\0') {
+		char was;
+
+		p += strspn(p, "/");
+		p += strcspn(p, "/");
+		was = *p;
+		*p = '\0';
+		if (path[0] != '\0' && strcmp(path, "/") != 0)
+			call_setstat(&c->call, PROTO_MKDIR, path, &none);
+		*p = was;
+	}
+	/* What is there already refuses to be made: looked at next. */
+	return call_run(&c->call, e);
+}
+
+static int
+look_at_root(
+    struct session *base, bool create, struct proto_attrs *out, struct err *e)
+{
+	struct sftp_session *c = sftp_session_of(base);
+	struct sftp_store *s = sftp_store_of(base);
+	uint32_t status;
+	bool made = false;
+
+	for (;;) {
+		call_again(&c->call);
+		call_stat(&c->call, PROTO_STAT, s->root, out);
+		if (call_run(&c->call, e) == -1)
+			return -1;
+		status = call_status(&c->call, 0);
+		if (status != PROTO_NO_SUCH_FILE || !create || made)
+			break;
+		if (make_root(base, e) == -1)
+			return -1;
+		made = true;
+	}
+	if (status != PROTO_OK)
+		return sftp_failed(base, status,
+		    made ? "make directory" : "open directory", e);
+	if ((out->have & PROTO_ATTR_MODE) != 0 && !S_ISDIR(out->mode))
+		return err_set(e, ERR_CONFIG, "%s is not a directory", s->root);
+	return 0;
+}
+
+static void
+describe(struct session *base, const struct proto_statvfs *fs,
+    struct store_probe *out)
+{
+	struct sftp_session *c = sftp_session_of(base);
+	struct sftp_store *s = sftp_store_of(base);
+	unsigned f = c->call.caps.features;
+	char size[16], room[40] = "";
+
+	memset(out, 0, sizeof(*out));
+	if (fs->blocks > 0)
+		snprintf(room, sizeof(room), ", %s free",
+		    text_size(fs->available * fs->block, size, sizeof(size)));
+	snprintf(out->text, sizeof(out->text),
+	    "SFTP directory %.80s on %.40s%s%s%s%s", s->root, s->host, room,
+	    (f & PROTO_HAS_FSYNC) != 0 ? "" : ", can't sync",
+	    (f & PROTO_HAS_POSIX_RENAME) != 0 ? "" : ", can't replace at once",
+	    fs->read_only ? ", read-only" : "");
+}
+
+static int
+probe(struct session *base, bool create, struct store_probe *out, struct err *e)
+{
+	struct sftp_session *c = sftp_session_of(base);
+	struct sftp_store *s = sftp_store_of(base);
+	struct proto_attrs attrs;
+	struct proto_statvfs fs = {0};
+
+	if (look_at_root(base, create, &attrs, e) == -1)
+		return err_context(e, "%s", s->root);
+	if ((c->call.caps.features & PROTO_HAS_STATVFS) != 0) {
+		call_again(&c->call);
+		call_statvfs(&c->call, s->root, &c->body[0]);
+		if (call_run(&c->call, e) == -1)
+			return -1;
+		if (call_status(&c->call, 0) == PROTO_OK &&
+		    proto_get_statvfs(call_body(&c->body[0]), &fs, e) == -1)
+			return -1;
+	}
+	if (create && fs.read_only)
+		return err_set(
+		    e, ERR_DENIED, "%s: the file system is read-only", s->root);
+	describe(base, &fs, out);
+	return 0;
+}
+
+static int
+sftp_probe(struct session *c, bool create, bool checksum,
+    struct store_probe *out, struct err *e)
+{
+	int rc;
+
+	(void)checksum;
+	if (sftp_begin(c, e) == -1)
+		return -1;
+	rc = probe(c, create, out, e);
+	sftp_end(c);
+	return rc;
+}
+
+const struct store_driver sftp_driver = {
+    .scheme = "sftp",
+    .features =
+	STORE_HAS_DIRS | STORE_HAS_MODES | STORE_LIST_MTIME | STORE_LIST_META,
+    .mtime_unit_ns = 1000000000,
+    .open = sftp_open_store,
+    .close = sftp_close,
+    .place = sftp_place,
+    .limits = sftp_limits,
+    .digests = sftp_digests,
+    .check_key = sftp_check_key,
+    .connect = sftp_connect,
+    .disconnect = sftp_disconnect,
+    .probe = sftp_probe,
+    .set_checksum = sftp_set_checksum,
+    .list = sftp_list,
+    .stat = sftp_stat,
+    .read = sftp_read,
+    .open_file = sftp_open_file,
+    .read_file = sftp_read_file,
+    .check_file = sftp_check_file,
+    .close_file = sftp_close_file,
+    .readlink = sftp_readlink,
+    .put = sftp_put,
+    .mkdir = sftp_mkdir,
+    .symlink = sftp_symlink,
+    .set_metadata = sftp_set_metadata,
+    .upload_begin = sftp_upload_begin,
+    .upload_part = sftp_upload_part,
+    .upload_check = sftp_upload_check,
+    .upload_complete = sftp_upload_complete,
+    .upload_abort = sftp_upload_abort,
+    .uploads = sftp_uploads,
+    .remove = sftp_remove,
+};
