@@ -200,7 +200,7 @@ struct store_driver {
 	/*
 	 * What tells this store from others of the same URL, for the ledger
 	 * that is kept of it: S3, the endpoint; a directory, its file system
-	 * and inode.  "" if it isn't there yet.
+	 * and inode.  "" if it isn't there yet, or nothing tells.
 	 */
 	void (*place)(const struct store *s, char *out, size_t size);
 

@@ -57,12 +57,12 @@ posix_stat(
 	}
 	if (fstatat(fd, name, &st, AT_SYMLINK_NOFOLLOW) == -1)
 		return err_sys(e, "stat");
+	if (dir && !S_ISDIR(st.st_mode))
+		return err_set(e, ERR_NOTFOUND, "not a directory");
 	if (posix_spelled(c, fd, name, e) == -1) {
 		e->kind = ERR_NOTFOUND;
 		return -1;
 	}
-	if (dir && !S_ISDIR(st.st_mode))
-		return err_set(e, ERR_NOTFOUND, "not a directory");
 	*out = store_stat_of(&st);
 	return 0;
 }

@@ -203,26 +203,6 @@ copy_source(struct s3_session *c, const char *key, bool dir)
 	c->too_many |= buf_failed(&source);
 }
 
-/* Whether KEY still is what the caller knows as WAS; fills *NOW. */
-static int
-check_was(struct s3_session *c, const char *key, bool dir,
-    const struct store_stat *was, struct store_stat *now, struct err *e)
-{
-	bool same;
-
-	if (s3_head(c, key, dir, now, e) == -1)
-		return -1;
-	if (was->etag[0] != '\0' && now->etag[0] != '\0')
-		same = strcmp(was->etag, now->etag) == 0;
-	else
-		same = now->type == was->type && now->has_source_mtime &&
-		    now->mtime_ns == was->mtime_ns;
-	if (same && now->size == was->size)
-		return 0;
-	return err_set(e, ERR_MISMATCH,
-	    "is not the object that was left at the target any more");
-}
-
 /* A copy replaces all metadata: what ST doesn't know is taken over. */
 static int
 keep_the_rest(struct s3_session *c, const char *key, bool dir,
@@ -242,6 +222,26 @@ keep_the_rest(struct s3_session *c, const char *key, bool dir,
 	if (st->mtime_ns == ITEM_TIME_UNKNOWN && now.has_source_mtime)
 		st->mtime_ns = now.mtime_ns;
 	return 0;
+}
+
+/* Whether KEY still is what the caller knows as WAS; fills *NOW. */
+static int
+check_was(struct s3_session *c, const char *key, bool dir,
+    const struct store_stat *was, struct store_stat *now, struct err *e)
+{
+	bool same;
+
+	if (s3_head(c, key, dir, now, e) == -1)
+		return -1;
+	if (was->etag[0] != '\0' && now->etag[0] != '\0')
+		same = strcmp(was->etag, now->etag) == 0;
+	else
+		same = now->type == was->type && now->has_source_mtime &&
+		    now->mtime_ns == was->mtime_ns;
+	if (same && now->size == was->size)
+		return 0;
+	return err_set(e, ERR_MISMATCH,
+	    "is not the object that was left at the target any more");
 }
 
 int
@@ -265,8 +265,9 @@ s3_set_metadata(struct session *session, const char *key,
 		    "of 5 GiB at most");
 	if (st->type == ITEM_SYMLINK)
 		as.mode = S_IFLNK | 0777;
-	if ((was != NULL && check_was(c, key, dir, was, &now, e) == -1) ||
-	    keep_the_rest(c, key, dir, &as, e) == -1)
+	if (was != NULL && check_was(c, key, dir, was, &now, e) == -1)
+		return -1;
+	if (keep_the_rest(c, key, dir, &as, e) == -1)
 		return -1;
 	req_begin(c, HTTP_PUT, key, dir);
 	c->slow = true;

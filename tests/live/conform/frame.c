@@ -125,6 +125,7 @@ run_case(const struct conform_case *one, const char *only)
 	fflush(stdout);
 }
 
+/* The first always: it makes the place. */
 static void
 run_all(const char *only)
 {
@@ -136,7 +137,7 @@ run_all(const char *only)
 
 	for (i = 0; i < sizeof(sets) / sizeof(sets[0]); i++)
 		for (one = sets[i]; one->name != NULL; one++)
-			run_case(one, only);
+			run_case(one, one == store_cases ? NULL : only);
 }
 
 /* Settings of any driver are one line here. */
@@ -150,6 +151,10 @@ static const struct {
     {"ca-bundle", offsetof(struct store_config, ca_bundle)},
     {"checksum-algorithm", offsetof(struct store_config, checksum)},
     {"addressing", offsetof(struct store_config, addressing)},
+    {"sftp-transport", offsetof(struct store_config, sftp_transport)},
+    {"sftp-identity", offsetof(struct store_config, sftp_identity)},
+    {"sftp-known-hosts", offsetof(struct store_config, sftp_known_hosts)},
+    {"sftp-ssh", offsetof(struct store_config, sftp_ssh)},
 };
 
 static int

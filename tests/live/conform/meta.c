@@ -40,7 +40,7 @@ give(const char *key, const struct item_stat *st, bool set, struct err *e)
 	return put_by(at.session, key, st, "text", 4, e) == 0;
 }
 
-/* A store may have whole seconds only. */
+/* A store may keep less than that, and says so. */
 static void
 check_time(const char *key, int64_t want_ns, bool set)
 {
@@ -59,12 +59,15 @@ check_time(const char *key, int64_t want_ns, bool set)
 	if (!stat_of(key, &got) || !got.has_source_mtime ||
 	    got.mtime_ns == want_ns)
 		return;
+	if (want_ns >= 0 && want_ns < (SECOND << 31)) {
+		CLAIM(store_same_time(OPS, want_ns, got.mtime_ns));
+		return;
+	}
+	if (store_same_time(OPS, want_ns, got.mtime_ns))
+		return;
 	clock_iso8601(want_ns, text, sizeof(text));
 	not_held("mtime %" PRId64 " ns (%s) is %" PRId64 " there", want_ns,
 	    text, got.mtime_ns);
-	/* Rounding is one thing, another time is another. */
-	if (want_ns >= 0 && want_ns < (SECOND << 31))
-		CLAIM(want_ns / SECOND * SECOND == got.mtime_ns);
 }
 
 static void
@@ -202,11 +205,41 @@ what_has_metadata_keeps_its_bytes(void)
 	holds("d/f", at.bytes, 70000);
 }
 
+/* Somebody else's item keeps its own. */
+static void
+metadata_is_for_what_was_there(void)
+{
+	struct item_stat st = a_file(4);
+	struct store_stat was = {0}, got = {0};
+	struct store_receipt r;
+	struct err e = ERR_INIT;
+
+	if (!keeps_any())
+		return;
+	put_text("f", "text");
+	stat_of("f", &was);
+	st.mtime_ns = 5 * SECOND;
+	WORKS(OPS->set_metadata(at.session, "f", &st, &was, &r, &e), &e);
+	if (stat_of("f", &got))
+		CLAIM(got.mtime_ns == 5 * SECOND);
+	st.mtime_ns = 9 * SECOND;
+	WORKS(put_by(at.session, "f", &st, "other", 5, &e), &e);
+	FAILS(OPS->set_metadata(at.session, "f", &st, &was, &r, &e), &e,
+	    KIND(ERR_MISMATCH));
+	if (stat_of("f", &got))
+		CLAIM(got.mtime_ns == 9 * SECOND);
+	holds_text("f", "other");
+	remove_key("f");
+	FAILS(OPS->set_metadata(at.session, "f", &st, &was, &r, &e), &e,
+	    KIND(ERR_NOTFOUND) | KIND(ERR_MISMATCH));
+}
+
 const struct conform_case meta_cases[] = {
     CASE(times_are_kept_to_the_nanosecond),
     CASE(modes_and_owners_are_kept),
     CASE(what_is_unknown_is_left_alone),
     CASE(an_item_of_unknown_metadata_is_of_today),
     CASE(what_has_metadata_keeps_its_bytes),
+    CASE(metadata_is_for_what_was_there),
     {0},
 };
