@@ -42,6 +42,7 @@ state=$T/state
 own_pids=()
 own_service=
 own_sshd=
+own_others=
 export HOME=$T/home XDG_STATE_HOME=$T/home/state AWS_PAGER='' AWS_MAX_ATTEMPTS=2
 export AWS_EC2_METADATA_DISABLED=true LC_ALL=C.UTF-8
 mkdir -p "$HOME" "$state"
@@ -59,6 +60,8 @@ at_end() {
 	[ -z "$own_service" ] ||
 		"$tests/services/ceph-rgw" stop "$own_service" >/dev/null 2>&1
 	[ -z "$own_sshd" ] || "$tests/services/sshd" stop "$own_sshd"
+	[ -z "$own_others" ] ||
+		"$tests/services/sftp-others" stop "$own_others"
 	if [ -n "$own_dir" ] && [ "$rc" = 0 ]; then
 		chmod -R u+rwx "$own_dir" 2>/dev/null
 		rm -rf "$own_dir"

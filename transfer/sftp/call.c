@@ -251,16 +251,17 @@ call_rename(struct call *call, bool posix, const char *from, const char *to)
 	return finish(call, r, 0);
 }
 
-/* OpenSSH has the arguments the other way round than the draft, and nearly
- * all others do as it does. */
 size_t
-call_symlink(
-    struct call *call, const char *target, size_t len, const char *path)
+call_symlink(struct call *call, const char *target, size_t len,
+    const char *path, bool draft)
 {
 	struct request *r = new_request(call, PROTO_SYMLINK);
 
+	if (draft)
+		put_path(call, path);
 	proto_string(&call->heads, target, len);
-	put_path(call, path);
+	if (!draft)
+		put_path(call, path);
 	return finish(call, r, 0);
 }
 

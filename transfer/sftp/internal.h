@@ -12,6 +12,12 @@
 #define SFTP_TEMP_SIZE 32 /* bytes that a temporary name takes */
 #define SFTP_CONNECTIONS_MAX 64
 
+enum sftp_link_order {
+	SFTP_ORDER_UNKNOWN,
+	SFTP_ORDER_OPENSSH,
+	SFTP_ORDER_DRAFT
+};
+
 /* A handle of an upload's file, kept from part to part. */
 struct sftp_open {
 	struct sftp_open *next;
@@ -28,6 +34,8 @@ struct sftp_store {
 	struct transport_target target;
 	uint64_t owner; /* CRC of config.owner; 0: not known */
 	struct dirs dirs;
+	/* In which order SYMLINK has its arguments. */
+	atomic_int link_order;
 	atomic_bool owner_kept;	   /* it kept one, and will keep others */
 	atomic_bool owner_refused; /* it keeps no owner that we name */
 

@@ -355,11 +355,19 @@ read_link(struct session *c, const char *key, struct item_stat *st, char *out,
 	if (call_status(&me->call, 0) != PROTO_OK)
 		return sftp_failed(c, call_status(&me->call, 0), "stat", e);
 	there = sftp_stat_of(&attrs);
-	if (there.type != ITEM_SYMLINK)
-		return err_set(e, ERR_CHANGED, "is no symlink any more");
-	if (call_status(&me->call, 1) != PROTO_OK)
+	if (call_status(&me->call, 1) != PROTO_OK) {
+		if (there.type != ITEM_SYMLINK)
+			return err_set(
+			    e, ERR_CHANGED, "is no symlink any more");
 		return sftp_failed(
 		    c, call_status(&me->call, 1), "read link", e);
+	}
+	/* proftpd may tell what it leads to. */
+	if (there.type != ITEM_SYMLINK) {
+		there.type = ITEM_SYMLINK;
+		there.mode = S_IFLNK | 0777;
+		there.size = 0;
+	}
 	if (call_one_name(&me->body[0], &target, e) == -1)
 		return -1;
 	if (target.len > size)

@@ -522,6 +522,44 @@ ask_link_attrs(struct session *c, const char *path, const struct item_stat *st)
 	return owned;
 }
 
+/*
+ * OpenSSH has SYMLINK's arguments the other way round than the draft, and
+ * nearly all others do as it does; some look at who asks.  A wrong guess would
+ * make a link of some other name somewhere, so it is tried with two names of
+ * our own in the directory of KEY.
+ */
+static int
+find_link_order(struct session *c, const char *key, struct err *e)
+{
+	struct sftp_session *me = sftp_session_of(c);
+	struct sftp_store *s = sftp_store_of(c);
+	char name[SFTP_TEMP_SIZE];
+	struct proto_attrs attrs[2];
+	const char *a, *b;
+
+	if (atomic_load(&s->link_order) != SFTP_ORDER_UNKNOWN)
+		return 0;
+	sftp_temp_name(c, key, true, name);
+	a = sftp_beside(c, &me->path, key, name, e);
+	sftp_temp_name(c, key, true, name);
+	b = sftp_beside(c, &me->path2, key, name, e);
+	if (a == NULL || b == NULL)
+		return -1;
+	call_again(&me->call);
+	call_symlink(&me->call, a, strlen(a), b, false);
+	call_stat(&me->call, PROTO_LSTAT, a, &attrs[0]);
+	call_stat(&me->call, PROTO_LSTAT, b, &attrs[1]);
+	call_path(&me->call, PROTO_REMOVE, a);
+	call_path(&me->call, PROTO_REMOVE, b);
+	if (call_run(&me->call, e) == -1)
+		return -1;
+	if (call_status(&me->call, 2) == PROTO_OK)
+		atomic_store(&s->link_order, SFTP_ORDER_OPENSSH);
+	else if (call_status(&me->call, 1) == PROTO_OK)
+		atomic_store(&s->link_order, SFTP_ORDER_DRAFT);
+	return 0;
+}
+
 static int
 make_link(struct session *c, const char *key, const char *temp,
     const struct item_stat *st, const char *target, size_t len, struct err *e)
@@ -538,7 +576,9 @@ make_link(struct session *c, const char *key, const char *temp,
 			return -1;
 		call_again(&me->call);
 		call_path(&me->call, PROTO_REMOVE, path);
-		made = call_symlink(&me->call, target, len, path);
+		made = call_symlink(&me->call, target, len, path,
+		    atomic_load(&sftp_store_of(c)->link_order) ==
+			SFTP_ORDER_DRAFT);
 		owned = ask_link_attrs(c, path, st);
 		if (call_run(&me->call, e) == -1)
 			return -1;
@@ -565,6 +605,7 @@ symlink_to(struct session *c, const char *key, const struct item_stat *st,
 		return err_set(e, ERR_NAME, "not a symbolic link's target");
 	sftp_temp_name(c, key, false, temp);
 	if (sftp_parents(c, key, true, e) == -1 ||
+	    find_link_order(c, key, e) == -1 ||
 	    make_link(c, key, temp, st, target, len, e) == -1)
 		return -1;
 	call_again(call_of(c));
