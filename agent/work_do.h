@@ -27,9 +27,74 @@ struct worker {
 	unsigned char *chunk; /* WORK_CHUNK_BYTES */
 };
 
-/* Closes the file that ME holds. */
-void work_release(struct worker *me);
+static inline const struct store_driver *
+work_source(const struct worker *me)
+{
+	return me->work.source->ops;
+}
+
+static inline int
+work_changed(struct err *e)
+{
+	return err_set(e, ERR_CHANGED, "changed while it was read");
+}
+
+/* Digests that are to be taken of what is sent. */
+static inline unsigned
+work_algos(const struct worker *me)
+{
+	return DIGEST_XXH3 | DIGEST_CRC64NVME |
+	    me->work.target->ops->digests(me->work.target);
+}
+
+static inline void
+auto_file(struct store_file **f)
+{
+	if (*f != NULL)
+		(*f)->session->store->ops->close_file(*f);
+}
+
 /* Does J and fills in its answer. */
 void work_do(struct worker *me, struct job *j);
+/* Closes the file that ME holds. */
+void work_release(struct worker *me);
+
+/* work_read.c.  All: -1 with *E, or with J's err, set. */
+
+/* Opens J's source; j->st becomes its state. */
+struct store_file *work_open(struct worker *me, struct job *j);
+/* Reads LEN bytes at OFFSET into OUT, taking the digests on the way. */
+int work_read(struct worker *me, struct store_file *f, unsigned char *out,
+    size_t len, uint64_t offset, unsigned algos, struct digest *digest,
+    struct err *e);
+/* Digest of LEN bytes at OFFSET: of F, or, if that is NULL, of what the target
+ * has under J's path. */
+int work_hash(struct worker *me, struct job *j, struct store_file *f,
+    uint64_t offset, uint64_t len, unsigned algos, struct digest *out,
+    struct err *e);
+/* The digest of the source in the form that the ledger keeps: of the whole,
+ * or of the list of its parts. */
+int work_hash_like(struct worker *me, struct job *j, struct store_file *f,
+    uint64_t part_bytes, struct digest *out);
+/* Reads back LEN bytes of what was written and compares with WANT. */
+int work_read_back(struct worker *me, struct job *j, uint64_t offset,
+    uint64_t len, const struct digest *want, struct err *e);
+/* What was read must be what the source store says it holds. */
+int work_check_source(
+    const struct digest *said, const struct digest *read, struct err *e);
+
+/* work_item.c */
+int work_put(struct worker *me, struct job *j);
+int work_link(struct worker *me, struct job *j);
+int work_dir(struct worker *me, struct job *j);
+int work_rehash(struct worker *me, struct job *j);
+int work_adopt(struct worker *me, struct job *j);
+
+/* work_upload.c */
+int work_begin(struct worker *me, struct job *j);
+int work_check(struct worker *me, struct job *j);
+int work_part(struct worker *me, struct job *j);
+int work_complete(struct worker *me, struct job *j);
+int work_sweep(struct worker *me, struct job *j);
 
 #endif

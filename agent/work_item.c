@@ -1,0 +1,301 @@
+/* SPDX-License-Identifier: ISC */
+/* Jobs of whole items: files, symlinks, directories. */
+#include "config.h"
+
+#include <limits.h>
+#include <string.h>
+
+#include "agent/work_do.h"
+#include "base/buf.h"
+#include "base/text.h"
+
+static int
+put_bytes(
+    struct worker *me, struct job *j, struct store_file *f, unsigned char *data)
+{
+	size_t len = (size_t)j->st.size;
+
+	if (work_read(me, f, data, len, 0, work_algos(me), &j->digest,
+		&j->err) == -1 ||
+	    work_source(me)->check_file(f, &j->err) == -1 ||
+	    work_check_source(&f->digest, &j->digest, &j->err) == -1)
+		return -1;
+	j->sent_bytes = len;
+	return me->work.target->ops->put(me->session, j->path, &f->meta, data,
+	    len, &j->digest, &j->receipt, &j->err);
+}
+
+static int
+make_link(struct worker *me, struct job *j, const struct item_stat *st,
+    const char *target, size_t len)
+{
+	return me->work.target->ops->symlink(
+	    me->session, j->path, st, target, len, &j->err);
+}
+
+/* An object whose metadata says that it stands for a symlink. */
+static int
+put_link(struct worker *me, struct job *j, struct store_file *f)
+{
+	char target[PATH_MAX];
+	size_t len = (size_t)j->st.size;
+
+	if (!me->work.keep_links) {
+		j->skipped = true;
+		return 0;
+	}
+	if (j->st.size >= sizeof(target))
+		return err_set(&j->err, ERR_NAME, "symlink target too long");
+	if (work_source(me)->read_file(f, 0, target, len, &j->err) == -1)
+		return -1;
+	return make_link(me, j, &f->meta, target, len);
+}
+
+int
+work_put(struct worker *me, struct job *j)
+{
+	AUTO(file) struct store_file *f = work_open(me, j);
+	void *data = me->chunk;
+	int rc;
+
+	if (f == NULL)
+		return -1;
+	if (f->meta.type == ITEM_SYMLINK)
+		return put_link(me, j, f);
+	if (j->st.size >= me->work.limits.threshold_bytes ||
+	    j->st.size > me->work.limits.put_max_bytes) {
+		j->grown = true;
+		return 0;
+	}
+	if (j->st.size > WORK_CHUNK_BYTES)
+		data = pool_get(me->work.pool, (size_t)j->st.size, &j->err);
+	if (data == NULL)
+		return -1;
+	rc = put_bytes(me, j, f, data);
+	if (data != me->chunk)
+		pool_put(me->work.pool, data);
+	if (rc == -1)
+		return -1;
+	j->proved = j->receipt.proved;
+	if (j->proved || !me->work.read_back)
+		return 0;
+	j->proved = true;
+	return work_read_back(me, j, 0, j->st.size, &j->digest, &j->err);
+}
+
+int
+work_link(struct worker *me, struct job *j)
+{
+	char target[PATH_MAX];
+	size_t n;
+
+	if (work_source(me)->readlink(me->from, j->path, &j->st, target,
+		sizeof(target), &n, &j->err) == -1)
+		return -1;
+	return make_link(me, j, &j->st, target, n);
+}
+
+/*
+ * A directory, with the metadata that the source has of it.  What a store
+ * without directories doesn't know stays as the target makes it.
+ */
+int
+work_dir(struct worker *me, struct job *j)
+{
+	struct item_stat st = j->st;
+	AUTO(buf) struct buf key = BUF_INIT(1 << 20);
+	struct store_stat there;
+
+	if (!(work_source(me)->features & STORE_LIST_META)) {
+		buf_adds(&key, j->path);
+		if (j->path_len > 0)
+			buf_addc(&key, '/');
+		st.mtime_ns = ITEM_TIME_UNKNOWN;
+		if (work_source(me)->stat(
+			me->from, buf_str(&key), &there, &j->err) == 0) {
+			st = item_of_listed(&there);
+			if (!there.has_source_mtime)
+				st.mtime_ns = ITEM_TIME_UNKNOWN;
+		} else if (j->err.kind != ERR_NOTFOUND) {
+			return -1;
+		}
+	}
+	return me->work.target->ops->mkdir(me->session, j->path, &st, &j->err);
+}
+
+/* What is at the target is left alone unless it still is WAS. */
+static int
+set_metadata(struct worker *me, struct job *j, const struct item_stat *meta,
+    const struct store_stat *was)
+{
+	if (me->work.target->ops->set_metadata(
+		me->session, j->path, meta, was, &j->receipt, &j->err) == 0) {
+		j->finding = FOUND_METADATA;
+		return 0;
+	}
+	/* It is gone, another one, or too big to be copied: send it again. */
+	if (j->err.kind != ERR_NOTFOUND && j->err.kind != ERR_MISMATCH &&
+	    j->err.kind != ERR_UNSUPPORTED)
+		return -1;
+	j->finding = FOUND_OTHER;
+	return 0;
+}
+
+static bool
+has_metadata(const struct store_stat *there, const struct item_stat *st)
+{
+	return there->has_owner && there->mode == st->mode &&
+	    there->uid == st->uid && there->gid == st->gid &&
+	    there->mtime_ns == st->mtime_ns;
+}
+
+/* The ledger knows it, but ctime, mtime, inode or owner moved. */
+int
+work_rehash(struct worker *me, struct job *j)
+{
+	AUTO(file) struct store_file *f = work_open(me, j);
+	struct digest now;
+
+	if (f == NULL)
+		return -1;
+	if (f->meta.type != ITEM_FILE) {
+		j->finding = FOUND_OTHER;
+		return 0;
+	}
+	if (work_hash_like(me, j, f, j->known_part_bytes, &now) == -1 ||
+	    work_source(me)->check_file(f, &j->err) == -1)
+		return -1;
+	if (memcmp(now.xxh3, j->was.digest.xxh3, sizeof(now.xxh3)) != 0) {
+		j->finding = FOUND_OTHER;
+		return 0;
+	}
+	j->digest = j->was.digest;
+	if (!has_metadata(&j->was, &j->st))
+		return set_metadata(me, j, &f->meta, &j->was);
+	memcpy(j->receipt.etag, j->was.etag, sizeof(j->receipt.etag));
+	j->finding = FOUND_SAME;
+	return 0;
+}
+
+/* An ETag that is the MD5 of the object: what others uploaded in one put. */
+static bool
+etag_is_md5(const char *etag)
+{
+	return strspn(etag, "0123456789abcdef") == 32 && etag[32] == '\0';
+}
+
+/* The same, where it may be that nobody keeps an owner there. */
+static bool
+has_owner(const struct store_stat *there, const struct item_stat *st)
+{
+	return !there->has_owner || st->mode == 0 ||
+	    ((there->mode & 07777) == (st->mode & 07777) &&
+		there->uid == st->uid && there->gid == st->gid);
+}
+
+/* Whether only reading can tell what the store holds. */
+static bool
+must_be_read(const struct worker *me, const struct store_stat *there)
+{
+	return me->work.read_back && there->digest.have == 0 &&
+	    me->work.target->ops->digests(me->work.target) == 0;
+}
+
+/* Reads all of F, for ALGOS. */
+static int
+hash_source(
+    struct worker *me, struct job *j, struct store_file *f, unsigned algos)
+{
+	struct digest now;
+
+	if (work_hash(me, j, f, 0, j->st.size, algos, &now, &j->err) == -1 ||
+	    work_source(me)->check_file(f, &j->err) == -1)
+		return -1;
+	j->digest = now;
+	return 0;
+}
+
+/* 1 if source and target, both read, are the same; 0, or -1. */
+static int
+compare_by_reading(struct worker *me, struct job *j, struct store_file *f)
+{
+	struct digest there;
+
+	if (hash_source(me, j, f, DIGEST_XXH3 | DIGEST_CRC64NVME) == -1)
+		return -1;
+	if (work_hash(me, j, NULL, 0, j->st.size, DIGEST_XXH3, &there,
+		&j->err) == 0) {
+		j->proved = memcmp(there.xxh3, j->digest.xxh3, 16) == 0;
+		return j->proved;
+	}
+	/* What can't be read there can be replaced. */
+	return j->err.kind == ERR_NOTFOUND || j->err.kind == ERR_MISMATCH ||
+		j->err.kind == ERR_DENIED
+	    ? 0
+	    : -1;
+}
+
+static bool
+is_as_old(const struct worker *me, const struct store_stat *there,
+    const struct item_stat *st)
+{
+	return there->has_source_mtime &&
+	    store_same_time(
+		me->work.target->ops, there->mtime_ns, st->mtime_ns);
+}
+
+/*
+ * The target has an item of that name and size already.  It is the same if
+ * it carries the source's mtime (and its content, read, is the same where the
+ * store tells no checksum of it), or if its ETag is the MD5 of the content.
+ */
+int
+work_adopt(struct worker *me, struct job *j)
+{
+	bool listed = (work_source(me)->features & STORE_LIST_META) != 0;
+	AUTO(file) struct store_file *f = NULL;
+	const struct item_stat *meta = &j->st;
+	struct store_stat there;
+	uint8_t md5[16];
+	bool same_age;
+	int rc = 1;
+
+	j->finding = FOUND_OTHER;
+	if (me->work.target->ops->stat(me->session, j->path, &there, &j->err) ==
+	    -1)
+		return j->err.kind == ERR_NOTFOUND ? 0 : -1;
+	memcpy(j->receipt.etag, there.etag, sizeof(j->receipt.etag));
+	if (there.type != ITEM_FILE || there.size != j->st.size)
+		return 0;
+	same_age = is_as_old(me, &there, meta);
+	if (!listed || !same_age || must_be_read(me, &there)) {
+		if (listed && !same_age && !etag_is_md5(there.etag))
+			return 0;
+		if ((f = work_open(me, j)) == NULL)
+			return -1;
+		if (f->meta.type != ITEM_FILE || there.size != j->st.size)
+			return 0;
+		meta = &f->meta;
+		same_age = is_as_old(me, &there, meta);
+	}
+	if (same_age) {
+		if (must_be_read(me, &there))
+			rc = compare_by_reading(me, j, f);
+		if (rc != 1)
+			return rc;
+		j->finding = FOUND_SAME;
+		return has_owner(&there, meta)
+		    ? 0
+		    : set_metadata(me, j, meta, &there);
+	}
+	if (f == NULL || !etag_is_md5(there.etag))
+		return 0;
+	if (hash_source(
+		me, j, f, DIGEST_MD5 | DIGEST_XXH3 | DIGEST_CRC64NVME) == -1)
+		return -1;
+	if (!text_unhex(there.etag, 32, md5, sizeof(md5)) ||
+	    memcmp(md5, j->digest.md5, sizeof(md5)) != 0)
+		return 0;
+	j->proved = true;
+	return set_metadata(me, j, meta, &there);
+}
