@@ -252,6 +252,14 @@ drifted(struct diff *d, const struct scan_entry *entry,
 	return rc != -1;
 }
 
+/* Whether a directory's metadata would show if it had changed. */
+static bool
+dirs_show(const struct engine *en)
+{
+	return (en->source->ops->features & STORE_LIST_META) != 0 ||
+	    !en->setup->reconcile;
+}
+
 /* An entry that the ledger has a row for. */
 static void
 known(struct diff *d, const struct scan_entry *entry,
@@ -260,7 +268,8 @@ known(struct diff *d, const struct scan_entry *entry,
 	const struct item_stat *is = &entry->st, *was = &row->st;
 	bool done = row->state == LEDGER_DONE && is->type == was->type;
 
-	if (done && is->type == ITEM_DIR && item_same_metadata(is, was))
+	if (done && is->type == ITEM_DIR && item_same_metadata(is, was) &&
+	    dirs_show(d->en))
 		unchanged(d, entry);
 	else if (done && is->type != ITEM_DIR && item_same(is, was) &&
 	    !drifted(d, entry, row))
