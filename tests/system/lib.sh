@@ -42,6 +42,7 @@ state=$T/state
 own_pids=()
 own_service=
 own_sshd=
+own_nfs=
 own_others=
 export HOME=$T/home XDG_STATE_HOME=$T/home/state AWS_PAGER='' AWS_MAX_ATTEMPTS=2
 export AWS_EC2_METADATA_DISABLED=true LC_ALL=C.UTF-8
@@ -60,6 +61,7 @@ at_end() {
 	[ -z "$own_service" ] ||
 		"$tests/services/ceph-rgw" stop "$own_service" >/dev/null 2>&1
 	[ -z "$own_sshd" ] || "$tests/services/sshd" stop "$own_sshd"
+	[ -z "$own_nfs" ] || "$tests/services/ganesha" stop "$own_nfs"
 	[ -z "$own_others" ] ||
 		"$tests/services/sftp-others" stop "$own_others"
 	if [ -n "$own_dir" ] && [ "$rc" = 0 ]; then
@@ -156,11 +158,29 @@ service() {
 	"${s[0]}" "$1" "${s[1]}"
 }
 
+# true, saying why, if there can't be such a server here
+sftp_cannot() {
+	[ ! -x /usr/sbin/sshd ] && ! command -v sshd >/dev/null &&
+		echo 'openssh-server is not installed'
+}
+nfs_cannot() {
+	if [ "$(id -u)" != 0 ]; then
+		echo 'the NFS server needs root'
+	elif ! command -v ganesha.nfsd >/dev/null; then
+		echo 'nfs-ganesha is not installed'
+	else
+		! "$DRAY" sync -n --state-dir "$state" "$T" \
+			'nfs://127.0.0.1/x?nosuch=1' >"$T/err" 2>&1 &&
+			grep -q 'built without' "$T/err" &&
+			echo 'built without libnfs'
+	fi
+}
+
 # A real SSH server of the test's own.  $SFTP_URL is its root, $SFTP are dray's
 # arguments.
 sftp_begin() {
-	[ -x /usr/sbin/sshd ] || command -v sshd >/dev/null ||
-		skip 'openssh-server is not installed'
+	local why
+	! why=$(sftp_cannot) || skip "$why"
 	"$tests/services/sshd" start "$T/sshd" >/dev/null
 	own_sshd=$T/sshd
 	# shellcheck source=/dev/null
@@ -169,6 +189,18 @@ sftp_begin() {
 	# shellcheck disable=SC2034
 	SFTP=(--sftp-identity "$SFTP_KEY" --sftp-known-hosts "$SFTP_KNOWN")
 }
+
+# A real NFS server of the test's own; nfs_at PATH is the URL of PATH in
+# $NFS_DATA.
+nfs_begin() {
+	local why
+	! why=$(nfs_cannot) || skip "$why"
+	own_nfs=$T/nfs
+	"$tests/services/ganesha" start "$own_nfs" >/dev/null
+	# shellcheck source=/dev/null
+	. "$own_nfs/env"
+}
+nfs_at() { printf 'nfs://127.0.0.1/data/%s?%s\n' "$1" "$NFS_QUERY"; }
 
 # Debian's awscli; another python's may be first in PATH.
 aws() {

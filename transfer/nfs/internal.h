@@ -32,7 +32,7 @@ struct nfs_store {
 struct nfs_dir {
 	char *path; /* NULL: none */
 	struct nfs_fh fh;
-	uint64_t since_ms;
+	uint64_t since_ms; /* and those above it */
 };
 
 struct nfs_session {
@@ -72,8 +72,15 @@ nfs_session_of(struct session *c)
  */
 #define NFS_TWICE(c, e, call) \
 	((call) == 0 ? 0 : nfs_forget_stale(c, e) ? (call) : -1)
+/* The same of a CALL that makes the directories it writes into: one whose
+ * handle was kept may have been removed. */
+#define NFS_TWICE_MAKING(c, e, call) \
+	((call) == 0 ? 0 : nfs_forget_gone(c, e) ? (call) : -1)
 /* Whether *E is of a stale handle: then all that are kept are forgotten. */
 bool nfs_forget_stale(struct session *c, struct err *e);
+/* Likewise of one of a directory that is gone, which not all servers call
+ * stale. */
+bool nfs_forget_gone(struct session *c, struct err *e);
 
 /* Connects and finds the root; with MAKE it is made where it is missing. */
 int nfs_reach(struct session *c, bool make, struct err *e);

@@ -14,7 +14,7 @@
 #include "transfer/nfs/internal.h"
 
 /* Others may move a directory while we hold its handle: this long. */
-#define DIR_AGE_MS 10000
+#define DIR_AGE_MS 1000
 
 bool
 nfs_is_name(const char *name)
@@ -65,18 +65,33 @@ forget_dirs(struct nfs_session *c)
 	}
 }
 
-bool
-nfs_forget_stale(struct session *base, struct err *e)
+static void
+forget_all(struct session *base, struct err *e)
 {
 	struct nfs_session *c = nfs_session_of(base);
 
-	if (e->sys != ESTALE)
-		return false;
 	forget_dirs(c);
 	nfs_file_forget(base);
 	c->mount.len = 0;
 	c->root.len = 0;
 	*e = (struct err)ERR_INIT;
+}
+
+bool
+nfs_forget_stale(struct session *c, struct err *e)
+{
+	if (e->sys != ESTALE)
+		return false;
+	forget_all(c, e);
+	return true;
+}
+
+bool
+nfs_forget_gone(struct session *c, struct err *e)
+{
+	if (e->sys != ESTALE && e->sys != ENOENT)
+		return false;
+	forget_all(c, e);
 	return true;
 }
 
@@ -100,28 +115,27 @@ slot_of(struct nfs_session *c, const char *path, size_t len)
 	return &c->dirs[crc64nvme(1, path, len) % NFS_DIRS];
 }
 
-static bool
-recall(struct nfs_session *c, const char *path, size_t len, struct nfs_fh *out)
+static const struct nfs_dir *
+recall(struct nfs_session *c, const char *path, size_t len)
 {
 	const struct nfs_dir *d = slot_of(c, path, len);
 
 	if (d->path == NULL || strncmp(d->path, path, len) != 0 ||
 	    d->path[len] != '\0' || clock_mono_ms() - d->since_ms > DIR_AGE_MS)
-		return false;
-	*out = d->fh;
-	return true;
+		return NULL;
+	return d;
 }
 
 static void
 remember(struct nfs_session *c, const char *path, size_t len,
-    const struct nfs_fh *fh)
+    const struct nfs_fh *fh, uint64_t since_ms)
 {
 	struct nfs_dir *d = slot_of(c, path, len);
 
 	free(d->path);
 	d->path = strndup(path, len);
 	d->fh = *fh;
-	d->since_ms = clock_mono_ms();
+	d->since_ms = since_ms;
 }
 
 static int
@@ -160,11 +174,12 @@ step(struct nfs_session *c, const struct nfs_fh *dir, const char *name,
 
 /*
  * Walks PATH, LEN bytes of which FROM are behind; FH is where that leads.
- * With KEEP the handles on the way are remembered by their paths.
+ * Unless SINCE_MS is 0 the handles on the way are remembered by their paths, as
+ * found then.
  */
 static int
 walk(struct nfs_session *c, const char *path, size_t from, size_t len,
-    bool make, bool keep, struct nfs_fh *fh, struct err *e)
+    bool make, uint64_t since_ms, struct nfs_fh *fh, struct err *e)
 {
 	AUTO(free) char *name = malloc(len + 1);
 	size_t at = from, n;
@@ -184,8 +199,8 @@ walk(struct nfs_session *c, const char *path, size_t from, size_t len,
 		at += n;
 		if (step(c, fh, name, make, path, at, fh, e) == -1)
 			return -1;
-		if (keep)
-			remember(c, path, at, fh);
+		if (since_ms != 0)
+			remember(c, path, at, fh, since_ms);
 	}
 	return 0;
 }
@@ -268,7 +283,7 @@ nfs_reach(struct session *base, bool make, struct err *e)
 		return 0;
 	fh = c->mount;
 	if (walk(c, s->path, atomic_load(&s->mount_len), strlen(s->path), make,
-		false, &fh, e) == -1) {
+		0, &fh, e) == -1) {
 		if (e->kind == ERR_NOTFOUND)
 			return err_set(e, ERR_NOTFOUND,
 			    "no directory %s at the server", s->path);
@@ -283,19 +298,21 @@ dir_once(struct session *base, const char *path, size_t len, bool make,
     struct nfs_fh *out, struct err *e)
 {
 	struct nfs_session *c = nfs_session_of(base);
+	const struct nfs_dir *d = NULL;
 	size_t known = len;
 
 	if (nfs_reach(base, false, e) == -1)
 		return -1;
-	*out = c->root;
 	/* The longest beginning that is known. */
-	while (known > 0 && !recall(c, path, known, out)) {
+	while (known > 0 && (d = recall(c, path, known)) == NULL) {
 		while (known > 0 && path[known - 1] != '/')
 			known--;
 		if (known > 0)
 			known--;
 	}
-	return walk(c, path, known, len, make, true, out, e);
+	*out = d != NULL ? d->fh : c->root;
+	return walk(c, path, known, len, make,
+	    d != NULL ? d->since_ms : clock_mono_ms(), out, e);
 }
 
 int

@@ -40,11 +40,14 @@ int
 nfs_stat_key(
     struct session *c, const char *key, struct store_stat *out, struct err *e)
 {
+	size_t len = strlen(key);
 	struct item_stat st;
 	struct nfs_fh fh;
 
 	if (nfs_find(c, key, &fh, &st, e) == -1)
 		return -1;
+	if (len > 0 && key[len - 1] == '/' && st.type != ITEM_DIR)
+		return err_set(e, ERR_NOTFOUND, "no such directory");
 	*out = store_stat_of(&st);
 	return 0;
 }
@@ -442,6 +445,7 @@ list_dir(struct listing *l, struct pending *p, struct err *e)
 {
 	AUTO(nfs_names) struct nfs_names d = {.n = 0};
 	AUTO(buf) struct buf key = BUF_INIT(NFS_PATH_MAX);
+	const atomic_bool *stop = nfs_store_of(l->c)->config.stop;
 	size_t i, prefix;
 
 	if (NFS_TWICE(l->c, e, read_dir_once(l->c, p, &d, e)) == -1) {
@@ -459,6 +463,8 @@ list_dir(struct listing *l, struct pending *p, struct err *e)
 	for (i = 0; i < d.n; i++) {
 		const char *name = d.names.data + d.entries[i].name;
 
+		if (stop != NULL && atomic_load(stop))
+			return err_set(e, ERR_STOPPED, "stopped");
 		key.len = prefix;
 		buf_adds(&key, name);
 		if (buf_failed(&key))

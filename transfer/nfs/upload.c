@@ -45,7 +45,7 @@ nfs_upload_begin(struct session *c, const char *key, const struct item_stat *st,
     const struct plan *plan, char *id, struct err *e)
 {
 	(void)st;
-	return NFS_TWICE(c, e, begin_once(c, key, plan, id, e));
+	return NFS_TWICE_MAKING(c, e, begin_once(c, key, plan, id, e));
 }
 
 /* "dir/id" */

@@ -83,6 +83,21 @@ nfs_link_broke(struct nfs_wire *w, struct nfs_link *l, struct err *e)
 	    why[0] != '\0' ? why : "the connection broke");
 }
 
+/* What isn't even sent: it may be that the call is over 4 KiB, which is all
+ * that libnfs takes but for data. */
+static int
+not_queued(
+    struct nfs_wire *w, struct nfs_link *l, const char *what, struct err *e)
+{
+	const char *why = l->nfs != NULL ? nfs_get_error(l->nfs) : NULL;
+	bool too_long = why != NULL && strstr(why, "Failed to encode") != NULL;
+
+	nfs_link_broke(w, l, e);
+	return too_long
+	    ? err_set(e, ERR_NAME, "%s: too long a name or target", what)
+	    : -1;
+}
+
 /* The connection is of no use any more; it tells for how long it was silent. */
 static int
 timed_out(struct nfs_wire *w, struct nfs_link *l, unsigned ms, struct err *e)
@@ -165,7 +180,7 @@ nfs_call_end(struct nfs_wire *w, struct nfs_call *call, bool queued,
 	struct nfs_link *l = call->link;
 
 	if (!queued)
-		return nfs_link_broke(w, l, e);
+		return not_queued(w, l, what, e);
 	if (nfs_link_wait(w, l, 0, e) == -1)
 		return -1;
 	if (call->failed)

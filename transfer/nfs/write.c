@@ -254,7 +254,7 @@ nfs_put(struct session *c, const char *key, const struct item_stat *st,
 {
 	(void)digest;
 	nfs_file_forget(c);
-	if (NFS_TWICE(c, e, put_once(c, key, st, data, len, e)) == -1)
+	if (NFS_TWICE_MAKING(c, e, put_once(c, key, st, data, len, e)) == -1)
 		return -1;
 	memset(out, 0, sizeof(*out));
 	out->proved = nfs_store_of(c)->read_back;
@@ -302,7 +302,7 @@ int
 nfs_make_dir(struct session *c, const char *key, const struct item_stat *st,
     struct err *e)
 {
-	return NFS_TWICE(c, e, mkdir_once(c, key, st, e));
+	return NFS_TWICE_MAKING(c, e, mkdir_once(c, key, st, e));
 }
 
 static int
@@ -346,7 +346,7 @@ nfs_make_link(struct session *c, const char *key, const struct item_stat *st,
 	memcpy(text, target, len);
 	text[len] = '\0';
 	nfs_file_forget(c);
-	return NFS_TWICE(c, e, symlink_once(c, key, st, text, e));
+	return NFS_TWICE_MAKING(c, e, symlink_once(c, key, st, text, e));
 }
 
 static int

@@ -4,10 +4,13 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "transfer/sftp/dirs.h"
 #include "verify/digest.h"
 
 #define DIRS_MAX 65536 /* paths; then it begins anew */
+/* One may be added on the word of those above it: twice this in all. */
+#define TRUST_MS 500
 
 void
 dirs_init(struct dirs *d)
@@ -37,13 +40,14 @@ dirs_free(struct dirs *d)
 }
 
 /* Where PATH is, or would be. */
-static char **
+static struct dirs_path **
 find(const struct dirs *d, const char *path, size_t len)
 {
 	size_t i = (size_t)crc64nvme(0, path, len) & (d->cap - 1);
 
 	while (d->paths[i] != NULL &&
-	    (strncmp(d->paths[i], path, len) != 0 || d->paths[i][len] != '\0'))
+	    (strncmp(d->paths[i]->text, path, len) != 0 ||
+		d->paths[i]->text[len] != '\0'))
 		i = (i + 1) & (d->cap - 1);
 	return &d->paths[i];
 }
@@ -51,10 +55,12 @@ find(const struct dirs *d, const char *path, size_t len)
 bool
 dirs_has(struct dirs *d, const char *path, size_t len)
 {
+	const struct dirs_path *p;
 	bool has;
 
 	pthread_mutex_lock(&d->lock);
-	has = d->cap > 0 && *find(d, path, len) != NULL;
+	p = d->cap > 0 ? *find(d, path, len) : NULL;
+	has = p != NULL && clock_mono_ms() - p->since_ms <= TRUST_MS;
 	pthread_mutex_unlock(&d->lock);
 	return has;
 }
@@ -63,8 +69,8 @@ static bool
 grow(struct dirs *d)
 {
 	size_t cap = d->cap == 0 ? 64 : d->cap * 2, old_cap = d->cap, i;
-	char **old = d->paths;
-	char **paths = calloc(cap, sizeof(*paths));
+	struct dirs_path **old = d->paths;
+	struct dirs_path **paths = calloc(cap, sizeof(*paths));
 
 	if (paths == NULL)
 		return false;
@@ -72,7 +78,7 @@ grow(struct dirs *d)
 	d->cap = cap;
 	for (i = 0; i < old_cap; i++)
 		if (old[i] != NULL)
-			*find(d, old[i], strlen(old[i])) = old[i];
+			*find(d, old[i]->text, strlen(old[i]->text)) = old[i];
 	free(old);
 	return true;
 }
@@ -80,15 +86,20 @@ grow(struct dirs *d)
 void
 dirs_add(struct dirs *d, const char *path, size_t len)
 {
-	char **at;
+	struct dirs_path **at;
 
 	pthread_mutex_lock(&d->lock);
 	if (d->n >= DIRS_MAX)
 		empty(d);
 	if (d->n * 2 < d->cap || grow(d)) {
 		at = find(d, path, len);
-		if (*at == NULL && (*at = strndup(path, len)) != NULL)
+		if (*at == NULL &&
+		    (*at = calloc(1, sizeof(**at) + len + 1)) != NULL) {
+			memcpy((*at)->text, path, len);
 			d->n++;
+		}
+		if (*at != NULL)
+			(*at)->since_ms = clock_mono_ms();
 	}
 	pthread_mutex_unlock(&d->lock);
 }

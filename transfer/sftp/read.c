@@ -59,15 +59,21 @@ sftp_stat(
 	AUTO(free)
 	char *name =
 	    strndup(key, len > 0 && key[len - 1] == '/' ? len - 1 : len);
+	struct store_stat st;
 	int rc;
 
 	if (name == NULL)
 		return err_set(e, ERR_NOMEM, "out of memory");
 	if (sftp_begin(c, e) == -1)
 		return -1;
-	rc = stat_item(c, name, out, e);
+	rc = stat_item(c, name, &st, e);
 	sftp_end(c);
-	return rc;
+	if (rc == -1)
+		return -1;
+	if (len > 0 && key[len - 1] == '/' && st.type != ITEM_DIR)
+		return err_set(e, ERR_NOTFOUND, "no such directory");
+	*out = st;
+	return 0;
 }
 
 static int
@@ -86,26 +92,32 @@ link_target(
 	return call_one_name(&me->body[0], out, e);
 }
 
-/* Opens PATH and looks what it is, in one round. */
+/*
+ * Looks what PATH is, and opens it if it is a regular file.  In two rounds: a
+ * server that opens a fifo waits for its writer, and answers nobody.
+ */
 static int
-open_and_look(struct session *c, const char *path, bool follow,
-    struct proto_attrs *attrs, struct conn_handle *h, uint32_t *opened,
-    struct err *e)
+look_and_open(struct session *c, const char *path, bool follow, mode_t *mode,
+    struct conn_handle *h, struct err *e)
 {
+	struct proto_attrs attrs = {0};
 	struct call *call = call_of(c);
-	uint32_t seen;
 
-	call_stat(call, follow ? PROTO_STAT : PROTO_LSTAT, path, attrs);
+	call_stat(call, follow ? PROTO_STAT : PROTO_LSTAT, path, &attrs);
+	if (call_run(call, e) == -1)
+		return -1;
+	if (call_status(call, 0) != PROTO_OK)
+		return sftp_failed(c, call_status(call, 0), "stat", e);
+	*mode = (attrs.have & PROTO_ATTR_MODE) != 0 ? attrs.mode : S_IFREG;
+	if (!S_ISREG(*mode))
+		return 0;
+	call_again(call);
 	call_open(call, path, PROTO_OPEN_READ, NULL, h);
 	if (call_run(call, e) == -1)
 		return -1;
-	seen = call_status(call, 0);
-	*opened = call_status(call, 1);
-	if (seen == PROTO_OK)
-		return 0;
-	if (*opened == PROTO_OK)
-		conn_close_later(call->conn, h);
-	return sftp_failed(c, seen, "stat", e);
+	return call_status(call, 0) == PROTO_OK
+	    ? 0
+	    : sftp_failed(c, call_status(call, 0), "open", e);
 }
 
 static int
@@ -113,23 +125,17 @@ read_item(struct session *c, const char *key, uint64_t offset, void *data,
     size_t len, struct err *e)
 {
 	struct sftp_session *me = sftp_session_of(c);
-	struct proto_attrs attrs = {0};
 	struct proto_name target;
 	struct conn_handle h;
 	const char *path;
-	uint32_t opened;
 	mode_t mode;
 	int rc;
 
 	if (sftp_parents(c, key, false, e) == -1)
 		return -1;
 	path = sftp_path(c, &me->path, key, e);
-	if (path == NULL ||
-	    open_and_look(c, path, false, &attrs, &h, &opened, e) == -1)
+	if (path == NULL || look_and_open(c, path, false, &mode, &h, e) == -1)
 		return -1;
-	mode = (attrs.have & PROTO_ATTR_MODE) != 0 ? attrs.mode : S_IFREG;
-	if (opened == PROTO_OK && !S_ISREG(mode))
-		conn_close_later(me->call.conn, &h);
 	/* A symlink's bytes are its target, as in every store. */
 	if (S_ISLNK(mode)) {
 		if (link_target(c, path, &target, e) == -1)
@@ -141,8 +147,6 @@ read_item(struct session *c, const char *key, uint64_t offset, void *data,
 	}
 	if (!S_ISREG(mode))
 		return err_set(e, ERR_MISMATCH, "not a regular file");
-	if (opened != PROTO_OK)
-		return sftp_failed(c, opened, "open", e);
 	rc = sftp_read_range(c, &h, offset, len, data, NULL, e);
 	conn_close_later(me->call.conn, &h);
 	return rc;
@@ -224,24 +228,17 @@ open_source(struct session *c, const char *key, uint64_t size,
 {
 	struct sftp_session *me = sftp_session_of(c);
 	bool follow = sftp_store_of(c)->config.follow_links;
-	struct proto_attrs attrs = {0};
 	const char *path;
-	uint32_t opened;
+	mode_t mode;
 
 	if (!follow && sftp_parents(c, key, false, e) == -1)
 		return -1;
 	path = sftp_path(c, &me->path, key, e);
 	if (path == NULL ||
-	    open_and_look(c, path, follow, &attrs, &f->handle, &opened, e) ==
-		-1)
+	    look_and_open(c, path, follow, &mode, &f->handle, e) == -1)
 		return -1;
-	if ((attrs.have & PROTO_ATTR_MODE) != 0 && !S_ISREG(attrs.mode)) {
-		if (opened == PROTO_OK)
-			conn_close_later(me->call.conn, &f->handle);
+	if (!S_ISREG(mode))
 		return other_kind(e);
-	}
-	if (opened != PROTO_OK)
-		return sftp_failed(c, opened, "open", e);
 	f->conn = me->call.conn;
 	if (begin_file(c, f, size, e) == 0)
 		return 0;
