@@ -295,6 +295,19 @@ compare_names(const struct scan_entry *entry, const struct ledger_file *row)
 	    (entry->name_len < row->name_len);
 }
 
+/* Whether ROW's item could not be looked at: nothing is known of it then. */
+static bool
+is_unseen(const struct scan_batch *b, const struct ledger_file *row)
+{
+	const struct scan_trouble *t;
+
+	for (t = b->troubles; t != NULL; t = t->next)
+		if (t->name_len == row->name_len &&
+		    memcmp(t->name, row->name, t->name_len) == 0)
+			return true;
+	return b->error.kind != ERR_NONE;
+}
+
 /* Merges; returns -1 if the ledger can't be read. */
 static int
 merge(struct diff *d, struct err *e)
@@ -319,7 +332,7 @@ merge(struct diff *d, struct err *e)
 		}
 		if (c == 0)
 			known(d, &b->entries[i++], &row);
-		else
+		else if (!is_unseen(b, &row))
 			stats_add(d->en->stats, gone_items, 1);
 		have = ledger_diff_next(d->en->ledger, &row, e);
 	}

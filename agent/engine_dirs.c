@@ -10,6 +10,8 @@
 #include <string.h>
 
 #include "agent/engine_in.h"
+#include "agent/reach.h"
+#include "base/clock.h"
 #include "base/log.h"
 
 /* Meta value: what the target's root was given; "" once that is spoiled. */
@@ -123,12 +125,24 @@ static int
 stat_root(struct engine *en, struct item_stat *out, struct err *e)
 {
 	AUTO(session) struct session *c = store_connect(en->source, e);
+	const struct store_driver *from = en->source->ops;
 	struct store_stat st;
+	unsigned attempt;
+	int64_t wait;
 
 	if (c == NULL)
 		return -1;
-	if (en->source->ops->stat(c, "", &st, e) == -1)
-		return e->kind == ERR_NOTFOUND ? 0 : -1;
+	for (attempt = 1; from->stat(c, "", &st, e) == -1; attempt++) {
+		if (e->kind == ERR_NOTFOUND)
+			return 0;
+		if (e->kind == ERR_EXPIRED && attempt == 1 &&
+		    from->refresh != NULL && from->refresh(en->source, e) == 0)
+			continue;
+		wait = retry_delay_ms(
+		    &en->retry, attempt, e, (uint64_t)clock_wall_ns());
+		if (wait < 0 || !reach_pause(wait, en->setup->stop_soon))
+			return -1;
+	}
 	*out = item_of_listed(&st);
 	return st.has_owner;
 }

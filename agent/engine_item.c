@@ -59,9 +59,9 @@ engine_failure(struct engine *en, enum ui_action action, const char *path,
 		engine_ledger_failed(en, &e);
 }
 
-/* Errors of the store (not of one item) that no other item will escape. */
+/* Errors of a store (not of one item) that no other item will escape. */
 static bool
-is_hopeless(const struct err *e)
+is_hopeless(const struct job *j, const struct err *e)
 {
 	switch ((int)e->kind) {
 	case ERR_NET:
@@ -72,7 +72,7 @@ is_hopeless(const struct err *e)
 	case ERR_NOSPACE:
 		return true;
 	case ERR_DENIED:
-		return e->sys == 0;
+		return e->sys == 0 && !j->from_source;
 	default:
 		return false;
 	}
@@ -83,7 +83,10 @@ engine_item_failed(struct engine *en, struct job *j)
 {
 	enum ui_action action = UI_FAILED;
 	struct err e = j->err;
+	bool hopeless = is_hopeless(j, &e);
 
+	if (j->from_source && (en->source->ops->features & STORE_IS_LOCAL) == 0)
+		err_context(&e, "at the source");
 	if (e.kind == ERR_CHANGED) {
 		stats_add(en->stats, changed_items, 1);
 		action = UI_CHANGED;
@@ -97,7 +100,7 @@ engine_item_failed(struct engine *en, struct job *j)
 	    en, action, j->path, j->path_len, &e, j->attempts + j->changes + 1);
 	engine_touched(en, j); /* by a temporary file */
 	engine_job_end(en, j);
-	if (!is_hopeless(&e) || en->stopping)
+	if (!hopeless || en->stopping)
 		return;
 	if (e.kind == ERR_EXPIRED || e.kind == ERR_SKEW) {
 		engine_fatal(en, &e);
@@ -192,6 +195,8 @@ engine_start_over(struct engine *en, struct job *j)
 	j->changes++;
 	stats_add(en->stats, retries, 1);
 	ui_item(en->ui, UI_RETRY, j->path, j->path_len, 0, &j->err);
+	memset(&j->digest, 0, sizeof(j->digest));
+	memset(&j->receipt, 0, sizeof(j->receipt));
 	if (j->kind != JOB_LINK) {
 		j->kind = JOB_PUT;
 		j->known_part_bytes = 0;
@@ -208,7 +213,7 @@ engine_settled(const struct item_stat *st, int64_t read_ns)
 	struct item_stat settled = *st;
 
 	if (item_is_racy(st, read_ns))
-		settled.ctime_ns = 0;
+		settled.ctime_ns = -1; /* no scan says that */
 	return settled;
 }
 

@@ -524,6 +524,7 @@ bury(struct engine *en, struct upload *up, struct job *j)
 
 	j->up = NULL;
 	j->err = up->err;
+	j->from_source = up->from_source;
 	if (useless) {
 		forget(en, up, j);
 		up->state = UPLOAD_ENDED;
@@ -547,6 +548,7 @@ failed(struct engine *en, struct upload *up, struct job *j)
 	if (up->state != UPLOAD_DYING) {
 		up->state = UPLOAD_DYING;
 		up->err = j->err;
+		up->from_source = j->from_source;
 	}
 	if (up->jobs == 0)
 		bury(en, up, j);

@@ -67,6 +67,7 @@ struct upload {
 	uint32_t next;	/* parts before this one are sent or on their way */
 	unsigned jobs;	/* alive, of any kind */
 	struct err err; /* why it is dying */
+	bool from_source;
 };
 
 struct job {
@@ -95,7 +96,8 @@ struct job {
 	/* The answer */
 	struct err err; /* ERR_NONE: done */
 	enum job_finding finding;
-	int64_t read_ns; /* when the source began to be read, or 0 */
+	int64_t read_ns;  /* when the source began to be read, or 0 */
+	bool from_source; /* err is of what was asked of the source */
 	bool proved;  /* the store checked the bytes, or they were read back */
 	bool grown;   /* PUT: it is to be sent in parts now; st is fresh */
 	bool skipped; /* PUT: the object is a symlink, and those are left out */

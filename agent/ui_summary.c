@@ -248,7 +248,7 @@ add_next_step(struct buf *out, const struct ui_summary *s)
 	case RUN_UNREACHABLE:
 		buf_addf(out, "%s. Run the same command again to resume",
 		    s->outcome == RUN_INTERRUPTED ? "Interrupted"
-						  : "Target not reached");
+						  : "A store was not reached");
 		if (c->kept_parts > 0) {
 			buf_adds(out, ";\n");
 			add_count(out, c->kept_parts, "part", "parts");

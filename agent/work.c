@@ -41,6 +41,7 @@ worker_main(void *arg)
 		atomic_fetch_add(&me->work.stats->in_flight, 1);
 		j->err.kind = ERR_NONE;
 		j->sent_bytes = 0;
+		j->from_source = false;
 		if (connected(me, &j->err))
 			work_do(me, j);
 		atomic_fetch_sub(&me->work.stats->in_flight, 1);

@@ -13,14 +13,15 @@ static int
 put_bytes(
     struct worker *me, struct job *j, struct store_file *f, unsigned char *data)
 {
+	unsigned algos = work_algos(me) | f->digest.have;
 	size_t len = (size_t)j->st.size;
 
-	if (work_read(me, f, data, len, 0, work_algos(me), &j->digest,
-		&j->err) == -1 ||
+	if (work_read(me, f, data, len, 0, algos, &j->digest, &j->err) == -1 ||
 	    work_source(me)->check_file(f, &j->err) == -1 ||
 	    work_check_source(&f->digest, &j->digest, &j->err) == -1)
 		return -1;
 	j->sent_bytes = len;
+	j->from_source = false;
 	return me->work.target->ops->put(me->session, j->path, &f->meta, data,
 	    len, &j->digest, &j->receipt, &j->err);
 }
@@ -29,6 +30,7 @@ static int
 make_link(struct worker *me, struct job *j, const struct item_stat *st,
     const char *target, size_t len)
 {
+	j->from_source = false;
 	return me->work.target->ops->symlink(
 	    me->session, j->path, st, target, len, &j->err);
 }
@@ -89,6 +91,7 @@ work_link(struct worker *me, struct job *j)
 	char target[PATH_MAX];
 	size_t n;
 
+	j->from_source = true;
 	if (work_source(me)->readlink(me->from, j->path, &j->st, target,
 		sizeof(target), &n, &j->err) == -1)
 		return -1;
@@ -107,6 +110,7 @@ work_dir(struct worker *me, struct job *j)
 	struct store_stat there;
 
 	if (!(work_source(me)->features & STORE_LIST_META)) {
+		j->from_source = true;
 		buf_adds(&key, j->path);
 		if (j->path_len > 0)
 			buf_addc(&key, '/');
@@ -120,6 +124,7 @@ work_dir(struct worker *me, struct job *j)
 			return -1;
 		}
 	}
+	j->from_source = false;
 	return me->work.target->ops->mkdir(me->session, j->path, &st, &j->err);
 }
 
@@ -128,6 +133,7 @@ static int
 set_metadata(struct worker *me, struct job *j, const struct item_stat *meta,
     const struct store_stat *was)
 {
+	j->from_source = false;
 	if (me->work.target->ops->set_metadata(
 		me->session, j->path, meta, was, &j->receipt, &j->err) == 0) {
 		j->finding = FOUND_METADATA;
@@ -208,8 +214,10 @@ hash_source(
 {
 	struct digest now;
 
-	if (work_hash(me, j, f, 0, j->st.size, algos, &now, &j->err) == -1 ||
-	    work_source(me)->check_file(f, &j->err) == -1)
+	if (work_hash(me, j, f, 0, j->st.size, algos | f->digest.have, &now,
+		&j->err) == -1 ||
+	    work_source(me)->check_file(f, &j->err) == -1 ||
+	    work_check_source(&f->digest, &now, &j->err) == -1)
 		return -1;
 	j->digest = now;
 	return 0;
@@ -223,6 +231,7 @@ compare_by_reading(struct worker *me, struct job *j, struct store_file *f)
 
 	if (hash_source(me, j, f, DIGEST_XXH3 | DIGEST_CRC64NVME) == -1)
 		return -1;
+	j->from_source = false;
 	if (work_hash(me, j, NULL, 0, j->st.size, DIGEST_XXH3, &there,
 		&j->err) == 0) {
 		j->proved = memcmp(there.xxh3, j->digest.xxh3, 16) == 0;

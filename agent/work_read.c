@@ -20,6 +20,7 @@ work_open(struct worker *me, struct job *j)
 {
 	struct store_file *f;
 
+	j->from_source = true;
 	j->read_ns = clock_wall_ns();
 	f = work_source(me)->open_file(me->from, j->path, j->st.size, &j->err);
 	if (f != NULL)
@@ -149,9 +150,11 @@ work_check_source(
 
 	if (((both & DIGEST_CRC64NVME) && said->crc64nvme != read->crc64nvme) ||
 	    ((both & DIGEST_CRC32C) && said->crc32c != read->crc32c) ||
+	    ((both & DIGEST_SHA256) &&
+		memcmp(said->sha256, read->sha256, 32) != 0) ||
 	    ((both & DIGEST_MD5) && memcmp(said->md5, read->md5, 16) != 0))
 		return err_set(e, ERR_MISMATCH,
-		    "what was read has another checksum than the source store "
-		    "says");
+		    "what was read has another checksum than the source says: "
+		    "read again, this is either the line or a damaged file");
 	return 0;
 }

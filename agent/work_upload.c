@@ -25,6 +25,7 @@ hold_upload(struct worker *me, struct job *j)
 {
 	struct store_file *f;
 
+	j->from_source = true;
 	if (me->held != NULL && me->held_serial == j->up->serial)
 		return me->held;
 	work_release(me);
@@ -99,9 +100,11 @@ work_begin(struct worker *me, struct job *j)
 
 	if (open_upload(me, j) == -1)
 		return -1;
+	j->from_source = false;
 	if (same_driver(me) && to->clone != NULL) {
-		if (to->clone(me->session, j->path, hold_upload(me, j),
-			&j->receipt, &j->err) == 0) {
+		memset(&j->digest, 0, sizeof(j->digest));
+		if (to->clone(me->session, j->path, me->held, &j->receipt,
+			&j->err) == 0) {
 			j->finding = FOUND_SAME;
 			return 0;
 		}
@@ -127,14 +130,16 @@ store_upload_of(const struct job *j)
 int
 work_check(struct worker *me, struct job *j)
 {
-	struct store_upload u = store_upload_of(j);
 	struct upload *up = j->up;
+	struct store_upload u;
 	AUTO(free) struct store_part *sent = NULL;
 	AUTO(free) bool *keep = NULL;
 	uint32_t i, n = 0;
 
 	if (open_upload(me, j) == -1)
 		return -1;
+	j->from_source = false;
+	u = store_upload_of(j);
 	sent = calloc(up->plan.parts, sizeof(*sent));
 	keep = calloc(up->plan.parts, sizeof(*keep));
 	if (sent == NULL || keep == NULL)
@@ -162,6 +167,7 @@ send_part(struct worker *me, struct job *j, unsigned char *data, size_t len)
 	    work_source(me)->check_file(f, &j->err) == -1)
 		return -1;
 	j->sent_bytes = len;
+	j->from_source = false;
 	return me->work.target->ops->upload_part(me->session, &u, j->part, data,
 	    len, &j->digest, &j->receipt, &j->err);
 }
@@ -200,7 +206,6 @@ work_part(struct worker *me, struct job *j)
 		return copied == 0 ? 0
 				   : err_context(&j->err, "part %u", j->part);
 	data = pool_get(me->work.pool, len, &j->err);
-
 	if (data == NULL)
 		return -1;
 	rc = send_part(me, j, data, len);
@@ -251,8 +256,10 @@ work_complete(struct worker *me, struct job *j)
 
 	if (f == NULL || work_source(me)->check_file(f, &j->err) == -1 ||
 	    digest_of_parts(j->up, &j->digest, &j->err) == -1 ||
-	    work_check_source(&j->up->source, &j->digest, &j->err) == -1 ||
-	    me->work.target->ops->upload_complete(me->session, &u, j->up->parts,
+	    work_check_source(&j->up->source, &j->digest, &j->err) == -1)
+		return -1;
+	j->from_source = false;
+	if (me->work.target->ops->upload_complete(me->session, &u, j->up->parts,
 		j->up->plan.parts, &j->digest, &j->receipt, &j->err) == -1)
 		return -1;
 	j->proved = j->receipt.proved;

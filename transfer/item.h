@@ -69,15 +69,20 @@ item_same(const struct item_stat *a, const struct item_stat *b)
 
 /*
  * Whether a change of the file that ST was asked of, made after READ_NS (by
- * this machine's clock), might leave the same ctime: file systems stamp with
- * a tick of the kernel's, some with 2 s.  A ctime that is hours ahead belongs
- * to no clock of now.
+ * this machine's clock), might leave the same ST: file systems stamp with a
+ * tick of the kernel's, some with 2 s.  Where mtime is all that moves (SFTP: in
+ * whole seconds), the far clock may be behind ours, too.  A time that is hours
+ * ahead belongs to no clock of now.
  */
 static inline int
 item_is_racy(const struct item_stat *st, int64_t read_ns)
 {
-	return st->ctime_ns > read_ns - (int64_t)2 * 1000000000 &&
-	    st->ctime_ns < read_ns + (int64_t)3600 * 1000000000;
+	const int64_t second = 1000000000;
+	bool timed = st->ctime_ns != 0 || st->ino != 0;
+	int64_t at = timed ? st->ctime_ns : st->mtime_ns;
+
+	return at > read_ns - (timed ? 2 : 60) * second &&
+	    at < read_ns + 3600 * second;
 }
 
 /* Whether what stores keep of A and B beside the content is the same. */

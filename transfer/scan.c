@@ -549,8 +549,14 @@ static void
 refuse(void *arg, const char *name, size_t len, const struct err *why)
 {
 	struct walker *w = arg;
-	struct scan_trouble *t = trouble_new(name, len, why);
+	struct scan_trouble *t;
 
+	if (name == NULL) {
+		troubles_free(w->refused);
+		w->refused = NULL;
+		return;
+	}
+	t = trouble_new(name, len, why);
 	if (t == NULL) {
 		out_of_memory(w);
 		return;
@@ -575,9 +581,11 @@ read_listing(struct walker *w, struct err *e)
 	scandir_reset(&w->dir);
 	if (w->session == NULL)
 		w->session = store_connect(s->store, e);
-	if (w->session != NULL &&
-	    scanlist_read(&w->dir, w->session, w->path, &o, e) == -1 &&
-	    e->kind == ERR_NOTFOUND && w->path[0] != '\0')
+	if (w->session == NULL)
+		return;
+	if (scanlist_read(&w->dir, w->session, w->path, &o, e) == 0)
+		e->kind = ERR_NONE; /* whatever went wrong on the way */
+	else if (e->kind == ERR_NOTFOUND && w->path[0] != '\0')
 		e->kind = ERR_VANISHED;
 }
 

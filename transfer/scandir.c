@@ -196,6 +196,8 @@ unique(struct scandir *d, void (*twice)(void *arg, const char *name), void *arg)
 			d->names[kept++] = d->names[i];
 			continue;
 		}
+		if (d->names[i].name[-1] == last->name[-1])
+			continue; /* the directory changed meanwhile */
 		if (d->names[i].name[-1] == DT_DIR)
 			*last = d->names[i];
 		if (twice != NULL)

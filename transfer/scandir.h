@@ -53,8 +53,8 @@ int scandir_read(struct scandir *d, int fd, const char *skip_prefix,
 int scandir_add(struct scandir *d, const char *name, size_t len,
     const struct item_stat *st, struct err *e);
 /*
- * Sorts what was added.  A name that came twice is kept once, and TWICE is told
- * of it: of a file and a directory, the directory is kept.
+ * Sorts what was added.  A name that came twice is kept once: of a file and a
+ * directory, the directory, and TWICE is told of it.
  */
 int scandir_end(struct scandir *d, void (*twice)(void *arg, const char *name),
     void *arg, struct err *e);

@@ -99,6 +99,7 @@ scanlist_read(struct scandir *d, struct session *c, const char *dir,
 	l.prefix_len = strlen(dir) + (*dir != '\0');
 	for (attempt = 1;; attempt++) {
 		scandir_reset(d);
+		o->refuse(o->arg, NULL, 0, NULL);
 		if (c->store->ops->list(c, dir, false, take, &l, e) == 0)
 			return scandir_end(d, twice, &l, e);
 		scandir_reset(d);

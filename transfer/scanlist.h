@@ -11,7 +11,8 @@ struct scanlist_options {
 	const char *skip_prefix; /* as scandir_read */
 	struct retry_policy retry;
 	const atomic_bool *stop;
-	/* Told of each entry that is not taken, and why. */
+	/* Told of each entry that is not taken, and why; with a NULL name:
+	 * none so far, the directory is listed anew. */
 	void (*refuse)(
 	    void *arg, const char *name, size_t len, const struct err *why);
 	void *arg;

@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <unistd.h>
 
 #include "agent/cli/cmd.h"
@@ -88,13 +89,32 @@ lies_inside(const char *inner, const char *outer)
 		outer[n - 1] == '/');
 }
 
+static unsigned
+server_port(const struct store_url *u)
+{
+	return u->scheme == STORE_SFTP && u->port == 0 ? 22 : u->port;
+}
+
+/* Whether both are at one: bucket and endpoint, host and port.  Users and
+ * options don't make it another. */
+static bool
+same_server(const struct sync *s)
+{
+	char from[PLACE_MAX], to[PLACE_MAX];
+
+	place_of(s->source_store, s->source, from);
+	place_of(s->store, s->target, to);
+	return strcmp(from, to) == 0 &&
+	    strcasecmp(s->source->host, s->target->host) == 0 &&
+	    server_port(s->source) == server_port(s->target);
+}
+
 /* A target inside of its source would grow for ever. */
 static int
 refuse_inside(const struct sync *s, struct err *e)
 {
 	AUTO(free) char *source = NULL;
 	AUTO(free) char *target = NULL;
-	char from[PLACE_MAX], to[PLACE_MAX];
 	bool inside;
 
 	if (s->source->scheme != s->target->scheme)
@@ -105,10 +125,8 @@ refuse_inside(const struct sync *s, struct err *e)
 		inside = source != NULL && target != NULL &&
 		    lies_inside(target, source);
 	} else {
-		place_of(s->source_store, s->source, from);
-		place_of(s->store, s->target, to);
-		inside = strcmp(from, to) == 0 &&
-		    lies_inside(s->target->text, s->source->text);
+		inside = same_server(s) &&
+		    lies_inside(s->target->path, s->source->path);
 	}
 	if (!inside)
 		return 0;
@@ -177,6 +195,10 @@ check_source(const struct sync *s, struct err *e)
 			return err_set(e, ERR_USAGE,
 			    "-L works with a local source only, not with %s",
 			    s->source->text);
+		if (s->o->one_file_system)
+			return err_set(e, ERR_USAGE,
+			    "-x works with a local source only, not with %s",
+			    s->source->text);
 		return 0;
 	}
 	fd = open(s->source->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -214,6 +236,36 @@ open_both(struct sync *s, char **argv, struct err *e)
 }
 
 static int
+seen_one(void *arg, const struct store_list_entry *entry, struct err *e)
+{
+	(void)entry;
+	*(bool *)arg = true;
+	return err_set(e, ERR_STOPPED, "that is enough");
+}
+
+/* A prefix that nothing begins with is most likely mistyped. */
+static int
+check_prefix(struct sync *s, struct err *e)
+{
+	const struct store_driver *ops = s->source_store->ops;
+	AUTO(session) struct session *c = store_connect(s->source_store, e);
+	struct store_stat st;
+	bool any = false;
+
+	if (c == NULL)
+		return -1;
+	if (ops->list(c, "", false, seen_one, &any, e) == -1 && !any)
+		return -1;
+	/* An empty directory is one with a marker. */
+	if (any || ops->stat(c, "", &st, e) == 0)
+		return 0;
+	if (e->kind != ERR_NOTFOUND)
+		return -1;
+	return err_set(
+	    e, ERR_CONFIG, "there is nothing with that prefix: check it");
+}
+
+static int
 reach_source(struct sync *s, struct err *e)
 {
 	struct reach_options ro = {
@@ -222,7 +274,9 @@ reach_source(struct sync *s, struct err *e)
 	};
 	struct store_probe probe;
 
-	if (reach_store(s->source_store, &ro, &probe, e) == -1)
+	if (reach_store(s->source_store, &ro, &probe, e) == -1 ||
+	    (s->source->scheme == STORE_S3 && s->source->path[0] != '\0' &&
+		check_prefix(s, e) == -1))
 		return err_context(e, "source %s", s->source->text);
 	return 0;
 }
