@@ -170,20 +170,26 @@ nfs_connect(struct store *s, struct err *e)
 
 /*
  * A file is made and removed again: whether we may write at all, and who the
- * server takes us for.
+ * server takes us for.  The root's time stays what it was.
  */
 static int
 try_to_write(struct session *c, struct item_stat *st, struct err *e)
 {
 	struct nfs_wire *w = nfs_session_of(c)->wire;
 	struct nfs_place p = {.name = "probe"};
+	struct err ignored = ERR_INIT;
 	char temp[TEMP_NAME_SIZE];
+	struct item_stat root;
 	struct nfs_fh fh;
 
 	p.dir = nfs_session_of(c)->root;
-	if (nfs_temp_file(c, &p, false, temp, &fh, st, e) == -1)
+	if (nfs_wire_getattr(w, &p.dir, &root, e) == -1 ||
+	    nfs_temp_file(c, &p, false, temp, &fh, st, e) == -1 ||
+	    nfs_wire_remove(w, &p.dir, temp, e) == -1)
 		return -1;
-	return nfs_wire_remove(w, &p.dir, temp, e);
+	/* It may be another's, who lets us write. */
+	nfs_wire_setattr(w, &p.dir, NFS_SET_MTIME, &root, NULL, &ignored);
+	return 0;
 }
 
 static int
