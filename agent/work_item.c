@@ -203,8 +203,12 @@ has_owner(const struct store_stat *there, const struct item_stat *st)
 static bool
 must_be_read(const struct worker *me, const struct store_stat *there)
 {
+	const struct store *s = me->work.target;
+
+	/* A directory tells of no checksums, even if it takes them. */
 	return me->work.read_back && there->digest.have == 0 &&
-	    me->work.target->ops->digests(me->work.target) == 0;
+	    ((s->ops->features & STORE_HAS_DIRS) != 0 ||
+		s->ops->digests(s) == 0);
 }
 
 /* Reads all of F, for ALGOS. */

@@ -93,7 +93,10 @@ struct store_config {
 	const char *sftp_passphrase_file;
 	const char *sftp_known_hosts;
 	const char *sftp_ssh; /* the command, split at spaces */
-	unsigned timeout_ms;  /* a silent connection is dead after it */
+	/* A command that prints the checksum of its input, run at the server:
+	 * read_back by it.  NULL: the bytes are read. */
+	const char *sftp_checksum;
+	unsigned timeout_ms; /* a silent connection is dead after it */
 	unsigned connect_timeout_ms;
 	/* Set when the run must stop at once: calls under way give up. */
 	const atomic_bool *stop;

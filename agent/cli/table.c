@@ -280,6 +280,9 @@ const struct option_def option_table[] = {
 		"/etc/ssh/ssh_known_hosts]")},
     {STRING("sftp-ssh", store.sftp_ssh, "COMMAND", STORE,
 	.help = "SFTP: ssh(1) and arguments, split at spaces [ssh]")},
+    {STRING("sftp-checksum", store.sftp_checksum, "COMMAND", STORE,
+	.help = "SFTP: prove what was sent by its checksum, taken there by "
+		"COMMAND (sha256sum), instead of reading it back")},
 
     {CUSTOM("verbose", 'v', more_verbose, SHOW, .verbs = WORKS,
 	.help = "A line for each item; -vv: for each request too")},

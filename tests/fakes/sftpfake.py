@@ -18,7 +18,9 @@ machine's own.  Rules:
 	                cut (end before it is done), done-cut (end after it),
 	                silent (answer nothing more), wrong-id, huge, short-packet,
 	                long-data, bad-type, status-ok, flip (another byte than
-	                was written, in an answer to read), fail (FAILURE)
+	                was written, in an answer to read or in the file), fail
+	                (FAILURE)
+	noread          reading is refused
 	badname=NAME    each directory has this name, too
 	greeting=TEXT   that before all
 	once=FILE       faults only if FILE isn't there yet; it is made at the first
@@ -48,6 +50,10 @@ for a in sys.argv[1:]:
         faults.append((name.split("@")[0], name.split("@")[1], int(value)))
     else:
         rules[name] = value
+# A command, not SFTP.
+if sys.argv[-1] == "sh" and "-s" not in sys.argv:
+    print("Welcome to the fake\nno newline here: ", end="", flush=True)
+    os.execvp("sh", ["sh"])
 if "once" in rules:
     try:
         os.close(os.open(rules["once"], os.O_CREAT | os.O_EXCL, 0o600))
@@ -188,18 +194,22 @@ def handle_opendir(ident, p):
     send(102, ident, string(new_handle(entries)))
 
 
-def handle_write(ident, p):
+def handle_write(ident, p, fault):
     global written
     fd, offset, data = handles[p.string()], p.u64(), p.string()
     written += len(data)
     if "room" in rules and written > int(rules["room"]):
         raise OSError(errno.ENOSPC, "no space")
+    if fault == "flip" and data:
+        data = bytes([data[0] ^ 1]) + data[1:]
     os.pwrite(fd, data, offset)
     status(ident, OK)
 
 
 def handle_read(ident, p, fault):
     fd, offset, n = handles[p.string()], p.u64(), p.u32()
+    if "noread" in rules:
+        raise PermissionError(errno.EACCES, "no reading")
     data = os.pread(fd, min(n, int(rules.get("short", n))), offset)
     if fault == "flip" and data:
         data = bytes([data[0] ^ 1]) + data[1:]
@@ -243,7 +253,7 @@ def handle(kind, ident, p, fault):
     elif name == "read":
         handle_read(ident, p, fault)
     elif name == "write":
-        handle_write(ident, p)
+        handle_write(ident, p, fault)
     elif name == "opendir":
         handle_opendir(ident, p)
     elif name == "readdir":

@@ -5,6 +5,7 @@
 #include <assert.h>
 
 #include "transfer/sftp/proto.h"
+#include "transfer/sftp/sumtext.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -45,6 +46,23 @@ read_reply(const uint8_t *p, size_t size, struct err *e)
 	return 0;
 }
 
+/* The shell beside it. */
+static int
+read_sums(const char *p, size_t size, struct err *e)
+{
+	struct sumtext_answer a;
+	uint8_t digest[32];
+	int rc;
+
+	while ((rc = sumtext_next(p, size, "n0nce", &a, e)) == 1) {
+		assert(a.len < a.used && a.used <= size);
+		sumtext_digest(a.text, a.len, digest, sizeof(digest));
+		p += a.used;
+		size -= a.used;
+	}
+	return rc;
+}
+
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
@@ -55,7 +73,10 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 	if (size-- == 0)
 		return 0;
-	switch (data[0] % 3) {
+	switch (data[0] == '#' ? '#' : data[0] % 3) {
+	case '#':
+		rc = read_sums((const char *)data + 1, size, &e);
+		break;
 	case 0:
 		rc = read_reply(data + 1, size, &e);
 		break;

@@ -8,6 +8,7 @@
 #include "transfer/sftp/conn.h"
 #include "transfer/sftp/dirs.h"
 #include "transfer/sftp/sftp.h"
+#include "transfer/sftp/sum.h"
 
 #define SFTP_TEMP_SIZE 32 /* bytes that a temporary name takes */
 #define SFTP_CONNECTIONS_MAX 64
@@ -32,18 +33,23 @@ struct sftp_store {
 	char *host, *user;
 	struct store_config config;
 	struct transport_target target;
+	struct transport *(*transport_open)(
+	    const struct transport_target *target, struct err *e);
+	unsigned timeout_ms;
 	uint64_t owner; /* CRC of config.owner; 0: not known */
 	struct dirs dirs;
 	/* In which order SYMLINK has its arguments. */
 	atomic_int link_order;
 	atomic_bool owner_kept;	   /* it kept one, and will keep others */
 	atomic_bool owner_refused; /* it keeps no owner that we name */
+	atomic_uint sum_algo;	   /* what sftp_checksum prints; 0: unknown */
 
 	pthread_mutex_t lock;
 	/* Under the lock: */
 	struct conn *conns[SFTP_CONNECTIONS_MAX];
 	uint64_t not_before_ms[SFTP_CONNECTIONS_MAX]; /* it failed */
 	unsigned conns_n;			      /* made so far */
+	struct sum *sums[SFTP_CONNECTIONS_MAX];	      /* beside each; or NULL */
 	struct sftp_open *open;
 };
 
@@ -159,6 +165,18 @@ int sftp_read_check(struct session *c, size_t first, size_t n,
 size_t sftp_write_ask(struct session *c, const struct conn_handle *h,
     uint64_t offset, const void *data, size_t len);
 int sftp_write_check(struct session *c, size_t first, size_t n, struct err *e);
+
+/* proof.c */
+/* Whether config.sftp_checksum can be run there.  ERR_CONFIG */
+int sftp_prove_probe(struct session *c, struct err *e);
+/*
+ * The checksum of LEN bytes from OFFSET of the file PATH, taken there, is that
+ * of DATA; WHOLE: the file has no others.  DIGEST saves taking it here, where
+ * it has the right one.  ERR_MISMATCH; ERR_SERVER if it can't be read there.
+ */
+int sftp_prove(struct session *c, const char *path, uint64_t offset,
+    const void *data, size_t len, bool whole, const struct digest *digest,
+    struct err *e);
 
 /* list.c */
 typedef int sftp_name_fn(

@@ -77,8 +77,10 @@ sftp_close(struct store *store)
 	unsigned i;
 
 	sftp_forget_uploads(s);
-	for (i = 0; i < s->conns_n; i++)
+	for (i = 0; i < s->conns_n; i++) {
+		sum_free(s->sums[i]);
 		conn_free(s->conns[i]);
+	}
 	dirs_free(&s->dirs);
 	pthread_mutex_destroy(&s->lock);
 	free(s->root);
@@ -99,6 +101,12 @@ sftp_open_store(const struct store_url *url, const struct store_config *config,
 		err_set(e, ERR_CONFIG,
 		    "ssh asks nobody for passwords: --sftp-password-file and "
 		    "--sftp-passphrase-file need --sftp-transport libssh2");
+		return NULL;
+	}
+	if (config->sftp_checksum != NULL &&
+	    config->sftp_checksum[strcspn(config->sftp_checksum, "\n")] !=
+		'\0') {
+		err_set(e, ERR_CONFIG, "--sftp-checksum: a command is a line");
 		return NULL;
 	}
 	s = calloc(1, sizeof(*s));
@@ -132,6 +140,10 @@ sftp_open_store(const struct store_url *url, const struct store_config *config,
 		? config->connect_timeout_ms
 		: CONNECT_TIMEOUT_MS,
 	};
+	s->transport_open =
+	    wants_libssh2(config) ? transport_libssh2_open : transport_ssh_open;
+	s->timeout_ms =
+	    config->timeout_ms != 0 ? config->timeout_ms : TIMEOUT_MS;
 	if (config->owner != NULL)
 		s->owner = crc64nvme(0, config->owner, strlen(config->owner));
 	return &s->base;
@@ -155,18 +167,31 @@ sftp_limits(const struct store *s, struct plan_limits *limits)
 	limits->put_max_bytes = UINT64_MAX;
 }
 
-static unsigned
-sftp_digests(const struct store *s)
+static bool
+proves(const struct sftp_store *s)
 {
-	(void)s;
-	return 0;
+	return s->config.read_back && s->config.sftp_checksum != NULL;
+}
+
+static unsigned
+sftp_digests(const struct store *store)
+{
+	const struct sftp_store *s =
+	    (const struct sftp_store *)(const void *)store;
+
+	return proves(s) ? atomic_load(&s->sum_algo) : 0;
 }
 
 static void
-sftp_set_checksum(struct store *s, unsigned algo)
+sftp_set_checksum(struct store *store, unsigned algo)
 {
-	(void)s;
-	(void)algo;
+	struct sftp_store *s = (struct sftp_store *)(void *)store;
+
+	/* Until the command itself tells. */
+	if (proves(s) &&
+	    (algo == DIGEST_SHA256 || algo == DIGEST_MD5 ||
+		algo == DIGEST_XXH3))
+		atomic_store(&s->sum_algo, algo);
 }
 
 static bool
@@ -243,12 +268,10 @@ static struct conn *
 new_conn(struct sftp_store *s, struct err *e)
 {
 	struct conn_config config = {
-	    .open = wants_libssh2(&s->config) ? transport_libssh2_open
-					      : transport_ssh_open,
+	    .open = s->transport_open,
 	    .target = s->target,
 	    .number = s->conns_n,
-	    .timeout_ms =
-		s->config.timeout_ms != 0 ? s->config.timeout_ms : TIMEOUT_MS,
+	    .timeout_ms = s->timeout_ms,
 	    .connect_timeout_ms = s->target.connect_timeout_ms,
 	    .stop = s->config.stop,
 	};
@@ -509,10 +532,14 @@ sftp_probe(struct session *c, bool create, bool checksum,
 {
 	int rc;
 
-	(void)checksum;
 	if (sftp_begin(c, e) == -1)
 		return -1;
 	rc = probe(c, create, out, e);
+	if (rc == 0 && checksum &&
+	    sftp_store_of(c)->config.sftp_checksum != NULL)
+		rc = sftp_prove_probe(c, e);
+	if (rc == 0)
+		out->checksum = sftp_digests(c->store);
 	sftp_end(c);
 	return rc;
 }

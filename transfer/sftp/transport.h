@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * The stream of bytes to and from a server's SFTP subsystem.  Nothing here
- * blocks; a transport belongs to one thread at a time.
+ * The stream of bytes to and from a server's SFTP subsystem, or a command that
+ * runs there.  Nothing here blocks; a transport belongs to one thread at a
+ * time.
  */
 #ifndef TRANSFER_SFTP_TRANSPORT_H
 #define TRANSFER_SFTP_TRANSPORT_H
@@ -27,6 +28,7 @@ struct transport_target {
 	const char *known_hosts;
 	const char *ssh; /* command, split at spaces */
 	const char *bind_address;
+	const char *command; /* to run there, not SFTP */
 	unsigned connect_timeout_ms;
 };
 
@@ -39,7 +41,8 @@ struct transport_ops {
 	ssize_t (*write)(
 	    struct transport *t, const struct iovec *iov, int n, struct err *e);
 	/* How many came; 0: none now.  The end of the stream is an error that
-	 * says why it ended, as far as that is known. */
+	 * says why it ended, as far as that is known: ERR_UNSUPPORTED if
+	 * the command did, and not the connection. */
 	ssize_t (*read)(
 	    struct transport *t, void *out, size_t size, struct err *e);
 	/* What to wait for; returns how many.  SENDING: there is more to

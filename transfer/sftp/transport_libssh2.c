@@ -665,13 +665,19 @@ do_channel(struct ssh2 *s, struct err *e)
 static int
 do_subsystem(struct ssh2 *s, struct err *e)
 {
-	int rc = libssh2_channel_process_startup(s->channel, "subsystem",
-	    sizeof("subsystem") - 1, "sftp", sizeof("sftp") - 1);
+	const char *command = s->target->command;
+	const char *how = command != NULL ? "exec" : "subsystem";
+	const char *what = command != NULL ? command : "sftp";
+	int rc = libssh2_channel_process_startup(s->channel, how,
+	    (unsigned)strlen(how), what, (unsigned)strlen(what));
 
 	if (rc == LIBSSH2_ERROR_EAGAIN)
 		return 0;
 	if (rc != 0)
-		return failed(s, ERR_UNSUPPORTED, "the server has no SFTP", e);
+		return failed(s, ERR_UNSUPPORTED,
+		    command != NULL ? "the server runs no commands"
+				    : "the server has no SFTP",
+		    e);
 	s->step = STEP_READY;
 	return 1;
 }
@@ -774,6 +780,8 @@ ssh2_read(struct transport *t, void *out, size_t size, struct err *e)
 		return 0;
 	if (n == 0 && !libssh2_channel_eof(s->channel))
 		return 0;
+	if (n == 0 && s->target->command != NULL)
+		return err_set(e, ERR_UNSUPPORTED, "it ended at once");
 	return ended(s, e);
 }
 

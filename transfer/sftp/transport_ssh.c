@@ -143,10 +143,11 @@ make_args(struct args *a, const struct transport_target *t, struct err *e)
 	if (a->n == 0)
 		return err_set(e, ERR_CONFIG, "--sftp-ssh names no command");
 	add_options(a, t);
-	add(a, "-s");
+	if (t->command == NULL)
+		add(a, "-s");
 	add(a, "--");
 	add(a, t->host);
-	add(a, "sftp");
+	add(a, t->command != NULL ? t->command : "sftp");
 	if (buf_failed(&a->text))
 		return err_set(e, ERR_CONFIG, "--sftp-ssh is too long");
 	for (i = 0; i < a->n; i++)
@@ -353,10 +354,34 @@ explain(struct ssh *s, struct err *e)
 	    host);
 }
 
+/* It was the command that ended: ssh's own failures are 255. */
+static bool
+command_ended(struct ssh *s)
+{
+	struct timespec pause = {.tv_nsec = 1000000};
+	int tries, status;
+
+	for (tries = 0; tries < LAST_WORDS_MS && s->pid != -1; tries++) {
+		if (waitpid(s->pid, &status, WNOHANG) == s->pid) {
+			s->pid = -1;
+			return WIFEXITED(status) && WEXITSTATUS(status) != 255;
+		}
+		nanosleep(&pause, NULL);
+	}
+	return false;
+}
+
 static int
 ended(struct ssh *s, struct err *e)
 {
+	char words[300];
+
 	hear_last_words(s);
+	if (s->target->command != NULL && command_ended(s)) {
+		last_words(s, words, sizeof(words));
+		return err_set(e, ERR_UNSUPPORTED, "%s",
+		    words[0] != '\0' ? words : "it ended at once");
+	}
 	return explain(s, e);
 }
 

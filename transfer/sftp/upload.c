@@ -179,9 +179,22 @@ sftp_upload_begin(struct session *c, const char *key,
 }
 
 static int
-part(struct session *c, const struct store_upload *u, uint32_t number,
-    const void *data, size_t len, struct err *e)
+prove_part(struct session *c, const struct store_upload *u, uint64_t offset,
+    const void *data, size_t len, const struct digest *digest, struct err *e)
 {
+	struct buf *b = &sftp_session_of(c)->path;
+	const char *path = sftp_beside(c, b, u->key, u->id, e);
+
+	if (path == NULL)
+		return -1;
+	return sftp_prove(c, path, offset, data, len, false, digest, e);
+}
+
+static int
+part(struct session *c, const struct store_upload *u, uint32_t number,
+    const void *data, size_t len, const struct digest *digest, struct err *e)
+{
+	const struct store_config *config = &sftp_store_of(c)->config;
 	uint64_t offset = plan_offset(&u->plan, number);
 	struct call *call = call_of(c);
 	size_t writes, reads = 0;
@@ -192,13 +205,15 @@ part(struct session *c, const struct store_upload *u, uint32_t number,
 	if (open_temp(c, u->key, u->id, &h, &own, e) == -1)
 		return -1;
 	writes = sftp_write_ask(c, &h, offset, data, len);
-	if (sftp_store_of(c)->config.read_back)
+	if (config->read_back && config->sftp_checksum == NULL)
 		reads = sftp_read_ask(c, &h, offset, len, NULL, data);
 	rc = call_run(call, e);
 	if (rc == 0)
 		rc = sftp_write_check(c, 0, writes, e);
 	if (rc == 0)
 		rc = sftp_read_check(c, writes, reads, &h, e);
+	if (rc == 0 && config->read_back && config->sftp_checksum != NULL)
+		rc = prove_part(c, u, offset, data, len, digest, e);
 	if (own)
 		conn_close_later(call->conn, &h);
 	return rc;
@@ -211,14 +226,13 @@ sftp_upload_part(struct session *c, const struct store_upload *u,
 {
 	int rc;
 
-	(void)digest;
 	if (number == 0 || number > u->plan.parts ||
 	    len != plan_length(&u->plan, number))
 		return err_set(e, ERR_MISMATCH,
 		    "part %u of %zu bytes is not of the plan", number, len);
 	if (sftp_begin_bulk(c, e) == -1)
 		return -1;
-	rc = part(c, u, number, data, len, e);
+	rc = part(c, u, number, data, len, digest, e);
 	sftp_end(c);
 	if (rc == -1)
 		return -1;

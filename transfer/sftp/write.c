@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * What is written.  A small file takes three rounds: open; bytes, what they
- * read back as, metadata and sync; close and rename.
+ * read back as, metadata and sync; close and rename.  A checksum taken there
+ * is one more, before the last.
  */
 #include "config.h"
 
@@ -313,6 +314,17 @@ ask_set_id(
 	call_fsetstat(call_of(c), h, &mode);
 }
 
+/* Whether it is proved there: we read what we wrote, but what its mode closes
+ * to us only by the handle. */
+static bool
+proves_there(struct session *c, const struct item_stat *st)
+{
+	const struct store_config *config = &sftp_store_of(c)->config;
+
+	return config->read_back && config->sftp_checksum != NULL &&
+	    (st->mode == 0 || (st->mode & 0400) != 0);
+}
+
 /* All of a file but its name. */
 static int
 fill(struct session *c, const struct conn_handle *h, const struct item_stat *st,
@@ -324,7 +336,7 @@ fill(struct session *c, const struct conn_handle *h, const struct item_stat *st,
 
 	call_again(call);
 	writes = sftp_write_ask(c, h, 0, data, len);
-	if (sftp_store_of(c)->config.read_back)
+	if (sftp_store_of(c)->config.read_back && !proves_there(c, st))
 		reads = sftp_read_ask(c, h, 0, len, NULL, data);
 	meta = sftp_meta_ask(c, h, st);
 	if (call_run(call, e) == -1)
@@ -336,8 +348,20 @@ fill(struct session *c, const struct conn_handle *h, const struct item_stat *st,
 }
 
 static int
+prove_temp(struct session *c, const char *key, const char *temp,
+    const void *data, size_t len, const struct digest *digest, struct err *e)
+{
+	struct buf *b = &sftp_session_of(c)->path;
+	const char *path = sftp_beside(c, b, key, temp, e);
+
+	if (path == NULL)
+		return -1;
+	return sftp_prove(c, path, 0, data, len, true, digest, e);
+}
+
+static int
 put(struct session *c, const char *key, const struct item_stat *st,
-    const void *data, size_t len, struct err *e)
+    const void *data, size_t len, const struct digest *digest, struct err *e)
 {
 	char temp[SFTP_TEMP_SIZE];
 	struct conn_handle h;
@@ -348,6 +372,8 @@ put(struct session *c, const char *key, const struct item_stat *st,
 	    sftp_temp_file(c, key, false, st, temp, &h, e) == -1)
 		return -1;
 	rc = fill(c, &h, st, data, len, &set_id, e);
+	if (rc == 0 && proves_there(c, st))
+		rc = prove_temp(c, key, temp, data, len, digest, e);
 	if (rc == 0) {
 		call_again(call_of(c));
 		if (set_id)
@@ -368,10 +394,9 @@ sftp_put(struct session *c, const char *key, const struct item_stat *st,
 {
 	int rc;
 
-	(void)digest;
 	if (sftp_begin(c, e) == -1)
 		return -1;
-	rc = put(c, key, st, data, len, e);
+	rc = put(c, key, st, data, len, digest, e);
 	sftp_end(c);
 	if (rc == -1)
 		return -1;

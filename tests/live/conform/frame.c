@@ -155,6 +155,7 @@ static const struct {
     {"sftp-identity", offsetof(struct store_config, sftp_identity)},
     {"sftp-known-hosts", offsetof(struct store_config, sftp_known_hosts)},
     {"sftp-ssh", offsetof(struct store_config, sftp_ssh)},
+    {"sftp-checksum", offsetof(struct store_config, sftp_checksum)},
 };
 
 static int
@@ -262,6 +263,8 @@ begin(const char *url, const char *name, const char *local)
 	at.config.stop = &at.stop;
 	at.config.timeout_ms = 30000;
 	at.config.connect_timeout_ms = 10000;
+	/* It is what reads back, there. */
+	at.config.read_back = at.config.sftp_checksum != NULL;
 	at.url = url_below(url, name, &e);
 	if (at.url != NULL)
 		at.store = store_open(at.url, &at.config, &e);
