@@ -240,7 +240,8 @@ struct store_driver {
 	 * All items under directory DIR ("" is the root), each passed to FN;
 	 * with RECURSIVE all below, else its children only; in any order,
 	 * each once.  A DIR that isn't there, or is none, has none.  Left out
-	 * are temporary names and what is no file, directory or symlink.
+	 * are temporary names.  What is no file, directory or symlink is an
+	 * ITEM_SPECIAL; with RECURSIVE it may be left out.
 	 */
 	int (*list)(struct session *c, const char *dir, bool recursive,
 	    store_list_fn *fn, void *arg, struct err *e);

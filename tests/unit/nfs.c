@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 #include "config.h"
 
+#include "tests/fakes/nfsfake.h"
 #include "tests/unit/check.h"
 #include "transfer/store.h"
 
@@ -127,15 +128,48 @@ a_run_that_is_to_stop_asks_no_server(void)
 	CHECK(e.kind == ERR_STOPPED);
 }
 
+static struct session *
+session_of_fake(struct store **s)
+{
+	static const struct store_config config = {.timeout_ms = 5000};
+	char url[100];
+
+	snprintf(url, sizeof(url), "nfs://127.0.0.1/e?nfsport=%u&mountport=%u",
+	    nfsfake.port, nfsfake.port);
+	*s = store_of(url, &config);
+	return store_connect(*s, &e);
+}
+
+static void
+a_server_that_tells_no_limits_is_not_read_from(void)
+{
+	AUTO(store) struct store *s = NULL;
+	AUTO(session) struct session *c = session_of_fake(&s);
+	char got[10] = "untouched";
+	int i;
+
+	atomic_store(&nfsfake.fsinfo_status, 5);
+	for (i = 0; i < 2; i++)
+		CHECK(nfs_driver.read(c, "f", 0, got, 10, &e) == -1);
+	CHECK(e.kind == ERR_SYS && strstr(e.msg, "limits") != NULL);
+	CHECK_STR(got, "untouched");
+	atomic_store(&nfsfake.fsinfo_status, 0);
+	CHECK(nfs_driver.read(c, "f", 0, got, 10, &e) == 0);
+	CHECK(memcmp(got, NFSFAKE_TEXT, 10) == 0);
+}
+
 int
 main(void)
 {
+	if (nfsfake_start() == -1)
+		return 77;
 	RUN(a_query_says_ports_version_and_who_we_are);
 	RUN(what_a_query_may_not_say_is_named);
 	RUN(what_cannot_be_done_is_said_before_any_connection);
 	RUN(names_that_no_server_can_hold_are_refused);
 	RUN(a_server_that_is_not_there_is_said_soon);
 	RUN(a_run_that_is_to_stop_asks_no_server);
+	RUN(a_server_that_tells_no_limits_is_not_read_from);
 	return check_end();
 }
 #else

@@ -414,7 +414,7 @@ list_entry(struct listing *l, const struct nfs_fh *dir, const char *name,
 	    nfs_wire_lookup(
 		nfs_session_of(l->c)->wire, dir, name, &x->fh, &x->st, e) == -1)
 		return e->kind == ERR_NOTFOUND ? 0 : err_context(e, "%s", name);
-	if (x->st.type == ITEM_SPECIAL)
+	if (x->st.type == ITEM_SPECIAL && l->recursive)
 		return 0;
 	entry.st = store_stat_of(&x->st);
 	if (l->fn(l->arg, &entry, e) == -1)

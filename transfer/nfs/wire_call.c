@@ -65,15 +65,19 @@ nfs_wire_connect(struct nfs_wire *w, const struct nfs_fh *root, struct err *e)
 	struct nfs_call call = {.link = &w->link, .out = w};
 	FSINFO3args args = {.fsroot = nfs_fh3_of(root)};
 
-	if (w->link.nfs != NULL)
+	if (w->link.nfs != NULL && w->read_max != 0 && w->write_max != 0)
 		return 0;
+	w->read_max = w->write_max = 0;
 	if (nfs_link_open(w, &w->link, NFS_PROGRAM, w->config.options.nfs_port,
 		"NFS", e) == -1)
 		return -1;
 	if (nfs_call_end(w, &call,
 		NFS3_QUEUE(&w->link, fsinfo, got_limits, &args, &call),
-		"ask for limits", e) == -1)
+		"ask for limits", e) == -1) {
+		/* Without them nothing can be read or written. */
+		nfs_link_close(&w->link);
 		return -1;
+	}
 	w->read_max = io_size(w->read_max);
 	w->write_max = io_size(w->write_max);
 	return 0;

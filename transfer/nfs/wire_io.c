@@ -232,7 +232,12 @@ run(struct io *io, uint32_t most, unsigned window, struct err *e)
 		    nfs_link_wait(io->w, l, under_way - 1, e) == -1)
 			return -1;
 	} while (under_way > 0);
-	return io->bad ? -1 : 0;
+	if (io->bad)
+		return -1;
+	if (io->next < io->len)
+		return err_set(e, ERR_PROTOCOL,
+		    "only %zu bytes of %zu were asked for", io->next, io->len);
+	return 0;
 }
 
 static void

@@ -176,7 +176,7 @@ list_entry(struct listing *l, int dir_fd, const char *name,
 	if (fstatat(dir_fd, name, &st, AT_SYMLINK_NOFOLLOW) == -1)
 		return errno == ENOENT ? 0 : err_sys(e, "stat %s", key->data);
 	entry.st = store_stat_of(&st);
-	if (entry.st.type == ITEM_SPECIAL)
+	if (entry.st.type == ITEM_SPECIAL && l->recursive)
 		return 0;
 	if (l->fn(l->arg, &entry, e) == -1)
 		return -1;

@@ -98,7 +98,7 @@ pass_on(struct listing *l, const struct store_stat *st, struct err *e)
 	    .st = *st,
 	};
 
-	if (st->type == ITEM_SPECIAL)
+	if (st->type == ITEM_SPECIAL && l->recursive)
 		return 0;
 	if (l->fn(l->arg, &entry, e) == -1)
 		return -1;

@@ -82,8 +82,9 @@ a_write_in_place_is_noticed(void)
 }
 
 static void
-what_is_no_file_is_left_out(void)
+what_is_no_file_is_told_and_not_opened(void)
 {
+	const struct listed_entry *found;
 	struct err e = ERR_INIT;
 	struct listed l;
 
@@ -95,7 +96,8 @@ what_is_no_file_is_left_out(void)
 		return;
 	}
 	l = list_of("d", false);
-	CLAIM(l.n == 1);
+	found = listed_find(&l, "d/fifo");
+	CLAIM(l.n == 2 && found != NULL && found->st.type == ITEM_SPECIAL);
 	listed_free(&l);
 	/* and nobody waits for its writer */
 	FAILS(OPS->open_file(at.session, "d/fifo", 5, &e) == NULL ? -1 : 0, &e,
@@ -239,7 +241,7 @@ what_arrives_is_closed_to_others(void)
 
 const struct conform_case local_cases[] = {
     CASE(a_write_in_place_is_noticed),
-    CASE(what_is_no_file_is_left_out),
+    CASE(what_is_no_file_is_told_and_not_opened),
     CASE(a_link_in_place_of_a_directory_leads_nowhere),
     CASE(a_directory_that_vanished_is_made_again),
     CASE(damage_of_a_part_is_found),
