@@ -158,6 +158,26 @@ a_server_that_tells_no_limits_is_not_read_from(void)
 	CHECK(memcmp(got, NFSFAKE_TEXT, 10) == 0);
 }
 
+static int
+on_entry(void *arg, const struct store_list_entry *entry, struct err *error)
+{
+	(void)error;
+	CHECK_STR(entry->key, "f");
+	++*(unsigned *)arg;
+	return 0;
+}
+
+static void
+what_vanishes_while_it_is_listed_is_no_error(void)
+{
+	AUTO(store) struct store *s = NULL;
+	AUTO(session) struct session *c = session_of_fake(&s);
+	unsigned n = 0;
+
+	CHECK(nfs_driver.list(c, "", false, on_entry, &n, &e) == 0);
+	CHECK(n == 1 && e.kind == ERR_NONE);
+}
+
 int
 main(void)
 {
@@ -170,6 +190,7 @@ main(void)
 	RUN(a_server_that_is_not_there_is_said_soon);
 	RUN(a_run_that_is_to_stop_asks_no_server);
 	RUN(a_server_that_tells_no_limits_is_not_read_from);
+	RUN(what_vanishes_while_it_is_listed_is_no_error);
 	return check_end();
 }
 #else
