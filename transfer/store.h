@@ -239,9 +239,11 @@ struct store_driver {
 	/*
 	 * All items under directory DIR ("" is the root), each passed to FN;
 	 * with RECURSIVE all below, else its children only; in any order,
-	 * each once.  A DIR that isn't there, or is none, has none.  Left out
-	 * are temporary names.  What is no file, directory or symlink is an
-	 * ITEM_SPECIAL; with RECURSIVE it may be left out.
+	 * each once.  Temporary names are left out.  What is no file,
+	 * directory or symlink is an ITEM_SPECIAL; with RECURSIVE it may be
+	 * left out.  A DIR that isn't there, or is none, is ERR_NOTFOUND; with
+	 * RECURSIVE, or where directories don't exist by themselves, it has no
+	 * items, nor has one further down that vanishes meanwhile.
 	 */
 	int (*list)(struct session *c, const char *dir, bool recursive,
 	    store_list_fn *fn, void *arg, struct err *e);

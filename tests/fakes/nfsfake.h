@@ -17,7 +17,7 @@
 struct nfsfake {
 	unsigned port;
 	atomic_uint fsinfo_status, read_status;
-	/* Of owner (or group) REFUSED_ID nothing is set: REFUSED_STATUS. */
+	/* What sets this owner or group is refused, by that status. */
 	atomic_uint refused_uid, refused_gid, refused_status;
 	atomic_uint uids_asked, gids_asked; /* how often one was to be set */
 	atomic_uint uid, gid, mode;	    /* of "f" */

@@ -158,6 +158,98 @@ a_server_that_tells_no_limits_is_not_read_from(void)
 	CHECK(memcmp(got, NFSFAKE_TEXT, 10) == 0);
 }
 
+static int
+on_entry(void *arg, const struct store_list_entry *entry, struct err *error)
+{
+	(void)error;
+	CHECK_STR(entry->key, "f");
+	++*(unsigned *)arg;
+	return 0;
+}
+
+static void
+what_vanishes_while_it_is_listed_is_no_error(void)
+{
+	AUTO(store) struct store *s = NULL;
+	AUTO(session) struct session *c = session_of_fake(&s);
+	unsigned n = 0;
+
+	CHECK(nfs_driver.list(c, "", false, on_entry, &n, &e) == 0);
+	CHECK(n == 1 && e.kind == ERR_NONE);
+}
+
+static void
+begin_owners(unsigned status)
+{
+	atomic_store(&nfsfake.uid, 0);
+	atomic_store(&nfsfake.gid, 0);
+	atomic_store(&nfsfake.uids_asked, 0);
+	atomic_store(&nfsfake.refused_status, status);
+}
+
+/* "f" is to have this owner and group. */
+static int
+give(struct session *c, unsigned uid, unsigned gid)
+{
+	struct item_stat st = {.type = ITEM_FILE,
+	    .mode = S_IFREG | 06755,
+	    .uid = uid,
+	    .gid = gid,
+	    .mtime_ns = 7};
+	struct store_receipt r;
+
+	atomic_store(&nfsfake.mode, 0600);
+	return nfs_driver.set_metadata(c, "f", &st, NULL, &r, &e);
+}
+
+static bool
+is_owned(unsigned uid, unsigned gid, unsigned mode)
+{
+	return atomic_load(&nfsfake.uid) == uid &&
+	    atomic_load(&nfsfake.gid) == gid &&
+	    atomic_load(&nfsfake.mode) == mode;
+}
+
+static void
+an_owner_that_is_refused_keeps_no_other_from_his(void)
+{
+	static const unsigned statuses[] = {1, 13, 22};
+	size_t i;
+
+	atomic_store(&nfsfake.refused_uid, 11);
+	atomic_store(&nfsfake.refused_gid, 99);
+	for (i = 0; i < 3; i++) {
+		AUTO(store) struct store *s = NULL;
+		AUTO(session) struct session *c = session_of_fake(&s);
+
+		begin_owners(statuses[i]);
+		CHECK(give(c, 11, 22) == 0);
+		CHECK(is_owned(0, 22, 0755));
+		CHECK(give(c, 33, 44) == 0);
+		CHECK(is_owned(33, 44, 06755));
+		CHECK_UINT(atomic_load(&s->lacks[STORE_LACK_OWNER].items), 1);
+		/* What we may not give isn't asked for again. */
+		atomic_store(&nfsfake.uids_asked, 0);
+		CHECK(give(c, 11, 44) == 0);
+		CHECK((atomic_load(&nfsfake.uids_asked) == 0) == (i == 0));
+	}
+}
+
+static void
+a_file_of_another_group_gets_no_set_id_bits(void)
+{
+	AUTO(store) struct store *s = NULL;
+	AUTO(session) struct session *c = session_of_fake(&s);
+
+	begin_owners(1);
+	CHECK(give(c, 0, 99) == 0);
+	CHECK(is_owned(0, 0, 0755));
+	CHECK(give(c, 11, 99) == 0);
+	CHECK(is_owned(0, 0, 0755));
+	CHECK(give(c, 0, 0) == 0);
+	CHECK(is_owned(0, 0, 06755));
+}
+
 int
 main(void)
 {
@@ -170,6 +262,9 @@ main(void)
 	RUN(a_server_that_is_not_there_is_said_soon);
 	RUN(a_run_that_is_to_stop_asks_no_server);
 	RUN(a_server_that_tells_no_limits_is_not_read_from);
+	RUN(what_vanishes_while_it_is_listed_is_no_error);
+	RUN(an_owner_that_is_refused_keeps_no_other_from_his);
+	RUN(a_file_of_another_group_gets_no_set_id_bits);
 	return check_end();
 }
 #else

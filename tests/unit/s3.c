@@ -537,6 +537,67 @@ a_range_that_is_ignored_is_noticed(void)
 	CHECK(e.kind == ERR_PROTOCOL);
 }
 
+/* A file of 9 bytes whose HEAD is answered with HEADERS. */
+static struct store_file *
+opened(const char *headers)
+{
+	struct err e = ERR_INIT;
+	struct store_file *f;
+
+	SCRIPT({"HEAD /test/p/k ", "200 OK", headers});
+	f = store->ops->open_file(session, "k", 0, &e);
+	CHECK(f != NULL && sent("HEAD"));
+	return f;
+}
+
+/* What reading 4 bytes gives, answered with HEADERS. */
+static enum err_kind
+read_with(struct store_file *f, const char *headers)
+{
+	struct err e = ERR_INIT;
+	char data[4];
+
+	SCRIPT({"GET /test/p/k ", "206 OK", headers, "abcd"});
+	return store->ops->read_file(f, 4, data, 4, &e) == 0 ? ERR_NONE
+							     : e.kind;
+}
+
+static void
+bytes_of_another_object_are_not_taken(void)
+{
+	struct store_file *f = opened("Content-Length: 9\r\nETag: \"a\"\r\n");
+	struct err e = ERR_INIT;
+
+	CHECK(read_with(f, "Content-Range: bytes 4-7/9\r\nETag: \"b\"\r\n") ==
+	    ERR_CHANGED);
+	CHECK(sent("if-match: \"a\"\r\n"));
+	CHECK(read_with(f, "Content-Range: bytes 4-7/10\r\nETag: \"a\"\r\n") ==
+	    ERR_CHANGED);
+	CHECK(read_with(f, "Content-Range: bytes 4-7/9\r\nETag: \"a\"\r\n") ==
+	    ERR_NONE);
+	/* It needs no other request. */
+	CHECK(store->ops->check_file(f, &e) == 0);
+	store->ops->close_file(f);
+}
+
+#define SECOND(n) "Last-Modified: Mon, 01 Jan 2024 00:00:0" #n " GMT\r\n"
+
+static void
+without_an_etag_the_object_is_looked_at_again(void)
+{
+	struct store_file *f = opened("Content-Length: 9\r\n" SECOND(1));
+	struct err e = ERR_INIT;
+
+	CHECK(read_with(f, "Content-Range: bytes 4-7/9\r\n") == ERR_NONE);
+	SCRIPT({"HEAD", "200 OK", "Content-Length: 9\r\n" SECOND(1)});
+	CHECK(store->ops->check_file(f, &e) == 0 && sent("HEAD"));
+	SCRIPT({"HEAD", "200 OK", "Content-Length: 9\r\n" SECOND(2)});
+	CHECK(store->ops->check_file(f, &e) == -1 && e.kind == ERR_CHANGED);
+	SCRIPT({"HEAD", "404 No", ""});
+	CHECK(store->ops->check_file(f, &e) == -1 && e.kind == ERR_CHANGED);
+	store->ops->close_file(f);
+}
+
 static void
 expired_credentials_are_told_and_loaded_anew(void)
 {
@@ -633,6 +694,8 @@ main(void)
 	RUN(the_whole_is_named_where_the_store_keeps_checksums);
 	RUN(metadata_is_for_the_object_that_is_known);
 	RUN(a_range_that_is_ignored_is_noticed);
+	RUN(bytes_of_another_object_are_not_taken);
+	RUN(without_an_etag_the_object_is_looked_at_again);
 	RUN(expired_credentials_are_told_and_loaded_anew);
 	RUN(every_key_that_is_removed_needs_an_answer);
 	RUN(a_listing_that_turns_in_a_circle_ends);

@@ -22,10 +22,9 @@ struct nfs_store {
 	bool read_back;
 	/* How much of path the server lets us mount; 0: not known yet. */
 	atomic_size_t mount_len;
-	/* Whether an owner or group was refused, and the last such group
-	 * (it isn't tried again). */
-	atomic_bool uid_refused, gid_refused;
-	atomic_llong gid;
+	/* The last owner and group that only root may give, and we are not:
+	 * they aren't tried again.  -1: none. */
+	atomic_llong refused_uid, refused_gid;
 };
 
 /* A directory's handle, for as long as others would believe in it. */

@@ -66,6 +66,8 @@ nfs_open_store(const struct store_url *url, const struct store_config *config,
 	    .connect_timeout_ms = config->connect_timeout_ms,
 	    .stop = config->stop,
 	};
+	atomic_init(&s->refused_uid, -1);
+	atomic_init(&s->refused_gid, -1);
 	s->owner = temp_owner(config->owner);
 	s->read_back = config->read_back;
 	return &s->base;

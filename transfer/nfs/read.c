@@ -411,9 +411,13 @@ list_entry(struct listing *l, const struct nfs_fh *dir, const char *name,
 		return l->recursive ? 0 : l->fn(l->arg, &entry, e);
 	}
 	if (!x->has_st &&
-	    nfs_wire_lookup(
-		nfs_session_of(l->c)->wire, dir, name, &x->fh, &x->st, e) == -1)
-		return e->kind == ERR_NOTFOUND ? 0 : err_context(e, "%s", name);
+	    nfs_wire_lookup(nfs_session_of(l->c)->wire, dir, name, &x->fh,
+		&x->st, e) == -1) {
+		if (e->kind != ERR_NOTFOUND)
+			return err_context(e, "%s", name);
+		*e = (struct err)ERR_INIT;
+		return 0;
+	}
 	if (x->st.type == ITEM_SPECIAL && l->recursive)
 		return 0;
 	entry.st = store_stat_of(&x->st);
@@ -449,12 +453,16 @@ list_dir(struct listing *l, struct pending *p, struct err *e)
 	size_t i, prefix;
 
 	if (NFS_TWICE(l->c, e, read_dir_once(l->c, p, &d, e)) == -1) {
+		if (p->path[0] == '\0')
+			return -1;
 		/* gone meanwhile, or no longer a directory */
-		if (p->path[0] != '\0' &&
-		    (e->kind == ERR_NOTFOUND || e->kind == ERR_EXISTS ||
-			e->sys == ENOTDIR))
-			return 0;
-		return p->path[0] != '\0' ? err_context(e, "%s", p->path) : -1;
+		if (e->kind != ERR_NOTFOUND && e->kind != ERR_EXISTS &&
+		    e->sys != ENOTDIR && e->sys != ESTALE)
+			return err_context(e, "%s", p->path);
+		if (!l->recursive)
+			return err_set(e, ERR_NOTFOUND, "no such directory");
+		*e = (struct err)ERR_INIT;
+		return 0;
 	}
 	buf_adds(&key, p->path);
 	if (key.len > 0)

@@ -14,50 +14,62 @@ is_refused(const struct err *e)
 	    e->sys == EOPNOTSUPP;
 }
 
+/*
+ * Sets WHAT of the owners; what is refused is taken from it.  What isn't ours
+ * to give is remembered; other refusals may be of this item alone.
+ */
 static int
 try_owners(struct session *c, const struct nfs_fh *fh, unsigned *what,
     const struct item_stat *st, struct err *e)
 {
 	struct nfs_store *s = nfs_store_of(c);
-	struct nfs_wire *w = nfs_session_of(c)->wire;
+	unsigned uid = NFS_SET_UID, gid = NFS_SET_GID;
 
-	if (*what == 0 || nfs_wire_setattr(w, fh, *what, st, NULL, e) == 0)
+	if (*what == 0 ||
+	    nfs_wire_setattr(nfs_session_of(c)->wire, fh, *what, st, NULL, e) ==
+		0)
 		return 0;
 	if (!is_refused(e))
 		return -1;
-	if (*what & NFS_SET_UID) {
-		atomic_store(&s->uid_refused, true);
-		*what &= ~(unsigned)NFS_SET_UID;
-		return try_owners(c, fh, what, st, e);
+	if (*what == (uid | gid)) {
+		/* The group first: another's file isn't ours to change. */
+		if (try_owners(c, fh, &gid, st, e) == -1 ||
+		    try_owners(c, fh, &uid, st, e) == -1)
+			return -1;
+		*what = uid | gid;
+		return 0;
 	}
-	atomic_store(&s->gid, (long long)st->gid);
-	atomic_store(&s->gid_refused, true);
+	if (e->sys == EPERM && *what == uid)
+		atomic_store(&s->refused_uid, (long long)st->uid);
+	else if (e->sys == EPERM)
+		atomic_store(&s->refused_gid, (long long)st->gid);
 	*what = 0;
 	return 0;
 }
 
 /*
  * Root may be nobody at the server, and only root gives files away; others
- * may pass a group that they are in.
+ * may pass a group that they are in.  *ALL becomes whether owner and group
+ * are as in ST.
  */
 static int
 set_owners(struct session *c, const struct nfs_fh *fh,
-    const struct item_stat *now, const struct item_stat *st, struct err *e)
+    const struct item_stat *now, const struct item_stat *st, bool *all,
+    struct err *e)
 {
 	struct nfs_store *s = nfs_store_of(c);
 	unsigned wanted = (now->uid != st->uid ? (unsigned)NFS_SET_UID : 0) |
 	    (now->gid != st->gid ? (unsigned)NFS_SET_GID : 0);
 	unsigned what = wanted;
 
-	/* What was refused already isn't asked for again. */
-	if (atomic_load(&s->uid_refused))
+	if (atomic_load(&s->refused_uid) == (long long)st->uid)
 		what &= ~(unsigned)NFS_SET_UID;
-	if (atomic_load(&s->gid_refused) &&
-	    atomic_load(&s->gid) == (long long)st->gid)
+	if (atomic_load(&s->refused_gid) == (long long)st->gid)
 		what &= ~(unsigned)NFS_SET_GID;
 	if (try_owners(c, fh, &what, st, e) == -1)
 		return -1;
-	if (what != wanted)
+	*all = what == wanted;
+	if (!*all)
 		store_lacks(&s->base, STORE_LACK_OWNER,
 		    "the server refuses: its export squashes root, or we "
 		    "aren't root there");
@@ -89,15 +101,16 @@ nfs_apply(struct session *c, const struct nfs_fh *fh,
 	struct nfs_store *s = nfs_store_of(c);
 	struct item_stat to = *st, after;
 	unsigned what = 0;
+	bool all;
 
 	if (st->mode != 0) {
 		/* Before the mode: it takes away set-id bits. */
-		if (set_owners(c, fh, now, st, e) == -1)
+		if (set_owners(c, fh, now, st, &all, e) == -1)
 			return -1;
 		if (st->type != ITEM_SYMLINK)
 			what |= NFS_SET_MODE;
-		/* They are not for another owner. */
-		if (now->uid != st->uid && atomic_load(&s->uid_refused))
+		/* They are not for another owner, nor for another group. */
+		if (!all)
 			to.mode &= ~(uint32_t)(S_ISUID | S_ISGID);
 	}
 	if (st->mtime_ns != ITEM_TIME_UNKNOWN)

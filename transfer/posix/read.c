@@ -193,11 +193,16 @@ list_dir(struct listing *l, const char *dir, struct err *e)
 	const atomic_bool *stop = posix_store_of(l->c)->stop;
 	size_t i, prefix;
 
-	if (fd == -1) /* gone meanwhile, or no longer a directory */
-		return e->kind == ERR_NOTFOUND || e->sys == ENOTDIR ||
-			e->sys == ELOOP
-		    ? 0
-		    : err_context(e, "%s", dir);
+	if (fd == -1) {
+		/* gone meanwhile, or no longer a directory */
+		if (e->kind != ERR_NOTFOUND && e->sys != ENOTDIR &&
+		    e->sys != ELOOP)
+			return err_context(e, "%s", dir);
+		if (!l->recursive)
+			return err_set(e, ERR_NOTFOUND, "no such directory");
+		*e = (struct err)ERR_INIT;
+		return 0;
+	}
 	scandir_reset(&l->names);
 	if (scandir_read(&l->names, fd, TEMP_PREFIX,
 		stop != NULL ? stop : &never, e) == -1)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * Objects as the files of a source.  What is read must be the object that was
- * opened: every GET carries its ETag.
+ * opened: every GET carries its ETag, and what it answers is compared.
  * https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetObject.html
  */
 #include "config.h"
@@ -22,7 +22,15 @@ struct s3_file {
 	char etag[STORE_ETAG_MAX];
 	uint8_t *data; /* its first bytes, if they were fetched */
 	size_t data_len;
+	bool unsure; /* bytes came without the ETag that they are of */
 };
+
+static int
+changed(struct err *e)
+{
+	return err_set(
+	    e, ERR_CHANGED, "changed at the source while it was read");
+}
 
 static int
 gone_or_changed(struct err *e)
@@ -30,8 +38,7 @@ gone_or_changed(struct err *e)
 	if (e->kind == ERR_NOTFOUND)
 		e->kind = ERR_VANISHED;
 	else if (e->kind == ERR_EXISTS || e->kind == ERR_MISMATCH)
-		return err_set(
-		    e, ERR_CHANGED, "changed at the source while it was read");
+		return changed(e);
 	return -1;
 }
 
@@ -144,6 +151,21 @@ s3_open_file(
 	return &TAKE(f)->file;
 }
 
+/* Whether the reply to a GET is of the object that was opened. */
+static int
+check_reply(struct s3_session *c, struct s3_file *f, struct err *e)
+{
+	struct store_stat st;
+
+	if (s3_read_head(c, false, &st, e) == -1)
+		return -1;
+	if (f->etag[0] == '\0' || st.etag[0] == '\0')
+		f->unsure = true;
+	else if (strcmp(st.etag, f->etag) != 0)
+		return changed(e);
+	return st.size == f->file.state.size ? 0 : changed(e);
+}
+
 int
 s3_read_file(struct store_file *file, uint64_t offset, void *data, size_t len,
     struct err *e)
@@ -161,17 +183,27 @@ s3_read_file(struct store_file *file, uint64_t offset, void *data, size_t len,
 		return err_set(e, ERR_CHANGED, "ends before what is asked for");
 	if (get(c, f->key, f->etag, offset, data, len, e) == -1)
 		return gone_or_changed(e);
+	if (check_reply(c, f, e) == -1)
+		return -1;
 	if (c->reply.data_len < len)
 		return err_set(e, ERR_NET, "GET: %zu bytes where %zu should be",
 		    c->reply.data_len, len);
 	return 0;
 }
 
-/* Each GET was of this very object. */
+/* Each GET was of this very object; without an ETag the object must still be
+ * as it was, as far as can be seen. */
 int
 s3_check_file(struct store_file *file, struct err *e)
 {
-	(void)file;
-	(void)e;
-	return 0;
+	struct s3_file *f = (struct s3_file *)file;
+	struct item_stat now;
+	struct store_stat st;
+
+	if (!f->unsure)
+		return 0;
+	if (s3_head(s3_session_of(file->session), f->key, false, &st, e) == -1)
+		return e->kind == ERR_NOTFOUND ? changed(e) : -1;
+	now = state_of(&st);
+	return item_same(&now, &file->state) ? 0 : changed(e);
 }

@@ -158,6 +158,16 @@ open_dirs(struct listing *l, struct reading *r, size_t n, struct err *e)
 	return 0;
 }
 
+/* A directory that is gone, or is none: of a source's that must be known. */
+static int
+nothing_there(const struct listing *l, struct err *e)
+{
+	if (!l->recursive)
+		return err_set(e, ERR_NOTFOUND, "no such directory");
+	*e = (struct err)ERR_INIT;
+	return 0;
+}
+
 /* What could not be opened: gone meanwhile, or too many at once, or else. */
 static int
 sort_out(struct listing *l, struct reading *r, size_t n, struct err *e)
@@ -174,7 +184,13 @@ sort_out(struct listing *l, struct reading *r, size_t n, struct err *e)
 		    S_ISDIR(r[i].attrs.mode);
 
 		r[i].ended = !r[i].open || !is_dir;
-		if (r[i].open || !is_dir || status[i] == PROTO_NO_SUCH_FILE)
+		if (!is_dir ||
+		    (!r[i].open && status[i] == PROTO_NO_SUCH_FILE)) {
+			if (nothing_there(l, e) == -1)
+				return -1;
+			continue;
+		}
+		if (r[i].open)
 			continue;
 		if (status[i] == PROTO_FAILURE && n > 1) {
 			l->at_once = 1;
@@ -227,6 +243,12 @@ read_round(
 
 			if (status == PROTO_EOF) {
 				r[i].ended = true;
+				continue;
+			}
+			if (status == PROTO_NO_SUCH_FILE) {
+				r[i].ended = true;
+				if (nothing_there(l, e) == -1)
+					return -1;
 				continue;
 			}
 			if (status != PROTO_OK)
@@ -363,11 +385,12 @@ sftp_list(struct session *c, const char *dir, bool recursive, store_list_fn *fn,
 	for (i = 0; i < NAMES_MAX; i++)
 		buf_init(&l.bodies[i], PROTO_PACKET_MAX);
 	rc = dir[0] == '\0' ? 0 : sftp_parents(c, dir, false, e);
-	/* Nothing is behind a file or a link. */
-	if (rc == 0)
+	if (rc == 0) {
 		rc = list_all(&l, dir, e);
-	else if (e->kind == ERR_NOTFOUND || e->kind == ERR_EXISTS)
-		rc = 0;
+	} else if (e->kind == ERR_NOTFOUND || e->kind == ERR_EXISTS) {
+		/* Nothing is behind a file or a link. */
+		rc = nothing_there(&l, e);
+	}
 	sftp_end(c);
 	while ((p = pop(&l.dirs)) != NULL || (p = pop(&l.links)) != NULL)
 		free(p);

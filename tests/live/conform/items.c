@@ -281,9 +281,47 @@ listings_are_whole_and_relative(void)
 	l = list_of("no/such", true);
 	CLAIM(l.n == 0);
 	listed_free(&l);
-	l = list_of("top", false);
+	l = list_of("top", true);
 	CLAIM(l.n == 0);
 	listed_free(&l);
+}
+
+static int
+never_called(void *arg, const struct store_list_entry *entry, struct err *e)
+{
+	(void)arg;
+	(void)entry;
+	return err_set(e, ERR_BUSY, "nothing is there");
+}
+
+/* A source's that vanished is not one of which nothing is missing. */
+static void
+a_directory_that_is_not_there_is_no_empty_one(void)
+{
+	static const char *const none[] = {
+	    "none", "no/such", "d/none", "d/f", "d/f/g", "link", "link/d"};
+	struct item_stat st = {
+	    .type = ITEM_SYMLINK, .mode = S_IFLNK | 0777, .mtime_ns = 1};
+	struct err e = ERR_INIT;
+	size_t i;
+
+	put_text("d/f", "x");
+	WORKS(OPS->symlink(at.session, "link", &st, ".", 1, &e), &e);
+	for (i = 0; i < sizeof(none) / sizeof(none[0]); i++) {
+		int rc = OPS->list(
+		    at.session, none[i], false, never_called, NULL, &e);
+
+		if (HAS(STORE_HAS_DIRS)) {
+			if (!FAILS(rc, &e, KIND(ERR_NOTFOUND)))
+				remark("%s", none[i]);
+		} else {
+			WORKS(rc, &e);
+		}
+		rc = OPS->list(
+		    at.session, none[i], true, never_called, NULL, &e);
+		CLAIM(rc == -1 || e.kind == ERR_NONE);
+		WORKS(rc, &e);
+	}
 }
 
 static void
@@ -460,6 +498,7 @@ const struct conform_case item_cases[] = {
     CASE(what_is_in_the_way_stays),
     CASE(directories_are_made_with_all_above_them),
     CASE(listings_are_whole_and_relative),
+    CASE(a_directory_that_is_not_there_is_no_empty_one),
     CASE(the_listing_says_what_stat_says),
     CASE(the_caller_ends_a_listing),
     CASE(many_items_are_listed_and_removed),
