@@ -585,22 +585,24 @@ find_link_order(struct session *c, const char *key, struct err *e)
 	return 0;
 }
 
+/* NAME, beside KEY, which is REMOVEd before. */
 static int
-make_link(struct session *c, const char *key, const char *temp,
+make_link(struct session *c, const char *key, const char *name, bool remove,
     const struct item_stat *st, const char *target, size_t len, struct err *e)
 {
 	struct sftp_session *me = sftp_session_of(c);
 	bool parents = false, kept;
 
 	for (;;) {
-		const char *path = sftp_beside(c, &me->path, key, temp, e);
+		const char *path = sftp_beside(c, &me->path, key, name, e);
 		size_t made, owned;
 		uint32_t status;
 
 		if (path == NULL)
 			return -1;
 		call_again(&me->call);
-		call_path(&me->call, PROTO_REMOVE, path);
+		if (remove)
+			call_path(&me->call, PROTO_REMOVE, path);
 		made = call_symlink(&me->call, target, len, path,
 		    atomic_load(&sftp_store_of(c)->link_order) ==
 			SFTP_ORDER_DRAFT);
@@ -620,6 +622,31 @@ make_link(struct session *c, const char *key, const char *temp,
 	}
 }
 
+/*
+ * Without a temporary name, as RENAME follows links on some servers (ProFTPD):
+ * it is what the new link leads to that would get the new name.
+ */
+static int
+link_at_once(struct session *c, const char *key, const struct item_stat *st,
+    const char *target, size_t len, struct err *e)
+{
+	const char *slash = strrchr(key, '/');
+	const char *name = slash != NULL ? slash + 1 : key;
+	const char *path = sftp_path(c, &sftp_session_of(c)->path2, key, e);
+	struct proto_attrs there = {0};
+	uint32_t status;
+
+	if (path == NULL || look(c, path, &there, &status, e) == -1)
+		return -1;
+	if (status == PROTO_OK && (there.have & PROTO_ATTR_MODE) != 0 &&
+	    S_ISDIR(there.mode))
+		return err_set(e, ERR_EXISTS,
+		    "a directory has this name at the target: move it away, "
+		    "or exclude this item");
+	/* There may be a moment without either. */
+	return make_link(c, key, name, status == PROTO_OK, st, target, len, e);
+}
+
 static int
 symlink_to(struct session *c, const char *key, const struct item_stat *st,
     const char *target, size_t len, struct err *e)
@@ -630,8 +657,11 @@ symlink_to(struct session *c, const char *key, const struct item_stat *st,
 		return err_set(e, ERR_NAME, "not a symbolic link's target");
 	sftp_temp_name(c, key, false, temp);
 	if (sftp_parents(c, key, true, e) == -1 ||
-	    find_link_order(c, key, e) == -1 ||
-	    make_link(c, key, temp, st, target, len, e) == -1)
+	    find_link_order(c, key, e) == -1)
+		return -1;
+	if (!has(c, PROTO_HAS_LSETSTAT))
+		return link_at_once(c, key, st, target, len, e);
+	if (make_link(c, key, temp, true, st, target, len, e) == -1)
 		return -1;
 	call_again(call_of(c));
 	if (sftp_publish(c, key, temp, NULL, e) == 0)
