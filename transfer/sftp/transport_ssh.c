@@ -20,6 +20,7 @@
 
 #include "base/clock.h"
 #include "base/text.h"
+#include "transfer/sftp/cipher.h"
 #include "transfer/sftp/transport.h"
 
 #define ARGS_MAX 96
@@ -108,9 +109,12 @@ add_options(struct args *a, const struct transport_target *t)
 	    {"RequestTTY", "no"},
 	    {"LogLevel", "ERROR"},
 	};
+	AUTO(free) char *ciphers = cipher_list(t);
 	char text[32];
 	size_t i;
 
+	if (ciphers != NULL)
+		add_option(a, "Ciphers", ciphers);
 	for (i = 0; i < sizeof(always) / sizeof(*always); i++)
 		add_option(a, always[i][0], always[i][1]);
 	snprintf(
