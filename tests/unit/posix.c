@@ -992,11 +992,12 @@ a_clone_is_whole_or_nothing_is_there(void)
 	struct store_stat st;
 	struct store_file *f;
 
-	begin();
+	begin_with(&(struct store_config){.read_back = true});
 	tree_file(root, "f", "hello");
 	f = OPS->open_file(c, "f", 5, &e);
 	CHECK(f != NULL);
 	if (OPS->clone(c, "d/g", f, &receipt, &e) == 0) {
+		CHECK(!receipt.proved);
 		CHECK_STR(text_of("d/g"), "hello");
 		CHECK(OPS->stat(c, "d/g", &st, &e) == 0 &&
 		    st.mtime_ns == f->meta.mtime_ns);

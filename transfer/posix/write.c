@@ -471,7 +471,8 @@ put(struct session *c, const char *key, const struct item_stat *st,
 		return -1;
 	}
 	memset(out, 0, sizeof(*out));
-	out->proved = posix_store_of(c)->read_back;
+	/* Shared blocks are read by nobody. */
+	out->proved = posix_store_of(c)->read_back && x->from == NULL;
 	return 0;
 }
 
