@@ -250,6 +250,37 @@ a_file_of_another_group_gets_no_set_id_bits(void)
 	CHECK(is_owned(0, 0, 06755));
 }
 
+/* Its temporary file is gone, as it has the name "f" already. */
+static int
+complete(struct session *c, struct store_receipt *r)
+{
+	static const char *const text = NFSFAKE_TEXT;
+	AUTO(digester) struct digester *d = digester_new(&e);
+	struct store_part part = {.number = 1, .size = 10};
+	struct store_upload u = {.key = "f",
+	    .id = ".dray-0123456789abcdef",
+	    .plan = {.size = 10, .part_bytes = 10, .parts = 1},
+	    .st = {.mtime_ns = INT64_C(1000000000) * NFSFAKE_MTIME_S}};
+
+	digester_start(d, DIGEST_XXH3);
+	digester_update(d, text, 10);
+	digester_finish(d, &part.digest);
+	return nfs_driver.upload_complete(c, &u, &part, 1, NULL, r, &e);
+}
+
+static void
+what_cannot_be_looked_at_now_is_not_gone(void)
+{
+	AUTO(store) struct store *s = NULL;
+	AUTO(session) struct session *c = session_of_fake(&s);
+	struct store_receipt r;
+
+	atomic_store(&nfsfake.read_status, 10008);
+	CHECK(complete(c, &r) == -1 && e.kind == ERR_SERVER);
+	atomic_store(&nfsfake.read_status, 0);
+	CHECK(complete(c, &r) == 0 && r.proved);
+}
+
 int
 main(void)
 {
@@ -265,6 +296,7 @@ main(void)
 	RUN(what_vanishes_while_it_is_listed_is_no_error);
 	RUN(an_owner_that_is_refused_keeps_no_other_from_his);
 	RUN(a_file_of_another_group_gets_no_set_id_bits);
+	RUN(what_cannot_be_looked_at_now_is_not_gone);
 	return check_end();
 }
 #else

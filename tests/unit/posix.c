@@ -8,7 +8,7 @@
 
 #include "tests/unit/check.h"
 #include "tests/unit/tree.h"
-#include "transfer/posix/posix.h"
+#include "transfer/posix/internal.h"
 #include "transfer/url.h"
 
 #define KIB ((size_t)1 << 10)
@@ -856,6 +856,43 @@ what_was_sparse_stays_so_and_nothing_else(void)
 	CHECK(space_taken(true, true) <= (16 << 10));
 }
 
+/* Zeros before data that is there already. */
+static uint64_t
+space_of_zeros(bool knows_holes)
+{
+	static uint8_t data[128 << 10];
+	struct item_stat st = file_st;
+	char id[STORE_ID_MAX];
+	struct store_upload u = {.key = "f", .id = id};
+	uint64_t taken;
+	uint32_t i;
+
+	begin();
+	CHECK(put("made", "now its file system is known") == 0);
+	posix_store_of(c)->knows_holes = knows_holes;
+	memset(data + (64 << 10), 'x', 64 << 10);
+	st.size = sizeof(data);
+	st.sparse = true;
+	u.plan = (struct plan){
+	    .size = sizeof(data), .part_bytes = 64 << 10, .parts = 2};
+	u.st = st;
+	CHECK(OPS->upload_begin(c, "f", &st, &u.plan, id, &e) == 0);
+	for (i = 2; i > 0; i--)
+		CHECK(OPS->upload_part(c, &u, i,
+			  data + (size_t)(i - 1) * (64 << 10), 64 << 10, NULL,
+			  &receipt, &e) == 0);
+	taken = disk_bytes(id);
+	end();
+	return taken;
+}
+
+static void
+holes_are_believed_where_they_are_known(void)
+{
+	CHECK(space_of_zeros(true) < (128 << 10));
+	CHECK(space_of_zeros(false) >= (128 << 10));
+}
+
 static void
 a_directory_that_was_moved_away_is_not_written_into(void)
 {
@@ -955,11 +992,12 @@ a_clone_is_whole_or_nothing_is_there(void)
 	struct store_stat st;
 	struct store_file *f;
 
-	begin();
+	begin_with(&(struct store_config){.read_back = true});
 	tree_file(root, "f", "hello");
 	f = OPS->open_file(c, "f", 5, &e);
 	CHECK(f != NULL);
 	if (OPS->clone(c, "d/g", f, &receipt, &e) == 0) {
+		CHECK(!receipt.proved);
 		CHECK_STR(text_of("d/g"), "hello");
 		CHECK(OPS->stat(c, "d/g", &st, &e) == 0 &&
 		    st.mtime_ns == f->meta.mtime_ns);
@@ -1003,6 +1041,7 @@ main(void)
 	RUN(links_are_followed_when_asked_for);
 	RUN(holes_are_read_as_zeros_at_any_offset);
 	RUN(what_was_sparse_stays_so_and_nothing_else);
+	RUN(holes_are_believed_where_they_are_known);
 	RUN(parts_are_copied_in_the_kernel_or_not_at_all);
 	RUN(a_clone_is_whole_or_nothing_is_there);
 	RUN(a_directory_that_was_moved_away_is_not_written_into);

@@ -14,6 +14,7 @@
 #include "base/buf.h"
 #include "base/text.h"
 #include "transfer/nfs/internal.h"
+#include "transfer/retry.h"
 
 static int
 begin_once(struct session *c, const char *key, const struct plan *plan,
@@ -180,24 +181,24 @@ nfs_upload_check(struct session *c, const struct store_upload *u,
 
 /*
  * Whether the upload was completed before, and then its process was killed or
- * the answer lost: the key is the file that the parts make.
+ * the answer lost: the key is the file that the parts make.  If not, *E may
+ * say why that couldn't be seen.
  */
 static bool
 is_complete(struct session *c, const struct store_upload *u,
-    const struct store_part *parts, size_t n)
+    const struct store_part *parts, size_t n, struct err *e)
 {
-	struct err e = ERR_INIT;
 	struct item_stat now;
 	struct nfs_fh fh;
 	bool holds;
 	size_t i;
 
-	if (n != u->plan.parts || nfs_find(c, u->key, &fh, &now, &e) == -1 ||
+	if (n != u->plan.parts || nfs_find(c, u->key, &fh, &now, e) == -1 ||
 	    now.type != ITEM_FILE || now.size != u->plan.size ||
-	    now.mtime_ns != u->st.mtime_ns || nfs_tools(c, &e) == -1)
+	    now.mtime_ns != u->st.mtime_ns || nfs_tools(c, e) == -1)
 		return false;
 	for (i = 0; i < n; i++)
-		if (part_holds(c, &fh, &u->plan, &parts[i], &holds, &e) == -1 ||
+		if (part_holds(c, &fh, &u->plan, &parts[i], &holds, e) == -1 ||
 		    !holds)
 			return false;
 	return true;
@@ -207,6 +208,7 @@ static int
 complete_once(struct session *c, const struct store_upload *u,
     const struct store_part *parts, size_t n, bool *proved, struct err *e)
 {
+	struct err why = ERR_INIT;
 	struct item_stat now;
 	struct nfs_place p;
 	struct nfs_fh fh;
@@ -214,7 +216,12 @@ complete_once(struct session *c, const struct store_upload *u,
 	/* Each part was, when it was written or when it was asked for. */
 	*proved = nfs_store_of(c)->read_back;
 	if (find_temp(c, u, &fh, &now, e) == -1) {
-		*proved = e->kind == ERR_GONE && is_complete(c, u, parts, n);
+		*proved =
+		    e->kind == ERR_GONE && is_complete(c, u, parts, n, &why);
+		/* What can't be seen now isn't gone. */
+		if (why.kind == ERR_STOPPED || why.sys == ESTALE ||
+		    retry_makes_sense(why.kind))
+			*e = why;
 		return *proved ? 0 : -1;
 	}
 	if (n != u->plan.parts || now.size != u->plan.size)

@@ -56,8 +56,8 @@ copy_data(int in, int out, uint64_t offset, size_t len, struct err *e)
 }
 
 int
-posix_copy_range(
-    struct store_file *f, int out, uint64_t offset, size_t len, struct err *e)
+posix_copy_range(struct session *c, struct store_file *f, int out,
+    uint64_t offset, size_t len, struct err *e)
 {
 	struct posix_holes *in = posix_source_of(f);
 
@@ -70,7 +70,7 @@ posix_copy_range(
 		if (!posix_hole_at(in, offset, &n)) {
 			if (copy_data(in->fd, out, offset, n, e) == -1)
 				return -1;
-		} else if (!posix_has_nothing(out, offset, n)) {
+		} else if (!posix_has_nothing(c, out, offset, n)) {
 			return err_set(e, ERR_UNSUPPORTED,
 			    "something is where a hole is to be");
 		}

@@ -162,8 +162,8 @@ int posix_apply_link(struct session *c, int dir_fd, const char *name,
 int posix_share(struct session *c, int fd, struct store_file *f, struct err *e);
 /* Copies LEN bytes at OFFSET of F into OUT, at the same place.
  * ERR_UNSUPPORTED if the kernel won't. */
-int posix_copy_range(
-    struct store_file *f, int out, uint64_t offset, size_t len, struct err *e);
+int posix_copy_range(struct session *c, struct store_file *f, int out,
+    uint64_t offset, size_t len, struct err *e);
 /* Makes a temporary file for NAME in DIR_FD; its descriptor. */
 int posix_temp_file(struct session *c, int dir_fd, const char *name, bool fresh,
     mode_t mode, char *temp, struct err *e);
@@ -175,8 +175,8 @@ int posix_write(
  * space that is only reserved): runs of at least RUN bytes, a multiple of
  * POSIX_BLOCK.
  */
-int posix_write_sparse(int fd, const void *data, size_t len, uint64_t offset,
-    size_t run, struct err *e);
+int posix_write_sparse(struct session *c, int fd, const void *data, size_t len,
+    uint64_t offset, size_t run, struct err *e);
 /* Begins to read FD of SIZE bytes; SPARSE: it may have holes. */
 void posix_holes_init(struct session *c, struct posix_holes *h, int fd,
     uint64_t size, bool sparse);
@@ -186,8 +186,9 @@ void posix_holes_init(struct session *c, struct posix_holes *h, int fd,
  */
 bool posix_hole_at(struct posix_holes *h, uint64_t offset, size_t *len);
 bool posix_is_zero(const uint8_t *p, size_t n); /* N is not 0 */
-/* Whether LEN bytes at OFFSET of FD are zeros that take no writing. */
-bool posix_has_nothing(int fd, uint64_t offset, size_t len);
+/* Whether LEN bytes at OFFSET of FD are zeros that take no writing.  Where
+ * holes aren't to be believed, they are beyond its end then. */
+bool posix_has_nothing(struct session *c, int fd, uint64_t offset, size_t len);
 /* As posix_read. */
 int posix_holes_read(struct posix_holes *h, void *data, size_t len,
     uint64_t offset, struct err *e);

@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "transfer/posix/internal.h"
@@ -99,16 +100,20 @@ run_of(const uint8_t *p, size_t len, uint64_t offset, bool zero)
 }
 
 bool
-posix_has_nothing(int fd, uint64_t offset, size_t len)
+posix_has_nothing(struct session *c, int fd, uint64_t offset, size_t len)
 {
-	off_t data = lseek(fd, (off_t)offset, SEEK_DATA);
+	struct stat st;
+	off_t data;
 
+	if (!posix_store_of(c)->knows_holes)
+		return fstat(fd, &st) == 0 && (uint64_t)st.st_size <= offset;
+	data = lseek(fd, (off_t)offset, SEEK_DATA);
 	return data == -1 ? errno == ENXIO : (uint64_t)data >= offset + len;
 }
 
 int
-posix_write_sparse(int fd, const void *data, size_t len, uint64_t offset,
-    size_t run, struct err *e)
+posix_write_sparse(struct session *c, int fd, const void *data, size_t len,
+    uint64_t offset, size_t run, struct err *e)
 {
 	const uint8_t *p = data;
 	size_t due = 0; /* bytes before P that are still to be written */
@@ -121,7 +126,7 @@ posix_write_sparse(int fd, const void *data, size_t len, uint64_t offset,
 		p += n;
 		offset += n;
 		len -= n;
-		if (zeros < run || !posix_has_nothing(fd, offset, zeros)) {
+		if (zeros < run || !posix_has_nothing(c, fd, offset, zeros)) {
 			due += zeros;
 		} else {
 			if (posix_write(fd, p - due, due, offset - due, e) ==

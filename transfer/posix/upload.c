@@ -99,14 +99,15 @@ posix_upload_begin(struct session *c, const char *key,
 
 /* The bytes of a part: DATA, or what FROM has there. */
 static int
-write_part(const struct store_upload *u, int fd, uint64_t offset,
-    const void *data, size_t len, struct store_file *from, struct err *e)
+write_part(struct session *c, const struct store_upload *u, int fd,
+    uint64_t offset, const void *data, size_t len, struct store_file *from,
+    struct err *e)
 {
 	if (from != NULL)
-		return posix_copy_range(from, fd, offset, len, e);
+		return posix_copy_range(c, from, fd, offset, len, e);
 	/* Zeros need no writing, but few of them are worth no look: of a file
 	 * with holes each is one. */
-	return posix_write_sparse(fd, data, len, offset,
+	return posix_write_sparse(c, fd, data, len, offset,
 	    u->st.sparse ? POSIX_BLOCK : 16 * POSIX_BLOCK, e);
 }
 
@@ -129,7 +130,7 @@ part(struct session *c, const struct store_upload *u, uint32_t number,
 		return err_set(e, ERR_MISMATCH,
 		    "part %u of %zu bytes is not of the plan", number, len);
 	offset = plan_offset(&u->plan, number);
-	if (write_part(u, fd, offset, data, len, from, e) == -1)
+	if (write_part(c, u, fd, offset, data, len, from, e) == -1)
 		return -1;
 	/* The last may end in a hole. */
 	if (number == u->plan.parts && ftruncate(fd, (off_t)u->plan.size) == -1)

@@ -292,12 +292,12 @@ make_file(struct session *c, struct posix_dir *d, const char *name,
 }
 
 static int
-write_all(int fd, const struct item_stat *st, const void *data, size_t len,
-    struct err *e)
+write_all(struct session *c, int fd, const struct item_stat *st,
+    const void *data, size_t len, struct err *e)
 {
 	if (!st->sparse)
 		return posix_write(fd, data, len, 0, e);
-	if (posix_write_sparse(fd, data, len, 0, POSIX_BLOCK, e) == -1)
+	if (posix_write_sparse(c, fd, data, len, 0, POSIX_BLOCK, e) == -1)
 		return -1;
 	return ftruncate(fd, (off_t)len) == 0 ? 0 : err_sys(e, "set size");
 }
@@ -344,7 +344,7 @@ posix_prove(struct session *base, int fd, const void *data, size_t len,
 
 		if (posix_store_of(base)->knows_holes && p[done] == 0 &&
 		    posix_is_zero(p + done, n) &&
-		    posix_has_nothing(fd, offset + done, n)) {
+		    posix_has_nothing(base, fd, offset + done, n)) {
 			done += n;
 			continue;
 		}
@@ -377,7 +377,7 @@ fill(struct session *c, int taken, const struct item_stat *st, bool as_it_is,
 	AUTO(close) int fd = taken;
 
 	if (x->from != NULL ? posix_share(c, fd, x->from, e) == -1
-			    : write_all(fd, st, x->data, x->len, e) == -1)
+			    : write_all(c, fd, st, x->data, x->len, e) == -1)
 		return -1;
 	if ((as_it_is ? posix_set_times(c, fd, st, e)
 		      : posix_apply(c, fd, st, e)) == -1)
@@ -471,7 +471,8 @@ put(struct session *c, const char *key, const struct item_stat *st,
 		return -1;
 	}
 	memset(out, 0, sizeof(*out));
-	out->proved = posix_store_of(c)->read_back;
+	/* Shared blocks are read by nobody. */
+	out->proved = posix_store_of(c)->read_back && x->from == NULL;
 	return 0;
 }
 

@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "transfer/retry.h"
 #include "transfer/sftp/internal.h"
 
 #define CHECK_BYTES ((size_t)4 << 20)
@@ -321,16 +322,16 @@ sftp_upload_check(struct session *c, const struct store_upload *u,
 
 /*
  * Whether the upload was completed before, and then its process was killed:
- * the file is what the parts make.
+ * the file is what the parts make.  If not, *E may say why that couldn't be
+ * seen.
  */
 static bool
 is_complete(struct session *c, const struct store_upload *u,
-    const struct store_part *parts, size_t n)
+    const struct store_part *parts, size_t n, struct err *e)
 {
 	struct sftp_session *me = sftp_session_of(c);
-	struct err e = ERR_INIT;
-	AUTO(free) uint8_t *io = tools(c, &e);
-	const char *path = sftp_path(c, &me->path2, u->key, &e);
+	AUTO(free) uint8_t *io = tools(c, e);
+	const char *path = sftp_path(c, &me->path2, u->key, e);
 	struct proto_attrs a = {0};
 	struct conn_handle h;
 	struct store_stat st;
@@ -341,7 +342,7 @@ is_complete(struct session *c, const struct store_upload *u,
 		return false;
 	call_again(&me->call);
 	call_stat(&me->call, PROTO_LSTAT, path, &a);
-	if (call_run(&me->call, &e) == -1 ||
+	if (call_run(&me->call, e) == -1 ||
 	    call_status(&me->call, 0) != PROTO_OK)
 		return false;
 	st = sftp_stat_of(&a);
@@ -350,12 +351,11 @@ is_complete(struct session *c, const struct store_upload *u,
 		return false;
 	call_again(&me->call);
 	call_open(&me->call, path, PROTO_OPEN_READ, NULL, &h);
-	if (call_run(&me->call, &e) == -1 ||
+	if (call_run(&me->call, e) == -1 ||
 	    call_status(&me->call, 0) != PROTO_OK)
 		return false;
 	for (i = 0; i < n && holds; i++)
-		if (part_holds(c, &h, &u->plan, &parts[i], io, &holds, &e) ==
-		    -1)
+		if (part_holds(c, &h, &u->plan, &parts[i], io, &holds, e) == -1)
 			holds = false;
 	conn_close_later(me->call.conn, &h);
 	return holds;
@@ -399,9 +399,16 @@ complete(struct session *c, const struct store_upload *u,
 	if (n != u->plan.parts)
 		return err_set(e, ERR_MISMATCH, "%zu of %u parts are there", n,
 		    u->plan.parts);
-	if (open_temp(c, u->key, u->id, &h, &own, e) == -1)
-		return e->kind == ERR_GONE && is_complete(c, u, parts, n) ? 0
-									  : -1;
+	if (open_temp(c, u->key, u->id, &h, &own, e) == -1) {
+		struct err why = ERR_INIT;
+
+		if (e->kind == ERR_GONE && is_complete(c, u, parts, n, &why))
+			return 0;
+		/* What can't be seen now isn't gone. */
+		if (why.kind == ERR_STOPPED || retry_makes_sense(why.kind))
+			*e = why;
+		return -1;
+	}
 	temp = strdup(me->path2.data);
 	if (temp == NULL)
 		return err_set(e, ERR_NOMEM, "out of memory");
