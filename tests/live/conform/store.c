@@ -2,6 +2,8 @@
 /* The store as a whole: probing, limits, checksums, errors, many sessions. */
 #include "config.h"
 
+#include <unistd.h>
+
 #include "tests/live/conform/conform.h"
 
 /* Comes first: it makes the place that all the others use. */
@@ -198,6 +200,10 @@ a_stopped_run_waits_for_no_call(void)
 	CLAIM(clock_mono_ms() - began_ms < 5000);
 	atomic_store(&at.stop, false);
 	holds_text("a", "x");
+	/* What it left of "b" is replaced, once the server has seen its end. */
+	usleep(300000);
+	put_text("b", "y");
+	holds_text("b", "y");
 }
 
 const struct conform_case store_cases[] = {
