@@ -98,9 +98,16 @@ work_link(struct worker *me, struct job *j)
 	return make_link(me, j, &j->st, target, n);
 }
 
+static bool
+has_dirs(const struct store_driver *d)
+{
+	return (d->features & STORE_HAS_DIRS) != 0;
+}
+
 /*
  * A directory, with the metadata that the source has of it.  What a store
- * without directories doesn't know stays as the target makes it.
+ * without directories doesn't know stays as the target makes it; between two
+ * such stores nothing is made of what is only the beginning of other names.
  */
 int
 work_dir(struct worker *me, struct job *j)
@@ -122,6 +129,11 @@ work_dir(struct worker *me, struct job *j)
 				st.mtime_ns = ITEM_TIME_UNKNOWN;
 		} else if (j->err.kind != ERR_NOTFOUND) {
 			return -1;
+		} else {
+			j->err = (struct err)ERR_INIT;
+			if (!has_dirs(work_source(me)) &&
+			    !has_dirs(me->work.target->ops))
+				return 0;
 		}
 	}
 	j->from_source = false;

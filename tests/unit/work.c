@@ -114,9 +114,44 @@ a_file_in_a_links_place_is_no_link(void)
 	rig_end(&r);
 }
 
+static enum err_kind
+do_dir(struct rig *r)
+{
+	struct job *j = make_job(JOB_DIR, "d");
+	enum err_kind kind;
+
+	j->st = (struct item_stat){.type = ITEM_DIR};
+	work_do(&r->w, j);
+	kind = j->err.kind;
+	job_free(j);
+	return kind;
+}
+
+/* Neither store has directories: "d/" is an item if the source has it. */
+static void
+no_marker_is_made_that_the_source_has_not(void)
+{
+	struct item_stat st = {.type = ITEM_DIR, .mode = S_IFDIR | 0755};
+	struct err e = ERR_INIT;
+	struct rig r;
+
+	rig_begin(&r);
+	store_disconnect(r.w.from);
+	store_close(r.w.work.source);
+	r.w.work.source = fake_open();
+	r.w.from = store_connect(r.w.work.source, &e);
+	CHECK(do_dir(&r) == ERR_NONE);
+	CHECK_UINT(fake_calls(r.w.work.target, FAKE_MKDIR), 0);
+	CHECK(r.w.work.source->ops->mkdir(r.w.from, "d/", &st, &e) == 0);
+	CHECK(do_dir(&r) == ERR_NONE);
+	CHECK_UINT(fake_calls(r.w.work.target, FAKE_MKDIR), 1);
+	rig_end(&r);
+}
+
 int
 main(void)
 {
 	RUN(a_file_in_a_links_place_is_no_link);
+	RUN(no_marker_is_made_that_the_source_has_not);
 	return check_end();
 }
