@@ -13,6 +13,7 @@ main(int argc, char **argv)
 	    [VERB_STATUS] = cmd_status,
 	    [VERB_REPORT] = cmd_report,
 	    [VERB_PROBE] = cmd_probe,
+	    [VERB_EVENTS] = cmd_events,
 	    [VERB_HELP] = cmd_help,
 	    [VERB_VERSION] = cmd_version,
 	};

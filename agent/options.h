@@ -44,6 +44,9 @@ struct options {
 	const char *source_region;
 	const char *source_profile;
 
+	/* Events */
+	const char *pattern; /* events match: the pattern to be tried */
+
 	/* What a person sees */
 	int verbosity; /* -1 quiet, 0, 1 (each item), 2 (debug) */
 	bool json;

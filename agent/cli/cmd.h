@@ -16,6 +16,7 @@ cmd_fn cmd_status;
 cmd_fn cmd_report;
 cmd_fn cmd_ls;
 cmd_fn cmd_probe;
+cmd_fn cmd_events;
 cmd_fn cmd_help;
 cmd_fn cmd_version;
 

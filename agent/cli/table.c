@@ -10,7 +10,7 @@
 #define RUNS (BIT(VERB_SYNC) | BIT(VERB_COPY))
 #define LEDGERS (RUNS | BIT(VERB_STATUS) | BIT(VERB_REPORT))
 #define STORES (RUNS | BIT(VERB_LS) | BIT(VERB_PROBE))
-#define WORKS (STORES | LEDGERS)
+#define WORKS (STORES | LEDGERS | BIT(VERB_EVENTS))
 #define ALL (BIT(VERB_COUNT) - 1)
 
 #define FIELD(name)                              \
@@ -135,6 +135,13 @@ const struct verb verb_table[VERB_COUNT] = {
 	"no directory.",
 	"dray probe s3://bucket\n"
 	"dray probe --endpoint-url https://s3.example.org s3://bucket\n"},
+    [VERB_EVENTS] = {"events", "match", 1, 1,
+	"Try an event pattern on an event.",
+	"match reads one event (JSON) from standard input and tells whether "
+	"--pattern takes it: exit status 0 if it does, 1 if not, 2 if pattern "
+	"or event make no sense. Patterns are those of Amazon EventBridge.",
+	"dray events match --pattern '{\"type\": [{\"suffix\": \".v1\"}]}' "
+	"<event.json\n"},
     [VERB_HELP] = {"help", "[VERB]", 0, 1, "Explain a verb and its options.",
 	"The same as dray VERB --help. The manual page dray(1) has it all.",
 	"dray help sync\n"},
@@ -284,6 +291,10 @@ const struct option_def option_table[] = {
 	.help = "SFTP: prove what was sent by its checksum, taken there by "
 		"COMMAND (sha256sum), instead of reading it back")},
 
+    {STRING("pattern", pattern, "PATTERN", .group = GROUP_EVENTS,
+	.verbs = BIT(VERB_EVENTS),
+	.help = "The event pattern to try (dray-events(7))")},
+
     {CUSTOM("verbose", 'v', more_verbose, SHOW, .verbs = WORKS,
 	.help = "A line for each item; -vv: for each request too")},
     {CUSTOM("quiet", 'q', be_quiet, SHOW, .verbs = WORKS,
@@ -328,6 +339,7 @@ option_group_title(enum option_group group)
 	    [GROUP_WHAT] = "What",
 	    [GROUP_SPEED] = "How fast",
 	    [GROUP_STORE] = "The store",
+	    [GROUP_EVENTS] = "Events",
 	    [GROUP_SHOW] = "What you see",
 	    [GROUP_STATE] = "State",
 	};
