@@ -415,6 +415,7 @@ record_end(struct engine *en, struct engine_result *out)
 	if ((whole &&
 		ledger_meta_set(en->ledger, "reconciled", "1", &e) == -1) ||
 	    ledger_run_end(en->ledger, &run, &e) == -1 ||
+	    engine_event_run_ended(en, out, &run, &e) == -1 ||
 	    ledger_commit(en->ledger, &e) == -1) {
 		if (out->why.kind == ERR_NONE)
 			out->why = e;
@@ -489,7 +490,9 @@ begin(struct engine *en, const struct engine_setup *setup, struct err *e)
 		return -1;
 	if (en->options->dry_run)
 		return 0;
+	en->started_ns = clock_wall_ns();
 	if (ledger_run_begin(en->ledger, &en->run_id, e) == -1 ||
+	    engine_event_run_started(en, e) == -1 ||
 	    ledger_commit(en->ledger, e) == -1)
 		return -1;
 	setup->about->run_id = en->run_id;

@@ -13,6 +13,14 @@
 #include "agent/stats.h"
 #include "agent/ui.h"
 
+/* Who tells others of the run, where somebody wants to know. */
+struct engine_events {
+	const char *source; /* the URI of this task here */
+	const char *task;
+	const char *target_kind; /* "s3" */
+	const char *target_url;	 /* NULL: not told */
+};
+
 struct engine_setup {
 	const struct options *options;
 	struct store *source;  /* opened and reached */
@@ -24,7 +32,8 @@ struct engine_setup {
 	bool reached;	/* the target was probed already in this run */
 	bool reconcile; /* compare with the target's listing, not only the
 			   ledger */
-	const atomic_bool *stop_soon; /* finish what is under way */
+	const struct engine_events *events; /* NULL: nobody is told */
+	const atomic_bool *stop_soon;	    /* finish what is under way */
 	const atomic_bool *stop_now;
 };
 

@@ -50,6 +50,8 @@ struct engine {
 	unsigned transfers; /* workers */
 	struct retry_policy retry;
 	uint64_t run_id;
+	int64_t started_ns;
+	uint64_t first_event; /* of this run; 0: none yet */
 	uint64_t random;
 	uint64_t serial; /* of the last upload */
 
@@ -139,6 +141,16 @@ int engine_record(
  * the content again then.
  */
 struct item_stat engine_settled(const struct item_stat *st, int64_t read_ns);
+
+/* engine_event.c: into the open transaction; 0, or -1 and *e. */
+int engine_event_done(struct engine *en, const struct job *j,
+    const struct ledger_file *row, struct err *e);
+int engine_event_failed(
+    struct engine *en, const struct ledger_failure *f, struct err *e);
+int engine_event_run_started(struct engine *en, struct err *e);
+int engine_event_run_ended(struct engine *en,
+    const struct engine_result *result, const struct ledger_run *run,
+    struct err *e);
 
 /* engine_dirs.c */
 /*

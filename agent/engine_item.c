@@ -30,8 +30,9 @@ engine_record(
 {
 	struct err e = ERR_INIT;
 
-	if (ledger_file_put(
-		en->ledger, j->dir_id, job_name(j), j->name_len, row, &e) == -1)
+	if (ledger_file_put(en->ledger, j->dir_id, job_name(j), j->name_len,
+		row, &e) == -1 ||
+	    engine_event_done(en, j, row, &e) == -1)
 		return engine_ledger_failed(en, &e);
 	if (row->state == LEDGER_PENDING || j->kind == JOB_PUT ||
 	    j->kind == JOB_LINK || j->kind == JOB_COMPLETE)
@@ -55,7 +56,8 @@ engine_failure(struct engine *en, enum ui_action action, const char *path,
 
 	ui_item(en->ui, action, path, len, 0, err);
 	if (!en->options->dry_run &&
-	    ledger_failure_put(en->ledger, en->run_id, &f, &e) == -1)
+	    (ledger_failure_put(en->ledger, en->run_id, &f, &e) == -1 ||
+		engine_event_failed(en, &f, &e) == -1))
 		engine_ledger_failed(en, &e);
 }
 

@@ -34,6 +34,9 @@ enum ledger_stmt {
 	STMT_FAILURE_LIST,
 	STMT_ITEM_LIST,
 	STMT_TOTALS,
+	STMT_EVENT_LAST,
+	STMT_EVENT_PUT,
+	STMT_EVENT_FORGET,
 	STMT_COUNT
 };
 
@@ -47,6 +50,7 @@ struct ledger {
 	bool damaged;	 /* to be set aside when it is closed */
 	bool has_target; /* the temporary table is there */
 	unsigned uncommitted;
+	uint64_t event_seq;  /* of the last event; 0: not looked up yet */
 	char last_name[256]; /* sorts behind every name: 255 bytes at most */
 };
 

@@ -41,6 +41,10 @@ static const char *const migrations[] = {
     "CREATE TABLE failure(run_id INTEGER NOT NULL, path BLOB NOT NULL,"
     " kind TEXT NOT NULL, message TEXT NOT NULL, attempts INTEGER NOT NULL,"
     " at_ns INTEGER NOT NULL, PRIMARY KEY(run_id, path)) WITHOUT ROWID;",
+
+    "CREATE TABLE event(seq INTEGER PRIMARY KEY AUTOINCREMENT,"
+    " time_ms INTEGER NOT NULL, type TEXT NOT NULL, pkey TEXT NOT NULL,"
+    " run INTEGER NOT NULL, barrier INTEGER NOT NULL, body TEXT NOT NULL);",
 };
 
 #define SCHEMA_VERSION ((int)(sizeof(migrations) / sizeof(migrations[0])))
@@ -100,6 +104,9 @@ static const char *const statements[STMT_COUNT] = {
 		       " WHERE f.run_id=?1",
     [STMT_TOTALS] = "SELECT COUNT(*),COALESCE(SUM(CASE WHEN type=1 THEN size"
 		    " ELSE 0 END),0) FROM file WHERE state=2",
+    [STMT_EVENT_LAST] = "SELECT seq FROM sqlite_sequence WHERE name='event'",
+    [STMT_EVENT_PUT] = "INSERT INTO event VALUES(?,?,?,?,?,?,?)",
+    [STMT_EVENT_FORGET] = "DELETE FROM event WHERE seq<? AND time_ms<?",
 };
 
 const char *

@@ -17,6 +17,9 @@
 enum verify_mode { VERIFY_NONE, VERIFY_TRANSFERRED };
 enum progress_mode { PROGRESS_AUTO, PROGRESS_ON, PROGRESS_OFF };
 
+#define OPTIONS_SECRETS_MAX 8
+#define OPTIONS_NETWORKS_MAX 16
+
 struct options {
 	/* What */
 	const char *task;      /* --task: the ledger's name; NULL: derived */
@@ -45,7 +48,13 @@ struct options {
 	const char *source_profile;
 
 	/* Events */
-	const char *pattern; /* events match: the pattern to be tried */
+	const char *pattern; /* of the events that are wanted; NULL: all */
+	const char *webhook; /* URL to send events to, or NULL */
+	const char *webhook_secrets[OPTIONS_SECRETS_MAX]; /* references */
+	unsigned webhook_secret_n;
+	const char *webhook_allow[OPTIONS_NETWORKS_MAX];
+	unsigned webhook_allow_n;
+	uint64_t events_drain_ms; /* waited for them at a run's end */
 
 	/* What a person sees */
 	int verbosity; /* -1 quiet, 0, 1 (each item), 2 (debug) */

@@ -16,6 +16,7 @@
 #include "agent/reach.h"
 #include "agent/stop.h"
 #include "agent/task.h"
+#include "agent/webhook.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/text.h"
@@ -33,6 +34,7 @@ struct sync {
 	struct store *source_store;
 	struct store *store;
 	struct ledger *ledger;
+	struct webhook *webhook;
 	struct ui *ui;
 	struct run_stats stats;
 	bool reached;
@@ -45,6 +47,7 @@ static void
 sync_free(struct sync *s)
 {
 	ui_free(s->ui);
+	webhook_free(s->webhook);
 	ledger_close(s->ledger);
 	store_close(s->store);
 	store_close(s->source_store);
@@ -477,9 +480,19 @@ run(struct sync *s)
 	    .stop_soon = stop_soon_flag(),
 	    .stop_now = stop_now_flag(),
 	};
+	struct webhook_task whose = {
+	    .state_dir = s->o->state_dir,
+	    .name = s->task,
+	    .owner = s->owner,
+	    .target = s->target,
+	};
 	struct engine_result result;
 	struct stats_snapshot end;
+	struct err e = ERR_INIT;
 
+	if (webhook_start(s->webhook, &whose, s->ledger, &setup.events, &e) ==
+	    -1)
+		return cmd_fail(&e);
 	s->stats.started_mono_ms = clock_mono_ms();
 	atomic_store(&s->stats.scanning, true);
 	engine_run(&setup, &result);
@@ -489,6 +502,7 @@ run(struct sync *s)
 	ui_end(s->ui, result.outcome, &end,
 	    clock_mono_ms() - s->stats.started_mono_ms,
 	    result.why.kind != ERR_NONE ? &result.why : NULL);
+	webhook_end(s->webhook);
 	return run_exit_code(result.outcome);
 }
 
@@ -500,7 +514,8 @@ cmd_sync(const struct options *o, int argc, char **argv)
 	int rc;
 
 	(void)argc;
-	if (open_both(&s, argv, &e) == -1 || reach_source(&s, &e) == -1 ||
+	if (webhook_new(o, &s.webhook, &e) == -1 ||
+	    open_both(&s, argv, &e) == -1 || reach_source(&s, &e) == -1 ||
 	    open_ledger(&s, &e) == -1) {
 		rc = cmd_fail(&e);
 	} else {

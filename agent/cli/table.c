@@ -8,9 +8,9 @@
 
 #define BIT(verb) (1u << (verb))
 #define RUNS (BIT(VERB_SYNC) | BIT(VERB_COPY))
-#define LEDGERS (RUNS | BIT(VERB_STATUS) | BIT(VERB_REPORT))
+#define LEDGERS (RUNS | BIT(VERB_STATUS) | BIT(VERB_REPORT) | BIT(VERB_EVENTS))
 #define STORES (RUNS | BIT(VERB_LS) | BIT(VERB_PROBE))
-#define WORKS (STORES | LEDGERS | BIT(VERB_EVENTS))
+#define WORKS (STORES | LEDGERS)
 #define ALL (BIT(VERB_COUNT) - 1)
 
 #define FIELD(name)                              \
@@ -97,6 +97,30 @@ add_rules(struct options *o, char letter, const char *arg, struct err *e)
 	return filter_file(o->filter, arg, 'f', e);
 }
 
+static int
+add_webhook_secret(
+    struct options *o, char letter, const char *arg, struct err *e)
+{
+	(void)letter;
+	if (o->webhook_secret_n == OPTIONS_SECRETS_MAX)
+		return err_set(
+		    e, ERR_USAGE, "more than %d secrets", OPTIONS_SECRETS_MAX);
+	o->webhook_secrets[o->webhook_secret_n++] = arg;
+	return 0;
+}
+
+static int
+add_webhook_allow(
+    struct options *o, char letter, const char *arg, struct err *e)
+{
+	(void)letter;
+	if (o->webhook_allow_n == OPTIONS_NETWORKS_MAX)
+		return err_set(e, ERR_USAGE, "more than %d networks",
+		    OPTIONS_NETWORKS_MAX);
+	o->webhook_allow[o->webhook_allow_n++] = arg;
+	return 0;
+}
+
 const struct verb verb_table[VERB_COUNT] = {
     [VERB_SYNC] = {"sync", "SRC DST", 2, 2,
 	"Make DST hold what SRC holds; send only what is new or changed.",
@@ -135,13 +159,18 @@ const struct verb verb_table[VERB_COUNT] = {
 	"no directory.",
 	"dray probe s3://bucket\n"
 	"dray probe --endpoint-url https://s3.example.org s3://bucket\n"},
-    [VERB_EVENTS] = {"events", "match", 1, 1,
-	"Try an event pattern on an event.",
-	"match reads one event (JSON) from standard input and tells whether "
+    [VERB_EVENTS] = {"events", "WHAT [ID]", 1, 2,
+	"Look at events and their deliveries, or try an event pattern.",
+	"WHAT is one of: tail, all events that are kept, one a line; show ID, "
+	"one of them; attempts, how deliveries went; dead, those that were "
+	"given up; redrive, try those again; match. They are of the task "
+	"that ran last, or of --task. match reads one event (JSON) from "
+	"standard input and tells whether "
 	"--pattern takes it: exit status 0 if it does, 1 if not, 2 if pattern "
 	"or event make no sense. Patterns are those of Amazon EventBridge.",
 	"dray events match --pattern '{\"type\": [{\"suffix\": \".v1\"}]}' "
-	"<event.json\n"},
+	"<event.json\n"
+	"dray events dead --task nightly\n"},
     [VERB_HELP] = {"help", "[VERB]", 0, 1, "Explain a verb and its options.",
 	"The same as dray VERB --help. The manual page dray(1) has it all.",
 	"dray help sync\n"},
@@ -176,6 +205,7 @@ const struct verb verb_table[VERB_COUNT] = {
 #define SPEED .group = GROUP_SPEED, .verbs = RUNS
 #define STORE .group = GROUP_STORE, .verbs = STORES
 #define SENDING .group = GROUP_STORE, .verbs = RUNS
+#define EVENTS .group = GROUP_EVENTS, .verbs = RUNS
 #define SHOW .group = GROUP_SHOW
 #define STATE .group = GROUP_STATE
 
@@ -291,9 +321,21 @@ const struct option_def option_table[] = {
 	.help = "SFTP: prove what was sent by its checksum, taken there by "
 		"COMMAND (sha256sum), instead of reading it back")},
 
+    {STRING("webhook", webhook, "URL", EVENTS,
+	.help = "Send events of the run to URL: files that are done or failed, "
+		"and how the run ends (dray-events(7))")},
+    {CUSTOM("webhook-secret", 0, add_webhook_secret, EVENTS, .arg = "REF",
+	.help = "Sign them with the secret in file:PATH, credential:NAME or "
+		"env:NAME; again for several")},
+    {CUSTOM("webhook-allow", 0, add_webhook_allow, EVENTS, .arg = "NETWORK",
+	.help = "Addresses that are private, or have no TLS, to which events "
+		"may go: 10.0.0.0/8")},
+    {DURATION("events-drain", events_drain_ms, "30s", 86400000, EVENTS,
+	.help = "The longest wait for events that are not delivered when all "
+		"else is done")},
     {STRING("pattern", pattern, "PATTERN", .group = GROUP_EVENTS,
-	.verbs = BIT(VERB_EVENTS),
-	.help = "The event pattern to try (dray-events(7))")},
+	.verbs = RUNS | BIT(VERB_EVENTS),
+	.help = "Only events that this event pattern takes")},
 
     {CUSTOM("verbose", 'v', more_verbose, SHOW, .verbs = WORKS,
 	.help = "A line for each item; -vv: for each request too")},
