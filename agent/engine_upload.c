@@ -330,6 +330,9 @@ upload_job(struct engine *en, struct upload *up, const struct job *like,
 		return NULL;
 	j->dir_id = like->dir_id;
 	j->changes = like->changes;
+	j->link = like->link;
+	j->leads = like->leads;
+	j->asked = like->asked;
 	j->st = up->st;
 	j->up = up;
 	up->jobs++;
@@ -396,6 +399,7 @@ completed(struct engine *en, struct upload *up, struct job *j)
 	    .digest_have = j->digest.have & (DIGEST_XXH3 | DIGEST_CRC64NVME),
 	    .crc64nvme = j->digest.crc64nvme,
 	    .run_id = en->run_id,
+	    .link = engine_links_record(en, j),
 	};
 
 	/* Without a digest there would be nothing to compare. */
@@ -414,6 +418,7 @@ completed(struct engine *en, struct upload *up, struct job *j)
 	stats_add(en->stats, done_bytes, up->st.size);
 	stats_add(en->stats, verified_items, j->proved ? 1 : 0);
 	ui_item(en->ui, UI_SENT, j->path, j->path_len, up->st.size, NULL);
+	engine_links_over(en, j);
 }
 
 static void
