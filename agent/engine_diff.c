@@ -231,6 +231,9 @@ maybe_file(struct diff *d, const struct scan_entry *entry,
 	j->local = item_same_metadata(&entry->st, &row->st);
 	if (row->link.nlink == 0 && j->link.nlink > 1)
 		j->link.nlink = 0;
+	if (row->link.nlink > 1 && row->link.dev == j->link.dev &&
+	    row->link.ino == j->link.ino)
+		j->link.id = row->link.id;
 	queued(d, entry);
 	if (!engine_links_take(d->en, j))
 		engine_send(d->en, j);

@@ -214,6 +214,7 @@ engine_start_over(struct engine *en, struct job *j)
 		stats_add(en->stats, queued_bytes, j->st.size);
 	if (j->kind != JOB_LINK) {
 		j->kind = JOB_PUT;
+		j->link.id = 0;
 		j->known_part_bytes = 0;
 	}
 	j->attempts = 0;

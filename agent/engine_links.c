@@ -7,7 +7,7 @@
  *
  * Rows of one file, with nlink above 1 and in the same state, are of items
  * that are linked with each other: whoever can't make that true writes another
- * nlink (ledger.h).
+ * nlink (ledger.h).  Of other states, those are that have the same id.
  */
 #include "config.h"
 
@@ -108,17 +108,12 @@ look(struct engine *en, const struct job *j, const struct item_stat *st,
 	return rc == 1 ? what : KNOWN_NONE;
 }
 
-/*
- * Whether J's own item is as it should be, where each is a copy: J was to be
- * hashed, but its leader, of the same content, has been.
- */
+/* Whether J, which was to be hashed, is linked with ROW, which was. */
 static bool
-is_right(
-    const struct engine *en, const struct job *j, const struct ledger_file *row)
+is_right(const struct job *j, const struct ledger_file *row)
 {
-	return (en->ops->features & STORE_HAS_LINKS) == 0 &&
-	    j->kind == JOB_REHASH && j->local && j->was.nlink > 1 &&
-	    j->was.dev == j->link.dev && j->was.ino == j->link.ino &&
+	return j->kind == JOB_REHASH && j->local && j->link.id != 0 &&
+	    j->link.id == row->link.id &&
 	    (j->was.digest.have & row->digest_have & DIGEST_XXH3) != 0 &&
 	    j->known_part_bytes == row->part_bytes &&
 	    memcmp(j->was.digest.xxh3, row->xxh3, sizeof(row->xxh3)) == 0;
@@ -131,13 +126,14 @@ follow(struct engine *en, struct job *j, struct ledger_leader *leader)
 	const struct ledger_file *row = &leader->row;
 
 	j->unsettled = row->st.ctime_ns == -1;
-	if (!j->doubt && is_right(en, j, row)) {
+	if (!j->doubt && is_right(j, row)) {
 		free(leader->path);
 		j->digest = j->was.digest;
 		memcpy(j->receipt.etag, j->was.etag, sizeof(j->receipt.etag));
 		engine_unchanged(en, j);
 		return;
 	}
+	j->link.id = row->link.id;
 	if (j->kind != JOB_HARDLINK)
 		stats_sub(en->stats, queued_bytes, j->st.size);
 	free(j->leader);
@@ -235,6 +231,10 @@ engine_links_record(struct engine *en, const struct job *j)
 	struct ledger_leader leader;
 	struct item_link link = j->link;
 
+	if (link.nlink <= 1)
+		return link;
+	if (link.id == 0)
+		link.id = en->run_id << 32 | ++en->link_id;
 	/* Another name was sent in this very state (it was seen in two while
 	 * it changed): the next run links them. */
 	if (j->leads && look(en, j, &j->st, &leader) == KNOWN_SAME) {
@@ -265,6 +265,7 @@ engine_links_send(struct engine *en, struct job *j)
 	if (j->kind == JOB_HARDLINK)
 		stats_add(en->stats, queued_bytes, j->st.size);
 	j->kind = JOB_PUT;
+	j->link.id = 0;
 	j->doubt = j->unsettled = false;
 	j->known_part_bytes = 0;
 	memset(&j->digest, 0, sizeof(j->digest));

@@ -79,6 +79,7 @@ column_file(sqlite3_stmt *s, int at, struct ledger_file *out)
 	out->link.nlink = (uint32_t)sqlite3_column_int64(s, at + 6);
 	out->link.dev = column_u64(s, at + 7);
 	out->link.ino = column_u64(s, at + 8);
+	out->link.id = column_u64(s, at + 9);
 }
 
 int
@@ -124,6 +125,7 @@ ledger_file_put(struct ledger *l, int64_t dir_id, const char *name,
 	bind_u64(s, at + 6, row->link.nlink);
 	bind_u64(s, at + 7, row->link.dev);
 	bind_u64(s, at + 8, row->link.ino);
+	bind_u64(s, at + 9, row->link.id);
 	return ledger_done(l, s, e);
 }
 

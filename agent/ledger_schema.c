@@ -45,6 +45,7 @@ static const char *const migrations[] = {
     "ALTER TABLE file ADD COLUMN nlink INTEGER NOT NULL DEFAULT 1;"
     "ALTER TABLE file ADD COLUMN link_dev INTEGER NOT NULL DEFAULT 0;"
     "ALTER TABLE file ADD COLUMN link_ino INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE file ADD COLUMN link_id INTEGER NOT NULL DEFAULT 0;"
     "CREATE INDEX file_links ON file(link_dev, link_ino, ctime_ns)"
     " WHERE nlink > 1;",
 };
@@ -54,7 +55,7 @@ static const char *const migrations[] = {
 /* What stands behind STAT_COLUMNS in a row of file. */
 #define FILE_COLUMNS                                         \
 	",part_bytes,digest_have,xxh3,crc64nvme,etag,run_id" \
-	",nlink,link_dev,link_ino"
+	",nlink,link_dev,link_ino,link_id"
 
 static const char *const statements[STMT_COUNT] = {
     [STMT_BEGIN] = "BEGIN IMMEDIATE",
@@ -69,7 +70,7 @@ static const char *const statements[STMT_COUNT] = {
     [STMT_FILE_PUT] =
 	"INSERT OR REPLACE INTO file(dir_id,name,state," STAT_COLUMNS
 	FILE_COLUMNS ")"
-	" VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
+	" VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
     /* "nlink > 1", word by word: else the index isn't used. */
     [STMT_LEADER] = "SELECT d.path,f.name,f.state," STAT_COLUMNS FILE_COLUMNS
 		    " FROM file f CROSS JOIN dir d ON d.id=f.dir_id"

@@ -31,6 +31,7 @@ struct item_stat {
 struct item_link {
 	uint32_t nlink;
 	uint64_t dev, ino;
+	uint64_t id; /* one for names that are linked at the target; or 0 */
 };
 
 static inline int64_t

@@ -391,9 +391,23 @@ names_of(struct fake *f, unsigned file)
 }
 
 /* Under the mutex. */
+static void
+set_all_names(struct fake *f, unsigned file, const struct item_stat *st)
+{
+	struct fake_object *o;
+	size_t i;
+
+	for (i = 0; i < BUCKETS; i++)
+		for (o = f->objects[i]; o != NULL; o = o->next)
+			if (o->file == file)
+				o->st = *st;
+}
+
+/* Under the mutex. */
 static int
 link_to(struct fake *f, const char *key, const char *existing,
-    const struct store_stat *was, struct store_receipt *out, struct err *e)
+    const struct item_stat *st, const struct store_stat *was,
+    struct store_receipt *out, struct err *e)
 {
 	struct fake_object *from = *slot(f, existing), *o = *slot(f, key);
 	unsigned file;
@@ -403,6 +417,11 @@ link_to(struct fake *f, const char *key, const char *existing,
 	if (was != NULL && strcmp(from->etag, was->etag) != 0)
 		return err_set(e, ERR_MISMATCH, "another object");
 	file = from->file;
+	if ((f->base.ops->features & STORE_HAS_LINKS) == 0) {
+		keep(f, key, st, from->data, from->len);
+		receipt(f, key, out);
+		return 0;
+	}
 	if (o != NULL && o->file == file) {
 		receipt(f, key, out);
 		out->was_there = true;
@@ -426,14 +445,13 @@ link_fake(struct session *c, const char *key, const char *existing,
 	struct fake *f = fake_of(c->store);
 	int rc = begin_call(c, FAKE_LINK, key, e);
 
-	(void)st;
 	if (rc != 0) {
 		if (e->kind == ERR_UNSUPPORTED)
 			store_lacks(c->store, STORE_LACK_LINKS, "as told");
 		return -1;
 	}
 	pthread_mutex_lock(&f->mutex);
-	rc = link_to(f, key, existing, was, out, e);
+	rc = link_to(f, key, existing, st, was, out, e);
 	pthread_mutex_unlock(&f->mutex);
 	return rc;
 }
@@ -453,7 +471,7 @@ set_metadata(struct session *c, const char *key, const struct item_stat *st,
 	if (o != NULL && was != NULL)
 		other = strcmp(o->etag, was->etag) != 0;
 	if (o != NULL && !other) {
-		o->st = *st;
+		set_all_names(f, o->file, st);
 		receipt(f, key, out);
 	}
 	pthread_mutex_unlock(&f->mutex);
@@ -674,14 +692,30 @@ static const struct store_driver fake_driver = {
     .uploads = uploads,
 };
 
-struct store *
-fake_open(void)
+static struct store *
+open_as(const struct store_driver *driver)
 {
 	struct fake *f = calloc(1, sizeof(*f));
 
-	f->base.ops = &fake_driver;
+	f->base.ops = driver;
 	pthread_mutex_init(&f->mutex, NULL);
 	return &f->base;
+}
+
+struct store *
+fake_open(void)
+{
+	return open_as(&fake_driver);
+}
+
+struct store *
+fake_open_copying(void)
+{
+	static struct store_driver driver;
+
+	driver = fake_driver;
+	driver.features &= ~(unsigned)STORE_HAS_LINKS;
+	return open_as(&driver);
 }
 
 void

@@ -49,6 +49,8 @@ struct fake_object {
 };
 
 struct store *fake_open(void);
+/* One whose link() makes copies. */
+struct store *fake_open_copying(void);
 /* How many links a file can have, from now on; 0: as many as you like. */
 void fake_names_max(struct store *s, unsigned n);
 /* From now on it checks no checksum, and tells none. */
