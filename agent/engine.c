@@ -330,6 +330,9 @@ step(struct engine *en)
 	while (!en->stopping &&
 	    (j = delay_pop(&en->delayed, clock_mono_ms())) != NULL)
 		engine_send(en, j);
+	if (en->unled > 0 && !en->stopping &&
+	    (scan_done || en->jobs >= ENGINE_JOBS_MAX))
+		engine_links_expect_no_more(en);
 	engine_start_uploads(en);
 	if (commit_is_due(en))
 		engine_commit(en);

@@ -76,7 +76,8 @@ struct engine {
 	struct job_list after_commit; /* rely on rows not committed yet */
 	struct delay delayed;	      /* to be tried again */
 	struct link_group *leading[256]; /* files whose other names wait */
-	uint32_t link_id;		 /* the last that was given */
+	size_t unled;	  /* of these, whose leader is yet to come */
+	uint32_t link_id; /* the last that was given */
 	struct ledger_upload *old;    /* unfinished uploads of earlier runs */
 	size_t old_n;
 	struct ledger_pending pending;
@@ -170,6 +171,9 @@ void engine_links_over(struct engine *en, struct job *j);
 struct item_link engine_links_record(struct engine *en, const struct job *j);
 /* --dry-run: whether J would become a link; -1. */
 int engine_links_dry(struct engine *en, const struct job *j);
+/* No further name will come, or none can be taken: what waits for one that
+ * began to be uploaded in an earlier run goes on. */
+void engine_links_expect_no_more(struct engine *en);
 /* A job that waits for another name, if any. */
 struct job *engine_links_withdraw(struct engine *en);
 
@@ -192,6 +196,10 @@ void engine_root_answer(struct engine *en, struct job *j);
 void engine_start_uploads(struct engine *en);
 void engine_upload_answer(struct engine *en, struct job *j);
 void engine_load_uploads(struct engine *en);
+enum engine_old { OLD_NONE, OLD_OWN, OLD_OTHER };
+/* Whether an earlier run began to upload J's file, under J's name or, as it
+ * is now, under another. */
+enum engine_old engine_old_upload(struct engine *en, const struct job *j);
 /* Jobs that abort the uploads of earlier runs that nothing took up again. */
 void engine_abort_old(struct engine *en);
 /* Jobs that look for what intents may have begun.  No upload may be alive. */

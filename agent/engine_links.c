@@ -21,6 +21,7 @@
 struct link_group {
 	struct link_group *next;
 	struct item_link link;
+	bool led; /* else the leader is yet to come */
 	struct job_list waiting;
 };
 
@@ -44,23 +45,31 @@ slot_of(struct engine *en, const struct item_link *link)
 	return at;
 }
 
-static int
-lead(struct engine *en, struct job *j)
+static void
+be_led(struct engine *en, struct link_group *g, struct job *j)
 {
-	struct link_group **at = slot_of(en, &j->link);
+	if (!g->led)
+		en->unled--;
+	g->led = j->leads = true;
+}
+
+/* The file of J becomes one whose other names wait; NULL without memory. */
+static struct link_group *
+group_new(struct engine *en, const struct job *j)
+{
 	struct link_group *g = calloc(1, sizeof(*g));
 	struct err e;
 
 	if (g == NULL) {
 		err_set(&e, ERR_NOMEM, "out of memory");
 		engine_fatal(en, &e);
-		return -1;
+		return NULL;
 	}
 	g->link = j->link;
 	job_list_init(&g->waiting);
-	*at = g;
-	j->leads = true;
-	return 0;
+	*slot_of(en, &j->link) = g;
+	en->unled++;
+	return g;
 }
 
 /* What the ledger has of the other names of a file. */
@@ -152,6 +161,33 @@ follow(struct engine *en, struct job *j, struct ledger_leader *leader)
 	engine_send(en, j);
 }
 
+/* J's file has no leader that could be followed: the same as below. */
+static bool
+take_first(struct engine *en, struct job *j, enum known known,
+    struct ledger_leader *leader)
+{
+	struct link_group *g = group_new(en, j);
+
+	/* What is there of J itself is looked at first. */
+	j->doubt = known == KNOWN_DOUBT && j->kind != JOB_REHASH;
+	if (known == KNOWN_DOUBT && (g == NULL || !j->doubt))
+		free(leader->path);
+	if (g == NULL) {
+		engine_job_end(en, j);
+		return true;
+	}
+	/* Parts of it have been sent under another name. */
+	if (known == KNOWN_NONE && !en->scan_done && source_lists_links(en) &&
+	    engine_old_upload(en, j) == OLD_OTHER) {
+		job_list_push(&g->waiting, j);
+		return true;
+	}
+	be_led(en, g, j);
+	if (j->doubt)
+		follow(en, j, leader);
+	return j->doubt;
+}
+
 bool
 engine_links_take(struct engine *en, struct job *j)
 {
@@ -168,28 +204,32 @@ engine_links_take(struct engine *en, struct job *j)
 		return false;
 	}
 	g = *slot_of(en, &j->link);
+	if (g != NULL && !g->led && engine_old_upload(en, j) == OLD_OWN) {
+		be_led(en, g, j);
+		return false;
+	}
 	if (g != NULL) {
 		job_list_push(&g->waiting, j);
 		return true;
 	}
 	known = look(en, j, &j->st, &leader);
-	if (known == KNOWN_SAME) {
-		follow(en, j, &leader);
-		return true;
-	}
-	if (known == KNOWN_FAILED || lead(en, j) == -1) {
-		if (known == KNOWN_DOUBT)
-			free(leader.path);
+	if (known == KNOWN_FAILED) {
 		engine_job_end(en, j);
 		return true;
 	}
-	/* What is there of J itself is looked at first. */
-	j->doubt = known == KNOWN_DOUBT && j->kind != JOB_REHASH;
-	if (j->doubt)
-		follow(en, j, &leader);
-	else if (known == KNOWN_DOUBT)
-		free(leader.path);
-	return j->doubt;
+	if (known != KNOWN_SAME)
+		return take_first(en, j, known, &leader);
+	follow(en, j, &leader);
+	return true;
+}
+
+static void
+send_as_it_is(struct engine *en, struct job *j)
+{
+	if (j->kind == JOB_PUT)
+		engine_queue_file(en, j);
+	else
+		engine_send(en, j);
 }
 
 /* J goes on as what it was, or as a link. */
@@ -198,12 +238,8 @@ go_on(struct engine *en, struct job *j)
 {
 	if (en->stopping)
 		engine_job_end(en, j);
-	else if (engine_links_take(en, j))
-		return;
-	else if (j->kind == JOB_PUT)
-		engine_queue_file(en, j);
-	else
-		engine_send(en, j);
+	else if (!engine_links_take(en, j))
+		send_as_it_is(en, j);
 }
 
 void
@@ -319,6 +355,23 @@ engine_links_dry(struct engine *en, const struct job *j)
 	if (seen == -1)
 		engine_ledger_failed(en, &e);
 	return seen;
+}
+
+void
+engine_links_expect_no_more(struct engine *en)
+{
+	const size_t slots = sizeof(en->leading) / sizeof(en->leading[0]);
+	struct link_group *g;
+	struct job *j;
+	size_t i;
+
+	for (i = 0; i < slots && en->unled > 0; i++)
+		for (g = en->leading[i]; g != NULL; g = g->next) {
+			if (g->led || (j = job_list_pop(&g->waiting)) == NULL)
+				continue;
+			be_led(en, g, j);
+			send_as_it_is(en, j);
+		}
 }
 
 struct job *

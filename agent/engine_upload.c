@@ -207,6 +207,21 @@ find_old(struct engine *en, const struct job *j)
 	return NULL;
 }
 
+enum engine_old
+engine_old_upload(struct engine *en, const struct job *j)
+{
+	enum engine_old found = OLD_NONE;
+	size_t i;
+
+	if (find_old(en, j) != NULL)
+		return OLD_OWN;
+	for (i = 0; i < en->old_n; i++)
+		if (en->old[i].id != 0 && en->old[i].store_id[0] != '\0' &&
+		    item_same(&en->old[i].st, &j->st))
+			found = OLD_OTHER;
+	return found;
+}
+
 /* The plan that an upload was begun with, whatever is asked for now. */
 static bool
 plan_of_old(

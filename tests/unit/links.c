@@ -2,6 +2,8 @@
 /* Files with several names, as the engine (engine_links.c) sees to them. */
 #include "config.h"
 
+#include <time.h>
+
 #include "base/log.h"
 #include "tests/unit/rig.h"
 
@@ -458,6 +460,60 @@ stopping_at_any_call_loses_no_link(void)
 	CHECK_UINT(open_fds(), fds);
 }
 
+static void
+stop_at_part(void *arg, enum fake_op op, const char *key)
+{
+	struct rig *r = arg;
+
+	(void)key;
+	if (op == FAKE_PART && atomic_fetch_add(&r->count, 1) + 1 == 5)
+		atomic_store(&r->stop_soon, true);
+}
+
+/* The name that is seen first isn't the one that was begun with. */
+static void
+parts_sent_under_another_name_are_kept(void)
+{
+	struct rig r = links_begin();
+	struct filter *all = r.o.filter, *some;
+	struct err e = ERR_INIT;
+	uint64_t kept;
+
+	some = filter_new(&e);
+	CHECK(filter_exclude(some, "a*", &e) == 0);
+	make_file(&r, "z-big", 200 * KIB, 3);
+	add_name(&r, "z-big", "a-big");
+	r.o.filter = some;
+	fake_on_call(r.target, stop_at_part, &r);
+	CHECK_UINT(run(&r), RUN_INTERRUPTED);
+	kept = stats_get(&r.stats, kept_parts);
+	CHECK(kept >= 4);
+	fake_on_call(r.target, NULL, NULL);
+	r.o.filter = all;
+	CHECK_UINT(again(&r), RUN_OK);
+	CHECK_UINT(stats_get(&r.stats, resumed_parts), kept);
+	CHECK_UINT(fake_calls(r.target, FAKE_PART), 13 - kept);
+	ONE_FILE(&r, "a-big", "z-big");
+
+	/* It isn't there any more: nobody waits for ever. */
+	make_file(&r, "z-big", 201 * KIB, 4);
+	atomic_store(&r.count, 0);
+	r.o.filter = some;
+	fake_on_call(r.target, stop_at_part, &r);
+	CHECK_UINT(run(&r), RUN_INTERRUPTED);
+	fake_on_call(r.target, NULL, NULL);
+	filter_free(some);
+	some = filter_new(&e);
+	CHECK(filter_exclude(some, "z*", &e) == 0);
+	r.o.filter = some;
+	CHECK_UINT(again(&r), RUN_OK);
+	CHECK(arrived(&r, "a-big"));
+	CHECK_UINT(fake_uploads(r.target), 0);
+	r.o.filter = all;
+	filter_free(some);
+	rig_end(&r);
+}
+
 int
 main(void)
 {
@@ -478,6 +534,7 @@ main(void)
 	RUN(a_dry_run_tells_what_would_be_linked);
 	RUN(what_is_there_as_links_is_adopted);
 	RUN(copies_name_their_group);
+	RUN(parts_sent_under_another_name_are_kept);
 	RUN(stopping_at_any_call_loses_no_link);
 	return check_end();
 }
