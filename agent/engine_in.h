@@ -76,9 +76,9 @@ struct engine {
 	struct job_list after_commit; /* rely on rows not committed yet */
 	struct delay delayed;	      /* to be tried again */
 	struct link_group *leading[256]; /* files whose other names wait */
-	size_t unled;	  /* of these, whose leader is yet to come */
-	uint32_t link_id; /* the last that was given */
-	struct ledger_upload *old;    /* unfinished uploads of earlier runs */
+	size_t unled;		   /* of these, whose leader is yet to come */
+	uint32_t link_id;	   /* the last that was given */
+	struct ledger_upload *old; /* unfinished uploads of earlier runs */
 	size_t old_n;
 	struct ledger_pending pending;
 	bool pending_held;   /* it waits for those of the depth before */

@@ -16,8 +16,8 @@ static bool
 asks_for_links(const struct engine *en)
 {
 	return en->options->hard_links &&
-	    (en->source->ops->features & (STORE_LIST_META | STORE_LIST_LINKS)) ==
-	    0;
+	    (en->source->ops->features &
+		(STORE_LIST_META | STORE_LIST_LINKS)) == 0;
 }
 
 void

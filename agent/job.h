@@ -100,7 +100,8 @@ struct job {
 	char *leader; /* HARDLINK: malloc'd path of the other name, of was */
 
 	/* REHASH: what the ledger knows of the item at the target: as it was
-	 * sent; nlink, dev and ino are its link's.  ABORT, SWEEP: the upload's row. */
+	 * sent; nlink, dev and ino are its link's.  ABORT, SWEEP: the upload's
+	 * row. */
 	struct store_stat was;
 	uint64_t known_part_bytes;
 	int64_t ledger_id;

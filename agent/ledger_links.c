@@ -6,8 +6,8 @@
 
 /* The row that S finds, if any. */
 static int
-take_leader(struct ledger *l, sqlite3_stmt *s, struct ledger_leader *out,
-    struct err *e)
+take_leader(
+    struct ledger *l, sqlite3_stmt *s, struct ledger_leader *out, struct err *e)
 {
 	struct ledger_leader found = {.path = NULL};
 	int rc = sqlite3_step(s);
@@ -93,8 +93,7 @@ ledger_links_drop(struct ledger *l, const struct item_link *link,
 }
 
 int
-ledger_link_seen(
-    struct ledger *l, const struct item_link *link, struct err *e)
+ledger_link_seen(struct ledger *l, const struct item_link *link, struct err *e)
 {
 	unsigned uncommitted = l->uncommitted;
 	sqlite3_stmt *s;

@@ -64,12 +64,12 @@ static const char *const statements[STMT_COUNT] = {
     [STMT_META_SET] = "INSERT OR REPLACE INTO meta VALUES(?,?)",
     [STMT_DIR_GET] = "SELECT id FROM dir WHERE path=?",
     [STMT_DIR_ADD] = "INSERT INTO dir(path) VALUES(?)",
-    [STMT_DIFF] = "SELECT name,state," STAT_COLUMNS
-		  FILE_COLUMNS " FROM file WHERE dir_id=? AND name>? AND name<=?"
+    [STMT_DIFF] = "SELECT name,state," STAT_COLUMNS FILE_COLUMNS
+		  " FROM file WHERE dir_id=? AND name>? AND name<=?"
 		  " ORDER BY name",
     [STMT_FILE_PUT] =
 	"INSERT OR REPLACE INTO file(dir_id,name,state," STAT_COLUMNS
-	FILE_COLUMNS ")"
+	    FILE_COLUMNS ")"
 	" VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
     /* "nlink > 1", word by word: else the index isn't used. */
     [STMT_LEADER] = "SELECT d.path,f.name,f.state," STAT_COLUMNS FILE_COLUMNS
@@ -122,8 +122,8 @@ static const char *const statements[STMT_COUNT] = {
     [STMT_FAILURE_PUT] = "INSERT OR REPLACE INTO failure VALUES(?,?,?,?,?,?)",
     [STMT_FAILURE_LIST] = "SELECT path,kind,message,attempts,at_ns"
 			  " FROM failure WHERE run_id=? ORDER BY path",
-    [STMT_ITEM_LIST] = "SELECT d.path,f.name,f.state," STAT_COLUMNS
-		       FILE_COLUMNS " FROM file f JOIN dir d ON d.id=f.dir_id"
+    [STMT_ITEM_LIST] = "SELECT d.path,f.name,f.state," STAT_COLUMNS FILE_COLUMNS
+		       " FROM file f JOIN dir d ON d.id=f.dir_id"
 		       " WHERE f.run_id=?1",
     [STMT_TOTALS] = "SELECT COUNT(*),COALESCE(SUM(CASE WHEN type=1 THEN size"
 		    " ELSE 0 END),0) FROM file WHERE state=2",

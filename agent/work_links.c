@@ -91,8 +91,7 @@ check_leader(struct worker *me, struct job *j)
 static int
 linked(struct worker *me, struct job *j)
 {
-	bool shared =
-	    (me->work.target->ops->features & STORE_HAS_LINKS) != 0;
+	bool shared = (me->work.target->ops->features & STORE_HAS_LINKS) != 0;
 	struct digest there;
 
 	j->digest = j->was.digest;

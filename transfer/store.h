@@ -326,10 +326,10 @@ struct store_driver {
 	    struct store_receipt *out, struct err *e);
 
 	/*
-	 * With config.defer_sync, put, mkdir, symlink, link and set_metadata may
-	 * leave it to this to make durable what they did, for all sessions at
-	 * once: nothing counts as done before.  If it fails, nothing since the
-	 * last time that it succeeded is durable.  NULL: there is no need.
+	 * With config.defer_sync, put, mkdir, symlink, link and set_metadata
+	 * may leave it to this to make durable what they did, for all sessions
+	 * at once: nothing counts as done before.  If it fails, nothing since
+	 * the last time that it succeeded is durable.  NULL: there is no need.
 	 */
 	int (*flush)(struct session *c, struct err *e);
 
@@ -388,7 +388,7 @@ struct store_driver {
 enum store_lack {
 	STORE_LACK_OWNER, /* owner and group: not root there, or squashed */
 	STORE_LACK_MODE,
-	STORE_LACK_TIME, /* out of range, or finer than what it keeps */
+	STORE_LACK_TIME,  /* out of range, or finer than what it keeps */
 	STORE_LACK_LINKS, /* several names of one file */
 	STORE_LACK_COUNT
 };

@@ -161,10 +161,8 @@ where_the_first_fails_the_next_leads(void)
 
 	make_group(&r);
 	fake_fault(r.target,
-	    &(struct fake_fault){.op = FAKE_PUT,
-		.key = "a",
-		.times = 9,
-		.kind = ERR_DENIED});
+	    &(struct fake_fault){
+		.op = FAKE_PUT, .key = "a", .times = 9, .kind = ERR_DENIED});
 	CHECK_UINT(run(&r), RUN_FAILURES);
 	CHECK_UINT(stats_get(&r.stats, failed_items), 1);
 	ONE_FILE(&r, "d/one", "z");

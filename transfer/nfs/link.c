@@ -9,8 +9,7 @@ cannot(struct session *c, struct err *e)
 {
 	if (e->sys == EMLINK) {
 		e->kind = ERR_UNSUPPORTED;
-	} else if (e->sys == EPERM || e->sys == EXDEV ||
-	    e->sys == EOPNOTSUPP || e->sys == ENOTSUP) {
+	} else if (e->sys == EPERM || e->sys == EXDEV || e->sys == EOPNOTSUPP) {
 		store_lacks(c->store, STORE_LACK_LINKS,
 		    e->sys == EXDEV
 			? "they are on several file systems there"

@@ -228,9 +228,8 @@ nfs_probe(struct session *c, bool create, bool checksum,
 
 const struct store_driver nfs_driver = {
     .scheme = "nfs",
-    .features =
-	STORE_HAS_DIRS | STORE_HAS_MODES | STORE_LIST_MTIME | STORE_LIST_META |
-	STORE_LIST_LINKS | STORE_HAS_LINKS,
+    .features = STORE_HAS_DIRS | STORE_HAS_MODES | STORE_LIST_MTIME |
+	STORE_LIST_META | STORE_LIST_LINKS | STORE_HAS_LINKS,
     .open = nfs_open_store,
     .close = nfs_close_store,
     .place = nfs_place,

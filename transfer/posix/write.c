@@ -612,7 +612,8 @@ set_file_metadata(struct session *c, const char *key,
 	}
 	if (fstat(fd, &now) == -1)
 		return err_sys(e, "stat");
-	if (posix_check_was(&now, was, e) == -1 || posix_apply(c, fd, st, e) == -1)
+	if (posix_check_was(&now, was, e) == -1 ||
+	    posix_apply(c, fd, st, e) == -1)
 		return -1;
 	return posix_sync_later(c, fd, e);
 }

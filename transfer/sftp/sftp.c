@@ -546,9 +546,8 @@ sftp_probe(struct session *c, bool create, bool checksum,
 
 const struct store_driver sftp_driver = {
     .scheme = "sftp",
-    .features =
-	STORE_HAS_DIRS | STORE_HAS_MODES | STORE_LIST_MTIME | STORE_LIST_META |
-	STORE_HAS_LINKS,
+    .features = STORE_HAS_DIRS | STORE_HAS_MODES | STORE_LIST_MTIME |
+	STORE_LIST_META | STORE_HAS_LINKS,
     .mtime_unit_ns = 1000000000,
     .transfers = TRANSFERS,
     .open = sftp_open_store,

@@ -228,8 +228,7 @@ no_link_leads_astray(void)
 		not_applicable("no symlinks");
 		return;
 	}
-	FAILS(link_was("link/b", "real/a", &was, &r, &e), &e,
-	    KIND(ERR_EXISTS));
+	FAILS(link_was("link/b", "real/a", &was, &r, &e), &e, KIND(ERR_EXISTS));
 	CLAIM(is_absent("real/b"));
 	FAILS(link_was("b", "link/a", &was, &r, &e), &e, KIND(ERR_NOTFOUND));
 	CLAIM(is_absent("b"));
