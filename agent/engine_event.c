@@ -141,6 +141,8 @@ operation(const struct job *j)
 {
 	if (j->kind == JOB_ADOPT)
 		return "adopt";
+	if (j->kind == JOB_HARDLINK)
+		return "link";
 	return j->kind == JOB_REHASH ? "metadata" : "write";
 }
 
@@ -152,7 +154,7 @@ engine_event_done(struct engine *en, const struct job *j,
 
 	if (en->setup->events == NULL || row->state != LEDGER_DONE ||
 	    (row->st.type != ITEM_FILE && row->st.type != ITEM_SYMLINK) ||
-	    (j->kind == JOB_REHASH && j->finding == FOUND_SAME))
+	    j->unchanged)
 		return 0;
 	cloudevent_key(&ev.key, en->setup->events->task, j->path, j->path_len);
 	if (start(en, &ev, "file.completed", j->path, j->path_len, e) == -1)

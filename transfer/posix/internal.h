@@ -1,5 +1,33 @@
 /* SPDX-License-Identifier: ISC */
-/* What the files of the directory store share. */
+/*
+ * What the files of the directory store share.
+ *
+ * Holes are believed on ext4, xfs, btrfs and tmpfs only: elsewhere SEEK_HOLE
+ * has lied (OpenZFS #15526), and zeros that were read are holes again when
+ * written. Zeros are not written where the new file has none but zeros; a file
+ * without holes has its space reserved, so it doesn't get any.
+ *
+ * A target directory stays open for 50 ms per session, and files are made with
+ * the owner and mode that the first one in it was seen to get: six system
+ * calls a small file instead of eleven. Longer, and a directory that was moved
+ * away would be written into.
+ *
+ * Names are tried at the target, not looked up by file system: folding depends
+ * on mounts and servers. It is done in the first directory that is written
+ * into, so a run that finds nothing to do changes nothing. Where names fold, a
+ * name that is taken already is looked for in its directory, and another
+ * spelling is refused.
+ *
+ * A directory reads back before the rename: parts after their fdatasync, with
+ * their pages dropped, compared with the buffer that was sent; small files
+ * from the cache, as their sync comes later for a whole batch. The receipt
+ * says proved, and the engine reads nothing again.
+ *
+ * Shared blocks and copies in the kernel (clone, copy_part) are tried where
+ * both stores are of one driver. They leave no digest in the ledger: changed
+ * metadata alone sends such a file again, which costs a clone nothing. Only
+ * --verify none lets copy_file_range have bytes that nobody looked at.
+ */
 #ifndef TRANSFER_POSIX_INTERNAL_H
 #define TRANSFER_POSIX_INTERNAL_H
 
@@ -203,6 +231,12 @@ int posix_read(int fd, void *data, size_t len, uint64_t offset, struct err *e);
 /* TEMP becomes NAME, durably.  ERR_EXISTS if NAME is a directory. */
 int posix_publish(struct session *c, int dir_fd, const char *temp,
     const char *name, struct err *e);
+/* The same while TEMP's bytes may not be on the medium: durable by flush(). */
+int posix_publish_later(struct session *c, int dir_fd, const char *temp,
+    const char *name, struct err *e);
+/* ERR_MISMATCH unless ST still is what the caller knows as WAS. */
+int posix_check_was(
+    const struct stat *st, const struct store_stat *was, struct err *e);
 
 /* The session's digester and io, made when they are needed. */
 int posix_tools(struct session *c, struct err *e);
@@ -231,6 +265,9 @@ int posix_mkdir(struct session *c, const char *key, const struct item_stat *st,
     struct err *e);
 int posix_symlink(struct session *c, const char *key,
     const struct item_stat *st, const char *target, size_t len, struct err *e);
+int posix_link(struct session *c, const char *key, const char *existing,
+    const struct item_stat *st, const struct store_stat *was,
+    struct store_receipt *out, struct err *e);
 int posix_set_metadata(struct session *c, const char *key,
     const struct item_stat *st, const struct store_stat *was,
     struct store_receipt *out, struct err *e);
