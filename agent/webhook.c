@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 #include "config.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -206,6 +207,25 @@ forget_old(struct webhook *w, struct ledger *l, struct err *e)
 	return ledger_commit(l, e);
 }
 
+/* The event after which this subscription began, for ever. */
+static int
+find_start(struct webhook *w, struct ledger *l, uint64_t *start, struct err *e)
+{
+	char key[80], text[32];
+	int rc;
+
+	snprintf(key, sizeof(key), "subscribed %s", w->name);
+	rc = ledger_meta_get(l, key, text, sizeof(text), e);
+	if (rc == 1)
+		*start = strtoull(text, NULL, 10);
+	if (rc != 0)
+		return rc == 1 ? 0 : -1;
+	if (ledger_event_next(l, start, e) == -1)
+		return -1;
+	snprintf(text, sizeof(text), "%" PRIu64, *start);
+	return ledger_meta_set(l, key, text, e);
+}
+
 static int
 describe(struct webhook *w, const struct webhook_task *t, struct err *e)
 {
@@ -238,14 +258,18 @@ int
 webhook_start(struct webhook *w, const struct webhook_task *task,
     struct ledger *l, const struct engine_events **events, struct err *e)
 {
+	uint64_t start;
+
 	*events = NULL;
 	if (w == NULL)
 		return 0;
-	if (describe(w, task, e) == -1 || forget_old(w, l, e) == -1)
+	if (describe(w, task, e) == -1 || find_start(w, l, &start, e) == -1 ||
+	    forget_old(w, l, e) == -1)
 		return err_context(e, "--webhook");
 	w->config = (struct dispatch_config){
 	    .dir = w->dir,
 	    .name = w->name,
+	    .start = start,
 	    .url = w->o->webhook,
 	    .pattern = w->pattern,
 	    .keys = w->keys,

@@ -478,7 +478,8 @@ subscribe(struct dispatch *d, struct err *e)
 {
 	if (outbox_begin(d->outbox, e) == -1)
 		return -1;
-	if (outbox_subscribe(d->outbox, d->config->name, &d->sub, e) == 0)
+	if (outbox_subscribe(
+		d->outbox, d->config->name, d->config->start, &d->sub, e) == 0)
 		return outbox_commit(d->outbox, e);
 	outbox_rollback(d->outbox);
 	return -1;

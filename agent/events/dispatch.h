@@ -23,6 +23,7 @@
 struct dispatch_config {
 	const char *dir;  /* of the task's ledger */
 	const char *name; /* of the subscription */
+	uint64_t start;	  /* where it begins, if it isn't known: after it */
 	const char *url;
 	const struct pattern *pattern; /* NULL: all events */
 	const struct signature_keys *keys;
@@ -35,7 +36,7 @@ struct dispatch_config {
 
 struct dispatch;
 
-/* Subscribes, from the events on that come now, and starts the thread. */
+/* Subscribes and starts the thread. */
 struct dispatch *dispatch_start(
     const struct dispatch_config *config, struct err *e);
 

@@ -243,34 +243,26 @@ get_sub(
 }
 
 static int
-add_sub(struct outbox *o, const char *name, struct err *e)
+add_sub(struct outbox *o, const char *name, uint64_t start, struct err *e)
 {
-	sqlite3_stmt *last = outbox_prepare(o, OB_LAST, e);
-	sqlite3_stmt *s;
-	sqlite3_int64 seq = 0;
+	sqlite3_stmt *s = outbox_prepare(o, OB_SUB_ADD, e);
 
-	if (last == NULL)
-		return -1;
-	if (sqlite3_step(last) == SQLITE_ROW)
-		seq = sqlite3_column_int64(last, 0);
-	sqlite3_reset(last);
-	s = outbox_prepare(o, OB_SUB_ADD, e);
 	if (s == NULL)
 		return -1;
 	sqlite3_bind_text(s, 1, name, -1, SQLITE_STATIC);
-	sqlite3_bind_int64(s, 2, seq);
+	sqlite3_bind_int64(s, 2, (sqlite3_int64)start);
 	return outbox_step(o, s, e);
 }
 
 int
-outbox_subscribe(
-    struct outbox *o, const char *name, struct outbox_sub *sub, struct err *e)
+outbox_subscribe(struct outbox *o, const char *name, uint64_t start,
+    struct outbox_sub *sub, struct err *e)
 {
 	sqlite3_stmt *s;
 	int rc = get_sub(o, name, sub, e);
 
 	if (rc == 0) {
-		rc = add_sub(o, name, e);
+		rc = add_sub(o, name, start, e);
 		if (rc == 0)
 			rc = get_sub(o, name, sub, e);
 	}

@@ -5,7 +5,7 @@
  * tell what happened; they are only read here.  How far each subscription is
  * stands in a database beside it, deliveries.db, so that whoever delivers and
  * whoever transfers never wait for each other.  If that database is lost,
- * events are sent again; they are not lost.
+ * events are sent again, not lost: where a subscription began is in the ledger.
  *
  * Its commits survive a crash of the process, and perhaps not one of the
  * system: then events are sent twice.  One thread uses an outbox; all that is
@@ -52,11 +52,11 @@ struct outbox_sub {
 
 /*
  * Fills SUB for the subscription NAME, which is made if it isn't there: it
- * begins with the events to come.  What was under way when an earlier process
- * ended is ready again, and a disabled subscription is active again.
+ * begins with the first event after START.  What was under way when an earlier
+ * process ended is ready again, and a disabled subscription is active again.
  */
-int outbox_subscribe(
-    struct outbox *o, const char *name, struct outbox_sub *sub, struct err *e);
+int outbox_subscribe(struct outbox *o, const char *name, uint64_t start,
+    struct outbox_sub *sub, struct err *e);
 /* Writes state, reason, counters and cursor back. */
 int outbox_sub_save(
     struct outbox *o, const struct outbox_sub *sub, struct err *e);

@@ -33,7 +33,6 @@ enum outbox_stmt {
 	/* of the ledger */
 	OB_EVENTS,
 	OB_EVENT,
-	OB_LAST,
 	OB_COUNT
 };
 

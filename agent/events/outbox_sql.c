@@ -99,7 +99,6 @@ static const char *const statements[OB_COUNT] = {
     [OB_EVENTS] = "SELECT seq,time_ms,pkey,run,barrier,body FROM event"
 		  " WHERE seq>? ORDER BY seq LIMIT ?",
     [OB_EVENT] = "SELECT time_ms,body FROM event WHERE seq=?",
-    [OB_LAST] = "SELECT seq FROM sqlite_sequence WHERE name='event'",
 };
 
 const char *

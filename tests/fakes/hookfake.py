@@ -5,8 +5,8 @@
     hookfake.py --port-file F --log F --secret whsec_... [--port N]
                 [--cert F --key F] [--flaky P] [--seed N]
 
-Each request that is processed is a line of JSON in the log: id, SHA-256 of
-the body, the event, the time.  A signature (Standard Webhooks, v1) that is
+Each request that is processed is a line of JSON in the log: id, headers, body,
+its SHA-256, the event, the time.  A signature (Standard Webhooks, v1) that is
 wrong is an answer of 401 and a line with "bad".  What the path says happens,
 one word a request, separated by commas, the last one for ever:
 
@@ -87,7 +87,8 @@ class Hook(BaseHTTPRequestHandler):
         event = json.loads(body)
         log({"id": self.headers["webhook-id"], "event": event,
              "sha256": hashlib.sha256(body).hexdigest(), "path": self.path,
-             "content_type": self.headers["content-type"]})
+             "headers": {k.lower(): v for k, v in self.headers.items()},
+             "body": body.decode()})
         return event
 
     def hang_up(self):

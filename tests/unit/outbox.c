@@ -25,7 +25,7 @@ open_all(struct fixture *f)
 	f->ledger = ledger_open(tree_path, "t", LEDGER_WRITE, &aside, &f->e);
 	f->box = outbox_open(f->task, true, &f->e);
 	CHECK(f->ledger != NULL && f->box != NULL);
-	CHECK(outbox_subscribe(f->box, "s", &f->sub, &f->e) == 0);
+	CHECK(outbox_subscribe(f->box, "s", 0, &f->sub, &f->e) == 0);
 }
 
 static void
@@ -285,7 +285,7 @@ old_events_that_nobody_needs_are_forgotten(void)
 }
 
 static void
-a_new_subscription_begins_now(void)
+a_subscription_begins_where_it_is_told(void)
 {
 	struct fixture f;
 	struct outbox_sub other;
@@ -294,7 +294,8 @@ a_new_subscription_begins_now(void)
 	begin(&f);
 	happens(&f, "a", false);
 	route(&f);
-	CHECK(outbox_subscribe(f.box, "other", &other, &f.e) == 0);
+	CHECK(
+	    outbox_subscribe(f.box, "other", f.sub.routed, &other, &f.e) == 0);
 	CHECK(outbox_route(f.box, &other, all, NULL, 10, 1, &seen, &f.e) == 0);
 	CHECK_UINT(seen, 0);
 	happens(&f, "a", false);
@@ -314,6 +315,6 @@ main(void)
 	RUN(what_was_under_way_is_sent_again);
 	RUN(dead_letters_are_kept_and_driven_again);
 	RUN(old_events_that_nobody_needs_are_forgotten);
-	RUN(a_new_subscription_begins_now);
+	RUN(a_subscription_begins_where_it_is_told);
 	return check_end();
 }
