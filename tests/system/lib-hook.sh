@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: ISC
-# shellcheck shell=bash
+# shellcheck shell=bash disable=SC2154,SC2034
 #
 # A webhook receiver of the test's own (tests/fakes/hookfake.py), for those
 # that begin with lib.sh and this.
@@ -21,7 +21,6 @@ hook_begin() {
 	hook_pid=${own_pids[-1]}
 	wait_for 40 test -s "$T/hook.port"
 	HOOK=http://127.0.0.1:$(cat "$T/hook.port")
-	# shellcheck disable=SC2034
 	hook=(--webhook-secret "file:$T/secret" --webhook-allow 127.0.0.1)
 }
 hook_end() {
