@@ -170,6 +170,13 @@ unchanged(struct diff *d, const struct scan_entry *entry)
 		stats_add(d->en->stats, unchanged_bytes, entry->st.size);
 }
 
+/* Whether names of one file are one at the target. */
+static bool
+shares(const struct diff *d)
+{
+	return (d->en->ops->features & STORE_HAS_LINKS) != 0;
+}
+
 /* Its file has several names, but the target's item is of this one only. */
 static bool
 is_to_be_linked(const struct scan_entry *entry, const struct ledger_file *row)
@@ -179,7 +186,7 @@ is_to_be_linked(const struct scan_entry *entry, const struct ledger_file *row)
 
 /*
  * The target's item is linked with those of names that this one may have left:
- * it must not be changed in place.
+ * it must not be changed in place.  Devices are numbered anew, now and then.
  */
 static bool
 may_be_left(const struct diff *d, const struct scan_entry *entry,
@@ -189,8 +196,18 @@ may_be_left(const struct diff *d, const struct scan_entry *entry,
 		return false;
 	if ((d->en->source->ops->features & STORE_LIST_LINKS) == 0)
 		return true;
-	return (d->en->ops->features & STORE_HAS_LINKS) != 0 &&
-	    (row->link.dev != entry->st.dev || row->link.ino != entry->st.ino);
+	return shares(d) && row->link.ino != entry->st.ino;
+}
+
+/* As which the target's item is linked; 0: with nothing that would count. */
+static uint64_t
+link_id(const struct diff *d, const struct scan_entry *entry,
+    const struct ledger_file *row)
+{
+	if (row->link.nlink <= 1 || row->link.ino != entry->st.ino)
+		return 0;
+	/* A copy names its device. */
+	return shares(d) || row->link.dev == entry->st.dev ? row->link.id : 0;
 }
 
 /* As maybe_file: what can be said without reading it. */
@@ -231,9 +248,8 @@ maybe_file(struct diff *d, const struct scan_entry *entry,
 	j->local = item_same_metadata(&entry->st, &row->st);
 	if (row->link.nlink == 0 && j->link.nlink > 1)
 		j->link.nlink = 0;
-	if (row->link.nlink > 1 && row->link.dev == j->link.dev &&
-	    row->link.ino == j->link.ino)
-		j->link.id = row->link.id;
+	if (j->link.nlink > 1)
+		j->link.id = link_id(d, entry, row);
 	queued(d, entry);
 	if (!engine_links_take(d->en, j))
 		engine_send(d->en, j);

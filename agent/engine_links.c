@@ -135,6 +135,7 @@ follow(struct engine *en, struct job *j, struct ledger_leader *leader)
 	const struct ledger_file *row = &leader->row;
 
 	j->unsettled = row->st.ctime_ns == -1;
+	j->fresh = row->run_id == en->run_id;
 	if (!j->doubt && is_right(j, row)) {
 		free(leader->path);
 		j->digest = j->was.digest;
@@ -329,6 +330,12 @@ drop_leader(struct engine *en, struct job *j)
 void
 engine_links_not_linked(struct engine *en, struct job *j)
 {
+	/* It isn't found there as this run has sent it. */
+	if (j->finding == FOUND_OTHER && j->fresh && !j->doubt) {
+		store_lacks(en->target, STORE_LACK_LINKS,
+		    "it doesn't show a file as it was sent");
+		j->finding = FOUND_ALONE;
+	}
 	if (j->finding != FOUND_ALONE)
 		drop_leader(en, j);
 	else if (!j->leads)

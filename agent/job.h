@@ -86,6 +86,7 @@ struct job {
 	bool asked;	   /* the source was asked for its metadata's group */
 	bool doubt;	   /* HARDLINK: read it first, and compare with was */
 	bool unsettled;	   /* HARDLINK: the leader was recorded without ctime */
+	bool fresh;	   /* HARDLINK: the leader was recorded by this run */
 	unsigned attempts; /* that failed */
 	unsigned changes;  /* times the source changed under it */
 	uint64_t due_ms;   /* not before (clock_mono_ms) */
