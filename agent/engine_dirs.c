@@ -84,6 +84,8 @@ dir_job(struct engine *en)
 	j->dir_id = p->dir_id;
 	j->st = p->st;
 	j->again = p->run_id != en->run_id;
+	j->before = p->outcome;
+	j->before_run = p->run_id;
 	return j;
 }
 
