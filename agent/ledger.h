@@ -222,7 +222,8 @@ int ledger_run_ask(struct ledger *l, uint64_t run_id, const struct buf *words,
 /* How far it is; SERIES as series_to_text(). */
 int ledger_run_progress(struct ledger *l, uint64_t run_id,
     const struct stats_snapshot *stats, const char *series, struct err *e);
-/* Appends either; NULL for what isn't wanted. */
+/* Appends either; NULL for what isn't wanted.  1; 0 if the words were not
+ * kept, by an earlier release; -1. */
 int ledger_run_texts(struct ledger *l, uint64_t run_id, struct buf *words,
     struct buf *series, struct err *e);
 

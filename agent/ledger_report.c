@@ -101,12 +101,14 @@ ledger_run_texts(struct ledger *l, uint64_t run_id, struct buf *words,
     struct buf *series, struct err *e)
 {
 	sqlite3_stmt *s = ledger_prepare(l, STMT_RUN_TEXTS, e);
+	bool kept = false;
 	int rc;
 
 	if (s == NULL)
 		return -1;
 	bind_u64(s, 1, run_id);
 	while ((rc = sqlite3_step(s)) == SQLITE_ROW) {
+		kept = sqlite3_column_type(s, 0) != SQLITE_NULL;
 		if (words != NULL)
 			buf_add(words, sqlite3_column_blob(s, 0),
 			    (size_t)sqlite3_column_bytes(s, 0));
@@ -114,7 +116,7 @@ ledger_run_texts(struct ledger *l, uint64_t run_id, struct buf *words,
 			buf_add(series, sqlite3_column_text(s, 1),
 			    (size_t)sqlite3_column_bytes(s, 1));
 	}
-	return end_of_rows(l, s, rc, e);
+	return end_of_rows(l, s, rc, e) == -1 ? -1 : kept;
 }
 
 int

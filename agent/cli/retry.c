@@ -11,7 +11,9 @@
 #include "agent/cli/record.h"
 #include "agent/cli/sync.h"
 #include "agent/ledger.h"
+#include "agent/report/report.h"
 #include "agent/task.h"
+#include "base/log.h"
 #include "base/text.h"
 
 /* Beyond that the whole source is looked at: what is as recorded costs little,
@@ -26,6 +28,7 @@ struct retry {
 	uint64_t run;
 	struct pathset *paths;
 	bool all; /* too many paths: all of the source */
+	bool options_unknown;
 	struct buf recorded;
 	uint64_t items; /* that the run could not do */
 };
@@ -60,6 +63,7 @@ collect(struct retry *r, struct ledger *l, const char *name, struct err *e)
 {
 	struct ledger_run run;
 	uint64_t id = INT64_MAX;
+	int rc;
 
 	if (name != NULL && text_parse_uint(name, 1, INT64_MAX, &id, e) == -1)
 		return -1;
@@ -72,8 +76,9 @@ collect(struct retry *r, struct ledger *l, const char *name, struct err *e)
 		    run.id, r->task);
 	r->run = run.id;
 	r->paths = pathset_new(PATHS_MAX_BYTES, e);
-	if (r->paths == NULL ||
-	    ledger_run_texts(l, run.id, &r->recorded, NULL, e) == -1 ||
+	rc = ledger_run_texts(l, run.id, &r->recorded, NULL, e);
+	r->options_unknown = rc == 0;
+	if (r->paths == NULL || rc == -1 ||
 	    ledger_failures(l, run.id, add_path, r, e) == -1)
 		return -1;
 	while (run.retry_of != 0 && was_cut_off(&run)) {
@@ -141,7 +146,7 @@ say(const struct retry *r, const struct options *o)
 	AUTO(buf) struct buf line = BUF_INIT(1 << 20);
 	AUTO(buf) struct buf shown = BUF_INIT(4 << 20);
 	const char *p = buf_str(&o->recorded), *end = p + o->recorded.len;
-	char n[32];
+	char n[40];
 
 	buf_adds(&line, "dray sync");
 	for (; p < end; p += strlen(p) + 1)
@@ -151,9 +156,9 @@ say(const struct retry *r, const struct options *o)
 	shell_word(&line, r->source);
 	shell_word(&line, r->target);
 	text_escape(&shown, buf_str(&line), line.len);
-	fprintf(stderr, "%s items of run %" PRIu64 "%s, as by: %s\n",
-	    text_count(r->items, n, sizeof(n)), r->run,
-	    r->all ? " are too many to name: all of the source is looked at"
+	fprintf(stderr, "%s of run %" PRIu64 "%s, as by: %s\n",
+	    report_items(r->items, n, sizeof(n)), r->run,
+	    r->all ? ", too many to name: all of the source is looked at"
 		   : " again, nothing else",
 	    buf_str(&shown));
 }
@@ -193,6 +198,10 @@ again(const struct retry *r, const struct options *given)
 		err_context(&e, "the options of run %" PRIu64, r->run);
 		return cmd_fail(&e);
 	}
+	if (r->options_unknown)
+		log_warn("run %" PRIu64 " was an earlier release's, which "
+			 "didn't keep its options: those given now are all",
+		    r->run);
 	if (o.verbosity >= 0)
 		say(r, &o);
 	return sync_run(&o, &so);

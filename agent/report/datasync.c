@@ -145,6 +145,14 @@ add_time(struct json *j, const char *key, int64_t ns)
 	json_str(j, key, text);
 }
 
+/* Rows of an earlier release don't tell when. */
+static void
+add_done(struct json *j, const char *key, const struct ledger_file *row)
+{
+	if (row->outcome.done_ns != 0)
+		add_time(j, key, row->outcome.done_ns);
+}
+
 /* Begins a record. */
 static int
 begin(struct set *s, const char *path, size_t len, struct err *e)
@@ -235,7 +243,7 @@ item_transferred(void *arg, const char *path, size_t len,
 	if (begin(s, path, len, e) == -1)
 		return -1;
 	add_metadata(j, "SrcMetadata", &row->st);
-	add_time(j, "TransferTimestamp", row->outcome.done_ns);
+	add_done(j, "TransferTimestamp", row);
 	json_str(j, "TransferType",
 	    row->outcome.how == HOW_METADATA ? "METADATA_ONLY"
 					     : "CONTENT_AND_METADATA");
@@ -275,7 +283,7 @@ item_verified(void *arg, const char *path, size_t len,
 	add_digest(j, "SrcHash", row);
 	add_metadata(j, "DstMetadata", &row->st);
 	add_digest(j, "DstHash", row);
-	add_time(j, "VerifyTimestamp", row->outcome.done_ns);
+	add_done(j, "VerifyTimestamp", row);
 	json_str(j, "VerifyStatus", "SUCCESS");
 	return end(s, e);
 }
@@ -325,7 +333,7 @@ skipped_adopted(void *arg, const char *path, size_t len,
 	if (begin(s, path, len, e) == -1)
 		return -1;
 	add_metadata(&s->j, "SrcMetadata", &row->st);
-	add_time(&s->j, "SkippedTimestamp", row->outcome.done_ns);
+	add_done(&s->j, "SkippedTimestamp", row);
 	json_str(&s->j, "SkippedReason", "was at the target already");
 	json_str(&s->j, "SkippedStatus", "SUCCESS");
 	return end(s, e);

@@ -317,7 +317,7 @@ static void
 add_overwritten(struct page *p, const struct ledger_sums *sums)
 {
 	uint64_t seen = 0, later;
-	char n[32];
+	char n[40];
 	unsigned i;
 
 	for (i = 0; i < HOW_COUNT; i++)
@@ -325,9 +325,9 @@ add_overwritten(struct page *p, const struct ledger_sums *sums)
 	later = report_overwritten(p->r, seen);
 	if (later > 0)
 		buf_addf(&p->r->line,
-		    "<p>%s items were written again by later runs, whose "
-		    "reports tell of them.</p>\n",
-		    text_count(later, n, sizeof(n)));
+		    "<p>Later runs wrote %s of these again: their reports "
+		    "tell of that.</p>\n",
+		    report_items(later, n, sizeof(n)));
 }
 
 static int

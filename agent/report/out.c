@@ -36,9 +36,10 @@ open_file(struct out *o, struct err *e)
 		o->temp = buf_take(&temp);
 		if (o->temp == NULL)
 			return err_set(e, ERR_NOMEM, "out of memory");
-		fd = open(o->temp,
-		    O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC,
-		    0666);
+		/* Left by a process that was killed, if it is there. */
+		unlink(o->temp);
+		fd = open(
+		    o->temp, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
 	}
 	if (fd == -1)
 		return err_sys(e, "report file %s", o->path);

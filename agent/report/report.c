@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "agent/report/report.h"
+#include "base/text.h"
 
 int
 report_flush(struct report *r, struct err *e)
@@ -41,6 +42,16 @@ report_type_name(enum item_type type)
 		break;
 	}
 	return "special";
+}
+
+const char *
+report_items(uint64_t n, char *out, size_t size)
+{
+	char count[32];
+
+	snprintf(out, size, "%s item%s", text_count(n, count, sizeof(count)),
+	    n == 1 ? "" : "s");
+	return out;
 }
 
 const char *

@@ -112,19 +112,19 @@ static int
 failures(struct report *r, struct err *e)
 {
 	struct report_causes causes;
-	char n[32];
+	char n[40];
 	unsigned i;
 
 	if (report_causes(r, &causes, e) == -1)
 		return -1;
 	if (causes.n > 0)
-		buf_addf(&r->line, "not transferred: %s items\n",
-		    text_count(causes.items, n, sizeof(n)));
+		buf_addf(&r->line, "not transferred: %s\n",
+		    report_items(causes.items, n, sizeof(n)));
 	for (i = 0; i < causes.n; i++) {
 		struct listing l = {.r = r, .kind = causes.at[i].kind};
 
-		buf_addf(&r->line, "  %s: %s items; %s\n", l.kind,
-		    text_count(causes.at[i].items, n, sizeof(n)),
+		buf_addf(&r->line, "  %s: %s; %s\n", l.kind,
+		    report_items(causes.at[i].items, n, sizeof(n)),
 		    report_next_step(l.kind));
 		if (ledger_failures(r->ledger, r->run.id, failure, &l, e) == -1)
 			return -1;
@@ -188,13 +188,13 @@ static int
 overwritten(struct report *r, uint64_t seen, struct err *e)
 {
 	uint64_t later = report_overwritten(r, seen);
-	char n[32];
+	char n[40];
 
 	if (later > 0)
 		buf_addf(&r->line,
-		    "%s items were written again by later runs, whose reports "
-		    "tell of them\n",
-		    text_count(later, n, sizeof(n)));
+		    "later runs wrote %s of these again: their reports tell "
+		    "of that\n",
+		    report_items(later, n, sizeof(n)));
 	return report_flush(r, e);
 }
 

@@ -643,6 +643,7 @@ a_ledger_of_version_1_can_be_read(void)
 	if (l == NULL)
 		return;
 	CHECK_UINT(ledger_sums(l, 1, &sums, &e), 0);
+	CHECK_UINT(ledger_run_texts(l, 1, NULL, NULL, &e), 0);
 	CHECK_UINT(sums.items[HOW_UNKNOWN], 1);
 	CHECK_UINT(ledger_run_begin(l, &(uint64_t){0}, &e), -1);
 	ledger_close(l);
