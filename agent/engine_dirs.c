@@ -85,7 +85,8 @@ dir_job(struct engine *en)
 	j->st = p->st;
 	j->again = p->run_id != en->run_id;
 	j->before = p->outcome;
-	j->before_run = p->run_id;
+	if (j->before.did_run == 0)
+		j->before.did_run = p->run_id;
 	return j;
 }
 

@@ -22,6 +22,7 @@ engine_outcome(
 	    .how = how,
 	    .attempts = j->attempts + j->changes + 1,
 	    .done_ns = clock_wall_ns(),
+	    .did_run = en->run_id,
 	};
 
 	if (how == HOW_METADATA)

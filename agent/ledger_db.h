@@ -17,6 +17,10 @@ enum ledger_stmt {
 	STMT_DIR_ADD,
 	STMT_DIFF,
 	STMT_FILE_PUT,
+	STMT_LEADER,
+	STMT_LEADER_ANY,
+	STMT_LINKS_DROP,
+	STMT_LINK_SEEN,
 	STMT_DIR_AGAIN,
 	STMT_PENDING,
 	STMT_UPLOAD_ADD,
@@ -57,6 +61,7 @@ struct ledger {
 	bool damaged;	 /* to be set aside when it is closed */
 	bool outdated;	 /* its schema is older, and it can't be written */
 	bool has_target; /* the temporary table is there */
+	bool has_seen;	 /* so is this */
 	unsigned uncommitted;
 	char last_name[256]; /* sorts behind every name: 255 bytes at most */
 };
@@ -107,11 +112,12 @@ column_u64(sqlite3_stmt *s, int at)
 #define STAT_COLUMN_COUNT 9
 void bind_stat(sqlite3_stmt *s, int at, const struct item_stat *st);
 void column_stat(sqlite3_stmt *s, int at, struct item_stat *st);
-/* OUTCOME_COLUMN_COUNT columns from AT on: how proof attempts done_ns. */
-#define OUTCOME_COLUMN_COUNT 4
+/* OUTCOME_COLUMN_COUNT columns from AT on: how proof attempts done_ns
+ * did_run. */
+#define OUTCOME_COLUMN_COUNT 5
 void bind_outcome(sqlite3_stmt *s, int at, const struct outcome *o);
 void column_outcome(sqlite3_stmt *s, int at, struct outcome *out);
-/* What ledger_file_put() binds from "state" on. */
+/* A row of file, without its name, from column AT on. */
 void column_file(sqlite3_stmt *s, int at, struct ledger_file *out);
 /* Counters as text; 4096 bytes are enough. */
 void ledger_stats_text(const struct stats_snapshot *st, struct buf *out);

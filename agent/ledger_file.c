@@ -76,7 +76,11 @@ column_file(sqlite3_stmt *s, int at, struct ledger_file *out)
 	out->crc64nvme = column_u64(s, at + 3);
 	column_copy(s, at + 4, out->etag, sizeof(out->etag));
 	out->run_id = column_u64(s, at + 5);
-	column_outcome(s, at + 6, &out->outcome);
+	out->link.nlink = (uint32_t)sqlite3_column_int64(s, at + 6);
+	out->link.dev = column_u64(s, at + 7);
+	out->link.ino = column_u64(s, at + 8);
+	out->link.id = column_u64(s, at + 9);
+	column_outcome(s, at + 10, &out->outcome);
 }
 
 int
@@ -119,7 +123,11 @@ ledger_file_put(struct ledger *l, int64_t dir_id, const char *name,
 	bind_u64(s, at + 3, row->crc64nvme);
 	bind_text(s, at + 4, row->etag);
 	bind_u64(s, at + 5, row->run_id);
-	bind_outcome(s, at + 6, &row->outcome);
+	bind_u64(s, at + 6, row->link.nlink);
+	bind_u64(s, at + 7, row->link.dev);
+	bind_u64(s, at + 8, row->link.ino);
+	bind_u64(s, at + 9, row->link.id);
+	bind_outcome(s, at + 10, &row->outcome);
 	return ledger_done(l, s, e);
 }
 

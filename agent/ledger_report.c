@@ -15,6 +15,7 @@ bind_outcome(sqlite3_stmt *s, int at, const struct outcome *o)
 	sqlite3_bind_int(s, at + 1, (int)o->proof);
 	bind_u64(s, at + 2, o->attempts);
 	sqlite3_bind_int64(s, at + 3, o->done_ns);
+	bind_u64(s, at + 4, o->did_run);
 }
 
 void
@@ -24,6 +25,7 @@ column_outcome(sqlite3_stmt *s, int at, struct outcome *out)
 	out->proof = (enum outcome_proof)sqlite3_column_int(s, at + 1);
 	out->attempts = (unsigned)sqlite3_column_int(s, at + 2);
 	out->done_ns = sqlite3_column_int64(s, at + 3);
+	out->did_run = column_u64(s, at + 4);
 }
 
 /* The end of reading rows by S, whose last step said RC. */
@@ -217,7 +219,7 @@ ledger_sums(
 			continue;
 		out->bytes[how] += size;
 		out->sizes[size_class(size)]++;
-		if (how == HOW_SENT || how == HOW_ADOPTED || how == HOW_CLONED)
+		if (how != HOW_METADATA && how != HOW_UNKNOWN)
 			out->proofs[proof < PROOF_COUNT ? proof : PROOF_NONE]++;
 	}
 	return end_of_rows(l, s, rc, e);

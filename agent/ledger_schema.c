@@ -42,11 +42,19 @@ static const char *const migrations[] = {
     " kind TEXT NOT NULL, message TEXT NOT NULL, attempts INTEGER NOT NULL,"
     " at_ns INTEGER NOT NULL, PRIMARY KEY(run_id, path)) WITHOUT ROWID;",
 
+    "ALTER TABLE file ADD COLUMN nlink INTEGER NOT NULL DEFAULT 1;"
+    "ALTER TABLE file ADD COLUMN link_dev INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE file ADD COLUMN link_ino INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE file ADD COLUMN link_id INTEGER NOT NULL DEFAULT 0;"
+    "CREATE INDEX file_links ON file(link_dev, link_ino, ctime_ns)"
+    " WHERE nlink > 1;"
+
     /* What reports tell of an item; what a run was asked to do. */
     "ALTER TABLE file ADD COLUMN how INTEGER NOT NULL DEFAULT 0;"
     "ALTER TABLE file ADD COLUMN proof INTEGER NOT NULL DEFAULT 0;"
     "ALTER TABLE file ADD COLUMN attempts INTEGER NOT NULL DEFAULT 0;"
     "ALTER TABLE file ADD COLUMN done_ns INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE file ADD COLUMN did_run INTEGER NOT NULL DEFAULT 0;"
     "ALTER TABLE run ADD COLUMN words BLOB;"
     "ALTER TABLE run ADD COLUMN retry_of INTEGER NOT NULL DEFAULT 0;"
     "ALTER TABLE run ADD COLUMN series TEXT NOT NULL DEFAULT '';"
@@ -57,6 +65,15 @@ static const char *const migrations[] = {
 
 #define SCHEMA_VERSION ((int)(sizeof(migrations) / sizeof(migrations[0])))
 
+/* What stands behind STAT_COLUMNS in a row of file. */
+#define FILE_COLUMNS                                         \
+	",part_bytes,digest_have,xxh3,crc64nvme,etag,run_id" \
+	",nlink,link_dev,link_ino,link_id"                   \
+	",how,proof,attempts,done_ns,did_run"
+
+/* A row that tells what run ?1 did; earlier releases kept one run only. */
+#define OF_RUN "(f.did_run=?1 OR (f.did_run=0 AND f.run_id=?1))"
+
 static const char *const statements[STMT_COUNT] = {
     [STMT_BEGIN] = "BEGIN IMMEDIATE",
     [STMT_COMMIT] = "COMMIT",
@@ -64,23 +81,37 @@ static const char *const statements[STMT_COUNT] = {
     [STMT_META_SET] = "INSERT OR REPLACE INTO meta VALUES(?,?)",
     [STMT_DIR_GET] = "SELECT id FROM dir WHERE path=?",
     [STMT_DIR_ADD] = "INSERT INTO dir(path) VALUES(?)",
-    [STMT_DIFF] = "SELECT name,state," STAT_COLUMNS
-		  ",part_bytes,digest_have,xxh3,crc64nvme,etag,run_id"
-		  ",how,proof,attempts,done_ns"
+    [STMT_DIFF] = "SELECT name,state," STAT_COLUMNS FILE_COLUMNS
 		  " FROM file WHERE dir_id=? AND name>? AND name<=?"
 		  " ORDER BY name",
     [STMT_FILE_PUT] =
 	"INSERT OR REPLACE INTO file(dir_id,name,state," STAT_COLUMNS
-	",part_bytes,digest_have,xxh3,crc64nvme,etag,run_id"
-	",how,proof,attempts,done_ns)"
-	" VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
+	    FILE_COLUMNS ")"
+	" VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
+    /* "nlink > 1", word by word: else the index isn't used. */
+    [STMT_LEADER] = "SELECT d.path,f.name,f.state," STAT_COLUMNS FILE_COLUMNS
+		    " FROM file f CROSS JOIN dir d ON d.id=f.dir_id"
+		    " WHERE f.link_dev=?1 AND f.link_ino=?2 AND f.nlink > 1"
+		    " AND f.ctime_ns=?3 AND f.size=?4 AND f.mtime_ns=?5"
+		    " AND f.run_id>=?6 AND f.state=2"
+		    " AND NOT (f.dir_id=?7 AND f.name=?8) LIMIT 1",
+    [STMT_LEADER_ANY] =
+	"SELECT d.path,f.name,f.state," STAT_COLUMNS FILE_COLUMNS
+	" FROM file f CROSS JOIN dir d ON d.id=f.dir_id"
+	" WHERE f.link_dev=?1 AND f.link_ino=?2 AND f.nlink > 1"
+	" AND f.size=?3 AND (?4 IS NULL OR f.mtime_ns=?4) AND f.state=2"
+	" AND (f.digest_have & 1) != 0"
+	" AND NOT (f.dir_id=?5 AND f.name=?6) LIMIT 1",
+    [STMT_LINKS_DROP] = "UPDATE file SET nlink=?3"
+			" WHERE link_dev=?1 AND link_ino=?2 AND nlink > 1",
+    [STMT_LINK_SEEN] = "INSERT OR IGNORE INTO temp.seen VALUES(?,?)",
     [STMT_DIR_AGAIN] =
 	"UPDATE file SET state=1"
 	" WHERE dir_id=(SELECT id FROM dir WHERE path=?) AND name=?"
 	" AND state=2 AND type=2",
     [STMT_PENDING] =
 	"SELECT p.at,p.depth,p.dir_id,p.name,d.path,f.run_id,how,proof,"
-	"attempts,done_ns," STAT_COLUMNS
+	"attempts,done_ns,did_run," STAT_COLUMNS
 	" FROM temp.pending p CROSS JOIN file f"
 	" ON f.dir_id=p.dir_id AND f.name=p.name"
 	" JOIN dir d ON d.id=p.dir_id"
@@ -110,14 +141,12 @@ static const char *const statements[STMT_COUNT] = {
     [STMT_FAILURE_LIST] = "SELECT path,kind,message,attempts,at_ns"
 			  " FROM failure WHERE run_id=? ORDER BY path",
     /* By the index of paths, then by that of names: nothing is sorted. */
-    [STMT_ITEM_LIST] = "SELECT d.path,f.name,f.state," STAT_COLUMNS
-		       ",part_bytes,digest_have,xxh3,crc64nvme,etag,run_id"
-		       ",how,proof,attempts,done_ns"
+    [STMT_ITEM_LIST] = "SELECT d.path,f.name,f.state," STAT_COLUMNS FILE_COLUMNS
 		       " FROM dir d CROSS JOIN file f ON f.dir_id=d.id"
-		       " WHERE f.run_id=?1 AND f.state=2"
+		       " WHERE " OF_RUN " AND f.state=2"
 		       " ORDER BY d.path,f.name",
-    [STMT_ITEM_SUMS] = "SELECT type,size,how,proof FROM file"
-		       " WHERE run_id=?1 AND state=2",
+    [STMT_ITEM_SUMS] = "SELECT type,size,how,proof FROM file f"
+		       " WHERE " OF_RUN " AND state=2",
     [STMT_NOTICE_PUT] = "INSERT OR REPLACE INTO notice VALUES(?,?,?,?,?)",
     [STMT_NOTICE_LIST] = "SELECT path,type,reason FROM notice"
 			 " WHERE run_id=? AND what=? ORDER BY path",

@@ -29,6 +29,7 @@ struct options {
 	struct filter *filter; /* owned; never NULL */
 	enum scan_links links;
 	bool one_file_system;
+	bool hard_links;
 	enum verify_mode verify;
 
 	/* How */

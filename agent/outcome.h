@@ -33,6 +33,7 @@ struct outcome {
 	enum outcome_proof proof;
 	unsigned attempts; /* in all; 1: the first one did */
 	int64_t done_ns;
+	uint64_t did_run; /* the run that did it; 0: not known */
 };
 
 /* Words for reports; stable. */

@@ -166,7 +166,7 @@ item(void *arg, const char *path, size_t len, const struct ledger_file *row,
 	if (file)
 		buf_addf(line, "%" PRIu64, row->st.size);
 	add_time(l, row->st.mtime_ns, row->st.mtime_ns != ITEM_TIME_UNKNOWN);
-	add_text(l, file ? outcome_proof_name(row->outcome.proof) : "");
+	add_text(l, report_proof(row));
 	add_digests(l, row);
 	add_time(l, row->outcome.done_ns, row->outcome.done_ns != 0);
 	buf_addc(line, ',');

@@ -279,7 +279,7 @@ item(void *arg, const char *path, size_t len, const struct ledger_file *row,
 	    "<td>%s</td><td class=\"n\">%s</td><td>%s</td></tr>\n",
 	    outcome_how_name(row->outcome.how),
 	    file ? text_size(row->st.size, size, sizeof(size)) : "",
-	    file ? outcome_proof_name(row->outcome.proof) : "");
+	    report_proof(row));
 	return report_flush(p->r, e);
 }
 

@@ -88,8 +88,8 @@ item(void *arg, const char *path, size_t len, const struct ledger_file *row,
 	json_str(j, "type", report_type_name(row->st.type));
 	json_str(j, "state", row->state == LEDGER_DONE ? "done" : "pending");
 	json_str(j, "how", outcome_how_name(row->outcome.how));
-	if (row->st.type == ITEM_FILE)
-		json_str(j, "proof", outcome_proof_name(row->outcome.proof));
+	if (*report_proof(row) != '\0')
+		json_str(j, "proof", report_proof(row));
 	if (row->outcome.done_ns != 0) {
 		add_time(j, "done", row->outcome.done_ns);
 		json_uint(j, "attempts", row->outcome.attempts);

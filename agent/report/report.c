@@ -45,6 +45,14 @@ report_type_name(enum item_type type)
 }
 
 const char *
+report_proof(const struct ledger_file *row)
+{
+	return row->st.type == ITEM_FILE
+	    ? outcome_proof_name(row->outcome.proof)
+	    : "";
+}
+
+const char *
 report_items(uint64_t n, char *out, size_t size)
 {
 	char count[32];

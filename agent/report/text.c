@@ -157,17 +157,18 @@ item(void *arg, const char *path, size_t len, const struct ledger_file *row,
 {
 	struct listing *l = arg;
 	struct buf *line = &l->r->line;
+	const char *proof;
 	char size[24];
 
 	if (l->n++ == 0)
 		buf_adds(line, "done:\n");
+	proof = report_proof(row);
 	buf_addf(line, "    %-9s %10s %-9s ",
 	    outcome_how_name(row->outcome.how),
 	    row->st.type == ITEM_FILE
 		? text_size(row->st.size, size, sizeof(size))
 		: "-",
-	    row->st.type == ITEM_FILE ? outcome_proof_name(row->outcome.proof)
-				      : "-");
+	    *proof != '\0' ? proof : "-");
 	add_path(line, path, len);
 	if (row->outcome.attempts > 1)
 		buf_addf(line, " (%u attempts)", row->outcome.attempts);
