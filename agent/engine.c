@@ -242,6 +242,7 @@ begin_scan(struct engine *en)
 	struct err e = ERR_INIT;
 	struct scan_options so = {
 	    .filter = en->options->filter,
+	    .only = en->setup->only,
 	    .links = en->options->links,
 	    .threads = en->options->scan_threads,
 	    .one_file_system = en->options->one_file_system,
@@ -278,7 +279,7 @@ next_phase(struct engine *en)
 		en->phase = en->options->dry_run ? PHASE_END : PHASE_ORPHANS;
 		if (en->phase == PHASE_END)
 			return;
-		if (!en->scan_incomplete)
+		if (!en->scan_incomplete && en->setup->only == NULL)
 			engine_abort_old(en);
 		engine_sweep_intents(en);
 		return;
@@ -334,6 +335,7 @@ step(struct engine *en)
 	    (scan_done || en->jobs >= ENGINE_JOBS_MAX))
 		engine_links_expect_no_more(en);
 	engine_start_uploads(en);
+	engine_progress(en, false);
 	if (commit_is_due(en))
 		engine_commit(en);
 	if (en->phase == PHASE_DIRS)
@@ -413,7 +415,7 @@ record_end(struct engine *en, struct engine_result *out)
 	struct err e = ERR_INIT;
 	/* The listing, if one was needed, was compared with all that could be
 	 * read: what can't be today is no reason to list again each time. */
-	bool whole = !en->stopping;
+	bool whole = !en->stopping && en->setup->only == NULL;
 
 	snprintf(run.outcome, sizeof(run.outcome), "%s",
 	    run_outcome_name(out->outcome));
@@ -496,8 +498,7 @@ begin(struct engine *en, const struct engine_setup *setup, struct err *e)
 		return -1;
 	if (en->options->dry_run)
 		return 0;
-	if (ledger_run_begin(en->ledger, &en->run_id, e) == -1 ||
-	    ledger_commit(en->ledger, e) == -1)
+	if (engine_begin_run(en, e) == -1)
 		return -1;
 	setup->about->run_id = en->run_id;
 	return 0;
@@ -544,6 +545,7 @@ engine_run(const struct engine_setup *setup, struct engine_result *out)
 	end(&en);
 	if (en.run_id != 0) {
 		ledger_accept(en.ledger);
+		engine_progress(&en, true);
 		record_end(&en, out);
 	}
 }

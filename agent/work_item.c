@@ -83,7 +83,7 @@ work_put(struct worker *me, struct job *j)
 	j->proved = j->receipt.proved;
 	if (j->proved || !me->work.read_back)
 		return 0;
-	j->proved = true;
+	j->proved = j->read_back = true;
 	return work_read_back(me, j, 0, j->st.size, &j->digest, &j->err);
 }
 
@@ -256,6 +256,7 @@ compare_by_reading(struct worker *me, struct job *j, struct store_file *f)
 	if (work_hash(me, j, NULL, 0, j->st.size, DIGEST_XXH3, &there,
 		&j->err) == 0) {
 		j->proved = memcmp(there.xxh3, j->digest.xxh3, 16) == 0;
+		j->read_back = j->proved;
 		return j->proved;
 	}
 	/* What can't be read there can be replaced. */
