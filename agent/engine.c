@@ -116,7 +116,8 @@ engine_send(struct engine *en, struct job *j)
 		engine_job_end(en, j);
 		return;
 	}
-	lanes_push(en->lanes, j);
+	if (!lanes_push(en->lanes, j))
+		workers_add(en->workers);
 }
 
 void

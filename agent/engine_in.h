@@ -14,6 +14,8 @@
 #define ENGINE_JOBS_MAX 4096
 /* Workers, where neither the user nor the target's driver names a number. */
 #define ENGINE_TRANSFERS 16
+/* Big files under way at a time, at most. */
+#define ENGINE_UPLOADS_MAX 64
 /* Batches waiting beyond which the walkers are held up. */
 #define ENGINE_BATCHES_MAX 16
 /* A commit is due at so many rows, or after so many milliseconds. */

@@ -66,14 +66,19 @@ lanes_free(struct lanes *l)
 	free(l);
 }
 
-void
+bool
 lanes_push(struct lanes *l, struct job *j)
 {
+	bool taken;
+
 	pthread_mutex_lock(&l->mutex);
 	job_list_push(&l->waiting[lane_of(j)], j);
+	/* Those that were woken for the jobs before may not be up yet. */
+	taken = l->idle >= l->waiting[SMALL].n + l->waiting[BULK].n;
 	if (l->idle > 0)
 		pthread_cond_signal(&l->wakeup);
 	pthread_mutex_unlock(&l->mutex);
+	return taken;
 }
 
 /* The lane whose turn it is, or -1 if there is nothing to take now. */

@@ -13,7 +13,7 @@
 #include "transfer/sftp/internal.h"
 
 #define CONNECTIONS 4
-#define TRANSFERS 128 /* a file waits for the server three times */
+#define TRANSFERS 512 /* a file waits for the server three times */
 #define TIMEOUT_MS 60000
 #define CONNECT_TIMEOUT_MS 10000
 /* A further connection is made only if logging in took no more than this part
