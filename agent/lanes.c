@@ -34,7 +34,7 @@ lane_of(const struct job *j)
 }
 
 struct lanes *
-lanes_new(unsigned workers, struct err *e)
+lanes_new(unsigned workers, unsigned parts, struct err *e)
 {
 	struct lanes *l = calloc(1, sizeof(*l));
 
@@ -44,7 +44,7 @@ lanes_new(unsigned workers, struct err *e)
 	}
 	l->workers = workers;
 	l->limit = workers;
-	ramp_init(&l->ramp, workers, clock_mono_ms());
+	ramp_init(&l->ramp, parts, workers, clock_mono_ms());
 	pthread_mutex_init(&l->mutex, NULL);
 	pthread_cond_init(&l->wakeup, NULL);
 	job_list_init(&l->waiting[SMALL]);

@@ -18,7 +18,8 @@
 
 struct lanes;
 
-struct lanes *lanes_new(unsigned workers, struct err *e);
+/* PARTS: as many of them at a time, to begin with. */
+struct lanes *lanes_new(unsigned workers, unsigned parts, struct err *e);
 /* Frees the jobs that were never taken, too. */
 void lanes_free(struct lanes *l);
 AUTO_DEFINE(lanes, struct lanes, lanes_free)
