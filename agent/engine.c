@@ -117,7 +117,8 @@ engine_send(struct engine *en, struct job *j)
 		engine_job_end(en, j);
 		return;
 	}
-	lanes_push(en->lanes, j);
+	if (!lanes_push(en->lanes, j))
+		workers_add(en->workers);
 }
 
 void
@@ -491,7 +492,8 @@ begin(struct engine *en, const struct engine_setup *setup, struct err *e)
 		en->transfers = en->ops->transfers;
 	if (en->transfers == 0)
 		en->transfers = ENGINE_TRANSFERS;
-	en->lanes = lanes_new(en->transfers, e);
+	en->lanes = lanes_new(en->transfers,
+	    en->ops->parts != 0 ? en->ops->parts : ENGINE_PARTS, e);
 	en->inbox = inbox_new(ENGINE_BATCHES_MAX, e);
 	en->pool = pool_new(en->options->memory_bytes, e);
 	if (en->lanes == NULL || en->inbox == NULL || en->pool == NULL)

@@ -15,6 +15,10 @@
 #define ENGINE_JOBS_MAX 4096
 /* Workers, where neither the user nor the target's driver names a number. */
 #define ENGINE_TRANSFERS 16
+/* Parts at a time to begin with, where the target's driver names no number. */
+#define ENGINE_PARTS 4
+/* Big files under way at a time, at most. */
+#define ENGINE_UPLOADS_MAX 64
 /* Batches waiting beyond which the walkers are held up. */
 #define ENGINE_BATCHES_MAX 16
 /* A commit is due at so many rows, or after so many milliseconds. */

@@ -328,6 +328,7 @@ engine_start_uploads(struct engine *en)
 	struct job *j;
 
 	while (!en->stopping && en->uploads < en->transfers &&
+	    en->uploads < ENGINE_UPLOADS_MAX &&
 	    (j = job_list_pop(&en->big)) != NULL)
 		start(en, j);
 }

@@ -57,7 +57,7 @@ int
 work_put(struct worker *me, struct job *j)
 {
 	AUTO(file) struct store_file *f = work_open(me, j);
-	void *data = me->chunk;
+	void *data = me->own;
 	int rc;
 
 	if (f == NULL)
@@ -71,12 +71,12 @@ work_put(struct worker *me, struct job *j)
 		j->grown = true;
 		return 0;
 	}
-	if (j->st.size > WORK_CHUNK_BYTES)
+	if (j->st.size > WORK_OWN_BYTES)
 		data = pool_get(me->work.pool, (size_t)j->st.size, &j->err);
 	if (data == NULL)
 		return -1;
 	rc = put_bytes(me, j, f, data);
-	if (data != me->chunk)
+	if (data != me->own)
 		pool_put(me->work.pool, data);
 	if (rc == -1)
 		return -1;

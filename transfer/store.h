@@ -203,6 +203,9 @@ struct store_driver {
 	/* Items to be under way at a time, where each waits for the server
 	 * more often than most; 0: as the engine likes. */
 	unsigned transfers;
+	/* Parts to be under way at a time to begin with, where one connection
+	 * doesn't fill the line; 0: as the engine likes. */
+	unsigned parts;
 
 	/* Takes no connection yet: ERR_CONFIG for what can be seen wrong. */
 	struct store *(*open)(const struct store_url *url,
