@@ -33,7 +33,11 @@ struct engine_setup {
 	bool reconcile; /* compare with the target's listing, not only the
 			   ledger */
 	const struct engine_events *events; /* NULL: nobody is told */
-	const atomic_bool *stop_soon;	    /* finish what is under way */
+	/* Look at these only, and take what is not seen for nothing: sealed,
+	 * borrowed; NULL: all. */
+	const struct pathset *only;
+	uint64_t retry_of;	      /* the run that failed with them, or 0 */
+	const atomic_bool *stop_soon; /* finish what is under way */
 	const atomic_bool *stop_now;
 };
 

@@ -137,13 +137,13 @@ write_checksum(struct json *j, const struct ledger_file *row)
 }
 
 static const char *
-operation(const struct job *j)
+operation(enum outcome_how how)
 {
-	if (j->kind == JOB_ADOPT)
+	if (how == HOW_ADOPTED)
 		return "adopt";
-	if (j->kind == JOB_HARDLINK)
+	if (how == HOW_HARDLINK)
 		return "link";
-	return j->kind == JOB_REHASH ? "metadata" : "write";
+	return how == HOW_METADATA ? "metadata" : "write";
 }
 
 int
@@ -167,8 +167,8 @@ engine_event_done(struct engine *en, const struct job *j,
 	if (row->st.mtime_ns != ITEM_TIME_UNKNOWN)
 		cloudevent_time(&ev.json, "mtime", row->st.mtime_ns);
 	write_checksum(&ev.json, row);
-	json_str(&ev.json, "operation", operation(j));
-	json_uint(&ev.json, "attempts", j->attempts + j->changes + 1);
+	json_str(&ev.json, "operation", operation(row->outcome.how));
+	json_uint(&ev.json, "attempts", row->outcome.attempts);
 	return put(en, &ev, e);
 }
 
@@ -210,6 +210,7 @@ engine_event_run_started(struct engine *en, struct err *e)
 		return 0;
 	if (start_run(en, &ev, "run.started", e) == -1)
 		return -1;
+	en->started_ns = ev.row.time_ns;
 	json_str(&ev.json, "target_kind", en->setup->events->target_kind);
 	return put(en, &ev, e);
 }
