@@ -27,6 +27,8 @@ struct options {
 	const char *state_dir; /* never NULL after options_finish() */
 	/* What state_dir points to unless --state-dir was given; owned. */
 	char *default_state_dir;
+	const char *subscriptions_dir; /* as with the state directory */
+	char *default_subscriptions_dir;
 	bool dry_run;
 	bool reconcile;
 	struct filter *filter; /* owned; never NULL */

@@ -6,7 +6,6 @@
 #include <string.h>
 
 #include "agent/events/dispatch.h"
-#include "agent/events/secret.h"
 #include "agent/stop.h"
 #include "agent/webhook.h"
 #include "base/clock.h"
@@ -14,8 +13,6 @@
 #include "base/text.h"
 #include "verify/digest.h"
 
-#define CONCURRENCY 16
-#define TIMEOUT_MS 15000
 /* Events that everybody had are kept so long, for a look back. */
 #define KEEP_NS (14 * INT64_C(86400) * 1000000000)
 /* Whoever hasn't been here for so long isn't waited for. */
@@ -23,86 +20,32 @@
 
 struct webhook {
 	const struct options *o;
-	struct guard guard;
-	struct signature_keys *keys;
-	struct pattern *pattern;
-	char name[64];	  /* of the subscription */
+	struct subscription **subscriptions; /* all of them are enabled */
+	size_t n;
 	char *dir;	  /* of the task */
 	char source[64];  /* urn:uuid:... */
 	char *target_url; /* without what only this machine knows */
 	char *task;
 	struct engine_events events;
-	struct dispatch_config config;
 	struct dispatch *dispatch;
 };
 
 void
 webhook_free(struct webhook *w)
 {
-	struct dispatch_result result;
+	size_t i;
 
 	if (w == NULL)
 		return;
 	if (w->dispatch != NULL)
-		dispatch_end(w->dispatch, 0, NULL, &result);
-	signature_keys_free(w->keys);
-	pattern_free(w->pattern);
+		dispatch_end(w->dispatch, 0, NULL, NULL);
+	for (i = 0; i < w->n; i++)
+		subscription_free(w->subscriptions[i]);
+	free(w->subscriptions);
 	free(w->dir);
 	free(w->target_url);
 	free(w->task);
 	free(w);
-}
-
-/* An absolute URL of printable characters, without user and password. */
-static int
-check_url(struct webhook *w, const char *url, struct err *e)
-{
-	bool plain = strncmp(url, "http://", 7) == 0;
-	const char *p, *host = url + (plain ? 7 : 8);
-
-	if (!plain && strncmp(url, "https://", 8) != 0)
-		return err_set(e, ERR_USAGE,
-		    "--webhook: not a URL that begins with https://");
-	for (p = url; *p != '\0'; p++)
-		if (*p <= ' ' || *p > '~')
-			return err_set(e, ERR_USAGE,
-			    "--webhook: spaces, control and non-ASCII "
-			    "characters are written as %%XX in a URL");
-	if (host[0] == '\0' || strchr("/?#", host[0]) != NULL)
-		return err_set(e, ERR_USAGE, "--webhook: no host in the URL");
-	if (memchr(host, '@', strcspn(host, "/?#")) != NULL)
-		return err_set(e, ERR_USAGE,
-		    "--webhook: no user and password in the URL, where "
-		    "everybody can read them: use --webhook-secret");
-	if (plain && w->o->webhook_allow_n == 0)
-		return err_set(e, ERR_USAGE,
-		    "--webhook: http:// protects nothing: use https://, or "
-		    "name the network that it may be used in with "
-		    "--webhook-allow");
-	w->guard.plain = plain;
-	return 0;
-}
-
-static int
-read_secrets(struct webhook *w, struct err *e)
-{
-	char secret[SECRET_MAX];
-	unsigned i;
-	int rc;
-
-	w->keys = signature_keys_new(e);
-	if (w->keys == NULL)
-		return -1;
-	for (i = 0; i < w->o->webhook_secret_n; i++) {
-		if (secret_read(w->o->webhook_secrets[i], secret, e) == -1)
-			return err_context(e, "--webhook-secret");
-		rc = signature_keys_add(w->keys, secret, e);
-		secret_wipe(secret, sizeof(secret));
-		if (rc == -1)
-			return err_context(
-			    e, "--webhook-secret %s", w->o->webhook_secrets[i]);
-	}
-	return 0;
 }
 
 /* URLs may hold secrets: what is kept is a digest. */
@@ -121,29 +64,76 @@ digest_text(const char *text, uint8_t out[16], struct err *e)
 	return 0;
 }
 
+/* One setting that an option gave. */
 static int
-check(struct webhook *w, struct err *e)
+set(struct subscription *s, const char *option, const char *key,
+    const char *value, struct err *e)
 {
-	const struct options *o = w->o;
+	if (value == NULL || subscription_set(s, key, value, e) == 0)
+		return 0;
+	return err_context(e, "%s", option);
+}
+
+/* What --webhook and the options about it ask for. */
+static struct subscription *
+from_options(const struct options *o, struct err *e)
+{
+	AUTO(subscription) struct subscription *s = NULL;
 	uint8_t digest[16];
-	char hex[17];
+	char name[40] = "webhook-";
 	unsigned i;
 
-	if (check_url(w, o->webhook, e) == -1)
-		return -1;
-	for (i = 0; i < o->webhook_allow_n; i++)
-		if (guard_allow(&w->guard, o->webhook_allow[i], e) == -1)
-			return err_context(e, "--webhook-allow");
-	if (o->pattern != NULL) {
-		w->pattern = pattern_new(o->pattern, strlen(o->pattern), e);
-		if (w->pattern == NULL)
-			return err_context(e, "--pattern");
-	}
 	if (digest_text(o->webhook, digest, e) == -1)
+		return NULL;
+	text_hex(digest, 8, name + strlen(name));
+	s = subscription_new(name, e);
+	if (s == NULL || set(s, "--webhook", "url", o->webhook, e) == -1 ||
+	    set(s, "--pattern", "filter", o->pattern, e) == -1 ||
+	    set(s, "--ca-bundle", "ca", o->store.ca_bundle, e) == -1)
+		return NULL;
+	for (i = 0; i < o->webhook_allow_n; i++)
+		if (set(s, "--webhook-allow", "allow", o->webhook_allow[i],
+			e) == -1)
+			return NULL;
+	for (i = 0; i < o->webhook_secret_n; i++)
+		if (set(s, "--webhook-secret", "secret", o->webhook_secrets[i],
+			e) == -1)
+			return NULL;
+	if (subscription_finish(s, e) == -1) {
+		err_context(e, "--webhook");
+		return NULL;
+	}
+	return TAKE(s);
+}
+
+/* A file that is wrong doesn't keep the others from being told. */
+static void
+bad_file(void *arg, const struct err *why)
+{
+	(void)arg;
+	log_error("%s; nothing is sent to this subscription", why->msg);
+}
+
+/* Those of files, without the disabled ones, and room for one more. */
+static int
+load(struct webhook *w, struct err *e)
+{
+	struct subscription **all;
+	size_t n, i;
+
+	if (subscription_load_all(
+		w->o->subscriptions_dir, bad_file, NULL, &all, &n, e) == -1)
 		return -1;
-	text_hex(digest, 8, hex);
-	snprintf(w->name, sizeof(w->name), "webhook-%s", hex);
-	return read_secrets(w, e);
+	w->subscriptions = calloc(n + 1, sizeof(*w->subscriptions));
+	for (i = 0; i < n; i++)
+		if (w->subscriptions != NULL && !all[i]->disabled)
+			w->subscriptions[w->n++] = all[i];
+		else
+			subscription_free(all[i]);
+	free(all);
+	return w->subscriptions != NULL
+	    ? 0
+	    : err_set(e, ERR_NOMEM, "out of memory");
 }
 
 int
@@ -152,21 +142,25 @@ webhook_new(const struct options *o, struct webhook **out, struct err *e)
 	AUTO(webhook) struct webhook *w = NULL;
 
 	*out = NULL;
-	if (o->webhook == NULL) {
-		if (o->webhook_secret_n > 0 || o->webhook_allow_n > 0 ||
-		    o->pattern != NULL)
-			return err_set(e, ERR_USAGE,
-			    "--webhook-secret, --webhook-allow and --pattern "
-			    "go with --webhook URL");
-		return 0;
-	}
+	if (o->webhook == NULL &&
+	    (o->webhook_secret_n > 0 || o->webhook_allow_n > 0 ||
+		o->pattern != NULL))
+		return err_set(e, ERR_USAGE,
+		    "--webhook-secret, --webhook-allow and --pattern go with "
+		    "--webhook URL");
 	w = calloc(1, sizeof(*w));
 	if (w == NULL)
 		return err_set(e, ERR_NOMEM, "out of memory");
 	w->o = o;
-	if (check(w, e) == -1)
+	if (load(w, e) == -1)
 		return -1;
-	if (!o->dry_run)
+	if (o->webhook != NULL) {
+		w->subscriptions[w->n] = from_options(o, e);
+		if (w->subscriptions[w->n] == NULL)
+			return -1;
+		w->n++;
+	}
+	if (w->n > 0 && !o->dry_run)
 		*out = TAKE(w);
 	return 0;
 }
@@ -209,12 +203,12 @@ forget_old(struct webhook *w, struct ledger *l, struct err *e)
 
 /* The event after which this subscription began, for ever. */
 static int
-find_start(struct webhook *w, struct ledger *l, uint64_t *start, struct err *e)
+find_start(struct ledger *l, const char *name, uint64_t *start, struct err *e)
 {
-	char key[80], text[32];
+	char key[SUBSCRIPTION_NAME_MAX + 20], text[32];
 	int rc;
 
-	snprintf(key, sizeof(key), "subscribed %s", w->name);
+	snprintf(key, sizeof(key), "subscribed %s", name);
 	rc = ledger_meta_get(l, key, text, sizeof(text), e);
 	if (rc == 1)
 		*start = strtoull(text, NULL, 10);
@@ -254,71 +248,82 @@ describe(struct webhook *w, const struct webhook_task *t, struct err *e)
 	return name_source(w, t, e);
 }
 
+static int
+begin_dispatch(struct webhook *w, struct ledger *l, struct err *e)
+{
+	AUTO(free)
+	struct dispatch_order *orders = calloc(w->n, sizeof(*orders));
+	size_t i;
+
+	if (orders == NULL)
+		return err_set(e, ERR_NOMEM, "out of memory");
+	for (i = 0; i < w->n; i++) {
+		orders[i].subscription = w->subscriptions[i];
+		if (find_start(l, w->subscriptions[i]->name, &orders[i].start,
+			e) == -1)
+			return -1;
+	}
+	if (forget_old(w, l, e) == -1)
+		return -1;
+	w->dispatch = dispatch_start(w->dir, orders, w->n, e);
+	return w->dispatch != NULL ? 0 : -1;
+}
+
 int
 webhook_start(struct webhook *w, const struct webhook_task *task,
     struct ledger *l, const struct engine_events **events, struct err *e)
 {
-	uint64_t start;
-
 	*events = NULL;
 	if (w == NULL)
 		return 0;
-	if (describe(w, task, e) == -1 || find_start(w, l, &start, e) == -1 ||
-	    forget_old(w, l, e) == -1)
-		return err_context(e, "--webhook");
-	w->config = (struct dispatch_config){
-	    .dir = w->dir,
-	    .name = w->name,
-	    .start = start,
-	    .url = w->o->webhook,
-	    .pattern = w->pattern,
-	    .keys = w->keys,
-	    .guard = &w->guard,
-	    .ca_bundle = w->o->store.ca_bundle,
-	    .policy = &policy_default,
-	    .concurrency = CONCURRENCY,
-	    .timeout_ms = TIMEOUT_MS,
-	};
-	w->dispatch = dispatch_start(&w->config, e);
-	if (w->dispatch == NULL)
-		return err_context(e, "--webhook");
+	if (describe(w, task, e) == -1 || begin_dispatch(w, l, e) == -1)
+		return err_context(e, "events");
 	*events = &w->events;
 	return 0;
 }
 
 static void
-say(const struct dispatch_result *r)
+say(const struct stream_result *r)
 {
+	const char *name = r->subscription->name;
 	const char *why =
 	    r->last.kind != ERR_NONE ? r->last.msg : "there was no time";
 
 	if (r->delivered > 0)
-		log_info(
-		    "events: %llu delivered", (unsigned long long)r->delivered);
+		log_info("events: %llu delivered to %s",
+		    (unsigned long long)r->delivered, name);
 	if (strcmp(r->sub.state, "active") != 0)
-		log_warn("events: the webhook wants no more (%s); the next run "
-			 "with it tries again",
-		    r->sub.reason);
+		log_warn("events: %s wants no more (%s); the next run tries "
+			 "again",
+		    name, r->sub.reason);
 	if (r->dead > 0)
-		log_warn("events: %llu were given up; see dray events dead",
-		    (unsigned long long)r->dead);
-	if (r->left > 0 || r->unrouted)
-		log_warn("events: %llu%s are not delivered; the next run of "
-			 "this task with the same --webhook goes on (%s)",
-		    (unsigned long long)r->left, r->unrouted ? " and more" : "",
-		    why);
+		log_warn("events: %llu to %s were given up; see dray events "
+			 "dead",
+		    (unsigned long long)r->dead, name);
+	if (r->sub.live > 0 || r->unrouted)
+		log_warn("events: %llu%s to %s are not delivered; the next run "
+			 "of this task goes on (%s)",
+		    (unsigned long long)r->sub.live,
+		    r->unrouted ? " and more" : "", name, why);
 }
 
 void
 webhook_end(struct webhook *w)
 {
-	struct dispatch_result r;
+	AUTO(free) struct stream_result *results = NULL;
 	/* Who wants the run to end has said so once, and again for this. */
 	const atomic_bool *stop =
 	    atomic_load(stop_soon_flag()) ? stop_now_flag() : stop_soon_flag();
+	size_t i;
 
 	if (w == NULL || w->dispatch == NULL)
 		return;
-	dispatch_end(TAKE(w->dispatch), w->o->events_drain_ms, stop, &r);
-	say(&r);
+	results = calloc(w->n, sizeof(*results));
+	if (results == NULL) {
+		log_warn("events: out of memory; the next run goes on");
+		return;
+	}
+	dispatch_end(TAKE(w->dispatch), w->o->events_drain_ms, stop, results);
+	for (i = 0; i < w->n; i++)
+		say(&results[i]);
 }

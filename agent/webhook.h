@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: ISC */
-/* --webhook: the events of a run, from the command line to its end. */
+/*
+ * The events of a run: who is told of them, by --webhook and the files of
+ * subscriptions, from the command line to the end.
+ */
 #ifndef AGENT_WEBHOOK_H
 #define AGENT_WEBHOOK_H
 
@@ -13,8 +16,8 @@ struct webhook;
 
 /*
  * Checks all that the options say of it and reads the secrets: ERR_USAGE,
- * ERR_CONFIG.  *OUT is NULL where there is no --webhook, or nothing is to be
- * changed (--dry-run).
+ * ERR_CONFIG.  A file that is wrong is said, and no reason to fail.  *OUT is
+ * NULL where nobody wants to know, or nothing is to be changed (--dry-run).
  */
 int webhook_new(const struct options *o, struct webhook **out, struct err *e);
 /* Ends what webhook_start() began, without waiting. */

@@ -11,7 +11,7 @@
 struct call {
 	struct call *next; /* among the idle */
 	struct call *prev_busy, *next_busy;
-	struct http_many *many;
+	struct http_profile *profile;
 	CURL *curl;
 	struct curl_slist *list;
 	struct http_headers headers;
@@ -26,10 +26,16 @@ struct call {
 	void *tag;
 };
 
-struct http_many {
-	CURLM *multi;
+struct http_profile {
+	struct http_profile *next;
+	struct http_many *many;
 	struct http_many_config config;
 	struct call *idle;
+};
+
+struct http_many {
+	CURLM *multi;
+	struct http_profile *profiles;
 	struct call *busy;
 	struct call *last; /* the reply that was handed out */
 };
@@ -68,7 +74,7 @@ static curl_socket_t
 on_socket(void *arg, curlsocktype purpose, struct curl_sockaddr *addr)
 {
 	struct call *c = arg;
-	const struct http_many_config *config = &c->many->config;
+	const struct http_many_config *config = &c->profile->config;
 
 	(void)purpose;
 	if (config->may_connect != NULL &&
@@ -122,7 +128,7 @@ set_options(struct call *call, const struct http_many_config *config)
 }
 
 struct http_many *
-http_many_new(const struct http_many_config *config, struct err *e)
+http_many_new(unsigned connections, struct err *e)
 {
 	AUTO(http_many) struct http_many *m = calloc(1, sizeof(*m));
 
@@ -132,12 +138,25 @@ http_many_new(const struct http_many_config *config, struct err *e)
 		err_set(e, ERR_NOMEM, "out of memory");
 		return NULL;
 	}
-	m->config = *config;
-	curl_multi_setopt(
-	    m->multi, CURLMOPT_MAXCONNECTS, (long)config->connections);
-	curl_multi_setopt(
-	    m->multi, CURLMOPT_MAX_HOST_CONNECTIONS, (long)config->connections);
+	curl_multi_setopt(m->multi, CURLMOPT_MAXCONNECTS, (long)connections);
 	return TAKE(m);
+}
+
+struct http_profile *
+http_profile_new(
+    struct http_many *m, const struct http_many_config *config, struct err *e)
+{
+	struct http_profile *p = calloc(1, sizeof(*p));
+
+	if (p == NULL) {
+		err_set(e, ERR_NOMEM, "out of memory");
+		return NULL;
+	}
+	p->many = m;
+	p->config = *config;
+	p->next = m->profiles;
+	m->profiles = p;
+	return p;
 }
 
 static void
@@ -152,6 +171,7 @@ call_free(struct call *c)
 void
 http_many_free(struct http_many *m)
 {
+	struct http_profile *p;
 	struct call *c;
 
 	if (m == NULL)
@@ -161,21 +181,27 @@ http_many_free(struct http_many *m)
 		curl_multi_remove_handle(m->multi, c->curl);
 		call_free(c);
 	}
-	while ((c = m->idle) != NULL) {
-		m->idle = c->next;
-		call_free(c);
+	if (m->last != NULL)
+		call_free(m->last);
+	while ((p = m->profiles) != NULL) {
+		while ((c = p->idle) != NULL) {
+			p->idle = c->next;
+			call_free(c);
+		}
+		m->profiles = p->next;
+		free(p);
 	}
 	curl_multi_cleanup(m->multi);
 	free(m);
 }
 
 static struct call *
-take_call(struct http_many *m, struct err *e)
+take_call(struct http_profile *p, struct err *e)
 {
-	struct call *c = m->idle;
+	struct call *c = p->idle;
 
 	if (c != NULL) {
-		m->idle = c->next;
+		p->idle = c->next;
 		return c;
 	}
 	c = calloc(1, sizeof(*c));
@@ -184,19 +210,19 @@ take_call(struct http_many *m, struct err *e)
 		err_set(e, ERR_NOMEM, "out of memory");
 		return NULL;
 	}
-	c->many = m;
+	c->profile = p;
 	http_headers_init(&c->headers);
-	set_options(c, &m->config);
+	set_options(c, &p->config);
 	return c;
 }
 
 static void
-give_back(struct http_many *m, struct call *c)
+give_back(struct call *c)
 {
 	curl_slist_free_all(c->list);
 	c->list = NULL;
-	c->next = m->idle;
-	m->idle = c;
+	c->next = c->profile->idle;
+	c->profile->idle = c;
 }
 
 /* libcurl's own headers that nobody asked for are left out. */
@@ -218,11 +244,12 @@ set_headers(struct call *c, const char *headers, size_t len)
 }
 
 int
-http_many_post(struct http_many *m, const char *url, const char *headers,
+http_many_post(struct http_profile *p, const char *url, const char *headers,
     size_t headers_len, const void *body, size_t body_len, void *tag,
     struct err *e)
 {
-	struct call *c = take_call(m, e);
+	struct http_many *m = p->many;
+	struct call *c = take_call(p, e);
 	CURLcode code;
 
 	if (c == NULL)
@@ -241,7 +268,7 @@ http_many_post(struct http_many *m, const char *url, const char *headers,
 	curl_easy_setopt(c->curl, CURLOPT_POSTFIELDS, body);
 	if (code != CURLE_OK || set_headers(c, headers, headers_len) == -1 ||
 	    curl_multi_add_handle(m->multi, c->curl) != CURLM_OK) {
-		give_back(m, c);
+		give_back(c);
 		return err_set(e, ERR_NOMEM, "out of memory");
 	}
 	c->prev_busy = NULL;
@@ -290,7 +317,7 @@ http_many_next(struct http_many *m, struct http_many_reply *out)
 	int left;
 
 	if (m->last != NULL)
-		give_back(m, TAKE(m->last));
+		give_back(TAKE(m->last));
 	while ((msg = curl_multi_info_read(m->multi, &left)) != NULL) {
 		CURLcode code = msg->data.result;
 		char *p = NULL;

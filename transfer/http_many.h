@@ -20,25 +20,31 @@ struct http_many_config {
 	bool plain;	       /* http:// may be used, too */
 	unsigned timeout_ms;   /* of a whole request */
 	unsigned connect_timeout_ms;
-	unsigned connections; /* kept, and at a time to one server */
 	/* Whether an address may be connected to; NULL: any.  Asked for each
 	 * connection, with what it is made to. */
-	bool (*may_connect)(void *arg, const struct sockaddr *addr);
-	void *arg;
+	bool (*may_connect)(const void *arg, const struct sockaddr *addr);
+	const void *arg;
 };
 
 struct http_many;
 
-/* What is borrowed by CONFIG must stay. */
-struct http_many *http_many_new(
-    const struct http_many_config *config, struct err *e);
-/* Requests under way are dropped. */
+/* CONNECTIONS are kept at most. */
+struct http_many *http_many_new(unsigned connections, struct err *e);
+/* Requests under way are dropped; profiles go with it. */
 void http_many_free(struct http_many *m);
 AUTO_DEFINE(http_many, struct http_many, http_many_free)
 
+/*
+ * How requests of one kind are made; what CONFIG borrows must stay.  Kept
+ * connections to one server are shared by profiles that trust the same CA.
+ */
+struct http_profile;
+struct http_profile *http_profile_new(
+    struct http_many *m, const struct http_many_config *config, struct err *e);
+
 /* Begins a POST of BODY (borrowed until its reply is there); headers are
  * "name: value" one after another, each with a NUL behind. */
-int http_many_post(struct http_many *m, const char *url, const char *headers,
+int http_many_post(struct http_profile *p, const char *url, const char *headers,
     size_t headers_len, const void *body, size_t body_len, void *tag,
     struct err *e);
 

@@ -8,7 +8,9 @@
 
 #define BIT(verb) (1u << (verb))
 #define RUNS (BIT(VERB_SYNC) | BIT(VERB_COPY) | BIT(VERB_RETRY))
-#define LEDGERS (RUNS | BIT(VERB_STATUS) | BIT(VERB_REPORT) | BIT(VERB_EVENTS))
+#define LEDGERS                                                          \
+	(RUNS | BIT(VERB_STATUS) | BIT(VERB_REPORT) | BIT(VERB_EVENTS) | \
+	    BIT(VERB_SUBSCRIPTIONS))
 #define STORES (RUNS | BIT(VERB_LS) | BIT(VERB_PROBE))
 #define WORKS (STORES | LEDGERS)
 #define ALL (BIT(VERB_COUNT) - 1)
@@ -180,6 +182,13 @@ const struct verb verb_table[VERB_COUNT] = {
 	"dray events match --pattern '{\"type\": [{\"suffix\": \".v1\"}]}' "
 	"<event.json\n"
 	"dray events dead --task nightly\n"},
+    [VERB_SUBSCRIPTIONS] = {"subscriptions", "WHAT [NAME]", 1, 2,
+	"Look at who is told of events, and try whether they can be.",
+	"WHAT is one of: list, the subscriptions and how far their deliveries "
+	"are; check, whether the files are right; test NAME, send one event "
+	"of the type dray.test.v1 now.",
+	"dray subscriptions check\n"
+	"dray subscriptions test pipeline\n"},
     [VERB_HELP] = {"help", "[VERB]", 0, 1, "Explain a verb and its options.",
 	"The same as dray VERB --help. The manual page dray(1) has it all.",
 	"dray help sync\n"},
@@ -388,6 +397,11 @@ const struct option_def option_table[] = {
     {STRING("state-dir", state_dir, "DIR", STATE, .verbs = LEDGERS,
 	.help = "Where ledgers are kept [/var/lib/dray for root, else "
 		"~/.local/state/dray]")},
+    {STRING("subscriptions-dir", subscriptions_dir, "DIR", STATE,
+	.verbs = RUNS | BIT(VERB_SUBSCRIPTIONS),
+	.help = "Who else is told of events: NAME.conf files "
+		"[/etc/dray/subscriptions.d for root, else "
+		"~/.config/dray/subscriptions.d]")},
 };
 
 const size_t option_count = sizeof(option_table) / sizeof(option_table[0]);

@@ -102,9 +102,10 @@ void outbox_delivery_clear(struct outbox_delivery *d);
 
 /*
  * Takes the delivery that is due next, as under way: 1 and *OUT, 0 if none is,
- * -1.  The attempt counts from here on: commit, then send.
+ * -1.  The attempt counts from here on: commit, then send.  What only a ledger
+ * had that was lost is dead.
  */
-int outbox_claim(struct outbox *o, const struct outbox_sub *sub, int64_t now_ms,
+int outbox_claim(struct outbox *o, struct outbox_sub *sub, int64_t now_ms,
     struct outbox_delivery *out, struct err *e);
 /* When the next one is due, 0 if nothing waits; -1. */
 int64_t outbox_due(

@@ -162,29 +162,6 @@ on_delivery(struct outbox *o, enum outbox_stmt which,
 	return outbox_step(o, s, e);
 }
 
-int
-outbox_claim(struct outbox *o, const struct outbox_sub *sub, int64_t now_ms,
-    struct outbox_delivery *out, struct err *e)
-{
-	struct outbox_delivery d = {0};
-	int rc = claim_row(o, sub, now_ms, &d, e);
-
-	if (rc == 1)
-		rc = read_body(o, &d, e);
-	/* Only another ledger in the old one's place has no such event. */
-	if (rc == 0 && d.key != NULL)
-		rc = err_set(e, ERR_MISMATCH,
-		    "%s: the event %llu of a delivery is gone from the ledger",
-		    o->path, (unsigned long long)d.seq);
-	if (rc == 1 && on_delivery(o, OB_CLAIMED, sub, d.seq, e) == -1)
-		rc = -1;
-	if (rc == 1)
-		*out = d;
-	else
-		outbox_delivery_clear(&d);
-	return rc;
-}
-
 int64_t
 outbox_due(struct outbox *o, const struct outbox_sub *sub, struct err *e)
 {
@@ -310,4 +287,31 @@ outbox_dead(struct outbox *o, struct outbox_sub *sub,
 		return -1;
 	sub->dead++;
 	return 0;
+}
+
+int
+outbox_claim(struct outbox *o, struct outbox_sub *sub, int64_t now_ms,
+    struct outbox_delivery *out, struct err *e)
+{
+	static const char gone[] = "its event went with a lost ledger";
+	struct outbox_outcome lost = {.at_ms = now_ms, .error = gone};
+	struct outbox_delivery d = {0};
+	int rc;
+
+	while ((rc = claim_row(o, sub, now_ms, &d, e)) == 1) {
+		rc = read_body(o, &d, e);
+		if (rc != 0)
+			break;
+		rc = outbox_dead(o, sub, &d, &lost, "lost", e);
+		outbox_delivery_clear(&d);
+		if (rc == -1)
+			return -1;
+	}
+	if (rc == 1)
+		rc = on_delivery(o, OB_CLAIMED, sub, d.seq, e) == 0 ? 1 : -1;
+	if (rc == 1)
+		*out = d;
+	else
+		outbox_delivery_clear(&d);
+	return rc;
 }

@@ -19,7 +19,8 @@ secret_wipe(void *p, size_t n)
 static int
 read_file(const char *path, bool guarded, char *out, struct err *e)
 {
-	AUTO(close) int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+	AUTO(close)
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
 	struct stat st;
 	ssize_t n;
 

@@ -269,6 +269,29 @@ dead_letters_are_kept_and_driven_again(void)
 }
 
 static void
+what_went_with_a_lost_ledger_is_dead(void)
+{
+	struct fixture f;
+	struct outbox_delivery d;
+	char path[4300];
+	uint64_t a2;
+
+	begin(&f);
+	happens(&f, "a", false);
+	route(&f);
+	close_all(&f);
+	snprintf(path, sizeof(path), "%s/ledger.db", f.task);
+	CHECK(unlink(path) == 0);
+	open_all(&f);
+	a2 = happens(&f, "a", false);
+	route(&f);
+	CHECK(claim(&f, 1, &d) == a2);
+	CHECK_UINT(f.sub.dead, 1);
+	arrives(&f, &d);
+	end(&f);
+}
+
+static void
 old_events_that_nobody_needs_are_forgotten(void)
 {
 	struct fixture f;
@@ -314,6 +337,7 @@ main(void)
 	RUN(the_end_of_a_run_goes_last);
 	RUN(what_was_under_way_is_sent_again);
 	RUN(dead_letters_are_kept_and_driven_again);
+	RUN(what_went_with_a_lost_ledger_is_dead);
 	RUN(old_events_that_nobody_needs_are_forgotten);
 	RUN(a_subscription_begins_where_it_is_told);
 	return check_end();
