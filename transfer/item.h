@@ -7,6 +7,8 @@
 #include <stdint.h>
 #include <sys/stat.h>
 
+struct attrs;
+
 enum item_type { ITEM_FILE = 1, ITEM_DIR, ITEM_SYMLINK, ITEM_SPECIAL };
 
 #define ITEM_TIME_UNKNOWN INT64_MIN
@@ -22,6 +24,11 @@ struct item_stat {
 	int64_t mtime_ns; /* since 1970; negative before; or unknown */
 	int64_t ctime_ns;
 	bool sparse; /* it takes less space than its size: holes, if known */
+	bool has_atime;
+	int64_t atime_ns; /* where has_atime */
+	/* Extended attributes and ACLs; borrowed, of whoever gave the struct.
+	 * NULL: nothing is known of them. */
+	const struct attrs *attrs;
 };
 
 static inline int64_t
@@ -53,6 +60,7 @@ item_of_stat(const struct stat *st)
 	    .dev = st->st_dev,
 	    .mtime_ns = item_time_ns(st->st_mtim),
 	    .ctime_ns = item_time_ns(st->st_ctim),
+	    .atime_ns = item_time_ns(st->st_atim),
 	    .sparse = S_ISREG(st->st_mode) &&
 		st->st_blocks < (st->st_size + 511) / 512,
 	};

@@ -123,8 +123,12 @@ put(struct s3_session *c, const char *key, bool dir, const struct item_stat *st,
     const void *data, size_t len, const struct digest *digest,
     struct store_receipt *out, struct err *e)
 {
+	AUTO(buf) struct buf attrs = BUF_INIT(2 * S3_KEY_MAX);
+
+	if (s3_attrs_text(c, st->attrs, &attrs, e) == -1)
+		return -1;
 	req_begin(c, HTTP_PUT, key, dir);
-	req_meta(c, st);
+	req_meta(c, st, buf_str(&attrs));
 	req_checksum(c, digest);
 	if (req_body(c, data, len, digest, e) == -1 ||
 	    req_do(c, "PUT", e) == -1)
@@ -203,36 +207,20 @@ copy_source(struct s3_session *c, const char *key, bool dir)
 	c->too_many |= buf_failed(&source);
 }
 
-/* A copy replaces all metadata: what ST doesn't know is taken over. */
-static int
-keep_the_rest(struct s3_session *c, const char *key, bool dir,
-    struct item_stat *st, struct err *e)
-{
-	struct store_stat now;
+/* What an object is to carry. */
+struct carried {
+	struct item_stat st;
+	struct attrs *attrs;
+	struct buf text; /* of the attributes */
+};
 
-	if (st->mode != 0 && st->mtime_ns != ITEM_TIME_UNKNOWN)
-		return 0;
-	if (s3_head(c, key, dir, &now, e) == -1)
-		return -1;
-	if (st->mode == 0 && now.has_owner) {
-		st->mode = now.mode;
-		st->uid = now.uid;
-		st->gid = now.gid;
-	}
-	if (st->mtime_ns == ITEM_TIME_UNKNOWN && now.has_source_mtime)
-		st->mtime_ns = now.mtime_ns;
-	return 0;
-}
-
-/* Whether KEY still is what the caller knows as WAS; fills *NOW. */
+/* Whether NOW is what the caller knows as WAS. */
 static int
-check_was(struct s3_session *c, const char *key, bool dir,
-    const struct store_stat *was, struct store_stat *now, struct err *e)
+check_was(
+    const struct store_stat *now, const struct store_stat *was, struct err *e)
 {
 	bool same;
 
-	if (s3_head(c, key, dir, now, e) == -1)
-		return -1;
 	if (was->etag[0] != '\0' && now->etag[0] != '\0')
 		same = strcmp(was->etag, now->etag) == 0;
 	else
@@ -244,39 +232,74 @@ check_was(struct s3_session *c, const char *key, bool dir,
 	    "is not the object that was left at the target any more");
 }
 
-int
-s3_set_metadata(struct session *session, const char *key,
-    const struct item_stat *st, const struct store_stat *was,
-    struct store_receipt *out, struct err *e)
+/* Attributes: as they are now, as far as X doesn't know better. */
+static int
+carry_attrs(
+    struct s3_session *c, const char *key, struct carried *x, struct err *e)
 {
-	struct s3_session *c = s3_session_of(session);
-	bool dir = st->type == ITEM_DIR;
-	struct store_stat now = {.etag = ""};
-	struct store_receipt r;
-	struct item_stat as = *st;
+	const unsigned all = ATTRS_XATTRS | ATTRS_ACLS;
+	const char *as_is = http_header(c->reply.headers, S3_ATTRS_HEADER);
+	AUTO(attrs) struct attrs *now = NULL;
+
+	if (x->st.attrs == NULL) {
+		buf_adds(&x->text, as_is != NULL ? as_is : "");
+		return 0;
+	}
+	if (x->st.attrs->kinds != all &&
+	    s3_attrs_of_reply(c, key, all, &now, e) == -1)
+		return -1;
+	x->attrs = attrs_copy(x->st.attrs, e);
+	if (x->attrs == NULL || attrs_merge(x->attrs, now, e) == -1)
+		return -1;
+	return s3_attrs_text(c, x->attrs, &x->text, e);
+}
+
+/*
+ * A copy replaces all metadata: what X doesn't know is taken over from the
+ * object as it is NOW, which must still be WAS (NULL: any).
+ */
+static int
+look_before(struct s3_session *c, const char *key, bool dir,
+    const struct store_stat *was, struct store_stat *now, struct carried *x,
+    struct err *e)
+{
+	struct item_stat *st = &x->st;
+
+	if (s3_head(c, key, dir, now, e) == -1 ||
+	    (was != NULL && check_was(now, was, e) == -1))
+		return -1;
+	if (st->mode == 0 && now->has_owner) {
+		st->mode = now->mode;
+		st->uid = now->uid;
+		st->gid = now->gid;
+	}
+	if (st->mtime_ns == ITEM_TIME_UNKNOWN && now->has_source_mtime)
+		st->mtime_ns = now->mtime_ns;
+	if (!st->has_atime && now->has_atime) {
+		st->has_atime = true;
+		st->atime_ns = now->atime_ns;
+	}
+	st->sparse |= now->sparse;
+	return carry_attrs(c, key, x, e);
+}
+
+/* The object onto itself, if it still is NOW; the reply's receipt. */
+static int
+copy(struct s3_session *c, const char *key, bool dir, const struct carried *x,
+    const struct store_stat *now, struct store_receipt *out, struct err *e)
+{
 	char quoted[STORE_ETAG_MAX + 2];
+	struct store_receipt r;
 	int rc;
 
-	if (is_bucket(c, key))
-		return 0;
-	if (st->type == ITEM_FILE && st->size > S3_COPY_MAX)
-		return err_set(e, ERR_UNSUPPORTED,
-		    "S3 changes the metadata of an object by a copy, and that "
-		    "of 5 GiB at most");
-	if (st->type == ITEM_SYMLINK)
-		as.mode = S_IFLNK | 0777;
-	if (was != NULL && check_was(c, key, dir, was, &now, e) == -1)
-		return -1;
-	if (keep_the_rest(c, key, dir, &as, e) == -1)
-		return -1;
 	req_begin(c, HTTP_PUT, key, dir);
 	c->slow = true;
-	req_meta(c, &as);
+	req_meta(c, &x->st, buf_str(&x->text));
 	req_header(c, "x-amz-metadata-directive", "REPLACE");
 	copy_source(c, key, dir);
 	/* Not every store heeds it: hence the look before. */
-	if (now.etag[0] != '\0') {
-		snprintf(quoted, sizeof(quoted), "\"%s\"", now.etag);
+	if (now->etag[0] != '\0') {
+		snprintf(quoted, sizeof(quoted), "\"%s\"", now->etag);
 		req_header(c, "x-amz-copy-source-if-match", quoted);
 	}
 	if (req_do(c, "copy", e) == -1) {
@@ -294,4 +317,32 @@ s3_set_metadata(struct session *session, const char *key,
 		return err_context(e, "copy");
 	*out = r;
 	return 0;
+}
+
+int
+s3_set_metadata(struct session *session, const char *key,
+    const struct item_stat *st, const struct store_stat *was,
+    struct store_receipt *out, struct err *e)
+{
+	struct s3_session *c = s3_session_of(session);
+	struct carried x = {.st = *st};
+	bool dir = st->type == ITEM_DIR;
+	struct store_stat now;
+	int rc;
+
+	if (is_bucket(c, key))
+		return 0;
+	if (st->type == ITEM_FILE && st->size > S3_COPY_MAX)
+		return err_set(e, ERR_UNSUPPORTED,
+		    "S3 changes the metadata of an object by a copy, and that "
+		    "of 5 GiB at most");
+	if (st->type == ITEM_SYMLINK)
+		x.st.mode = S_IFLNK | 0777;
+	buf_init(&x.text, HTTP_HEADERS_MAX);
+	rc = look_before(c, key, dir, was, &now, &x, e);
+	if (rc == 0)
+		rc = copy(c, key, dir, &x, &now, out, e);
+	buf_free(&x.text);
+	attrs_free(x.attrs);
+	return rc;
 }
