@@ -195,7 +195,10 @@ maybe_file(struct diff *d, const struct scan_entry *entry,
 	memcpy(j->was.digest.xxh3, row->xxh3, sizeof(row->xxh3));
 	memcpy(j->was.etag, row->etag, sizeof(row->etag));
 	j->known_part_bytes = row->part_bytes;
-	j->local = item_same_metadata(&entry->st, &row->st);
+	j->was_attrs = row->attrs;
+	j->unmoved = item_same(&entry->st, &row->st);
+	j->local =
+	    d->en->attrs == 0 && item_same_metadata(&entry->st, &row->st);
 	queued(d, entry);
 	engine_send(d->en, j);
 }
@@ -260,6 +263,17 @@ dirs_show(const struct engine *en)
 	    !en->setup->reconcile;
 }
 
+/* Whether the item's extended attributes or ACLs were never looked at, or may
+ * have changed without anything else: of files, only reading tells. */
+static bool
+look_at_attrs(const struct engine *en, const struct item_stat *is,
+    const struct ledger_file *row)
+{
+	return (attrs_mark_kinds(row->attrs) & en->attrs) != en->attrs ||
+	    (en->attrs != 0 && is->type == ITEM_DIR &&
+		is->ctime_ns != row->st.ctime_ns);
+}
+
 /* An entry that the ledger has a row for. */
 static void
 known(struct diff *d, const struct scan_entry *entry,
@@ -267,15 +281,17 @@ known(struct diff *d, const struct scan_entry *entry,
 {
 	const struct item_stat *is = &entry->st, *was = &row->st;
 	bool done = row->state == LEDGER_DONE && is->type == was->type;
+	bool look = look_at_attrs(d->en, is, row);
+	bool same = item_same(is, was);
 
 	if (done && is->type == ITEM_DIR && item_same_metadata(is, was) &&
-	    dirs_show(d->en))
+	    !look && dirs_show(d->en))
 		unchanged(d, entry);
-	else if (done && is->type != ITEM_DIR && item_same(is, was) &&
+	else if (done && is->type != ITEM_DIR && same && !look &&
 	    !drifted(d, entry, row))
 		unchanged(d, entry);
 	else if (done && is->type == ITEM_FILE && is->size == was->size &&
-	    (row->digest_have & DIGEST_XXH3) != 0 && !item_same(is, was) &&
+	    (same ? look : (row->digest_have & DIGEST_XXH3) != 0) &&
 	    !drifted(d, entry, row))
 		maybe_file(d, entry, row);
 	else

@@ -228,6 +228,7 @@ record_done(struct engine *en, const struct job *j)
 	    .digest_have = j->digest.have,
 	    .crc64nvme = j->digest.crc64nvme,
 	    .run_id = en->run_id,
+	    .attrs = j->attrs,
 	};
 
 	/* Without a digest there would be nothing to compare. */

@@ -76,6 +76,7 @@ column_file(sqlite3_stmt *s, int at, struct ledger_file *out)
 	out->crc64nvme = column_u64(s, at + 3);
 	column_copy(s, at + 4, out->etag, sizeof(out->etag));
 	out->run_id = column_u64(s, at + 5);
+	out->attrs = column_u64(s, at + 6); /* NULL is 0 */
 }
 
 int
@@ -118,6 +119,7 @@ ledger_file_put(struct ledger *l, int64_t dir_id, const char *name,
 	bind_u64(s, at + 3, row->crc64nvme);
 	bind_text(s, at + 4, row->etag);
 	bind_u64(s, at + 5, row->run_id);
+	bind_attrs(s, at + 6, row->attrs);
 	return ledger_done(l, s, e);
 }
 

@@ -41,6 +41,10 @@ static const char *const migrations[] = {
     "CREATE TABLE failure(run_id INTEGER NOT NULL, path BLOB NOT NULL,"
     " kind TEXT NOT NULL, message TEXT NOT NULL, attempts INTEGER NOT NULL,"
     " at_ns INTEGER NOT NULL, PRIMARY KEY(run_id, path)) WITHOUT ROWID;",
+
+    /* NULL: extended attributes were never looked at */
+    "ALTER TABLE file ADD COLUMN attrs INTEGER;"
+    "ALTER TABLE upload ADD COLUMN attrs INTEGER;",
 };
 
 #define SCHEMA_VERSION ((int)(sizeof(migrations) / sizeof(migrations[0])))
@@ -54,12 +58,12 @@ static const char *const statements[STMT_COUNT] = {
     [STMT_DIR_ADD] = "INSERT INTO dir(path) VALUES(?)",
     [STMT_DIFF] = "SELECT name,state," STAT_COLUMNS
 		  ",part_bytes,digest_have,xxh3,crc64nvme,etag,run_id"
-		  " FROM file WHERE dir_id=? AND name>? AND name<=?"
+		  ",attrs FROM file WHERE dir_id=? AND name>? AND name<=?"
 		  " ORDER BY name",
     [STMT_FILE_PUT] =
 	"INSERT OR REPLACE INTO file(dir_id,name,state," STAT_COLUMNS
-	",part_bytes,digest_have,xxh3,crc64nvme,etag,run_id)"
-	" VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
+	",part_bytes,digest_have,xxh3,crc64nvme,etag,run_id,attrs)"
+	" VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
     [STMT_DIR_AGAIN] =
 	"UPDATE file SET state=1"
 	" WHERE dir_id=(SELECT id FROM dir WHERE path=?) AND name=?"
@@ -73,10 +77,10 @@ static const char *const statements[STMT_COUNT] = {
     [STMT_UPLOAD_ADD] =
 	"INSERT INTO upload(dir_id,name,store_id,part_bytes,"
 	"begun_ns," STAT_COLUMNS ") VALUES(?,?,'',?,?,?,?,?,?,?,?,?,?,?)",
-    [STMT_UPLOAD_BEGUN] = "UPDATE upload SET store_id=? WHERE id=?",
+    [STMT_UPLOAD_BEGUN] = "UPDATE upload SET store_id=?,attrs=? WHERE id=?",
     [STMT_UPLOAD_DROP] = "DELETE FROM upload WHERE id=?",
     [STMT_UPLOAD_LIST] = "SELECT u.id,u.dir_id,d.path,u.name,u.store_id,"
-			 "u.part_bytes,u.begun_ns," STAT_COLUMNS
+			 "u.part_bytes,u.begun_ns,u.attrs," STAT_COLUMNS
 			 " FROM upload u JOIN dir d ON d.id=u.dir_id"
 			 " ORDER BY u.id",
     [STMT_PART_PUT] = "INSERT OR REPLACE INTO part VALUES(?,?,?,?,?,?,?,?)",
@@ -96,7 +100,7 @@ static const char *const statements[STMT_COUNT] = {
 			  " FROM failure WHERE run_id=? ORDER BY path",
     [STMT_ITEM_LIST] = "SELECT d.path,f.name,f.state," STAT_COLUMNS
 		       ",part_bytes,digest_have,xxh3,crc64nvme,etag,run_id"
-		       " FROM file f JOIN dir d ON d.id=f.dir_id"
+		       ",attrs FROM file f JOIN dir d ON d.id=f.dir_id"
 		       " WHERE f.run_id=?1",
     [STMT_TOTALS] = "SELECT COUNT(*),COALESCE(SUM(CASE WHEN type=1 THEN size"
 		    " ELSE 0 END),0) FROM file WHERE state=2",

@@ -28,6 +28,7 @@ struct options {
 	struct filter *filter; /* owned; never NULL */
 	enum scan_links links;
 	bool one_file_system;
+	bool archive; /* -a: links are kept, unless they are followed */
 	enum verify_mode verify;
 
 	/* How */

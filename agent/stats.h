@@ -45,6 +45,8 @@
 	X(lack_owner_items) /* there, but the target can't hold that */   \
 	X(lack_mode_items)                                                \
 	X(lack_time_items)                                                \
+	X(lack_xattr_items)                                               \
+	X(lack_acl_items)                                                 \
 	X(retries)                                                        \
 	X(throttled)
 

@@ -70,6 +70,7 @@ a_row(uint64_t size)
 	    .crc64nvme = UINT64_MAX - 1,
 	    .etag = "0123-4",
 	    .run_id = 3,
+	    .attrs = UINT64_MAX - 1,
 	};
 
 	memset(row.xxh3, 0xa5, sizeof(row.xxh3));
@@ -166,6 +167,7 @@ rows_come_back_as_they_went(void)
 	CHECK_UINT(got.crc64nvme, want.crc64nvme);
 	CHECK_STR(got.etag, want.etag);
 	CHECK_UINT(got.run_id, 3);
+	CHECK_UINT(got.attrs, want.attrs);
 	CHECK_UINT(ledger_diff_next(l, &got, &e), 0);
 	/* What has no digest claims none. */
 	want.digest_have = 0;
@@ -344,7 +346,7 @@ uploads_and_their_parts_come_back(void)
 	CHECK_UINT(all[0].begun_ns, 42);
 	CHECK(memcmp(&all[0].st, &u.st, sizeof(u.st)) == 0);
 	ledger_uploads_free(all, n);
-	CHECK_UINT(ledger_upload_begun(l, u.id, "2~xyz", &e), 0);
+	CHECK_UINT(ledger_upload_begun(l, u.id, "2~xyz", 0x4001, &e), 0);
 	part.proved = true;
 	CHECK_UINT(ledger_part_put(l, u.id, &part, &e), 0);
 	part.proved = false;
@@ -357,6 +359,7 @@ uploads_and_their_parts_come_back(void)
 	CHECK_UINT(ledger_uploads(l, &all, &n, &e), 0);
 	CHECK_UINT(n, 1);
 	CHECK_STR(all[0].store_id, "2~xyz");
+	CHECK_UINT(all[0].attrs, 0x4001);
 	CHECK_UINT(ledger_parts(l, all[0].id, &parts, &n, &e), 0);
 	CHECK_UINT(n, 2);
 	CHECK_UINT(parts[0].number, 2);
@@ -607,6 +610,7 @@ a_ledger_of_version_1_is_taken_over(void)
 	CHECK_UINT(ledger_diff_next(l, &row, &e), 1);
 	CHECK_UINT(row.st.size, 7);
 	CHECK_UINT(row.xxh3[15], 15);
+	CHECK_UINT(row.attrs, 0); /* never looked at */
 	CHECK_UINT(ledger_diff_next(l, &row, &e), 0);
 	CHECK_UINT(ledger_uploads(l, &all, &n, &e), 0);
 	CHECK_UINT(n, 1);
