@@ -111,7 +111,8 @@ set_mode(struct session *c, int fd, mode_t mode, struct err *e)
 
 /*
  * In this order: chown takes away capabilities, which are attributes; the mode
- * may close the file to whoever sets them; and it changes the ACL's mask.
+ * may close the file to whoever sets them.  It is the ACL's mask, too: told
+ * last, what was made of it since the ACL was read counts.
  */
 int
 posix_apply(
@@ -122,12 +123,10 @@ posix_apply(
 	if (st->mode != 0 && set_owner(c, fd, st, &mode, e) == -1)
 		return -1;
 	if (st->attrs != NULL &&
-	    posix_attrs_set(c, fd, st->attrs, ATTRS_XATTRS, e) == -1)
+	    (posix_attrs_set(c, fd, st->attrs, ATTRS_XATTRS, e) == -1 ||
+		posix_attrs_set(c, fd, st->attrs, ATTRS_ACLS, e) == -1))
 		return -1;
 	if (st->mode != 0 && set_mode(c, fd, mode, e) == -1)
-		return -1;
-	if (st->attrs != NULL &&
-	    posix_attrs_set(c, fd, st->attrs, ATTRS_ACLS, e) == -1)
 		return -1;
 	return posix_set_times(c, fd, st, e);
 }
