@@ -92,6 +92,8 @@ def tree(root, big="3500"):
         f.truncate(24 << 20)
         f.seek(12 << 20)
         f.write(b"island")
+    os.setxattr("holes/sparse", "user.in parts", b"yes")
+    setfacl("-m", "u:3:r", "holes/sparse")
     with open("holes/small", "wb") as f:
         f.truncate(200000)
     write("holes/zeros", bytes(1 << 20))
