@@ -5,6 +5,8 @@
 #include "transfer/attrs.h"
 #include "transfer/s3/attrtext.h"
 
+/* All but one of the digits of a digest. */
+#define ZEROS "000000000000000000000000000000000000000000000000000000000000000"
 #define ACL "system.posix_acl_access"
 
 static struct attrs *
@@ -247,8 +249,7 @@ hostile_text_is_refused(void)
 {
 	static const char *const cases[] = {"", "x", ":", "xa", "b:", "x:!",
 	    "x:AAA", "x:AAAA", "x:=", "x:====", "x:sha256:", "x:sha256:abc",
-	    "x:sha256:../../../../../../../../../../../../../../../../../../"
-	    "../../../../etc",
+	    "x:sha256:../x", "x:sha256:" ZEROS "g", "x:sha256:" ZEROS "00",
 	    "a:dXNlci5hAAAAAAA=", "x:dXNlci5hAP////8="};
 	size_t i;
 

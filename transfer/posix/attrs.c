@@ -27,6 +27,8 @@ struct place {
 	int fd;
 	bool by_path;
 	char path[32];
+	bool opened; /* opened_up() has */
+	mode_t mode; /* what it had before */
 };
 
 struct posix_scratch {
@@ -199,19 +201,22 @@ why_not(int sys)
 	}
 }
 
-/* A file of ours that its mode closes is opened for it: whoever set the
- * attributes sets the mode then. */
+/* A file of ours that its mode closes is opened for that long. */
 static bool
-opened_up(const struct place *at)
+opened_up(struct place *at)
 {
 	int sys = errno;
 	struct stat st;
-	bool done = sys == EACCES && !at->by_path && fstat(at->fd, &st) == 0 &&
-	    (st.st_mode & S_IWUSR) == 0 &&
-	    fchmod(at->fd, (st.st_mode & 07777) | S_IWUSR) == 0;
 
+	if (sys == EACCES && !at->by_path && !at->opened &&
+	    fstat(at->fd, &st) == 0 && (st.st_mode & S_IWUSR) == 0) {
+		at->mode = st.st_mode & 07777;
+		at->opened = fchmod(at->fd, at->mode | S_IWUSR) == 0;
+		errno = sys;
+		return at->opened;
+	}
 	errno = sys;
-	return done;
+	return false;
 }
 
 /* Whether it has that value already: some may be read only. */
@@ -236,7 +241,7 @@ may_lack(const char *name)
 
 /* What is there, and not in WANT, goes. */
 static int
-take_the_rest(const struct place *at, const struct attrs *want, unsigned kind,
+take_the_rest(struct place *at, const struct attrs *want, unsigned kind,
     struct posix_scratch *s, const char **why, struct err *e)
 {
 	const char *name;
@@ -258,6 +263,29 @@ take_the_rest(const struct place *at, const struct attrs *want, unsigned kind,
 	return 0;
 }
 
+/* Makes those of KIND what WANT says; *WHY it couldn't all be. */
+static int
+make_like(struct place *at, const struct attrs *want, unsigned kind,
+    struct posix_scratch *s, const char **why, struct err *e)
+{
+	size_t i;
+
+	if (take_the_rest(at, want, kind, s, why, e) == -1)
+		return -1;
+	for (i = 0; i < want->n; i++) {
+		const struct attr *a = &want->each[i];
+
+		if (attrs_kind(a->name) != kind || set(at, a) == 0 ||
+		    (opened_up(at) && set(at, a) == 0) || is_there(at, a, s) ||
+		    may_lack(a->name))
+			continue;
+		if (why_not(errno) == NULL)
+			return failed(at, "set an extended attribute", e);
+		*why = why_not(errno);
+	}
+	return 0;
+}
+
 int
 posix_attrs_set(struct session *c, int fd, const struct attrs *want,
     unsigned kind, struct err *e)
@@ -265,28 +293,19 @@ posix_attrs_set(struct session *c, int fd, const struct attrs *want,
 	struct posix_scratch *s = NULL;
 	struct place at = place_of(fd);
 	const char *why = NULL;
-	size_t i;
+	int rc;
 
 	if (want == NULL ||
 	    (want->kinds & posix_store_of(c)->attrs & kind) == 0)
 		return 0;
-	if ((s = scratch_of(c, e)) == NULL ||
-	    take_the_rest(&at, want, kind, s, &why, e) == -1)
+	if ((s = scratch_of(c, e)) == NULL)
 		return -1;
-	for (i = 0; i < want->n; i++) {
-		const struct attr *a = &want->each[i];
-
-		if (attrs_kind(a->name) != kind || set(&at, a) == 0 ||
-		    (opened_up(&at) && set(&at, a) == 0) ||
-		    is_there(&at, a, s) || may_lack(a->name))
-			continue;
-		if (why_not(errno) == NULL)
-			return failed(&at, "set an extended attribute", e);
-		why = why_not(errno);
-	}
-	if (why != NULL)
+	rc = make_like(&at, want, kind, s, &why, e);
+	if (at.opened && fchmod(fd, at.mode) == -1 && rc == 0)
+		rc = err_sys(e, "chmod");
+	if (rc == 0 && why != NULL)
 		store_lacks(c->store,
 		    kind == ATTRS_ACLS ? STORE_LACK_ACL : STORE_LACK_XATTR,
 		    why);
-	return 0;
+	return rc;
 }

@@ -104,19 +104,6 @@ skip_space(const char **s)
 	*s += strspn(*s, " \t\r\n");
 }
 
-/* A JSON string without escapes, which neither names nor base64 need there. */
-static bool
-take_string(const char **s, const char **out, size_t *len)
-{
-	skip_space(s);
-	if (*(*s)++ != '"')
-		return false;
-	*out = *s;
-	*len = strcspn(*s, "\"\\");
-	*s += *len;
-	return *(*s)++ == '"';
-}
-
 static bool
 take_char(const char **s, char c)
 {
@@ -125,6 +112,18 @@ take_char(const char **s, char c)
 		return false;
 	(*s)++;
 	return true;
+}
+
+/* A JSON string without escapes, which neither names nor base64 need there. */
+static bool
+take_string(const char **s, const char **out, size_t *len)
+{
+	if (!take_char(s, '"'))
+		return false;
+	*out = *s;
+	*len = strcspn(*s, "\"\\");
+	*s += *len;
+	return take_char(s, '"');
 }
 
 /* "name":"base64"; 1 if it was taken, 0 if it is no such thing, -1. */
