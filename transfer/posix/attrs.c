@@ -37,13 +37,12 @@ struct posix_scratch {
 };
 
 static struct place
-place_of(int fd)
+place_of(int fd, bool by_path)
 {
-	struct place at = {.fd = fd};
-	int flags = fcntl(fd, F_GETFL);
+	struct place at = {.fd = fd, .by_path = by_path};
 
-	at.by_path = flags != -1 && (flags & O_PATH) != 0;
-	snprintf(at.path, sizeof(at.path), "/proc/self/fd/%d", fd);
+	if (by_path)
+		snprintf(at.path, sizeof(at.path), "/proc/self/fd/%d", fd);
 	return at;
 }
 
@@ -128,12 +127,12 @@ names_of(
 }
 
 struct attrs *
-posix_attrs_read(struct session *c, int fd, struct err *e)
+posix_attrs_read(struct session *c, int fd, bool by_path, struct err *e)
 {
 	struct posix_scratch *s = scratch_of(c, e);
 	unsigned kinds = posix_store_of(c)->attrs;
 	AUTO(attrs) struct attrs *a = NULL;
-	struct place at = place_of(fd);
+	struct place at = place_of(fd, by_path);
 	const char *name;
 	size_t len;
 
@@ -170,7 +169,7 @@ posix_attrs(struct session *c, const char *key, enum item_type type,
 
 	if (fd == -1 || posix_state_of(fd, type, &st, e) == -1)
 		return -1;
-	a = posix_attrs_read(c, fd, e);
+	a = posix_attrs_read(c, fd, true, e);
 	if (a == NULL)
 		return -1;
 	*out = a;
@@ -239,10 +238,31 @@ may_lack(const char *name)
 	return strcmp(name, LABEL) == 0;
 }
 
-/* What is there, and not in WANT, goes. */
+/* Why attributes of each kind aren't there; NULL: they are. */
+struct lacking {
+	const char *xattr, *acl;
+};
+
+/* NAME wasn't set or removed, and errno says why: 0 if that may be. */
 static int
-take_the_rest(struct place *at, const struct attrs *want, unsigned kind,
-    struct posix_scratch *s, const char **why, struct err *e)
+refused(struct lacking *l, const struct place *at, const char *name,
+    const char *what, struct err *e)
+{
+	const char *why = why_not(errno);
+
+	if (why == NULL)
+		return failed(at, what, e);
+	if (attrs_kind(name) == ATTRS_ACLS)
+		l->acl = why;
+	else if (!may_lack(name))
+		l->xattr = why;
+	return 0;
+}
+
+/* What is there, of KINDS, and not in WANT, goes. */
+static int
+take_the_rest(struct place *at, const struct attrs *want, unsigned kinds,
+    struct posix_scratch *s, struct lacking *l, struct err *e)
 {
 	const char *name;
 	size_t len;
@@ -250,62 +270,61 @@ take_the_rest(struct place *at, const struct attrs *want, unsigned kind,
 	if (names_of(at, s, &len, e) == -1)
 		return -1;
 	for (name = s->names; name < s->names + len; name += strlen(name) + 1) {
-		if (!is_ours(name, kind) || may_lack(name) ||
+		if (!is_ours(name, kinds) || may_lack(name) ||
 		    attrs_find(want, name) != NULL)
 			continue;
 		if (take_away(at, name) == 0 || errno == ENODATA ||
 		    (opened_up(at) && take_away(at, name) == 0))
 			continue;
-		if (why_not(errno) == NULL)
-			return failed(at, "remove an extended attribute", e);
-		*why = why_not(errno);
+		if (refused(l, at, name, "remove an extended attribute", e) ==
+		    -1)
+			return -1;
 	}
 	return 0;
 }
 
-/* Makes those of KIND what WANT says; *WHY it couldn't all be. */
+/* Makes those of KINDS what WANT says, as far as can be. */
 static int
-make_like(struct place *at, const struct attrs *want, unsigned kind,
-    struct posix_scratch *s, const char **why, struct err *e)
+make_like(struct place *at, const struct attrs *want, unsigned kinds,
+    struct posix_scratch *s, struct lacking *l, struct err *e)
 {
 	size_t i;
 
-	if (take_the_rest(at, want, kind, s, why, e) == -1)
+	if (take_the_rest(at, want, kinds, s, l, e) == -1)
 		return -1;
 	for (i = 0; i < want->n; i++) {
 		const struct attr *a = &want->each[i];
 
-		if (attrs_kind(a->name) != kind || set(at, a) == 0 ||
-		    (opened_up(at) && set(at, a) == 0) || is_there(at, a, s) ||
-		    may_lack(a->name))
+		if ((attrs_kind(a->name) & kinds) == 0 || set(at, a) == 0 ||
+		    (opened_up(at) && set(at, a) == 0) || is_there(at, a, s))
 			continue;
-		if (why_not(errno) == NULL)
-			return failed(at, "set an extended attribute", e);
-		*why = why_not(errno);
+		if (refused(l, at, a->name, "set an extended attribute", e) ==
+		    -1)
+			return -1;
 	}
 	return 0;
 }
 
 int
-posix_attrs_set(struct session *c, int fd, const struct attrs *want,
-    unsigned kind, struct err *e)
+posix_attrs_set(struct session *c, int fd, bool by_path,
+    const struct attrs *want, struct err *e)
 {
+	unsigned kinds = want->kinds & posix_store_of(c)->attrs;
+	struct place at = place_of(fd, by_path);
 	struct posix_scratch *s = NULL;
-	struct place at = place_of(fd);
-	const char *why = NULL;
+	struct lacking l = {NULL, NULL};
 	int rc;
 
-	if (want == NULL ||
-	    (want->kinds & posix_store_of(c)->attrs & kind) == 0)
+	if (kinds == 0)
 		return 0;
 	if ((s = scratch_of(c, e)) == NULL)
 		return -1;
-	rc = make_like(&at, want, kind, s, &why, e);
+	rc = make_like(&at, want, kinds, s, &l, e);
 	if (at.opened && fchmod(fd, at.mode) == -1 && rc == 0)
 		rc = err_sys(e, "chmod");
-	if (rc == 0 && why != NULL)
-		store_lacks(c->store,
-		    kind == ATTRS_ACLS ? STORE_LACK_ACL : STORE_LACK_XATTR,
-		    why);
+	if (rc == 0 && l.xattr != NULL)
+		store_lacks(c->store, STORE_LACK_XATTR, l.xattr);
+	if (rc == 0 && l.acl != NULL)
+		store_lacks(c->store, STORE_LACK_ACL, l.acl);
 	return rc;
 }

@@ -102,7 +102,7 @@ posix_open_file(
 	if (fd == -1 || posix_state_of(fd, ITEM_FILE, &st, e) == -1)
 		return NULL;
 	if (posix_store_of(base)->attrs != 0 &&
-	    (a = posix_attrs_read(base, fd, e)) == NULL)
+	    (a = posix_attrs_read(base, fd, false, e)) == NULL)
 		return NULL;
 	f = c->spare != NULL ? TAKE(c->spare) : malloc(sizeof(*f));
 	if (f == NULL) {

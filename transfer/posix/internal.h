@@ -184,7 +184,8 @@ int posix_sync_data(struct session *c, int fd, struct err *e);
 /* Gives FD all that ST knows. */
 int posix_apply(
     struct session *c, int fd, const struct item_stat *st, struct err *e);
-int posix_set_times(
+/* The same of a file that was made with its owner and mode. */
+int posix_apply_rest(
     struct session *c, int fd, const struct item_stat *st, struct err *e);
 /* The same for the symlink NAME in DIR_FD: it has no mode. */
 int posix_apply_link(struct session *c, int dir_fd, const char *name,
@@ -197,11 +198,12 @@ int posix_open_key(
 /* ERR_CHANGED if it isn't a TYPE any more. */
 int posix_state_of(
     int fd, enum item_type type, struct item_stat *out, struct err *e);
-/* Those of FD (it may be O_PATH) that are kept: the caller's. */
-struct attrs *posix_attrs_read(struct session *c, int fd, struct err *e);
-/* Makes those of KIND of FD what WANT says; NULL: nothing is known. */
-int posix_attrs_set(struct session *c, int fd, const struct attrs *want,
-    unsigned kind, struct err *e);
+/* Those of FD that are kept: the caller's.  BY_PATH: FD is an O_PATH one. */
+struct attrs *posix_attrs_read(
+    struct session *c, int fd, bool by_path, struct err *e);
+/* Makes those of FD what WANT says. */
+int posix_attrs_set(struct session *c, int fd, bool by_path,
+    const struct attrs *want, struct err *e);
 /* Whether the file that ST is of is to have holes where it has zeros. */
 static inline bool
 posix_is_sparse(struct session *c, const struct item_stat *st)

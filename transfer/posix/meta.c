@@ -64,9 +64,8 @@ lacks_owner(struct session *c)
 			     "owner or group");
 }
 
-int
-posix_set_times(
-    struct session *c, int fd, const struct item_stat *st, struct err *e)
+static int
+set_times(struct session *c, int fd, const struct item_stat *st, struct err *e)
 {
 	struct timespec times[2];
 
@@ -123,15 +122,26 @@ posix_apply(
 	if (st->mode != 0 && set_owner(c, fd, st, &mode, e) == -1)
 		return -1;
 	if (st->attrs != NULL &&
-	    (posix_attrs_set(c, fd, st->attrs, ATTRS_XATTRS, e) == -1 ||
-		posix_attrs_set(c, fd, st->attrs, ATTRS_ACLS, e) == -1))
+	    posix_attrs_set(c, fd, false, st->attrs, e) == -1)
 		return -1;
 	if (st->mode != 0 && set_mode(c, fd, mode, e) == -1)
 		return -1;
-	return posix_set_times(c, fd, st, e);
+	return set_times(c, fd, st, e);
 }
 
-/* A symbolic link has no ACL. */
+int
+posix_apply_rest(
+    struct session *c, int fd, const struct item_stat *st, struct err *e)
+{
+	if (st->attrs != NULL &&
+	    posix_attrs_set(c, fd, false, st->attrs, e) == -1)
+		return -1;
+	if (attrs_any(st->attrs, ATTRS_ACLS) &&
+	    set_mode(c, fd, st->mode & 07777, e) == -1)
+		return -1;
+	return set_times(c, fd, st, e);
+}
+
 static int
 apply_link_attrs(struct session *c, int dir_fd, const char *name,
     const struct item_stat *st, struct err *e)
@@ -141,7 +151,7 @@ apply_link_attrs(struct session *c, int dir_fd, const char *name,
 
 	if (fd == -1)
 		return err_sys(e, "open symbolic link");
-	return posix_attrs_set(c, fd, st->attrs, ATTRS_XATTRS, e);
+	return posix_attrs_set(c, fd, true, st->attrs, e);
 }
 
 int

@@ -173,9 +173,8 @@ make_file(struct session *c, struct posix_dir *d, const char *name,
     const struct item_stat *st, char *temp, bool *as_it_is, struct err *e)
 {
 	mode_t mode = st->mode & 07777;
-	bool own = st->mode != 0 && st->attrs == NULL && d->seen &&
-	    st->uid == d->uid && st->gid == d->gid &&
-	    (mode & ~(mode_t)0777) == 0;
+	bool own = st->mode != 0 && d->seen && st->uid == d->uid &&
+	    st->gid == d->gid && (mode & ~(mode_t)0777) == 0;
 	struct stat got;
 	int fd;
 
@@ -283,7 +282,7 @@ fill(struct session *c, int taken, const struct item_stat *st, bool as_it_is,
 	if (x->from != NULL ? posix_share(c, fd, x->from, e) == -1
 			    : write_all(c, fd, st, x->data, x->len, e) == -1)
 		return -1;
-	if ((as_it_is ? posix_set_times(c, fd, st, e)
+	if ((as_it_is ? posix_apply_rest(c, fd, st, e)
 		      : posix_apply(c, fd, st, e)) == -1)
 		return -1;
 	if (!later && posix_sync(c, fd, e) == -1)
