@@ -68,7 +68,7 @@ s3_attrs_text(struct s3_session *c, const struct attrs *a, struct buf *text,
 	char hex[ATTRTEXT_DIGEST_LEN + 1] = "";
 	struct digest d;
 
-	if (a == NULL)
+	if (a == NULL || a->kinds == 0)
 		return 0;
 	attrs_format(a, &bytes);
 	if (attrtext_is_long(&bytes)) {

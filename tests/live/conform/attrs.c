@@ -224,15 +224,23 @@ attributes_that_are_not_known_stay(void)
 	AUTO(attrs) struct attrs *no_acl = some(ATTRS_XATTRS);
 	AUTO(attrs) struct attrs *no_xattr = some(0);
 	AUTO(attrs) struct attrs *acl = some(ATTRS_ACLS);
+	AUTO(attrs) struct attrs *got = NULL;
+	struct err e = ERR_INIT;
 
 	if (!keeps_them())
 		return;
 	begin();
+	/* who knows of nothing tells nothing */
+	put_with("f", no_xattr);
+	WORKS(h.store->ops->attrs(h.session, "f", ITEM_FILE, &got, &e), &e);
+	CLAIM(!attrs_any(got, BOTH));
 	put_with("f", both);
 	if (!lacks(STORE_LACK_XATTR) && !lacks(STORE_LACK_ACL)) {
 		set_to("f", NULL);
 		has("f", ITEM_FILE, both);
 		set_to("f", no_acl);
+		has("f", ITEM_FILE, both);
+		set_to("f", no_xattr);
 		has("f", ITEM_FILE, both);
 		no_xattr->kinds = ATTRS_XATTRS;
 		set_to("f", no_xattr);
