@@ -79,6 +79,7 @@ start_workers(struct engine *en)
 	struct work w = {
 	    .source = en->source,
 	    .target = en->target,
+	    .hard_links = en->options->hard_links,
 	    .keep_links = en->options->links == SCAN_LINKS_KEEP,
 	    .pool = en->pool,
 	    .lanes = en->lanes,
@@ -100,15 +101,15 @@ start_workers(struct engine *en)
 
 /* Whether J is likely to end without the target being asked. */
 static bool
-is_local(const struct job *j)
+is_local(const struct engine *en, const struct job *j)
 {
-	return j->kind == JOB_REHASH && j->local;
+	return j->kind == JOB_REHASH && j->local && en->attrs == 0;
 }
 
 void
 engine_send(struct engine *en, struct job *j)
 {
-	if ((!is_local(j) && engine_reach(en) == -1) ||
+	if ((!is_local(en, j) && engine_reach(en) == -1) ||
 	    (en->workers == NULL && start_workers(en) == -1)) {
 		if (j->up != NULL) {
 			j->up->jobs--;
@@ -196,6 +197,7 @@ drop_waiting(struct engine *en)
 	while ((j = lanes_withdraw(en->lanes)) != NULL ||
 	    (j = job_list_pop(&en->after_commit)) != NULL ||
 	    (j = job_list_pop(&en->big)) != NULL ||
+	    (j = engine_links_withdraw(en)) != NULL ||
 	    (j = delay_pop(&en->delayed, UINT64_MAX)) != NULL) {
 		struct upload *up = j->up;
 
@@ -250,6 +252,7 @@ begin_scan(struct engine *en)
 	bool local = en->source->ops == &posix_driver;
 	int fd = local ? posix_root_fd(en->source, &e) : -1;
 
+	engine_links_begin(en);
 	if (so.threads == 0 && !local)
 		so.threads = FAR_SCAN_THREADS;
 	atomic_store(&en->stats->scanning, true);
@@ -328,6 +331,9 @@ step(struct engine *en)
 	while (!en->stopping &&
 	    (j = delay_pop(&en->delayed, clock_mono_ms())) != NULL)
 		engine_send(en, j);
+	if (en->unled > 0 && !en->stopping &&
+	    (scan_done || en->jobs >= ENGINE_JOBS_MAX))
+		engine_links_expect_no_more(en);
 	engine_start_uploads(en);
 	if (commit_is_due(en))
 		engine_commit(en);
@@ -439,6 +445,7 @@ count_lacks(struct engine *en)
 	    [STORE_LACK_XATTR] = {"extended attributes",
 		&en->stats->lack_xattr_items},
 	    [STORE_LACK_ACL] = {"ACLs", &en->stats->lack_acl_items},
+	    [STORE_LACK_LINKS] = {"hard links", &en->stats->lack_link_items},
 	};
 	size_t i;
 

@@ -39,6 +39,11 @@ new_job(struct diff *d, enum job_kind kind, const struct scan_entry *entry)
 		return NULL;
 	j->dir_id = d->dir_id;
 	j->st = entry->st;
+	j->link = (struct item_link){
+	    .nlink = entry->st.nlink > 1 ? entry->st.nlink : 1,
+	    .dev = entry->st.dev,
+	    .ino = entry->st.ino,
+	};
 	return j;
 }
 
@@ -58,6 +63,18 @@ would(struct diff *d, struct job *j, enum ui_action action)
 	ui_item(d->en->ui, action, j->path, j->path_len,
 	    j->st.type == ITEM_FILE ? j->st.size : 0, NULL);
 	engine_job_end(d->en, j);
+}
+
+/* The same of a file, which may be another name of one before. */
+static void
+would_file(struct diff *d, struct job *j, enum ui_action action)
+{
+	if (engine_links_dry(d->en, j) == 1) {
+		stats_sub(d->en->stats, queued_bytes, j->st.size);
+		stats_add(d->en->stats, linked_items, 1);
+		action = UI_WOULD_HARDLINK;
+	}
+	would(d, j, action);
 }
 
 static void
@@ -132,13 +149,17 @@ need_file(struct diff *d, const struct scan_entry *entry)
 	adopt = look_at_target(d, j, &there) == 1 && there.type == ITEM_FILE &&
 	    there.size == entry->st.size;
 	if (d->en->options->dry_run) {
-		would(d, j, adopt ? UI_WOULD_ADOPT : UI_WOULD_SEND);
-	} else if (adopt) {
-		j->kind = JOB_ADOPT;
-		engine_send(d->en, j);
-	} else {
-		engine_queue_file(d->en, j);
+		would_file(d, j, adopt ? UI_WOULD_ADOPT : UI_WOULD_SEND);
+		return;
 	}
+	if (adopt)
+		j->kind = JOB_ADOPT;
+	if (engine_links_take(d->en, j))
+		return;
+	if (adopt)
+		engine_send(d->en, j);
+	else
+		engine_queue_file(d->en, j);
 }
 
 static void
@@ -149,6 +170,29 @@ unchanged(struct diff *d, const struct scan_entry *entry)
 		stats_add(d->en->stats, unchanged_bytes, entry->st.size);
 }
 
+/* Its file has several names, but the target's item is of this one only. */
+static bool
+is_to_be_linked(const struct scan_entry *entry, const struct ledger_file *row)
+{
+	return entry->st.nlink > 1 && row->link.nlink == 1;
+}
+
+/*
+ * The target's item is linked with those of names that this one may have left:
+ * it must not be changed in place.
+ */
+static bool
+may_be_left(const struct diff *d, const struct scan_entry *entry,
+    const struct ledger_file *row)
+{
+	if (row->link.nlink <= 1)
+		return false;
+	if ((d->en->source->ops->features & STORE_LIST_LINKS) == 0)
+		return true;
+	return (d->en->ops->features & STORE_HAS_LINKS) != 0 &&
+	    (row->link.dev != entry->st.dev || row->link.ino != entry->st.ino);
+}
+
 /* As maybe_file: what can be said without reading it. */
 static void
 maybe_dry(struct diff *d, const struct scan_entry *entry,
@@ -156,7 +200,8 @@ maybe_dry(struct diff *d, const struct scan_entry *entry,
 {
 	struct job *j;
 
-	if (item_same_metadata(&entry->st, &row->st)) {
+	if (item_same_metadata(&entry->st, &row->st) &&
+	    !is_to_be_linked(entry, row)) {
 		unchanged(d, entry);
 		return;
 	}
@@ -164,7 +209,7 @@ maybe_dry(struct diff *d, const struct scan_entry *entry,
 	if (j == NULL)
 		return;
 	queued(d, entry);
-	would(d, j, UI_WOULD_SET_METADATA);
+	would_file(d, j, UI_WOULD_SET_METADATA);
 }
 
 /* A file whose content may be what the ledger says: look before sending. */
@@ -181,26 +226,20 @@ maybe_file(struct diff *d, const struct scan_entry *entry,
 	j = new_job(d, JOB_REHASH, entry);
 	if (j == NULL)
 		return;
-	j->was = (struct store_stat){
-	    .type = row->st.type,
-	    .size = row->st.size,
-	    .has_source_mtime = true,
-	    .mtime_ns = row->st.mtime_ns,
-	    .mode = row->st.mode,
-	    .uid = row->st.uid,
-	    .gid = row->st.gid,
-	    .has_owner = true,
-	    .digest = {.have = row->digest_have, .crc64nvme = row->crc64nvme},
-	};
-	memcpy(j->was.digest.xxh3, row->xxh3, sizeof(row->xxh3));
-	memcpy(j->was.etag, row->etag, sizeof(row->etag));
+	j->was = engine_known(row);
 	j->known_part_bytes = row->part_bytes;
 	j->was_attrs = row->attrs;
-	j->unmoved = item_same(&entry->st, &row->st);
-	j->local =
-	    d->en->attrs == 0 && item_same_metadata(&entry->st, &row->st);
+	j->unmoved =
+	    item_same(&entry->st, &row->st) && !is_to_be_linked(entry, row);
+	j->local = item_same_metadata(&entry->st, &row->st);
+	if (row->link.nlink == 0 && j->link.nlink > 1)
+		j->link.nlink = 0;
+	if (row->link.nlink > 1 && row->link.dev == j->link.dev &&
+	    row->link.ino == j->link.ino)
+		j->link.id = row->link.id;
 	queued(d, entry);
-	engine_send(d->en, j);
+	if (!engine_links_take(d->en, j))
+		engine_send(d->en, j);
 }
 
 static void
@@ -281,8 +320,8 @@ known(struct diff *d, const struct scan_entry *entry,
 {
 	const struct item_stat *is = &entry->st, *was = &row->st;
 	bool done = row->state == LEDGER_DONE && is->type == was->type;
+	bool same = item_same(is, was) && !is_to_be_linked(entry, row);
 	bool look = look_at_attrs(d->en, is, row);
-	bool same = item_same(is, was);
 
 	if (done && is->type == ITEM_DIR && item_same_metadata(is, was) &&
 	    !look && dirs_show(d->en))
@@ -291,7 +330,9 @@ known(struct diff *d, const struct scan_entry *entry,
 	    !drifted(d, entry, row))
 		unchanged(d, entry);
 	else if (done && is->type == ITEM_FILE && is->size == was->size &&
-	    (same ? look : (row->digest_have & DIGEST_XXH3) != 0) &&
+	    (same ? look
+		  : (row->digest_have & DIGEST_XXH3) != 0 &&
+			!may_be_left(d, entry, row)) &&
 	    !drifted(d, entry, row))
 		maybe_file(d, entry, row);
 	else
@@ -412,6 +453,8 @@ engine_batch(struct engine *en, struct scan_batch *b)
 	size_t i;
 
 	count(en, b);
+	for (i = 0; i < b->n && !en->options->hard_links; i++)
+		b->entries[i].st.nlink = 0; /* it was not asked for */
 	if (b->dir_len == 0 && b->first && b->error.kind != ERR_NONE &&
 	    b->n == 0)
 		engine_fatal(en, &b->error);

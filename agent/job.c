@@ -34,6 +34,7 @@ job_free(struct job *j)
 	if (j == NULL)
 		return;
 	free(j->upload_id);
+	free(j->leader);
 	free(j);
 }
 

@@ -19,6 +19,7 @@
 enum job_kind {
 	JOB_PUT,      /* a whole file */
 	JOB_LINK,     /* a symlink */
+	JOB_HARDLINK, /* another name of a file that was sent */
 	JOB_DIR,      /* a directory and its metadata */
 	JOB_ADOPT,    /* is what the target has the same? */
 	JOB_REHASH,   /* has the content changed, or only the metadata? */
@@ -30,13 +31,18 @@ enum job_kind {
 	JOB_SWEEP,    /* find and abort what an intent may have begun */
 };
 
-/* What JOB_ADOPT and JOB_REHASH found; JOB_SWEEP: OTHER, or NOTHING. */
+/* What JOB_ADOPT, JOB_REHASH and JOB_HARDLINK found; JOB_SWEEP: OTHER, or
+ * NOTHING; JOB_PUT: GROUP, or NOTHING. */
 enum job_finding {
 	FOUND_NOTHING,
-	FOUND_SAME,	/* content and metadata are right */
+	FOUND_SAME,	/* content and metadata are right; it is linked */
 	FOUND_METADATA, /* content is right, metadata was set */
 	FOUND_OTHER,	/* content differs, or the item at the target isn't
 			   the one that is known: send it */
+	FOUND_GROUP,	/* nothing was done: by its metadata the file has other
+			   names */
+	FOUND_FULL,	/* HARDLINK: its leader can't have more names */
+	FOUND_ALONE,	/* HARDLINK: it can't be linked there */
 };
 
 enum upload_state {
@@ -80,6 +86,10 @@ struct job {
 	bool local;	   /* REHASH: metadata is as the target has it */
 	bool unmoved;	   /* REHASH: only its attributes are looked for */
 	bool again;	   /* DIR: was done, and isn't counted once more */
+	bool leads;	   /* other names of its file wait for it */
+	bool asked;	   /* the source was asked for its metadata's group */
+	bool doubt;	   /* HARDLINK: read it first, and compare with was */
+	bool unsettled;	   /* HARDLINK: the leader was recorded without ctime */
 	unsigned attempts; /* that failed */
 	unsigned changes;  /* times the source changed under it */
 	uint64_t due_ms;   /* not before (clock_mono_ms) */
@@ -89,8 +99,13 @@ struct job {
 	struct upload *up; /* BEGIN CHECK PART COMPLETE */
 	uint32_t part;	   /* PART: from 1 */
 
+	struct item_link link; /* as its row is to have it */
+	struct item_stat meta; /* HARDLINK: what the item is to carry */
+	char *leader; /* HARDLINK: malloc'd path of the other name, of was */
+
 	/* REHASH: what the ledger knows of the item at the target: as it was
-	 * sent.  ABORT, SWEEP: the upload's row. */
+	 * sent; nlink, dev and ino are its link's.  ABORT, SWEEP: the upload's
+	 * row. */
 	struct store_stat was;
 	uint64_t known_part_bytes;
 	uint64_t was_attrs; /* REHASH: the mark of what was sent */

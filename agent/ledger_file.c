@@ -57,7 +57,7 @@ ledger_diff_begin(struct ledger *l, int64_t dir_id, const char *after,
 	return 0;
 }
 
-static void
+void
 column_file(sqlite3_stmt *s, int at, struct ledger_file *out)
 {
 	const void *digest;
@@ -76,7 +76,11 @@ column_file(sqlite3_stmt *s, int at, struct ledger_file *out)
 	out->crc64nvme = column_u64(s, at + 3);
 	column_copy(s, at + 4, out->etag, sizeof(out->etag));
 	out->run_id = column_u64(s, at + 5);
-	out->attrs = column_u64(s, at + 6); /* NULL is 0 */
+	out->link.nlink = (uint32_t)sqlite3_column_int64(s, at + 6);
+	out->link.dev = column_u64(s, at + 7);
+	out->link.ino = column_u64(s, at + 8);
+	out->link.id = column_u64(s, at + 9);
+	out->attrs = column_u64(s, at + 10); /* NULL is 0 */
 }
 
 int
@@ -119,7 +123,11 @@ ledger_file_put(struct ledger *l, int64_t dir_id, const char *name,
 	bind_u64(s, at + 3, row->crc64nvme);
 	bind_text(s, at + 4, row->etag);
 	bind_u64(s, at + 5, row->run_id);
-	bind_attrs(s, at + 6, row->attrs);
+	bind_u64(s, at + 6, row->link.nlink);
+	bind_u64(s, at + 7, row->link.dev);
+	bind_u64(s, at + 8, row->link.ino);
+	bind_u64(s, at + 9, row->link.id);
+	bind_attrs(s, at + 10, row->attrs);
 	return ledger_done(l, s, e);
 }
 

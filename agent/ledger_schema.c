@@ -42,12 +42,23 @@ static const char *const migrations[] = {
     " kind TEXT NOT NULL, message TEXT NOT NULL, attempts INTEGER NOT NULL,"
     " at_ns INTEGER NOT NULL, PRIMARY KEY(run_id, path)) WITHOUT ROWID;",
 
+    "ALTER TABLE file ADD COLUMN nlink INTEGER NOT NULL DEFAULT 1;"
+    "ALTER TABLE file ADD COLUMN link_dev INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE file ADD COLUMN link_ino INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE file ADD COLUMN link_id INTEGER NOT NULL DEFAULT 0;"
+    "CREATE INDEX file_links ON file(link_dev, link_ino, ctime_ns)"
+    " WHERE nlink > 1;"
     /* NULL: extended attributes were never looked at */
     "ALTER TABLE file ADD COLUMN attrs INTEGER;"
     "ALTER TABLE upload ADD COLUMN attrs INTEGER;",
 };
 
 #define SCHEMA_VERSION ((int)(sizeof(migrations) / sizeof(migrations[0])))
+
+/* What stands behind STAT_COLUMNS in a row of file. */
+#define FILE_COLUMNS                                         \
+	",part_bytes,digest_have,xxh3,crc64nvme,etag,run_id" \
+	",nlink,link_dev,link_ino,link_id,attrs"
 
 static const char *const statements[STMT_COUNT] = {
     [STMT_BEGIN] = "BEGIN IMMEDIATE",
@@ -56,14 +67,30 @@ static const char *const statements[STMT_COUNT] = {
     [STMT_META_SET] = "INSERT OR REPLACE INTO meta VALUES(?,?)",
     [STMT_DIR_GET] = "SELECT id FROM dir WHERE path=?",
     [STMT_DIR_ADD] = "INSERT INTO dir(path) VALUES(?)",
-    [STMT_DIFF] = "SELECT name,state," STAT_COLUMNS
-		  ",part_bytes,digest_have,xxh3,crc64nvme,etag,run_id"
-		  ",attrs FROM file WHERE dir_id=? AND name>? AND name<=?"
+    [STMT_DIFF] = "SELECT name,state," STAT_COLUMNS FILE_COLUMNS
+		  " FROM file WHERE dir_id=? AND name>? AND name<=?"
 		  " ORDER BY name",
     [STMT_FILE_PUT] =
 	"INSERT OR REPLACE INTO file(dir_id,name,state," STAT_COLUMNS
-	",part_bytes,digest_have,xxh3,crc64nvme,etag,run_id,attrs)"
-	" VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
+	    FILE_COLUMNS ")"
+	" VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
+    /* "nlink > 1", word by word: else the index isn't used. */
+    [STMT_LEADER] = "SELECT d.path,f.name,f.state," STAT_COLUMNS FILE_COLUMNS
+		    " FROM file f CROSS JOIN dir d ON d.id=f.dir_id"
+		    " WHERE f.link_dev=?1 AND f.link_ino=?2 AND f.nlink > 1"
+		    " AND f.ctime_ns=?3 AND f.size=?4 AND f.mtime_ns=?5"
+		    " AND f.run_id>=?6 AND f.state=2"
+		    " AND NOT (f.dir_id=?7 AND f.name=?8) LIMIT 1",
+    [STMT_LEADER_ANY] =
+	"SELECT d.path,f.name,f.state," STAT_COLUMNS FILE_COLUMNS
+	" FROM file f CROSS JOIN dir d ON d.id=f.dir_id"
+	" WHERE f.link_dev=?1 AND f.link_ino=?2 AND f.nlink > 1"
+	" AND f.size=?3 AND (?4 IS NULL OR f.mtime_ns=?4) AND f.state=2"
+	" AND (f.digest_have & 1) != 0"
+	" AND NOT (f.dir_id=?5 AND f.name=?6) LIMIT 1",
+    [STMT_LINKS_DROP] = "UPDATE file SET nlink=?3"
+			" WHERE link_dev=?1 AND link_ino=?2 AND nlink > 1",
+    [STMT_LINK_SEEN] = "INSERT OR IGNORE INTO temp.seen VALUES(?,?)",
     [STMT_DIR_AGAIN] =
 	"UPDATE file SET state=1"
 	" WHERE dir_id=(SELECT id FROM dir WHERE path=?) AND name=?"
@@ -98,9 +125,8 @@ static const char *const statements[STMT_COUNT] = {
     [STMT_FAILURE_PUT] = "INSERT OR REPLACE INTO failure VALUES(?,?,?,?,?,?)",
     [STMT_FAILURE_LIST] = "SELECT path,kind,message,attempts,at_ns"
 			  " FROM failure WHERE run_id=? ORDER BY path",
-    [STMT_ITEM_LIST] = "SELECT d.path,f.name,f.state," STAT_COLUMNS
-		       ",part_bytes,digest_have,xxh3,crc64nvme,etag,run_id"
-		       ",attrs FROM file f JOIN dir d ON d.id=f.dir_id"
+    [STMT_ITEM_LIST] = "SELECT d.path,f.name,f.state," STAT_COLUMNS FILE_COLUMNS
+		       " FROM file f JOIN dir d ON d.id=f.dir_id"
 		       " WHERE f.run_id=?1",
     [STMT_TOTALS] = "SELECT COUNT(*),COALESCE(SUM(CASE WHEN type=1 THEN size"
 		    " ELSE 0 END),0) FROM file WHERE state=2",

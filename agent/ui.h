@@ -20,6 +20,7 @@ enum ui_action {
 	UI_METADATA, /* only metadata set */
 	UI_DIR,	     /* directory made or set right */
 	UI_LINK,     /* symlink made */
+	UI_HARDLINK, /* another name of a file that was sent */
 	UI_FAILED,
 	UI_CHANGED,
 	UI_VANISHED,
@@ -29,6 +30,7 @@ enum ui_action {
 	UI_WOULD_SEND, /* --dry-run */
 	UI_WOULD_MKDIR,
 	UI_WOULD_LINK,
+	UI_WOULD_HARDLINK,
 	UI_WOULD_ADOPT,
 	UI_WOULD_SET_METADATA,
 };

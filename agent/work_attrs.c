@@ -38,13 +38,6 @@ work_attrs(
 	return 0;
 }
 
-/* The kinds that were asked for are in the marks, too. */
-bool
-work_same_attrs(uint64_t a, uint64_t b)
-{
-	return attrs_mark_kinds(a ^ b) == (a ^ b);
-}
-
 int
 work_target_has(
     struct worker *me, struct job *j, const struct attrs *want, bool *has)
@@ -57,6 +50,6 @@ work_target_has(
 		return 0;
 	if (to->attrs(me->session, j->path, ITEM_FILE, &there, &j->err) == -1)
 		return -1;
-	*has = work_same_attrs(j->attrs, attrs_mark(there, me->work.attrs));
+	*has = attrs_same_mark(j->attrs, attrs_mark(there, me->work.attrs));
 	return 0;
 }

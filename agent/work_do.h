@@ -91,8 +91,6 @@ void work_held(struct worker *me, struct item_stat *st);
  * their mark into J.  -1 with J's err set. */
 int work_attrs(
     struct worker *me, struct job *j, enum item_type type, struct attrs **out);
-/* Whether two marks are of the same attributes. */
-bool work_same_attrs(uint64_t a, uint64_t b);
 /* Whether J's file at the target has those of WANT, whose mark J has. */
 int work_target_has(
     struct worker *me, struct job *j, const struct attrs *want, bool *has);
@@ -103,6 +101,16 @@ int work_link(struct worker *me, struct job *j);
 int work_dir(struct worker *me, struct job *j);
 int work_rehash(struct worker *me, struct job *j);
 int work_adopt(struct worker *me, struct job *j);
+
+/* work_links.c */
+int work_hardlink(struct worker *me, struct job *j);
+/* Whether F, as only its metadata tells, has other names, and nobody knew: J's
+ * finding says so then, and nothing more is to be done. */
+bool work_is_grouped(
+    struct worker *me, struct job *j, const struct store_file *f);
+/* Whether THERE names the group that ST is of, or none, where copies do. */
+bool work_marks_same(const struct worker *me, const struct store_stat *there,
+    const struct item_stat *st);
 
 /* work_upload.c */
 int work_begin(struct worker *me, struct job *j);

@@ -69,6 +69,8 @@ work_put(struct worker *me, struct job *j)
 		return -1;
 	if (f->meta.type == ITEM_SYMLINK)
 		return put_link(me, j, f);
+	if (work_is_grouped(me, j, f))
+		return 0;
 	if (j->st.size >= me->work.limits.threshold_bytes ||
 	    j->st.size > me->work.limits.put_max_bytes) {
 		j->grown = true;
@@ -210,6 +212,8 @@ work_rehash(struct worker *me, struct job *j)
 
 	if (f == NULL)
 		return -1;
+	if (f->meta.type == ITEM_FILE && work_is_grouped(me, j, f))
+		return 0;
 	if (f->meta.type == ITEM_FILE)
 		same = j->unmoved && item_same(&scanned, &f->state)
 		    ? 1
@@ -222,7 +226,8 @@ work_rehash(struct worker *me, struct job *j)
 	}
 	j->digest = j->was.digest;
 	if (!has_metadata(&j->was, &j->st) ||
-	    (me->work.attrs != 0 && !work_same_attrs(j->attrs, j->was_attrs)))
+	    !work_marks_same(me, &j->was, &f->meta) ||
+	    (me->work.attrs != 0 && !attrs_same_mark(j->attrs, j->was_attrs)))
 		return set_metadata(me, j, &f->meta, &j->was);
 	memcpy(j->receipt.etag, j->was.etag, sizeof(j->receipt.etag));
 	j->finding = FOUND_SAME;
@@ -333,7 +338,8 @@ work_adopt(struct worker *me, struct job *j)
 			return 0;
 		if ((f = work_open(me, j)) == NULL)
 			return -1;
-		if (f->meta.type != ITEM_FILE || there.size != j->st.size)
+		if (f->meta.type != ITEM_FILE || there.size != j->st.size ||
+		    work_is_grouped(me, j, f))
 			return 0;
 		meta = &f->meta;
 		same_age = is_as_old(me, &there, meta);
@@ -347,7 +353,8 @@ work_adopt(struct worker *me, struct job *j)
 		if (work_target_has(me, j, meta->attrs, &same_attrs) == -1)
 			return -1;
 		j->finding = FOUND_SAME;
-		return has_owner(&there, meta) && same_attrs
+		return has_owner(&there, meta) && same_attrs &&
+			work_marks_same(me, &there, meta)
 		    ? 0
 		    : set_metadata(me, j, meta, &there);
 	}

@@ -15,6 +15,19 @@
 /* Bytes that are read from a store that isn't local at a time. */
 #define FAR_CHUNK_BYTES ((size_t)4 << 20)
 
+/* The names of F's file are as the coordinator has them. */
+static void
+set_links(const struct worker *me, const struct job *j, struct item_stat *meta)
+{
+	if ((work_source(me)->features & STORE_LIST_LINKS) != 0) {
+		meta->nlink = j->link.nlink;
+		meta->dev = j->link.dev;
+		meta->ino = j->link.ino;
+	} else if (!me->work.hard_links) {
+		meta->nlink = 0;
+	}
+}
+
 struct store_file *
 work_open(struct worker *me, struct job *j)
 {
@@ -27,6 +40,7 @@ work_open(struct worker *me, struct job *j)
 		return NULL;
 	j->st = f->state;
 	j->attrs = attrs_mark(f->meta.attrs, me->work.attrs);
+	set_links(me, j, &f->meta);
 	return f;
 }
 

@@ -75,6 +75,13 @@ attrs_mark_kinds(uint64_t mark)
 	return (unsigned)(mark & (ATTRS_XATTRS | ATTRS_ACLS));
 }
 
+/* Whether two marks are of the same attributes, whatever was asked for. */
+static inline bool
+attrs_same_mark(uint64_t a, uint64_t b)
+{
+	return attrs_mark_kinds(a ^ b) == (a ^ b);
+}
+
 /* As bytes: each name, a NUL, the value's length (4 bytes, big endian), the
  * value; by name. */
 void attrs_format(const struct attrs *a, struct buf *out);

@@ -202,6 +202,8 @@ const struct option_def option_table[] = {
 	.help = "Keep the times of the last access to files")},
     {FLAG("sparse", 'S', store.sparse, WHAT,
 	.help = "Make holes of all zeros [only where the source has holes]")},
+    {FLAG("hard-links", 'H', hard_links, WHAT,
+	.help = "Send a file with several names once, and link the others")},
     {FLAG("one-file-system", 'x', one_file_system, WHAT,
 	.help = "Don't cross into other file systems")},
     {FLAG("reconcile", 0, reconcile, WHAT,

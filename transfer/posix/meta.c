@@ -176,9 +176,9 @@ posix_apply_link(struct session *c, int dir_fd, const char *name,
 	return 0;
 }
 
-/* Whether ST still is what the caller knows as WAS. */
-static int
-check_was(const struct stat *st, const struct store_stat *was, struct err *e)
+int
+posix_check_was(
+    const struct stat *st, const struct store_stat *was, struct err *e)
 {
 	struct store_stat now = {
 	    .type = item_type_of_mode(st->st_mode),
@@ -201,7 +201,7 @@ set_link_metadata(struct session *c, const char *key,
 		return -1;
 	if (fstatat(dir, name, &now, AT_SYMLINK_NOFOLLOW) == -1)
 		return err_sys(e, "stat");
-	if (check_was(&now, was, e) == -1)
+	if (posix_check_was(&now, was, e) == -1)
 		return -1;
 	return posix_apply_link(c, dir, name, st, e);
 }
@@ -225,7 +225,8 @@ set_file_metadata(struct session *c, const char *key,
 	}
 	if (fstat(fd, &now) == -1)
 		return err_sys(e, "stat");
-	if (check_was(&now, was, e) == -1 || posix_apply(c, fd, st, e) == -1)
+	if (posix_check_was(&now, was, e) == -1 ||
+	    posix_apply(c, fd, st, e) == -1)
 		return -1;
 	return posix_sync_later(c, fd, e);
 }

@@ -303,9 +303,9 @@ fill(struct session *c, int taken, const struct item_stat *st, bool as_it_is,
  * nobody believes in.  An old file must not be lost to that: there, the bytes
  * go first.
  */
-static int
-publish_later(struct session *c, int dir_fd, const char *temp, const char *name,
-    struct err *e)
+int
+posix_publish_later(struct session *c, int dir_fd, const char *temp,
+    const char *name, struct err *e)
 {
 	AUTO(close) int fd = -1;
 
@@ -366,7 +366,7 @@ put(struct session *c, const char *key, const struct item_stat *st,
 		return -1;
 	rc = fill(c, fd, st, as_it_is, x, d->defers, e);
 	if (rc == 0)
-		rc = d->defers ? publish_later(c, d->fd, temp, name, e)
+		rc = d->defers ? posix_publish_later(c, d->fd, temp, name, e)
 			       : posix_publish(c, d->fd, temp, name, e);
 	if (rc == -1) {
 		unlinkat(d->fd, temp, 0);

@@ -207,12 +207,12 @@ copy_source(struct s3_session *c, const char *key, bool dir)
 	c->too_many |= buf_failed(&source);
 }
 
-/* What an object is to carry. */
-struct carried {
-	struct item_stat st;
-	struct attrs *attrs;
-	struct buf text; /* of the attributes */
-};
+void
+s3_carried_free(struct s3_carried *x)
+{
+	attrs_free(x->attrs);
+	buf_free(&x->text);
+}
 
 /* Whether NOW is what the caller knows as WAS. */
 static int
@@ -235,7 +235,7 @@ check_was(
 /* Attributes: as they are now, as far as X doesn't know better. */
 static int
 carry_attrs(
-    struct s3_session *c, const char *key, struct carried *x, struct err *e)
+    struct s3_session *c, const char *key, struct s3_carried *x, struct err *e)
 {
 	const unsigned all = ATTRS_XATTRS | ATTRS_ACLS;
 	const char *as_is = http_header(c->reply.headers, S3_ATTRS_HEADER);
@@ -254,17 +254,14 @@ carry_attrs(
 	return s3_attrs_text(c, x->attrs, &x->text, e);
 }
 
-/*
- * A copy replaces all metadata: what X doesn't know is taken over from the
- * object as it is NOW, which must still be WAS (NULL: any).
- */
-static int
-look_before(struct s3_session *c, const char *key, bool dir,
-    const struct store_stat *was, struct store_stat *now, struct carried *x,
+int
+s3_carry(struct s3_session *c, const char *key, bool dir,
+    const struct store_stat *was, struct store_stat *now, struct s3_carried *x,
     struct err *e)
 {
 	struct item_stat *st = &x->st;
 
+	buf_init(&x->text, HTTP_HEADERS_MAX);
 	if (s3_head(c, key, dir, now, e) == -1 ||
 	    (was != NULL && check_was(now, was, e) == -1))
 		return -1;
@@ -283,23 +280,23 @@ look_before(struct s3_session *c, const char *key, bool dir,
 	return carry_attrs(c, key, x, e);
 }
 
-/* The object onto itself, if it still is NOW; the reply's receipt. */
-static int
-copy(struct s3_session *c, const char *key, bool dir, const struct carried *x,
-    const struct store_stat *now, struct store_receipt *out, struct err *e)
+int
+s3_copy(struct s3_session *c, const char *from, const char *to, bool dir,
+    const char *etag, const struct s3_carried *x, struct store_receipt *out,
+    struct err *e)
 {
 	char quoted[STORE_ETAG_MAX + 2];
 	struct store_receipt r;
 	int rc;
 
-	req_begin(c, HTTP_PUT, key, dir);
+	req_begin(c, HTTP_PUT, to, dir);
 	c->slow = true;
 	req_meta(c, &x->st, buf_str(&x->text));
 	req_header(c, "x-amz-metadata-directive", "REPLACE");
-	copy_source(c, key, dir);
-	/* Not every store heeds it: hence the look before. */
-	if (now->etag[0] != '\0') {
-		snprintf(quoted, sizeof(quoted), "\"%s\"", now->etag);
+	copy_source(c, from, dir);
+	/* Not every store heeds it: whoever must know has looked before. */
+	if (etag[0] != '\0') {
+		snprintf(quoted, sizeof(quoted), "\"%s\"", etag);
 		req_header(c, "x-amz-copy-source-if-match", quoted);
 	}
 	if (req_do(c, "copy", e) == -1) {
@@ -325,10 +322,9 @@ s3_set_metadata(struct session *session, const char *key,
     struct store_receipt *out, struct err *e)
 {
 	struct s3_session *c = s3_session_of(session);
-	struct carried x = {.st = *st};
+	AUTO(s3_carried) struct s3_carried x = {.st = *st};
 	bool dir = st->type == ITEM_DIR;
 	struct store_stat now;
-	int rc;
 
 	if (is_bucket(c, key))
 		return 0;
@@ -338,11 +334,7 @@ s3_set_metadata(struct session *session, const char *key,
 		    "of 5 GiB at most");
 	if (st->type == ITEM_SYMLINK)
 		x.st.mode = S_IFLNK | 0777;
-	buf_init(&x.text, HTTP_HEADERS_MAX);
-	rc = look_before(c, key, dir, was, &now, &x, e);
-	if (rc == 0)
-		rc = copy(c, key, dir, &x, &now, out, e);
-	buf_free(&x.text);
-	attrs_free(x.attrs);
-	return rc;
+	if (s3_carry(c, key, dir, was, &now, &x, e) == -1)
+		return -1;
+	return s3_copy(c, key, key, dir, now.etag, &x, out, e);
 }

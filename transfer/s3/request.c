@@ -268,6 +268,8 @@ req_meta(struct s3_session *c, const struct item_stat *st, const char *attrs)
 		req_header(c, S3_ATTRS_HEADER, attrs);
 	if (st->has_atime)
 		req_header(c, "x-amz-meta-file-atime", m.atime);
+	if (m.hardlink[0] != '\0')
+		req_header(c, "x-amz-meta-dray-hardlink", m.hardlink);
 	if (st->mode != 0)
 		req_header(c, "x-amz-meta-file-group", m.group);
 	if (st->mtime_ns != ITEM_TIME_UNKNOWN)

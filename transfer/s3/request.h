@@ -154,7 +154,39 @@ int s3_symlink(struct session *c, const char *key, const struct item_stat *st,
 int s3_set_metadata(struct session *c, const char *key,
     const struct item_stat *st, const struct store_stat *was,
     struct store_receipt *out, struct err *e);
-/* HEAD of KEY, "KEY/" if DIR. */
+/* The metadata of a copy, which replaces all that there was. */
+struct s3_carried {
+	struct item_stat st;
+	struct attrs *attrs;
+	struct buf text; /* s3_attrs_text() */
+};
+void s3_carried_free(struct s3_carried *x);
+static inline void
+auto_s3_carried(struct s3_carried *x)
+{
+	s3_carried_free(x);
+}
+/*
+ * HEAD of KEY, which must still be what the caller knows as WAS (NULL: any),
+ * or ERR_MISMATCH; fills *NOW.  What X->st doesn't know is taken over from it
+ * into X.
+ */
+int s3_carry(struct s3_session *c, const char *key, bool dir,
+    const struct store_stat *was, struct store_stat *now, struct s3_carried *x,
+    struct err *e);
+/*
+ * TO becomes a copy, made by the store, of FROM (the keys of directories if
+ * DIR) with the metadata X.  ERR_MISMATCH if FROM's ETag isn't ETAG ("":
+ * any), as far as the store looks.
+ */
+int s3_copy(struct s3_session *c, const char *from, const char *to, bool dir,
+    const char *etag, const struct s3_carried *x, struct store_receipt *out,
+    struct err *e);
+/* link.c */
+int s3_link(struct session *c, const char *key, const char *existing,
+    const struct item_stat *st, const struct store_stat *was,
+    struct store_receipt *out, struct err *e);
+/* object.c: HEAD of KEY, "KEY/" if DIR. */
 int s3_head(struct s3_session *c, const char *key, bool dir,
     struct store_stat *out, struct err *e);
 

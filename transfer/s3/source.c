@@ -85,10 +85,13 @@ meta_of(const struct s3 *s, const struct store_stat *st)
 	    .uid = st->uid,
 	    .gid = st->gid,
 	    .size = st->size,
+	    .ino = st->ino,
+	    .dev = st->dev,
 	    .mtime_ns = st->mtime_ns,
 	    .sparse = st->sparse,
 	    .has_atime = st->has_atime && s->config.keep_atimes,
 	    .atime_ns = st->atime_ns,
+	    .nlink = st->nlink,
 	};
 }
 
