@@ -45,8 +45,8 @@ engine_record(
 		en->ledger, j->dir_id, job_name(j), j->name_len, row, &e) == -1)
 		return engine_ledger_failed(en, &e);
 	if (row->state == LEDGER_PENDING || j->kind == JOB_PUT ||
-	    j->kind == JOB_LINK || j->kind == JOB_HARDLINK ||
-	    j->kind == JOB_COMPLETE)
+	    j->kind == JOB_LINK || j->kind == JOB_COMPLETE ||
+	    (j->kind == JOB_HARDLINK && !j->receipt.was_there))
 		engine_touched(en, j);
 	return 0;
 }
@@ -256,9 +256,9 @@ engine_settled(const struct item_stat *st, int64_t read_ns)
 	return settled;
 }
 
-/* J's row turns done. */
+/* J's row turns done, with the outcome O. */
 static int
-record_done(struct engine *en, const struct job *j)
+record_done(struct engine *en, const struct job *j, const struct outcome *o)
 {
 	struct ledger_file row = {
 	    .state = LEDGER_DONE,
@@ -268,6 +268,7 @@ record_done(struct engine *en, const struct job *j)
 	    .crc64nvme = j->digest.crc64nvme,
 	    .run_id = en->run_id,
 	    .attrs = j->attrs,
+	    .outcome = *o,
 	    .link = engine_links_record(en, j),
 	};
 
@@ -282,25 +283,48 @@ record_done(struct engine *en, const struct job *j)
 }
 
 static void
-done(struct engine *en, struct job *j, enum ui_action action)
+done(struct engine *en, struct job *j, enum outcome_how how)
 {
+	static const enum ui_action actions[HOW_COUNT] = {
+	    [HOW_SENT] = UI_SENT,
+	    [HOW_METADATA] = UI_METADATA,
+	    [HOW_SYMLINK] = UI_LINK,
+	    [HOW_DIR] = UI_DIR,
+	    [HOW_HARDLINK] = UI_HARDLINK,
+	};
 	bool sent = j->st.type == ITEM_FILE && j->kind != JOB_HARDLINK;
 	uint64_t bytes = sent ? j->st.size : 0;
+	struct outcome o = engine_outcome(en, j, how);
 
-	if (record_done(en, j) == 0 && !j->again) {
+	if (record_done(en, j, &o) == 0) {
 		stats_add(en->stats, done_items, 1);
 		stats_add(en->stats, done_bytes, bytes);
-		stats_add(en->stats, verified_items, j->proved ? 1 : 0);
-		ui_item(en->ui, action, j->path, j->path_len, bytes, NULL);
+		if (how == HOW_SENT || how == HOW_HARDLINK)
+			engine_count_proof(en, &o);
+		ui_item(
+		    en->ui, actions[how], j->path, j->path_len, bytes, NULL);
 	}
 	engine_links_over(en, j);
+	engine_job_end(en, j);
+}
+
+/* What was done in it changed a directory, which is as it was again. */
+static void
+done_again(struct engine *en, struct job *j)
+{
+	record_done(en, j, &j->before);
 	engine_job_end(en, j);
 }
 
 void
 engine_unchanged(struct engine *en, struct job *j)
 {
-	if (record_done(en, j) == 0) {
+	struct outcome o = j->before;
+
+	/* It turned out to be right, and the ledger didn't know it. */
+	if (o.did_run == 0)
+		o = engine_outcome(en, j, HOW_ADOPTED);
+	if (record_done(en, j, &o) == 0) {
 		stats_sub(en->stats, queued_items, 1);
 		stats_sub(en->stats, queued_bytes, j->st.size);
 		stats_add(en->stats, unchanged_items, 1);
@@ -318,17 +342,19 @@ linked(struct engine *en, struct job *j)
 		engine_unchanged(en, j);
 	} else {
 		stats_add(en->stats, linked_items, 1);
-		done(en, j, UI_HARDLINK);
+		done(en, j, HOW_HARDLINK);
 	}
 }
 
 static void
 adopted(struct engine *en, struct job *j)
 {
-	if (record_done(en, j) == 0) {
+	struct outcome o = engine_outcome(en, j, HOW_ADOPTED);
+
+	if (record_done(en, j, &o) == 0) {
 		stats_add(en->stats, adopted_items, 1);
 		stats_add(en->stats, adopted_bytes, j->st.size);
-		stats_add(en->stats, verified_items, j->proved ? 1 : 0);
+		engine_count_proof(en, &o);
 		ui_item(
 		    en->ui, UI_ADOPTED, j->path, j->path_len, j->st.size, NULL);
 	}
@@ -352,7 +378,7 @@ found(struct engine *en, struct job *j)
 			return;
 		}
 		stats_add(en->stats, metadata_items, 1);
-		done(en, j, UI_METADATA);
+		done(en, j, HOW_METADATA);
 		return;
 	case FOUND_GROUP:
 		engine_links_found(en, j);
@@ -390,6 +416,7 @@ static void
 skipped(struct engine *en, struct job *j)
 {
 	stats_add(en->stats, skipped_links, 1);
+	engine_skipped(en, j->path, j->path_len, ITEM_SYMLINK, "symlink");
 	stats_sub(en->stats, queued_items, 1);
 	stats_sub(en->stats, queued_bytes, j->st.size);
 	engine_job_end(en, j);
@@ -407,10 +434,10 @@ item_done(struct engine *en, struct job *j)
 		else if (j->skipped)
 			skipped(en, j);
 		else
-			done(en, j, UI_SENT);
+			done(en, j, HOW_SENT);
 		return;
 	case JOB_LINK:
-		done(en, j, UI_LINK);
+		done(en, j, HOW_SYMLINK);
 		return;
 	case JOB_HARDLINK:
 		if (j->finding == FOUND_SAME)
@@ -421,8 +448,10 @@ item_done(struct engine *en, struct job *j)
 	case JOB_DIR:
 		if (j->path_len == 0)
 			engine_root_answer(en, j);
+		else if (j->again)
+			done_again(en, j);
 		else
-			done(en, j, UI_DIR);
+			done(en, j, HOW_DIR);
 		return;
 	case JOB_ADOPT:
 	case JOB_REHASH:

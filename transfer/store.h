@@ -56,15 +56,15 @@ enum store_feature {
 	STORE_LIST_MTIME = 1 << 2, /* list() tells the source's mtime_ns */
 	/* list() tells symlinks, owners and modes; else open_file and stat */
 	STORE_LIST_META = 1 << 3,
-	STORE_IS_LOCAL = 1 << 4, /* small reads cost a system call, no more */
+	STORE_IS_LOCAL = 1 << 4,  /* small reads cost a system call, no more */
+	STORE_HAS_ATTRS = 1 << 5, /* keeps extended attributes and ACLs */
 	/* list() tells how many names a file has, and which (dev, ino); else,
 	 * where list() tells no metadata, open_file does, of what link() or
 	 * such metadata made. */
-	STORE_LIST_LINKS = 1 << 5,
+	STORE_LIST_LINKS = 1 << 6,
 	/* link() makes another name of the same file; else (where there is one)
 	 * a copy that names its group. */
-	STORE_HAS_LINKS = 1 << 6,
-	STORE_HAS_ATTRS = 1 << 7, /* keeps extended attributes and ACLs */
+	STORE_HAS_LINKS = 1 << 7,
 };
 
 /* Settings of all drivers; a driver reads its own.  Strings are borrowed for
@@ -213,6 +213,9 @@ struct store_driver {
 	/* Items to be under way at a time, where each waits for the server
 	 * more often than most; 0: as the engine likes. */
 	unsigned transfers;
+	/* Parts to be under way at a time to begin with, where one connection
+	 * doesn't fill the line; 0: as the engine likes. */
+	unsigned parts;
 
 	/* Takes no connection yet: ERR_CONFIG for what can be seen wrong. */
 	struct store *(*open)(const struct store_url *url,
@@ -440,7 +443,8 @@ struct session {
 bool store_same_time(const struct store_driver *d, int64_t a_ns, int64_t b_ns);
 /*
  * ERR_MISMATCH unless the item, as it is NOW, still is WAS (NULL: any): type
- * and mtime, and size of a file.  For set_metadata.
+ * and mtime (as far as every store holds it), and size of a file.  For
+ * set_metadata and link.
  */
 int store_check_still(const struct store_driver *d,
     const struct store_stat *now, const struct store_stat *was, struct err *e);
