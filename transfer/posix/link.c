@@ -75,6 +75,19 @@ link_as(struct session *c, int from, const char *from_name,
 	return rc;
 }
 
+static int
+link_anew(struct session *c, int from, const char *from_name,
+    const struct stat *that, const char *key, struct err *e)
+{
+	const char *name;
+	AUTO(close) int dir = posix_parent_made(c, key, &name, e);
+
+	if (dir == -1 ||
+	    posix_names_check(posix_store_of(c), name, strlen(name), e) == -1)
+		return -1;
+	return link_as(c, from, from_name, that, dir, name, e);
+}
+
 int
 posix_link(struct session *c, const char *key, const char *existing,
     const struct item_stat *st, const struct store_stat *was,
@@ -100,16 +113,19 @@ posix_link(struct session *c, const char *key, const char *existing,
 		    e, ERR_MISMATCH, "is another kind of file at the target");
 	if (posix_check_was(&that, was, e) == -1)
 		return -1;
-	dir = posix_parent_made(c, key, &name, e);
-	if (dir == -1 ||
-	    posix_names_check(posix_store_of(c), name, strlen(name), e) == -1)
+	/* A rename onto another name of the same file would do nothing; and
+	 * where there is nothing to be done, no names are tried. */
+	dir = posix_parent_there(c, key, &name, e);
+	if (dir == -1)
 		return -1;
-	/* A rename onto another name of the same file would do nothing. */
 	is_there = look(dir, name, &now) && is_same_file(&now, &that);
-	if (is_there && posix_spelled(c, dir, name, e) == -1)
+	if (is_there) {
+		posix_names_look(c, dir, name);
+		if (posix_spelled(c, dir, name, e) == -1)
+			return -1;
+	} else if (link_anew(c, from, from_name, &that, key, e) == -1) {
 		return -1;
-	if (!is_there && link_as(c, from, from_name, &that, dir, name, e) == -1)
-		return -1;
+	}
 	*out = (struct store_receipt){.proved = true, .was_there = is_there};
 	return 0;
 }
