@@ -59,6 +59,7 @@ struct engine {
 	struct store *source;
 	struct store *target;
 	struct plan_limits limits;
+	unsigned attrs;	    /* kinds of them that are kept */
 	unsigned transfers; /* workers */
 	struct retry_policy retry;
 	uint64_t run_id;

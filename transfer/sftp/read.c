@@ -209,6 +209,9 @@ begin_file(struct session *c, struct sftp_file *f, uint64_t size, struct err *e)
 	if (st.type != ITEM_FILE)
 		return other_kind(e);
 	f->base.state = f->base.meta = item_of_listed(&st);
+	f->base.meta.has_atime =
+	    st.has_atime && sftp_store_of(c)->config.keep_atimes;
+	f->base.meta.atime_ns = st.atime_ns;
 	if (!fetch)
 		return 0;
 	f->unchanged =
