@@ -31,7 +31,7 @@
 /* Items left alone and drift that a run names; what is more is counted. */
 #define ENGINE_NOTICES_MAX 100000
 /* How often the ledger is told how far the run is: with other rows, alone. */
-#define ENGINE_PROGRESS_MS 5000
+#define ENGINE_PROGRESS_MS 2000
 #define ENGINE_PROGRESS_ALONE_MS 60000
 /* Final failures of the store in a row after which the run is given up. */
 #define ENGINE_HOPELESS 20
