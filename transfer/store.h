@@ -211,7 +211,7 @@ struct store_driver {
 	 * it.  0: all of it. */
 	int64_t mtime_unit_ns;
 	/* Items to be under way at a time, where each waits for the server
-	 * more often than most; 0: as the engine likes. */
+	 * more often than most, reading or writing; 0: as the engine likes. */
 	unsigned transfers;
 	/* Parts to be under way at a time to begin with, where one connection
 	 * doesn't fill the line; 0: as the engine likes. */
