@@ -464,9 +464,35 @@ count_lacks(struct engine *en)
 	}
 }
 
+static unsigned
+more(unsigned a, unsigned b)
+{
+	return a > b ? a : b;
+}
+
+/* As many as make up for the way to either store.  A source far away is no
+ * reason to ask a target for any number of connections. */
+static unsigned
+transfers_for(const struct engine_setup *setup)
+{
+	const struct store_driver *from = setup->source->ops;
+	const struct store_driver *to = setup->target->ops;
+	unsigned n = to->transfers != 0 ? to->transfers : ENGINE_TRANSFERS;
+	unsigned far = from->transfers;
+
+	if (setup->options->transfers != 0)
+		return setup->options->transfers;
+	if ((to->features & STORE_IS_LOCAL) == 0 && far > ENGINE_TRANSFERS_FAR)
+		far = ENGINE_TRANSFERS_FAR;
+	return more(n, far);
+}
+
 static int
 begin(struct engine *en, const struct engine_setup *setup, struct err *e)
 {
+	unsigned parts = more(ENGINE_PARTS,
+	    more(setup->source->ops->parts, setup->target->ops->parts));
+
 	en->setup = setup;
 	en->options = setup->options;
 	en->ledger = setup->ledger;
@@ -493,13 +519,8 @@ begin(struct engine *en, const struct engine_setup *setup, struct err *e)
 		en->limits.part_max_bytes = en->options->memory_bytes;
 	if (en->limits.put_max_bytes > en->options->memory_bytes)
 		en->limits.put_max_bytes = en->options->memory_bytes;
-	en->transfers = en->options->transfers;
-	if (en->transfers == 0)
-		en->transfers = en->ops->transfers;
-	if (en->transfers == 0)
-		en->transfers = ENGINE_TRANSFERS;
-	en->lanes = lanes_new(en->transfers,
-	    en->ops->parts != 0 ? en->ops->parts : ENGINE_PARTS, e);
+	en->transfers = transfers_for(setup);
+	en->lanes = lanes_new(en->transfers, parts, e);
 	en->inbox = inbox_new(ENGINE_BATCHES_MAX, e);
 	en->pool = pool_new(en->options->memory_bytes, e);
 	if (en->lanes == NULL || en->inbox == NULL || en->pool == NULL)

@@ -245,12 +245,12 @@ maybe_file(struct diff *d, const struct scan_entry *entry,
 		return;
 	j->was = engine_known(row);
 	j->known_part_bytes = row->part_bytes;
-	j->was_attrs = row->attrs;
-	j->unmoved =
-	    item_same(&entry->st, &row->st) && !is_to_be_linked(entry, row);
 	j->before = row->outcome;
 	if (j->before.did_run == 0)
 		j->before.did_run = row->run_id;
+	j->was_attrs = row->attrs;
+	j->unmoved =
+	    item_same(&entry->st, &row->st) && !is_to_be_linked(entry, row);
 	j->local = item_same_metadata(&entry->st, &row->st);
 	if (row->link.nlink == 0 && j->link.nlink > 1)
 		j->link.nlink = 0;

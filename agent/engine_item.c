@@ -267,8 +267,8 @@ record_done(struct engine *en, const struct job *j, const struct outcome *o)
 	    .digest_have = j->digest.have,
 	    .crc64nvme = j->digest.crc64nvme,
 	    .run_id = en->run_id,
-	    .attrs = j->attrs,
 	    .outcome = *o,
+	    .attrs = j->attrs,
 	    .link = engine_links_record(en, j),
 	};
 

@@ -56,15 +56,15 @@ enum store_feature {
 	STORE_LIST_MTIME = 1 << 2, /* list() tells the source's mtime_ns */
 	/* list() tells symlinks, owners and modes; else open_file and stat */
 	STORE_LIST_META = 1 << 3,
-	STORE_IS_LOCAL = 1 << 4,  /* small reads cost a system call, no more */
-	STORE_HAS_ATTRS = 1 << 5, /* keeps extended attributes and ACLs */
+	STORE_IS_LOCAL = 1 << 4, /* small reads cost a system call, no more */
 	/* list() tells how many names a file has, and which (dev, ino); else,
 	 * where list() tells no metadata, open_file does, of what link() or
 	 * such metadata made. */
-	STORE_LIST_LINKS = 1 << 6,
+	STORE_LIST_LINKS = 1 << 5,
 	/* link() makes another name of the same file; else (where there is one)
 	 * a copy that names its group. */
-	STORE_HAS_LINKS = 1 << 7,
+	STORE_HAS_LINKS = 1 << 6,
+	STORE_HAS_ATTRS = 1 << 7, /* keeps extended attributes and ACLs */
 };
 
 /* Settings of all drivers; a driver reads its own.  Strings are borrowed for
@@ -211,7 +211,7 @@ struct store_driver {
 	 * it.  0: all of it. */
 	int64_t mtime_unit_ns;
 	/* Items to be under way at a time, where each waits for the server
-	 * more often than most; 0: as the engine likes. */
+	 * more often than most, reading or writing; 0: as the engine likes. */
 	unsigned transfers;
 	/* Parts to be under way at a time to begin with, where one connection
 	 * doesn't fill the line; 0: as the engine likes. */

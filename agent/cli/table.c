@@ -224,7 +224,7 @@ const struct option_def option_table[] = {
 	.verbs = BIT(VERB_LS), .help = "List all below URL")},
 
     {UINT("transfers", transfers, NULL, 1, 1024, SPEED, .aliases = "numworkers",
-	.help = "Requests under way at a time [16; to SFTP: 128]")},
+	.help = "Requests under way at a time [16; with SFTP: up to 512]")},
     {UINT("concurrency", concurrency, "8", 1, 1024, SPEED,
 	.help = "Parts of one file under way at a time")},
     {UINT("scan-threads", scan_threads, "0", 0, 64, SPEED,

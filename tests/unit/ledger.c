@@ -616,10 +616,10 @@ a_ledger_of_version_1_is_taken_over(void)
 	CHECK_UINT(ledger_diff_next(l, &row, &e), 1);
 	CHECK_UINT(row.st.size, 7);
 	CHECK_UINT(row.xxh3[15], 15);
-	CHECK_UINT(row.attrs, 0); /* never looked at */
 	CHECK_UINT(row.run_id, 1);
 	CHECK_UINT(row.outcome.how, HOW_UNKNOWN);
 	CHECK_UINT(row.outcome.done_ns, 0);
+	CHECK_UINT(row.attrs, 0); /* never looked at */
 	CHECK_UINT(ledger_diff_next(l, &row, &e), 0);
 	CHECK_UINT(ledger_uploads(l, &all, &n, &e), 0);
 	CHECK_UINT(n, 1);
