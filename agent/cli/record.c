@@ -41,7 +41,8 @@ add_word(struct buf *out, const struct option_def *d, const char *value)
 	if (value != NULL) {
 		buf_addc(out, '=');
 		/* The retry may be asked for elsewhere. */
-		if (strcmp(d->arg, "FILE") == 0 && value[0] != '/') {
+		if (strcmp(d->arg, "FILE") == 0 && value[0] != '/' &&
+		    strstr(value, "://") == NULL) {
 			AUTO(free) char *here = realpath(".", NULL);
 
 			if (here != NULL)

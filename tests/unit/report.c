@@ -243,9 +243,11 @@ what_may_hold_a_secret_is_known(void)
 static void
 recorded_files_are_found_from_everywhere(void)
 {
-	parse("--exclude-from=/dev/null|--ca-bundle|x.pem");
+	parse("--exclude-from=/dev/null|--ca-bundle|x.pem|"
+	      "--sftp-known-hosts=s3://not/a/path");
 	CHECK(strstr(words(&o.recorded), "--exclude-from=/dev/null ") != NULL);
 	CHECK(strstr(words(&o.recorded), "--ca-bundle=/") != NULL);
+	CHECK(strstr(words(&o.recorded), "hosts=s3://not/a/path") != NULL);
 	options_free(&o);
 }
 
