@@ -248,6 +248,9 @@ maybe_file(struct diff *d, const struct scan_entry *entry,
 	j->before = row->outcome;
 	if (j->before.did_run == 0)
 		j->before.did_run = row->run_id;
+	j->was_attrs = row->attrs;
+	j->unmoved =
+	    item_same(&entry->st, &row->st) && !is_to_be_linked(entry, row);
 	j->local = item_same_metadata(&entry->st, &row->st);
 	if (row->link.nlink == 0 && j->link.nlink > 1)
 		j->link.nlink = 0;
@@ -319,6 +322,17 @@ dirs_show(const struct engine *en)
 	    !en->setup->reconcile;
 }
 
+/* Whether the item's extended attributes or ACLs were never looked at, or may
+ * have changed without anything else: of files, only reading tells. */
+static bool
+look_at_attrs(const struct engine *en, const struct item_stat *is,
+    const struct ledger_file *row)
+{
+	return (attrs_mark_kinds(row->attrs) & en->attrs) != en->attrs ||
+	    (en->attrs != 0 && is->type == ITEM_DIR &&
+		is->ctime_ns != row->st.ctime_ns);
+}
+
 /* An entry that the ledger has a row for. */
 static void
 known(struct diff *d, const struct scan_entry *entry,
@@ -327,16 +341,19 @@ known(struct diff *d, const struct scan_entry *entry,
 	const struct item_stat *is = &entry->st, *was = &row->st;
 	bool done = row->state == LEDGER_DONE && is->type == was->type;
 	bool same = item_same(is, was) && !is_to_be_linked(entry, row);
+	bool look = look_at_attrs(d->en, is, row);
 
 	if (done && is->type == ITEM_DIR && item_same_metadata(is, was) &&
-	    dirs_show(d->en))
+	    !look && dirs_show(d->en))
 		unchanged(d, entry);
-	else if (done && is->type != ITEM_DIR && same &&
+	else if (done && is->type != ITEM_DIR && same && !look &&
 	    !drifted(d, entry, row))
 		unchanged(d, entry);
 	else if (done && is->type == ITEM_FILE && is->size == was->size &&
-	    (row->digest_have & DIGEST_XXH3) != 0 && !same &&
-	    !may_be_left(d, entry, row) && !drifted(d, entry, row))
+	    (same ? look
+		  : (row->digest_have & DIGEST_XXH3) != 0 &&
+			!may_be_left(d, entry, row)) &&
+	    !drifted(d, entry, row))
 		maybe_file(d, entry, row);
 	else
 		needed(d, entry);

@@ -27,6 +27,7 @@ struct work {
 	struct inbox *inbox;
 	struct run_stats *stats;
 	struct plan_limits limits;
+	unsigned attrs; /* kinds that the source is asked for */
 	/* Read back what the store's receipt doesn't prove. */
 	bool read_back;
 	const atomic_bool *stop; /* give up what is under way */

@@ -494,6 +494,11 @@ run(struct sync *s)
 	struct stats_snapshot end;
 	struct err e = ERR_INIT;
 
+	if (store_attrs_kinds(&s->o->store) != 0 &&
+	    (s->source_store->ops->features & STORE_HAS_ATTRS) == 0)
+		log_warn("%s tells no extended attributes and ACLs: with -X "
+			 "and -A nothing is kept of them",
+		    s->source->text);
 	if (webhook_start(s->webhook, &whose, s->ledger, &setup.events, &e) ==
 	    -1)
 		return cmd_fail(&e);
