@@ -94,7 +94,8 @@ set_up(struct outbox *o, bool write, struct err *e)
 	    (write &&
 		exec(o,
 		    "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL;"
-		    "PRAGMA journal_size_limit=16777216;",
+		    "PRAGMA journal_size_limit=67108864;"
+		    "PRAGMA wal_autocheckpoint=8000;",
 		    e) == -1))
 		return -1;
 	version = version_of(o, e);

@@ -70,10 +70,11 @@ static const char *const statements[OB_COUNT] = {
     [OB_UNBLOCK_KEY] =
 	"UPDATE delivery SET state=0 WHERE sub=?1 AND state=1 AND barrier=0"
 	" AND seq=(SELECT MIN(seq) FROM delivery WHERE sub=?1 AND pkey=?2)",
-    [OB_UNBLOCK_RUN] =
-	"UPDATE delivery SET state=0 WHERE sub=?1 AND run=?2 AND barrier=1"
-	" AND state=1 AND NOT EXISTS(SELECT 1 FROM delivery x"
-	" WHERE x.sub=?1 AND x.run=?2 AND x.seq<delivery.seq)",
+    /* By itself it would look at all deliveries. */
+    [OB_UNBLOCK_RUN] = "UPDATE delivery INDEXED BY delivery_barrier SET state=0"
+		       " WHERE sub=?1 AND run=?2 AND barrier=1"
+		       " AND state=1 AND NOT EXISTS(SELECT 1 FROM delivery x"
+		       " WHERE x.sub=?1 AND x.run=?2 AND x.seq<delivery.seq)",
     [OB_RETRY] = "UPDATE delivery SET state=3,next_ms=?3,status=?4,error=?5"
 		 " WHERE sub=?1 AND seq=?2",
     [OB_DEAD_ADD] = "INSERT OR REPLACE INTO dead_letter"
