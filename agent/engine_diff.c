@@ -8,7 +8,7 @@
 #include <string.h>
 
 #include "agent/engine_in.h"
-#include "agent/reach.h"
+#include "agent/listing.h"
 #include "base/buf.h"
 #include "base/clock.h"
 #include "base/log.h"
@@ -105,7 +105,7 @@ need_link(struct diff *d, const struct scan_entry *entry)
 
 /* What the target's listing says of J's path: 1, 0 or -1. */
 static int
-look_at_target(struct diff *d, const struct job *j, struct ledger_target *t)
+look_at_target(struct diff *d, const struct job *j, struct store_stat *t)
 {
 	struct err e = ERR_INIT;
 	int rc;
@@ -123,7 +123,7 @@ static void
 need_file(struct diff *d, const struct scan_entry *entry)
 {
 	struct job *j = new_job(d, JOB_PUT, entry);
-	struct ledger_target there;
+	struct store_stat there;
 	bool adopt;
 
 	if (j == NULL || !key_is_possible(d, j))
@@ -223,7 +223,7 @@ static bool
 drifted(struct diff *d, const struct scan_entry *entry,
     const struct ledger_file *row)
 {
-	struct ledger_target there;
+	struct store_stat there;
 	struct job *j;
 	struct err e;
 	int rc;
@@ -413,57 +413,20 @@ engine_batch(struct engine *en, struct scan_batch *b)
 		engine_ledger_failed(en, &e);
 }
 
-struct listing {
-	struct engine *en;
-	struct err ledger_err;
-};
-
-static int
-list_one(void *arg, const struct store_list_entry *entry, struct err *e)
-{
-	struct listing *l = arg;
-	struct ledger_target t = {
-	    .type = entry->st.type,
-	    .size = entry->st.size,
-	};
-
-	if (atomic_load(l->en->setup->stop_soon))
-		return err_set(e, ERR_STOPPED, "stopped");
-	memcpy(t.etag, entry->st.etag, sizeof(t.etag));
-	if (ledger_target_put(l->en->ledger, entry->key, entry->key_len, &t,
-		&l->ledger_err) == -1) {
-		*e = l->ledger_err;
-		return -1;
-	}
-	return 0;
-}
-
 void
 engine_list_target(struct engine *en)
 {
-	struct listing l = {.en = en, .ledger_err = ERR_INIT};
 	struct err e = ERR_INIT;
-	AUTO(session) struct session *c = NULL;
-	unsigned attempt;
-	int64_t wait;
 
 	if (engine_reach(en) == -1)
 		return;
-	c = store_connect(en->target, &e);
-	for (attempt = 1; c != NULL; attempt++) {
-		if (en->ops->list(c, "", true, list_one, &l, &e) == 0) {
-			en->use_target = true;
-			return;
-		}
-		wait = retry_delay_ms(
-		    &en->retry, attempt, &e, (uint64_t)clock_wall_ns());
-		if (l.ledger_err.kind != ERR_NONE || wait < 0 ||
-		    !reach_pause(wait, en->setup->stop_soon))
-			break;
+	if (listing_take(en->target, en->ledger, &en->retry,
+		en->setup->stop_soon, &e) == 0) {
+		en->use_target = true;
+		return;
 	}
 	if (e.kind == ERR_STOPPED || atomic_load(en->setup->stop_soon))
 		return;
-	err_context(&e, "listing the target");
 	if (e.kind != ERR_DENIED || en->options->reconcile) {
 		engine_fatal(en, &e);
 		return;

@@ -366,6 +366,9 @@ item_done(struct engine *en, struct job *j)
 	case JOB_PART:
 	case JOB_COMPLETE:
 		return; /* engine_upload.c's */
+	case JOB_VERIFY:
+	case JOB_VERIFY_PART:
+		return; /* verify_answer.c's */
 	}
 }
 

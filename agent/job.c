@@ -33,6 +33,8 @@ job_free(struct job *j)
 {
 	if (j == NULL)
 		return;
+	if (j->kind == JOB_VERIFY)
+		check_free(j->check);
 	free(j->upload_id);
 	free(j);
 }

@@ -23,7 +23,7 @@ struct lanes *lanes_new(unsigned workers, struct err *e);
 void lanes_free(struct lanes *l);
 AUTO_DEFINE(lanes, struct lanes, lanes_free)
 
-/* Parts go to the one lane, all else to the other. */
+/* Parts (sent or read) go to the one lane, all else to the other. */
 void lanes_push(struct lanes *l, struct job *j);
 /* Waits for a job; NULL once the lanes are closed. */
 struct job *lanes_take(struct lanes *l);

@@ -29,6 +29,7 @@ enum ledger_mode {
 	LEDGER_WRITE, /* made if missing; locked: one process owns it */
 	LEDGER_READ,  /* ERR_NOTFOUND if missing; not locked */
 	LEDGER_DRY,   /* as READ, but an empty one in memory if missing */
+	LEDGER_EMPTY, /* one in memory, whatever there is */
 };
 
 /*
@@ -155,16 +156,23 @@ int ledger_parts(struct ledger *l, int64_t upload_id, struct store_part **out,
 
 /* What the target holds, for a first run or --reconcile: kept in a temporary
  * file, not in memory and not in the ledger. */
-struct ledger_target {
-	enum item_type type;
-	uint64_t size;
-	char etag[STORE_ETAG_MAX];
-};
 int ledger_target_put(struct ledger *l, const char *path, size_t len,
-    const struct ledger_target *t, struct err *e);
-/* 1 and *OUT, 0 if the target has no such item, -1. */
+    const struct store_stat *st, struct err *e);
+/* 1 and *OUT, 0 if the target has no such item, -1.  ino, dev, ctime and
+ * digests aren't kept. */
 int ledger_target_get(struct ledger *l, const char *path, size_t len,
-    struct ledger_target *out, struct err *e);
+    struct store_stat *out, struct err *e);
+/* PATH is no news: ledger_target_next() passes it over, and, with BELOW, all
+ * that is below it. */
+int ledger_target_seen(
+    struct ledger *l, const char *path, size_t len, bool below, struct err *e);
+/* 1 if there is anything below PATH, 0, -1. */
+int ledger_target_below(
+    struct ledger *l, const char *path, size_t len, struct err *e);
+/* What was not seen, by path: 1, 0 at the end, -1.  *PATH is valid until the
+ * next call; nothing may be put or seen in between. */
+int ledger_target_next(struct ledger *l, const char **path, size_t *len,
+    struct store_stat *out, struct err *e);
 
 /* Runs. */
 struct ledger_run {

@@ -27,6 +27,10 @@ enum ledger_stmt {
 	STMT_PART_LIST,
 	STMT_TARGET_PUT,
 	STMT_TARGET_GET,
+	STMT_TARGET_SEEN,
+	STMT_TARGET_SEEN_BELOW,
+	STMT_TARGET_BELOW,
+	STMT_TARGET_NEXT,
 	STMT_RUN_ADD,
 	STMT_RUN_END,
 	STMT_RUN_GET,
@@ -46,6 +50,7 @@ struct ledger {
 	bool refusing;	 /* since a rollback */
 	bool damaged;	 /* to be set aside when it is closed */
 	bool has_target; /* the temporary table is there */
+	bool in_target;	 /* ledger_target_next() is under way */
 	unsigned uncommitted;
 	char last_name[256]; /* sorts behind every name: 255 bytes at most */
 };

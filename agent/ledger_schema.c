@@ -83,8 +83,17 @@ static const char *const statements[STMT_COUNT] = {
     [STMT_PART_DROP] = "DELETE FROM part WHERE upload_id=?",
     [STMT_PART_LIST] = "SELECT number,size,digest_have,xxh3,crc64nvme,crc32c,"
 		       "etag FROM part WHERE upload_id=? ORDER BY number",
-    [STMT_TARGET_PUT] = "INSERT OR REPLACE INTO temp.target VALUES(?,?,?,?)",
-    [STMT_TARGET_GET] = "SELECT type,size,etag FROM temp.target WHERE path=?",
+    [STMT_TARGET_PUT] = "INSERT OR REPLACE INTO temp.target"
+			" VALUES(?,?,?,?,?,?,?,?,0)",
+    [STMT_TARGET_GET] = "SELECT type,size,etag,mtime_ns,mode,uid,gid"
+			" FROM temp.target WHERE path=?",
+    [STMT_TARGET_SEEN] = "UPDATE temp.target SET seen=1 WHERE path=?",
+    [STMT_TARGET_SEEN_BELOW] =
+	"UPDATE temp.target SET seen=1 WHERE path>? AND path<?",
+    [STMT_TARGET_BELOW] =
+	"SELECT 1 FROM temp.target WHERE path>? AND path<? LIMIT 1",
+    [STMT_TARGET_NEXT] = "SELECT type,size,etag,mtime_ns,mode,uid,gid,path"
+			 " FROM temp.target WHERE seen=0 ORDER BY path",
     [STMT_RUN_ADD] = "INSERT INTO run(started_ns,ended_ns,outcome,why,stats)"
 		     " VALUES(?,0,'','','')",
     [STMT_RUN_END] = "UPDATE run SET ended_ns=?,outcome=?,why=?,stats=?"

@@ -25,6 +25,9 @@ struct options {
 	char *default_state_dir;
 	bool dry_run;
 	bool reconcile;
+	bool deep;		/* verify: read the target's bytes */
+	uint32_t sample_slices; /* verify: one of so many; 0, 1: all */
+	bool one_way; /* verify: what only the target has doesn't count */
 	struct filter *filter; /* owned; never NULL */
 	enum scan_links links;
 	bool one_file_system;
@@ -51,8 +54,11 @@ struct options {
 	uint64_t stats_ms; /* between plain progress lines; 0: none */
 	enum progress_mode progress;
 	const char *format; /* report, status: "text" or "json" */
-	bool recursive;	    /* ls: all below, not the children only */
-	bool dump_filters;  /* print the filter rules, do nothing else */
+	/* verify: lists of paths; "-" is standard output */
+	const char *combined, *match, *differ, *missing_on_src, *missing_on_dst,
+	    *error;
+	bool recursive;	   /* ls: all below, not the children only */
+	bool dump_filters; /* print the filter rules, do nothing else */
 };
 
 #endif

@@ -438,6 +438,22 @@ ui_item(struct ui *u, enum ui_action action, const char *path, size_t len,
 }
 
 void
+ui_print(struct ui *u, const char *text, size_t len)
+{
+	pthread_mutex_lock(&u->mutex);
+	buf_reset(&u->out);
+	buf_add(&u->out, text, len);
+	print_out(u);
+	pthread_mutex_unlock(&u->mutex);
+}
+
+void
+ui_stop(struct ui *u)
+{
+	stop_drawing(u);
+}
+
+void
 ui_end(struct ui *u, enum run_outcome outcome, const struct stats_snapshot *s,
     uint64_t elapsed_ms, const struct err *why)
 {

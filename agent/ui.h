@@ -70,6 +70,11 @@ void ui_begin(struct ui *u, const struct ui_run *r);
 void ui_item(struct ui *u, enum ui_action action, const char *path, size_t len,
     uint64_t size, const struct err *err);
 
+/* TEXT, whole lines, to standard output. */
+void ui_print(struct ui *u, const char *text, size_t len);
+/* Draws no more; ui_print() still works. */
+void ui_stop(struct ui *u);
+
 /*
  * The run is over: stop drawing, print the summary (not with -q, unless
  * something failed) or the last JSON line.  WHY is NULL, or what ended the run

@@ -18,8 +18,9 @@
 
 /* What all workers share; nothing here changes while they run. */
 struct work {
-	struct store *source;
+	struct store *source; /* NULL: there is none, for VERIFY only */
 	struct store *target;
+	const struct check_rules *rules; /* VERIFY */
 	bool keep_links; /* else an object that is a symlink is skipped */
 	struct pool *pool;
 	struct lanes *lanes;

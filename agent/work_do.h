@@ -67,13 +67,13 @@ struct store_file *work_open(struct worker *me, struct job *j);
 int work_read(struct worker *me, struct store_file *f, unsigned char *out,
     size_t len, uint64_t offset, unsigned algos, struct digest *digest,
     struct err *e);
-/* Digest of LEN bytes at OFFSET: of F, or, if that is NULL, of what the target
- * has under J's path. */
+/* Digest of LEN bytes at OFFSET: of F (of either store), or, if that is NULL,
+ * of what the target has under J's path. */
 int work_hash(struct worker *me, struct job *j, struct store_file *f,
     uint64_t offset, uint64_t len, unsigned algos, struct digest *out,
     struct err *e);
-/* The digest of the source in the form that the ledger keeps: of the whole,
- * or of the list of its parts. */
+/* The digest of F, as work_hash, in the form that the ledger keeps: of the
+ * whole, or of the list of its parts. */
 int work_hash_like(struct worker *me, struct job *j, struct store_file *f,
     uint64_t part_bytes, struct digest *out);
 /* Reads back LEN bytes of what was written and compares with WANT. */
@@ -96,5 +96,9 @@ int work_check(struct worker *me, struct job *j);
 int work_part(struct worker *me, struct job *j);
 int work_complete(struct worker *me, struct job *j);
 int work_sweep(struct worker *me, struct job *j);
+
+/* work_verify.c */
+int work_verify(struct worker *me, struct job *j);
+int work_verify_part(struct worker *me, struct job *j);
 
 #endif

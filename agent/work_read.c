@@ -51,14 +51,14 @@ work_read(struct worker *me, struct store_file *f, unsigned char *out,
 	return 0;
 }
 
-/* Digest of LEN bytes at OFFSET: of F, or, if that is NULL, of what the target
- * has under J's path. */
+/* Digest of LEN bytes at OFFSET: of F (of either store), or, if that is NULL,
+ * of what the target has under J's path. */
 int
 work_hash(struct worker *me, struct job *j, struct store_file *f,
     uint64_t offset, uint64_t len, unsigned algos, struct digest *out,
     struct err *e)
 {
-	const struct store *s = f != NULL ? me->work.source : me->work.target;
+	const struct store *s = f != NULL ? f->session->store : me->work.target;
 	bool local = (s->ops->features & STORE_IS_LOCAL) != 0;
 	size_t most = local ? WORK_CHUNK_BYTES : FAR_CHUNK_BYTES;
 	void *data = me->chunk;
@@ -93,8 +93,8 @@ work_hash(struct worker *me, struct job *j, struct store_file *f,
 	return rc;
 }
 
-/* The digest of the source in the form that the ledger keeps: of the whole,
- * or of the list of its parts. */
+/* The digest of F, as work_hash, in the form that the ledger keeps: of the
+ * whole, or of the list of its parts. */
 int
 work_hash_like(struct worker *me, struct job *j, struct store_file *f,
     uint64_t part_bytes, struct digest *out)

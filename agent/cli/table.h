@@ -16,6 +16,7 @@
 enum verb_id {
 	VERB_SYNC,
 	VERB_COPY,
+	VERB_VERIFY,
 	VERB_LS,
 	VERB_STATUS,
 	VERB_REPORT,
@@ -32,6 +33,7 @@ struct verb {
 	const char *summary;  /* one line */
 	const char *about;    /* a few sentences; wrapped when shown */
 	const char *examples; /* a line each */
+	const char *alias;    /* another name, or NULL */
 };
 
 enum option_kind {

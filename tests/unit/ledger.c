@@ -386,8 +386,8 @@ the_targets_items_are_no_part_of_the_ledger(void)
 {
 	struct err e = ERR_INIT;
 	struct ledger *l = begin();
-	struct ledger_target t = {.type = ITEM_FILE, .size = 5, .etag = "e"};
-	struct ledger_target got;
+	struct store_stat t = {.type = ITEM_FILE, .size = 5, .etag = "e"};
+	struct store_stat got;
 
 	CHECK_UINT(ledger_target_get(l, "a", 1, &got, &e), 0);
 	CHECK_UINT(ledger_target_put(l, "a\xff", 2, &t, &e), 0);
