@@ -359,8 +359,9 @@ a_strange_verb_gets_a_hint(void)
 	CHECK(verb_by_name("cp") == VERB_COUNT);
 	CHECK(verb_unknown("cp", &e) == -1 && e.kind == ERR_USAGE);
 	CHECK(strstr(e.msg, "dray copy SRC DST") != NULL);
-	verb_unknown("check", &e);
-	CHECK(strstr(e.msg, "--reconcile") != NULL);
+	CHECK(verb_by_name("check") == VERB_VERIFY);
+	verb_unknown("compare", &e);
+	CHECK(strstr(e.msg, "dray verify") != NULL);
 	verb_unknown("snyc", &e);
 	CHECK_STR(e.msg, "no verb \"snyc\"; did you mean \"sync\"?");
 	verb_unknown("/data", &e);
