@@ -124,14 +124,14 @@ check_status_name(enum check_status status)
 }
 
 const char *
-check_proof_name(enum check_proof proof)
+check_by_name(enum check_by proof)
 {
 	switch (proof) {
-	case PROOF_NONE:
+	case BY_NOTHING:
 		return "none";
-	case PROOF_STORE:
+	case BY_STORE:
 		return "store";
-	case PROOF_READ:
+	case BY_READING:
 		return "read";
 	}
 	return "none";
@@ -190,7 +190,7 @@ explain_content(struct buf *out, const struct check *c)
 		buf_addf(
 		    out, ", first in bytes %" PRIu64 " to %" PRIu64, from, end);
 	}
-	if (c->proof == PROOF_STORE)
+	if (c->proof == BY_STORE)
 		buf_adds(out, " (by the store's checksum)");
 	else
 		buf_adds(out, " (read)");
@@ -254,4 +254,6 @@ check_explain(struct buf *out, const struct check *c)
 		first = false;
 		explain_aspect(out, c, aspect);
 	}
+	if (c->moved && c->want.type != ITEM_DIR)
+		buf_adds(out, " (the source changed since it was sent)");
 }

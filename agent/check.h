@@ -35,10 +35,10 @@ enum check_aspect {
 };
 
 /* By what the content was compared. */
-enum check_proof {
-	PROOF_NONE,  /* it wasn't */
-	PROOF_STORE, /* what the store itself says now: checksum or ETag */
-	PROOF_READ,  /* the target's bytes were read */
+enum check_by {
+	BY_NOTHING,  /* it wasn't */
+	BY_STORE, /* what the store itself says now: checksum or ETag */
+	BY_READING,  /* the target's bytes were read */
 };
 
 /* What the target can't hold or doesn't tell isn't compared. */
@@ -56,18 +56,20 @@ struct check_part {
 struct check {
 	/* The ledger or the manifest has it: job's was, known_part_bytes. */
 	bool recorded;
-	bool known;  /* and that stands for the source as it is now */
-	bool extra;  /* nothing of that name is at the source */
-	bool listed; /* there is what the listing says */
-	bool deep;   /* read the target's bytes */
-	bool fresh;  /* ask the target anew, whatever the listing says */
+	bool known;   /* and that stands for the source as it is now */
+	bool has_row; /* there is a row at all, maybe of another state */
+	bool moved;   /* type, size or mtime of the source aren't as recorded */
+	bool extra;   /* nothing of that name is at the source */
+	bool listed;  /* there is what the listing says */
+	bool deep;    /* read the target's bytes */
+	bool fresh;   /* ask the target anew, whatever the listing says */
 	struct store_stat there;
 
 	/* The answer */
 	enum check_status status;
 	unsigned compared; /* enum check_aspect bits */
 	unsigned differs;
-	enum check_proof proof;
+	enum check_by proof;
 	struct store_stat now; /* the target, as it was compared */
 	struct item_stat want; /* the source, as it was compared */
 
@@ -101,7 +103,7 @@ int check_digests(const struct digest *a, const struct digest *b);
 char check_symbol(enum check_status status);
 /* Stable words for reports and JSON. */
 const char *check_status_name(enum check_status status);
-const char *check_proof_name(enum check_proof proof);
+const char *check_by_name(enum check_by proof);
 const char *check_aspect_name(unsigned aspect);
 
 /* For people: what differs, and how: "size 3, not 4; owner 0:0, not 5:5". */

@@ -85,7 +85,7 @@ start_workers(struct engine *en)
 	    .inbox = en->inbox,
 	    .stats = en->stats,
 	    .limits = en->limits,
-	    .read_back = en->options->verify == VERIFY_TRANSFERRED,
+	    .read_back = en->options->verify != VERIFY_NONE,
 	    .stop = en->setup->stop_now,
 	};
 
@@ -387,7 +387,10 @@ outcome_of(const struct engine *en)
 	if (en->stopping)
 		return RUN_INTERRUPTED;
 	if (stats_get(en->stats, failed_items) > 0 ||
-	    stats_get(en->stats, unreadable_items) > 0)
+	    stats_get(en->stats, unreadable_items) > 0 ||
+	    stats_get(en->stats, checked_differ) > 0 ||
+	    stats_get(en->stats, checked_missing) > 0 ||
+	    stats_get(en->stats, checked_errors) > 0)
 		return RUN_FAILURES;
 	if (stats_get(en->stats, changed_items) > 0 ||
 	    stats_get(en->stats, vanished_items) > 0)
@@ -530,6 +533,7 @@ engine_run(const struct engine_setup *setup, struct engine_result *out)
 		engine_commit(&en);
 		engine_ask_the_store(&en);
 		count_lacks(&en);
+		engine_verify(&en);
 	}
 	out->outcome = outcome_of(&en);
 	out->why = en.fatal;

@@ -156,6 +156,8 @@ int ledger_parts(struct ledger *l, int64_t upload_id, struct store_part **out,
 
 /* What the target holds, for a first run or --reconcile: kept in a temporary
  * file, not in memory and not in the ledger. */
+/* Forgets what is there. */
+int ledger_target_begin(struct ledger *l, struct err *e);
 int ledger_target_put(struct ledger *l, const char *path, size_t len,
     const struct store_stat *st, struct err *e);
 /* 1 and *OUT, 0 if the target has no such item, -1.  ino, dev, ctime and
@@ -202,6 +204,9 @@ struct ledger_failure {
 
 int ledger_failure_put(struct ledger *l, uint64_t run_id,
     const struct ledger_failure *f, struct err *e);
+/* Whether one of PATH is known: 1, 0, -1. */
+int ledger_failure_has(struct ledger *l, uint64_t run_id, const char *path,
+    size_t len, struct err *e);
 typedef int ledger_failure_fn(
     void *arg, const struct ledger_failure *f, struct err *e);
 int ledger_failures(struct ledger *l, uint64_t run_id, ledger_failure_fn *fn,

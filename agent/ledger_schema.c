@@ -101,6 +101,7 @@ static const char *const statements[STMT_COUNT] = {
     [STMT_RUN_GET] = "SELECT id,started_ns,ended_ns,outcome,why,stats"
 		     " FROM run WHERE id<=? ORDER BY id DESC LIMIT 1",
     [STMT_FAILURE_PUT] = "INSERT OR REPLACE INTO failure VALUES(?,?,?,?,?,?)",
+    [STMT_FAILURE_HAS] = "SELECT 1 FROM failure WHERE run_id=? AND path=?",
     [STMT_FAILURE_LIST] = "SELECT path,kind,message,attempts,at_ns"
 			  " FROM failure WHERE run_id=? ORDER BY path",
     [STMT_ITEM_LIST] = "SELECT d.path,f.name,f.state," STAT_COLUMNS

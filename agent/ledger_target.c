@@ -7,15 +7,15 @@
 #include "agent/ledger_db.h"
 #include "base/buf.h"
 
-static int
-make_target(struct ledger *l, struct err *e)
+int
+ledger_target_begin(struct ledger *l, struct err *e)
 {
-	if (l->has_target)
-		return 0;
-	if (ledger_exec(l,
-		"CREATE TEMP TABLE target(path BLOB PRIMARY KEY, type, size,"
-		" etag, mtime_ns, mode, uid, gid, seen) WITHOUT ROWID",
-		e) == -1)
+	const char *sql = l->has_target
+	    ? "DELETE FROM temp.target"
+	    : "CREATE TEMP TABLE target(path BLOB PRIMARY KEY, type, size,"
+	      " etag, mtime_ns, mode, uid, gid, seen) WITHOUT ROWID";
+
+	if (ledger_exec(l, sql, e) == -1)
 		return -1;
 	l->has_target = true;
 	return 0;
@@ -37,11 +37,8 @@ int
 ledger_target_put(struct ledger *l, const char *path, size_t len,
     const struct store_stat *st, struct err *e)
 {
-	sqlite3_stmt *s;
+	sqlite3_stmt *s = ledger_prepare(l, STMT_TARGET_PUT, e);
 
-	if (make_target(l, e) == -1)
-		return -1;
-	s = ledger_prepare(l, STMT_TARGET_PUT, e);
 	if (s == NULL)
 		return -1;
 	bind_bytes(s, 1, path, len);

@@ -35,6 +35,8 @@ listing_take(struct store *target, struct ledger *ledger,
 	int64_t wait;
 
 	for (attempt = 1; c != NULL; attempt++) {
+		if (ledger_target_begin(ledger, e) == -1)
+			return -1;
 		if (target->ops->list(c, "", true, take, &l, e) == 0)
 			return 0;
 		if (l.failed)

@@ -14,7 +14,7 @@
 #include "transfer/scan.h"
 #include "transfer/store.h"
 
-enum verify_mode { VERIFY_NONE, VERIFY_TRANSFERRED };
+enum verify_mode { VERIFY_NONE, VERIFY_TRANSFERRED, VERIFY_ALL };
 enum progress_mode { PROGRESS_AUTO, PROGRESS_ON, PROGRESS_OFF };
 
 struct options {

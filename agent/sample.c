@@ -55,12 +55,13 @@ sample_to_text(const struct sample *s, char out[SAMPLE_TEXT_MAX])
 uint32_t
 sample_from_text(const char *text, uint32_t slices)
 {
-	uint32_t slice, of;
+	char *end;
+	unsigned long slice = strtoul(text, &end, 10);
 
-	if (sscanf(text, "%" SCNu32 "/%" SCNu32, &slice, &of) != 2 ||
-	    of != slices || slice >= slices)
+	if (*end != '/' || strtoul(end + 1, &end, 10) != slices ||
+	    *end != '\0' || slice >= slices)
 		return 0;
-	return slice;
+	return (uint32_t)slice;
 }
 
 struct sample

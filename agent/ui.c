@@ -64,6 +64,7 @@ static const struct {
     [UI_VANISHED] = {"vanished", "vanished", PROBLEM},
     [UI_UNREADABLE] = {"unreadable", "unreadable", PROBLEM},
     [UI_RETRY] = {"to be tried again", "retry", NOTICE},
+    [UI_DIFFERS] = {"not verified", "differs", PROBLEM},
     [UI_DRIFT] = {"changed at the target", "drift", PROBLEM},
     [UI_WOULD_SEND] = {"would send", "would_send", FINE},
     [UI_WOULD_MKDIR] = {"would make directory", "would_make_directory", FINE},
@@ -414,7 +415,8 @@ log_item(struct ui *u, enum ui_action action, const char *path, size_t len,
 		buf_adds(&text, actions[action].text);
 	if (action == UI_RETRY)
 		log_info("%s", buf_str(&text));
-	else if (action == UI_FAILED || action == UI_UNREADABLE)
+	else if (action == UI_FAILED || action == UI_UNREADABLE ||
+	    action == UI_DIFFERS)
 		log_error("%s", buf_str(&text));
 	else
 		log_warn("%s", buf_str(&text));

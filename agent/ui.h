@@ -25,6 +25,7 @@ enum ui_action {
 	UI_VANISHED,
 	UI_UNREADABLE,
 	UI_RETRY,      /* will be tried again; err says why */
+	UI_DIFFERS,    /* --verify all found it so, or could not tell */
 	UI_DRIFT,      /* target differs from what was recorded */
 	UI_WOULD_SEND, /* --dry-run */
 	UI_WOULD_MKDIR,

@@ -36,9 +36,9 @@ count(struct verifier *v, enum check_status status, const struct check *c)
 	}
 	if (c->want.type != ITEM_FILE)
 		return;
-	if (c->proof == PROOF_STORE)
+	if (c->proof == BY_STORE)
 		stats_add(s, checked_by_store, 1);
-	else if (c->proof == PROOF_READ)
+	else if (c->proof == BY_READING)
 		stats_add(s, checked_by_reading, 1);
 	else if ((c->differs & (CHECK_TYPE | CHECK_SIZE)) == 0)
 		stats_add(s, checked_by_size, 1);
@@ -206,7 +206,7 @@ end_parts(struct verifier *v, struct job *j)
 		digest_of_list(c->part->xxh3, c->parts, list);
 		same = memcmp(list, j->was.digest.xxh3, sizeof(list)) == 0;
 	}
-	c->proof = PROOF_READ;
+	c->proof = BY_READING;
 	c->compared |= CHECK_CONTENT;
 	if (!same)
 		c->differs |= CHECK_CONTENT;

@@ -36,6 +36,9 @@ ledger_trouble(struct verifier *v, const struct err *e)
 static void
 take_row(struct job *j, const struct ledger_file *row)
 {
+	j->check->has_row = true;
+	j->check->moved = row->st.type != j->st.type ||
+	    row->st.size != j->st.size || row->st.mtime_ns != j->st.mtime_ns;
 	if (row->state != LEDGER_DONE || row->st.type != j->st.type ||
 	    row->st.size != j->st.size)
 		return;
@@ -103,7 +106,7 @@ is_settled(struct verifier *v, struct job *j)
 		return false;
 	if (c->want.type != ITEM_DIR && same_object) {
 		c->compared |= CHECK_CONTENT;
-		c->proof = PROOF_STORE;
+		c->proof = BY_STORE;
 		return true;
 	}
 	if (c->want.type == ITEM_DIR)

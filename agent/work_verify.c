@@ -129,7 +129,7 @@ read_target_link(struct worker *me, struct job *j, char *out, size_t *len)
 
 /* Sets whether the content is the same; always 0. */
 static int
-found(struct check *c, enum check_proof proof, bool same)
+found(struct check *c, enum check_by proof, bool same)
 {
 	c->proof = proof;
 	c->compared |= CHECK_CONTENT;
@@ -146,7 +146,7 @@ verify_link(struct worker *me, struct job *j)
 	size_t want_len, now_len;
 
 	if (j->check->known && same_etag(j) && !j->check->deep)
-		return found(j->check, PROOF_STORE, true);
+		return found(j->check, BY_STORE, true);
 	if (me->work.source == NULL && (j->was.digest.have & DIGEST_XXH3) == 0)
 		return 0;
 	if (read_target_link(me, j, now, &now_len) == -1)
@@ -155,12 +155,12 @@ verify_link(struct worker *me, struct job *j)
 		digester_start(me->digester, DIGEST_XXH3);
 		digester_update(me->digester, now, now_len);
 		digester_finish(me->digester, &d);
-		return found(j->check, PROOF_READ,
+		return found(j->check, BY_READING,
 		    memcmp(d.xxh3, j->was.digest.xxh3, 16) == 0);
 	}
 	if (read_source_link(me, j, want, &want_len) == -1)
 		return -1;
-	return found(j->check, PROOF_READ,
+	return found(j->check, BY_READING,
 	    want_len == now_len && memcmp(want, now, now_len) == 0);
 }
 
@@ -204,7 +204,7 @@ by_record(struct worker *me, struct job *j)
 	if (work_hash_like(me, j, f, j->known_part_bytes, &now) == -1 ||
 	    work_source(me)->check_file(f, &j->err) == -1)
 		return -1;
-	found(j->check, PROOF_STORE,
+	found(j->check, BY_STORE,
 	    memcmp(now.xxh3, j->was.digest.xxh3, sizeof(now.xxh3)) == 0);
 	return 1;
 }
@@ -219,7 +219,7 @@ by_checksum(struct worker *me, struct job *j, const struct digest *source)
 	int same;
 
 	if (same_etag(j) && c->known) {
-		found(c, PROOF_STORE, true);
+		found(c, BY_STORE, true);
 		return 1;
 	}
 	if (same_etag(j) && (j->was.digest.have & DIGEST_XXH3) != 0 &&
@@ -235,7 +235,7 @@ by_checksum(struct worker *me, struct job *j, const struct digest *source)
 	}
 	if (same == -1)
 		return 0;
-	found(c, PROOF_STORE, same == 1);
+	found(c, BY_STORE, same == 1);
 	return 1;
 }
 
@@ -315,7 +315,7 @@ by_reading(struct worker *me, struct job *j)
 	if (hash_target(me, j, part_bytes, algos, &now) == -1)
 		return -1;
 	want.have &= algos;
-	return found(c, PROOF_READ, check_digests(&want, &now) == 1);
+	return found(c, BY_READING, check_digests(&want, &now) == 1);
 }
 
 static int
@@ -326,7 +326,7 @@ verify_file(struct worker *me, struct job *j, const struct digest *source)
 	int rc;
 
 	if (c->want.size == 0)
-		return found(c, PROOF_STORE, true);
+		return found(c, BY_STORE, true);
 	if (c->deep)
 		return by_reading(me, j);
 	rc = by_checksum(me, j, source);
@@ -345,7 +345,7 @@ work_verify(struct worker *me, struct job *j)
 	int rc = 1;
 
 	c->differs = c->compared = 0;
-	c->proof = PROOF_NONE;
+	c->proof = BY_NOTHING;
 	c->in_parts = false;
 	c->now = c->there;
 	if (c->fresh || !c->listed)

@@ -124,7 +124,7 @@ name_owner(struct pair *p)
 	p->target_config = p->o->store;
 	p->target_config.owner = p->owner;
 	p->target_config.defer_sync = true;
-	p->target_config.read_back = p->o->verify == VERIFY_TRANSFERRED;
+	p->target_config.read_back = p->o->verify != VERIFY_NONE;
 	p->source_config = p->o->store;
 	p->source_config.follow_links = p->o->links == SCAN_LINKS_FOLLOW;
 	if (p->o->source_endpoint_url != NULL)

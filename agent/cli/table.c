@@ -222,8 +222,9 @@ const struct option_def option_table[] = {
     {FLAG("reconcile", 0, reconcile, WHAT,
 	.help = "Compare with what the target really has, and tell what "
 		"others changed there")},
-    {ENUM("verify", verify, "transferred", "WHAT", "none transferred", WHAT,
-	.help = "none, or transferred: the store must confirm each file")},
+    {ENUM("verify", verify, "transferred", "WHAT", "none transferred all", WHAT,
+	.help = "none, transferred (the store must confirm each file), or "
+		"all: compare each item at the end, too")},
     {FLAG("deep", 0, deep, CHECKS,
 	.help = "Read all that DST holds, and compare the bytes")},
     {CUSTOM("sample", 0, set_sample, CHECKS, .arg = "PERCENT",

@@ -279,7 +279,7 @@ put_json(struct verify_out *out, const struct verify_item *item)
 							 : c->want.size);
 		json_aspects(&j, "compared", c->compared);
 		json_aspects(&j, "differs", c->differs);
-		json_str(&j, "proof", check_proof_name(c->proof));
+		json_str(&j, "proof", check_by_name(c->proof));
 	}
 	add_reason(&reason, item);
 	if (item->err != NULL)

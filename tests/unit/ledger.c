@@ -390,6 +390,7 @@ the_targets_items_are_no_part_of_the_ledger(void)
 	struct store_stat got;
 
 	CHECK_UINT(ledger_target_get(l, "a", 1, &got, &e), 0);
+	CHECK(ledger_target_begin(l, &e) == 0);
 	CHECK_UINT(ledger_target_put(l, "a\xff", 2, &t, &e), 0);
 	CHECK_UINT(ledger_uncommitted(l), 0);
 	CHECK_UINT(ledger_target_get(l, "a\xff", 2, &got, &e), 1);
