@@ -29,6 +29,15 @@ struct options {
 	enum scan_links links;
 	bool one_file_system;
 	enum verify_mode verify;
+	/* Deleting what the source has no more */
+	bool delete_extra;
+	bool delete_excluded;
+	bool ignore_errors;
+	bool accept_source; /* whatever place it is now */
+	const char *source_marker;
+	bool max_delete_set;
+	bool max_delete_percent;
+	uint64_t max_delete;
 
 	/* How */
 	unsigned transfers;    /* workers; 0: as the target likes it */
@@ -50,9 +59,10 @@ struct options {
 	const char *log_file;
 	uint64_t stats_ms; /* between plain progress lines; 0: none */
 	enum progress_mode progress;
-	const char *format; /* report, status: "text" or "json" */
-	bool recursive;	    /* ls: all below, not the children only */
-	bool dump_filters;  /* print the filter rules, do nothing else */
+	const char *format;	/* report, status: "text" or "json" */
+	uint64_t estimate_rate; /* bytes a second, in a dry run */
+	bool recursive;		/* ls: all below, not the children only */
+	bool dump_filters;	/* print the filter rules, do nothing else */
 };
 
 #endif

@@ -389,16 +389,16 @@ the_targets_items_are_no_part_of_the_ledger(void)
 	struct ledger_target t = {.type = ITEM_FILE, .size = 5, .etag = "e"};
 	struct ledger_target got;
 
-	CHECK_UINT(ledger_target_get(l, "a", 1, &got, &e), 0);
+	CHECK_UINT(ledger_target_get(l, "a", 1, false, &got, &e), 0);
 	CHECK_UINT(ledger_target_put(l, "a\xff", 2, &t, &e), 0);
 	CHECK_UINT(ledger_uncommitted(l), 0);
-	CHECK_UINT(ledger_target_get(l, "a\xff", 2, &got, &e), 1);
+	CHECK_UINT(ledger_target_get(l, "a\xff", 2, false, &got, &e), 1);
 	CHECK_UINT(got.size, 5);
 	CHECK_STR(got.etag, "e");
-	CHECK_UINT(ledger_target_get(l, "a", 1, &got, &e), 0);
+	CHECK_UINT(ledger_target_get(l, "a", 1, false, &got, &e), 0);
 	ledger_close(l);
 	l = begin();
-	CHECK_UINT(ledger_target_get(l, "a\xff", 2, &got, &e), 0);
+	CHECK_UINT(ledger_target_get(l, "a\xff", 2, false, &got, &e), 0);
 	ledger_close(l);
 }
 
