@@ -356,32 +356,25 @@ forget_absent(struct engine *en)
 static bool
 next_victim(struct engine *en, bool filling)
 {
+	struct ledger_victim *v = &en->victim;
 	struct err e = ERR_INIT;
 	int rc;
 
-	for (;;) {
-		rc = en->victim_held
-		    ? 1
-		    : ledger_victim_next(en->ledger, &en->victim, &e);
-		if (rc == -1)
-			engine_ledger_failed(en, &e);
-		en->deleting = rc == 1;
-		en->victim_held = en->deleting;
-		if (!en->deleting)
-			return false;
-		if (!en->victim.there) {
-			forget_absent(en);
-			en->victim_held = false;
-			continue;
-		}
-		/* A directory must be empty: what is deeper goes first. */
-		if (en->victim.depth != en->victim_depth &&
-		    (filling || en->jobs > 0))
-			return false;
-		en->victim_depth = en->victim.depth;
-		en->victim_held = false;
-		return true;
+	while ((rc = ledger_victim_next(en->ledger, v, &e)) == 1 && !v->there)
+		forget_absent(en);
+	if (rc == -1)
+		engine_ledger_failed(en, &e);
+	en->deleting = rc == 1;
+	if (!en->deleting)
+		return false;
+	/* A directory must be empty: what is deeper goes first, and may turn
+	 * out to stay. */
+	if (v->depth != en->victim_depth && (filling || en->jobs > 0)) {
+		v->at--;
+		return false;
 	}
+	en->victim_depth = v->depth;
+	return true;
 }
 
 void
@@ -449,10 +442,10 @@ spare_parents(struct engine *en, const char *path, size_t len)
 }
 
 static void
-kept(struct engine *en, const struct victim *v, const char *why)
+kept(struct engine *en, const struct victim *v, const char *reason)
 {
 	stats_add(en->stats, kept_items, 1);
-	engine_skipped(en, v->key, v->path_len, why);
+	engine_skipped(en, v->key, v->path_len, v->is.type, reason);
 	spare_parents(en, v->key, v->path_len);
 }
 
@@ -524,15 +517,13 @@ settle(struct engine *en, struct victim *v)
 		deleted(en, v);
 		break;
 	case FATE_RETURNED:
-		kept(en, v,
-		    "not deleted: the source has it, though it isn't "
-		    "carried, or has it again");
+		kept(en, v, "at-the-source");
 		break;
 	case FATE_CHANGED:
 		changed_there(en, v);
 		break;
 	case FATE_NOT_EMPTY:
-		kept(en, v, "not deleted: the directory isn't empty");
+		kept(en, v, "not-empty");
 		break;
 	case FATE_FAILED:
 		delete_failed(en, v);

@@ -88,7 +88,6 @@ struct engine {
 	uint64_t listed_items; /* at the target, in its listing */
 	uint64_t victims;      /* items that are to be deleted */
 	struct ledger_victim victim;
-	bool victim_held;	 /* it waits for those below */
 	bool deleting;		 /* there may be more */
 	unsigned victim_depth;	 /* of those being deleted */
 	struct job_list blocked; /* wait for what is to be deleted */
@@ -173,9 +172,12 @@ void engine_item_failed(struct engine *en, struct job *j);
 /* Reports a failure that has no job. */
 void engine_failure(struct engine *en, enum ui_action action, const char *path,
     size_t len, const struct err *e, unsigned attempts);
-/* An item that is left as it is: counted by whoever calls, told with WHY. */
-void engine_skipped(
-    struct engine *en, const char *path, size_t len, const char *why);
+/*
+ * PATH, of TYPE, is left alone for REASON, a word: "existing", "newer".  The
+ * caller counts it.
+ */
+void engine_skipped(struct engine *en, const char *path, size_t len,
+    enum item_type type, const char *reason);
 int engine_record(
     struct engine *en, const struct job *j, const struct ledger_file *row);
 /*

@@ -112,11 +112,13 @@ engine_failure(struct engine *en, enum ui_action action, const char *path,
 }
 
 void
-engine_skipped(struct engine *en, const char *path, size_t len, const char *why)
+engine_skipped(struct engine *en, const char *path, size_t len,
+    enum item_type type, const char *reason)
 {
 	struct err e = ERR_INIT;
 
-	err_set(&e, ERR_NONE, "%s", why);
+	(void)type;
+	err_set(&e, ERR_NONE, "%s", reason);
 	ui_item(en->ui, UI_SKIPPED, path, len, 0, &e);
 }
 

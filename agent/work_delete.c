@@ -78,6 +78,33 @@ look_at_target(struct worker *me, struct victim *v, struct err *e)
 }
 
 static int
+found_one(void *arg, const struct store_list_entry *entry, struct err *e)
+{
+	(void)entry;
+	*(bool *)arg = true;
+	return err_set(e, ERR_STOPPED, "that is enough");
+}
+
+/* Where directories are but names that others begin with, the store would not
+ * mind. */
+static int
+check_empty(struct worker *me, struct victim *v, struct err *e)
+{
+	const struct store_driver *ops = me->work.target->ops;
+	bool any = false;
+	int rc;
+
+	if ((ops->features & STORE_HAS_DIRS) != 0 || me->work.dry_run)
+		return 0;
+	v->key[v->path_len] = '\0';
+	rc = ops->list(me->session, v->key, false, found_one, &any, e);
+	v->key[v->path_len] = '/';
+	if (any)
+		v->fate = FATE_NOT_EMPTY;
+	return any || rc == 0 || is_absent(e) ? 0 : -1;
+}
+
+static int
 look(struct worker *me, struct job *j, struct victim *v, struct err *e)
 {
 	int rc;
@@ -89,7 +116,11 @@ look(struct worker *me, struct job *j, struct victim *v, struct err *e)
 	if (rc != 0)
 		return rc;
 	j->from_source = false;
-	return look_at_target(me, v, e);
+	if (look_at_target(me, v, e) == -1)
+		return -1;
+	return v->fate == FATE_OPEN && v->is.type == ITEM_DIR
+	    ? check_empty(me, v, e)
+	    : 0;
 }
 
 /* V is given up for *E, unless that may pass: -1, J's err is set then. */
