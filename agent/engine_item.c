@@ -25,8 +25,8 @@ requests_for(const struct engine *en, const struct job *j)
 		return 2; /* a look and a copy */
 	case JOB_DELETE:
 		for (i = 0; i < j->victim_count; i++)
-			n += j->victims[i].fate == FATE_DELETED;
-		return j->victim_count + (n > 0); /* looks, and one for all */
+			n += j->victims[i].is.type == ITEM_DIR ? 2 : 1;
+		return n + 1; /* looks, and one for all */
 	case JOB_PUT:
 		if (j->st.size >= en->limits.threshold_bytes &&
 		    plan_make(j->st.size, &en->limits, &plan, &ignored) == 0)
