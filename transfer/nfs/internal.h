@@ -1,5 +1,23 @@
 /* SPDX-License-Identifier: ISC */
-/* What the files of the NFS store share. */
+/*
+ * What the files of the NFS store share.
+ *
+ * NFS by libnfs's raw calls, not by its files. Its path functions follow
+ * symbolic links on the client, have times in microseconds and walk the whole
+ * path in every call; here names are looked up in the handle of their
+ * directory, handles are kept for a second, and SETATTR has nanoseconds. Every
+ * WRITE is FILE_SYNC: no write verifier is needed then, and measured against
+ * UNSTABLE and COMMIT it costs nothing (1 GiB over loopback to ext4: 4.0 to
+ * 4.3 s both, nfs-cp 3.7 to 4.7 s). A server that answers UNSTABLE anyway gets
+ * a COMMIT, and its verifier must stay the same. libnfs never reconnects or
+ * sends anything a second time: a broken connection is ERR_NET, and the engine
+ * knows what may be repeated. Version 4 is refused: libnfs 4.0 can't write
+ * more than 4 KB by it, and RHEL, Debian 12 and most filers speak version 3.
+ *
+ * An export isn't told from a path in an nfs:// URL: MOUNT is tried with all
+ * of it, then with the directories above; what is left is looked up, and made
+ * for a target.
+ */
 #ifndef TRANSFER_NFS_INTERNAL_H
 #define TRANSFER_NFS_INTERNAL_H
 

@@ -1,5 +1,33 @@
 /* SPDX-License-Identifier: ISC */
-/* What the files of the directory store share. */
+/*
+ * What the files of the directory store share.
+ *
+ * Holes are believed on ext4, xfs, btrfs and tmpfs only: elsewhere SEEK_HOLE
+ * has lied (OpenZFS #15526), and zeros that were read are holes again when
+ * written. Zeros are not written where the new file has none but zeros; a file
+ * without holes has its space reserved, so it doesn't get any.
+ *
+ * A target directory stays open for 50 ms per session, and files are made with
+ * the owner and mode that the first one in it was seen to get: six system
+ * calls a small file instead of eleven. Longer, and a directory that was moved
+ * away would be written into.
+ *
+ * Names are tried at the target, not looked up by file system: folding depends
+ * on mounts and servers. It is done in the first directory that is written
+ * into, so a run that finds nothing to do changes nothing. Where names fold, a
+ * name that is taken already is looked for in its directory, and another
+ * spelling is refused.
+ *
+ * A directory reads back before the rename: parts after their fdatasync, with
+ * their pages dropped, compared with the buffer that was sent; small files
+ * from the cache, as their sync comes later for a whole batch. The receipt
+ * says proved, and the engine reads nothing again.
+ *
+ * Shared blocks and copies in the kernel (clone, copy_part) are tried where
+ * both stores are of one driver. They leave no digest in the ledger: changed
+ * metadata alone sends such a file again, which costs a clone nothing. Only
+ * --verify none lets copy_file_range have bytes that nobody looked at.
+ */
 #ifndef TRANSFER_POSIX_INTERNAL_H
 #define TRANSFER_POSIX_INTERNAL_H
 
