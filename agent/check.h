@@ -36,9 +36,9 @@ enum check_aspect {
 
 /* By what the content was compared. */
 enum check_by {
-	BY_NOTHING,  /* it wasn't */
-	BY_STORE, /* what the store itself says now: checksum or ETag */
-	BY_READING,  /* the target's bytes were read */
+	BY_NOTHING, /* it wasn't */
+	BY_STORE,   /* what the store itself says now: checksum or ETag */
+	BY_READING, /* the target's bytes were read */
 };
 
 /* What the target can't hold or doesn't tell isn't compared. */

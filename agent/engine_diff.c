@@ -8,7 +8,7 @@
 #include <string.h>
 
 #include "agent/engine_in.h"
-#include "agent/listing.h"
+#include "agent/reach.h"
 #include "base/buf.h"
 #include "base/clock.h"
 #include "base/log.h"
@@ -17,8 +17,29 @@
 struct diff {
 	struct engine *en;
 	const struct scan_batch *batch;
-	int64_t dir_id; /* 0: the ledger doesn't know the directory yet */
+	int64_t dir_id;	 /* 0: the ledger doesn't know the directory yet */
+	struct buf path; /* whole_path()'s */
 };
+
+/* NAME in the batch's directory; valid until the next call.  NULL, and the run
+ * ends, without memory. */
+static const char *
+whole_path(struct diff *d, const char *name, size_t len)
+{
+	const struct scan_batch *b = d->batch;
+	struct err e;
+
+	buf_reset(&d->path);
+	buf_add(&d->path, b->dir, b->dir_len);
+	if (b->dir_len > 0)
+		buf_addc(&d->path, '/');
+	buf_add(&d->path, name, len);
+	if (!buf_failed(&d->path))
+		return buf_str(&d->path);
+	err_set(&e, ERR_NOMEM, "out of memory");
+	engine_fatal(d->en, &e);
+	return NULL;
+}
 
 static struct job *
 new_job(struct diff *d, enum job_kind kind, const struct scan_entry *entry)
@@ -53,14 +74,6 @@ key_is_possible(struct diff *d, struct job *j)
 }
 
 static void
-would(struct diff *d, struct job *j, enum ui_action action)
-{
-	ui_item(d->en->ui, action, j->path, j->path_len,
-	    j->st.type == ITEM_FILE ? j->st.size : 0, NULL);
-	engine_job_end(d->en, j);
-}
-
-static void
 queued(struct diff *d, const struct scan_entry *entry)
 {
 	stats_add(d->en->stats, queued_items, 1);
@@ -82,7 +95,7 @@ need_dir(struct diff *d, const struct scan_entry *entry)
 		return;
 	queued(d, entry);
 	if (d->en->options->dry_run) {
-		would(d, j, UI_WOULD_MKDIR);
+		engine_would(d->en, j, UI_WOULD_MKDIR);
 		return;
 	}
 	engine_record(d->en, j, &row);
@@ -98,21 +111,22 @@ need_link(struct diff *d, const struct scan_entry *entry)
 		return;
 	queued(d, entry);
 	if (d->en->options->dry_run)
-		would(d, j, UI_WOULD_LINK);
+		engine_would(d->en, j, UI_WOULD_LINK);
 	else
 		engine_send(d->en, j);
 }
 
 /* What the target's listing says of J's path: 1, 0 or -1. */
 static int
-look_at_target(struct diff *d, const struct job *j, struct store_stat *t)
+look_at_target(struct diff *d, const struct job *j, struct ledger_target *t)
 {
 	struct err e = ERR_INIT;
 	int rc;
 
 	if (!d->en->use_target)
 		return 0;
-	rc = ledger_target_get(d->en->ledger, j->path, j->path_len, t, &e);
+	rc = ledger_target_get(
+	    d->en->ledger, j->path, j->path_len, false, t, &e);
 	if (rc == -1)
 		engine_ledger_failed(d->en, &e);
 	return rc;
@@ -123,17 +137,13 @@ static void
 need_file(struct diff *d, const struct scan_entry *entry)
 {
 	struct job *j = new_job(d, JOB_PUT, entry);
-	struct store_stat there;
-	bool adopt;
+	struct ledger_target there;
 
 	if (j == NULL || !key_is_possible(d, j))
 		return;
 	queued(d, entry);
-	adopt = look_at_target(d, j, &there) == 1 && there.type == ITEM_FILE &&
-	    there.size == entry->st.size;
-	if (d->en->options->dry_run) {
-		would(d, j, adopt ? UI_WOULD_ADOPT : UI_WOULD_SEND);
-	} else if (adopt) {
+	if (look_at_target(d, j, &there) == 1 && there.type == ITEM_FILE &&
+	    there.size == entry->st.size) {
 		j->kind = JOB_ADOPT;
 		engine_send(d->en, j);
 	} else {
@@ -149,24 +159,6 @@ unchanged(struct diff *d, const struct scan_entry *entry)
 		stats_add(d->en->stats, unchanged_bytes, entry->st.size);
 }
 
-/* As maybe_file: what can be said without reading it. */
-static void
-maybe_dry(struct diff *d, const struct scan_entry *entry,
-    const struct ledger_file *row)
-{
-	struct job *j;
-
-	if (item_same_metadata(&entry->st, &row->st)) {
-		unchanged(d, entry);
-		return;
-	}
-	j = new_job(d, JOB_REHASH, entry);
-	if (j == NULL)
-		return;
-	queued(d, entry);
-	would(d, j, UI_WOULD_SET_METADATA);
-}
-
 /* A file whose content may be what the ledger says: look before sending. */
 static void
 maybe_file(struct diff *d, const struct scan_entry *entry,
@@ -174,10 +166,6 @@ maybe_file(struct diff *d, const struct scan_entry *entry,
 {
 	struct job *j;
 
-	if (d->en->options->dry_run) {
-		maybe_dry(d, entry, row);
-		return;
-	}
 	j = new_job(d, JOB_REHASH, entry);
 	if (j == NULL)
 		return;
@@ -223,7 +211,7 @@ static bool
 drifted(struct diff *d, const struct scan_entry *entry,
     const struct ledger_file *row)
 {
-	struct store_stat there;
+	struct ledger_target there;
 	struct job *j;
 	struct err e;
 	int rc;
@@ -260,6 +248,15 @@ dirs_show(const struct engine *en)
 	    !en->setup->reconcile;
 }
 
+static void
+row_is_gone(struct diff *d, const struct ledger_file *row)
+{
+	const char *path = whole_path(d, row->name, row->name_len);
+
+	if (path != NULL)
+		engine_gone(d->en, path, d->path.len, row);
+}
+
 /* An entry that the ledger has a row for. */
 static void
 known(struct diff *d, const struct scan_entry *entry,
@@ -268,6 +265,10 @@ known(struct diff *d, const struct scan_entry *entry,
 	const struct item_stat *is = &entry->st, *was = &row->st;
 	bool done = row->state == LEDGER_DONE && is->type == was->type;
 
+	/* What was in a directory is in none of the batches. */
+	if ((is->type == ITEM_DIR) != (was->type == ITEM_DIR) &&
+	    d->en->options->delete_extra)
+		row_is_gone(d, row);
 	if (done && is->type == ITEM_DIR && item_same_metadata(is, was) &&
 	    dirs_show(d->en))
 		unchanged(d, entry);
@@ -308,6 +309,23 @@ is_unseen(const struct scan_batch *b, const struct ledger_file *row)
 	return b->error.kind != ERR_NONE;
 }
 
+/* The source has them. */
+static void
+note_seen(struct diff *d)
+{
+	const struct scan_batch *b = d->batch;
+	size_t i;
+
+	for (i = 0; d->en->use_target && i < b->n; i++) {
+		const struct scan_entry *entry = &b->entries[i];
+		const char *path = whole_path(d, entry->name, entry->name_len);
+
+		if (path != NULL)
+			engine_seen(d->en, path, d->path.len,
+			    entry->st.type == ITEM_DIR, !entry->not_walked);
+	}
+}
+
 /* Merges; returns -1 if the ledger can't be read. */
 static int
 merge(struct diff *d, struct err *e)
@@ -333,7 +351,7 @@ merge(struct diff *d, struct err *e)
 		if (c == 0)
 			known(d, &b->entries[i++], &row);
 		else if (!is_unseen(b, &row))
-			stats_add(d->en->stats, gone_items, 1);
+			row_is_gone(d, &row);
 		have = ledger_diff_next(d->en->ledger, &row, e);
 	}
 	return have;
@@ -388,45 +406,91 @@ count(struct engine *en, const struct scan_batch *b)
 		engine_fatal(en, &b->error);
 }
 
+static void
+compare(struct diff *d)
+{
+	const struct scan_batch *b = d->batch;
+	struct err e = ERR_INIT;
+	size_t i;
+
+	if (ledger_dir_id(
+		d->en->ledger, b->dir, b->dir_len, false, &d->dir_id, &e) == -1)
+		engine_ledger_failed(d->en, &e);
+	else if (d->dir_id != 0 && merge(d, &e) == -1)
+		engine_ledger_failed(d->en, &e);
+	else if (d->dir_id == 0)
+		for (i = 0; i < b->n; i++)
+			needed(d, &b->entries[i]);
+}
+
 void
 engine_batch(struct engine *en, struct scan_batch *b)
 {
-	struct diff d = {.en = en, .batch = b};
-	struct err e = ERR_INIT;
-	size_t i;
+	struct diff d = {
+	    .en = en, .batch = b, .path = BUF_INIT((size_t)1 << 20)};
 
 	count(en, b);
 	if (b->dir_len == 0 && b->first && b->error.kind != ERR_NONE &&
 	    b->n == 0)
 		engine_fatal(en, &b->error);
-	if (ledger_dir_id(
-		en->ledger, b->dir, b->dir_len, false, &d.dir_id, &e) == -1) {
-		engine_ledger_failed(en, &e);
-		return;
+	compare(&d);
+	note_seen(&d);
+	buf_free(&d.path);
+}
+
+struct listing {
+	struct engine *en;
+	struct err ledger_err;
+};
+
+static int
+list_one(void *arg, const struct store_list_entry *entry, struct err *e)
+{
+	struct listing *l = arg;
+	struct ledger_target t = {
+	    .type = entry->st.type,
+	    .size = entry->st.size,
+	    .mtime_ns = entry->st.has_source_mtime ? entry->st.mtime_ns
+						   : ITEM_TIME_UNKNOWN,
+	};
+
+	if (atomic_load(l->en->setup->stop_soon))
+		return err_set(e, ERR_STOPPED, "stopped");
+	memcpy(t.etag, entry->st.etag, sizeof(t.etag));
+	if (engine_listed(
+		l->en, entry->key, entry->key_len, &t, &l->ledger_err) == -1) {
+		*e = l->ledger_err;
+		return -1;
 	}
-	if (d.dir_id == 0) {
-		for (i = 0; i < b->n; i++)
-			needed(&d, &b->entries[i]);
-		return;
-	}
-	if (merge(&d, &e) == -1)
-		engine_ledger_failed(en, &e);
+	return 0;
 }
 
 void
 engine_list_target(struct engine *en)
 {
+	struct listing l = {.en = en, .ledger_err = ERR_INIT};
 	struct err e = ERR_INIT;
+	AUTO(session) struct session *c = NULL;
+	unsigned attempt;
+	int64_t wait;
 
 	if (engine_reach(en) == -1)
 		return;
-	if (listing_take(en->target, en->ledger, &en->retry,
-		en->setup->stop_soon, &e) == 0) {
-		en->use_target = true;
-		return;
+	c = store_connect(en->target, &e);
+	for (attempt = 1; c != NULL; attempt++) {
+		if (en->ops->list(c, "", true, list_one, &l, &e) == 0) {
+			en->use_target = true;
+			return;
+		}
+		wait = retry_delay_ms(
+		    &en->retry, attempt, &e, (uint64_t)clock_wall_ns());
+		if (l.ledger_err.kind != ERR_NONE || wait < 0 ||
+		    !reach_pause(wait, en->setup->stop_soon))
+			break;
 	}
 	if (e.kind == ERR_STOPPED || atomic_load(en->setup->stop_soon))
 		return;
+	err_context(&e, "listing the target");
 	if (e.kind != ERR_DENIED || en->options->reconcile) {
 		engine_fatal(en, &e);
 		return;

@@ -25,12 +25,16 @@
 #define ENGINE_MISMATCHES_MAX 2
 /* Final failures of the store in a row after which the run is given up. */
 #define ENGINE_HOPELESS 20
+/* Bytes that the description of a store's place takes. */
+#define ENGINE_PLACE_MAX 1024
 
 enum engine_phase {
 	PHASE_START,	/* nothing is under way yet */
 	PHASE_TRANSFER, /* scan and send */
 	PHASE_ORPHANS,	/* abort uploads that nothing took up again, and what
 			   intents may have begun */
+	PHASE_DELETE,	/* delete at the target what the source has no more */
+	PHASE_AGAIN,	/* send what that stood in the way of */
 	PHASE_DIRS,	/* set directories right: whatever else is done in one
 			   changes its time */
 	PHASE_ROOT,	/* and the root, last */
@@ -66,7 +70,8 @@ struct engine {
 	bool use_target;      /* the target's listing is in the ledger */
 	bool reached;	      /* the target answered in this run */
 	bool stopping;
-	struct err fatal; /* why the run ends early; ERR_NONE if it doesn't */
+	struct err fatal;   /* why the run ends early; ERR_NONE if it doesn't */
+	struct err guarded; /* why nothing was deleted; ERR_NONE if it was */
 
 	size_t jobs;		      /* alive, wherever they are */
 	size_t uploads;		      /* alive */
@@ -79,7 +84,15 @@ struct engine {
 	bool pending_held;   /* it waits for those of the depth before */
 	unsigned dirs_depth; /* of the directories being set right */
 	bool root_touched;
-	int64_t touched[64]; /* ids of directories known as pending, some */
+	int64_t touched[64];   /* ids of directories known as pending, some */
+	uint64_t listed_items; /* at the target, in its listing */
+	uint64_t victims;      /* items that are to be deleted */
+	struct ledger_victim victim;
+	bool deleting;		 /* there may be more */
+	unsigned victim_depth;	 /* of those being deleted */
+	struct job_list blocked; /* wait for what is to be deleted */
+	char source_recorded[ENGINE_PLACE_MAX]; /* by an earlier run, or "" */
+	char source_scanned[ENGINE_PLACE_MAX];
 	uint64_t committed_ms;
 	unsigned hopeless; /* final failures of the store in a row */
 	unsigned expired;  /* answers in a row that credentials expired */
@@ -106,6 +119,30 @@ void engine_ask_the_store(struct engine *en);
 /* Sends again later. */
 void engine_delay(struct engine *en, struct job *j, uint64_t ms);
 
+/* engine_delete.c */
+/* The ledger's ROW is of what the source has no more. */
+void engine_gone(struct engine *en, const char *path, size_t len,
+    const struct ledger_file *row);
+/* The source has this; what lies below a directory is not known if it wasn't
+ * walked. */
+void engine_seen(struct engine *en, const char *path, size_t len, bool is_dir,
+    bool is_walked);
+/* The target has this. */
+int engine_listed(struct engine *en, const char *path, size_t len,
+    const struct ledger_target *t, struct err *e);
+/* True if J, for its err, waits now for what is to be deleted. */
+bool engine_put_off(struct engine *en, struct job *j);
+/* Those that waited go on. */
+void engine_unblock(struct engine *en);
+/* What place the source is now, and was. */
+int engine_source_place(struct engine *en, struct err *e);
+/* All is collected: decides whether it goes. */
+void engine_begin_deletions(struct engine *en);
+/* Makes jobs of what is to go, a bounded number. */
+void engine_feed_deletions(struct engine *en);
+void engine_delete_answer(struct engine *en, struct job *j);
+void engine_end_deletions(struct engine *en);
+
 /* engine_diff.c: what is to be done about a batch. */
 void engine_batch(struct engine *en, struct scan_batch *b);
 /* Lists the target into the ledger's temporary table. */
@@ -114,6 +151,10 @@ void engine_list_target(struct engine *en);
 /* engine_item.c */
 /* Queues the file of J (kind is set by its size). */
 void engine_queue_file(struct engine *en, struct job *j);
+/* Dry run: J is not done, but told; ends J. */
+void engine_would(struct engine *en, struct job *j, enum ui_action action);
+/* Dry run: what J would cost. */
+void engine_estimate(struct engine *en, const struct job *j);
 /* An answer to any job but those of an upload. */
 void engine_item_answer(struct engine *en, struct job *j);
 /*
@@ -131,6 +172,12 @@ void engine_item_failed(struct engine *en, struct job *j);
 /* Reports a failure that has no job. */
 void engine_failure(struct engine *en, enum ui_action action, const char *path,
     size_t len, const struct err *e, unsigned attempts);
+/*
+ * PATH, of TYPE, is left alone for REASON, a word: "existing", "newer".  The
+ * caller counts it.
+ */
+void engine_skipped(struct engine *en, const char *path, size_t len,
+    enum item_type type, const char *reason);
 int engine_record(
     struct engine *en, const struct job *j, const struct ledger_file *row);
 /*
@@ -147,6 +194,8 @@ struct item_stat engine_settled(const struct item_stat *st, int64_t read_ns);
  * surely as J's row is written.  Where directories aren't items: nothing.
  */
 void engine_touched(struct engine *en, const struct job *j);
+/* The same for directory PATH itself ("" is the root). */
+void engine_touched_in(struct engine *en, const char *path, size_t len);
 /* Makes jobs of directories that wait to be set right, a bounded number. */
 void engine_feed_dirs(struct engine *en);
 /* Makes a job of the root, if it isn't what the ledger says. */

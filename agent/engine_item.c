@@ -11,12 +11,62 @@
 
 #define CHANGED_FIRST_MS 500 /* doubled each time */
 
+/* Requests to a store that counts them, for J as a run would do it. */
+static uint64_t
+requests_for(const struct engine *en, const struct job *j)
+{
+	struct err ignored = ERR_INIT;
+	struct plan plan;
+	size_t i;
+	uint64_t n = 0;
+
+	switch ((int)j->kind) {
+	case JOB_REHASH:
+		return 2; /* a look and a copy */
+	case JOB_DELETE:
+		for (i = 0; i < j->victim_count; i++)
+			n += j->victims[i].is.type == ITEM_DIR ? 2 : 1;
+		return n + 1; /* looks, and one for all */
+	case JOB_PUT:
+		if (j->st.size >= en->limits.threshold_bytes &&
+		    plan_make(j->st.size, &en->limits, &plan, &ignored) == 0)
+			return (uint64_t)plan.parts + 2;
+		return 1;
+	default:
+		return 1;
+	}
+}
+
+void
+engine_estimate(struct engine *en, const struct job *j)
+{
+	bool moves = j->kind == JOB_PUT;
+
+	if ((en->ops->features & STORE_HAS_DIRS) == 0)
+		stats_add(en->stats, estimate_requests, requests_for(en, j));
+	stats_add(en->stats, estimate_bytes, moves ? j->st.size : 0);
+}
+
+void
+engine_would(struct engine *en, struct job *j, enum ui_action action)
+{
+	uint64_t bytes = j->st.type == ITEM_FILE ? j->st.size : 0;
+
+	engine_estimate(en, j);
+	ui_item(en->ui, action, j->path, j->path_len, bytes, NULL);
+	engine_job_end(en, j);
+}
+
 void
 engine_queue_file(struct engine *en, struct job *j)
 {
 	j->kind = JOB_PUT;
 	j->finding = FOUND_NOTHING;
 	j->grown = false;
+	if (en->options->dry_run) {
+		engine_would(en, j, UI_WOULD_SEND);
+		return;
+	}
 	if (j->st.size >= en->limits.threshold_bytes ||
 	    j->st.size > en->limits.put_max_bytes)
 		job_list_push(&en->big, j);
@@ -30,6 +80,8 @@ engine_record(
 {
 	struct err e = ERR_INIT;
 
+	if (en->options->dry_run)
+		return 0;
 	if (ledger_file_put(
 		en->ledger, j->dir_id, job_name(j), j->name_len, row, &e) == -1)
 		return engine_ledger_failed(en, &e);
@@ -57,6 +109,17 @@ engine_failure(struct engine *en, enum ui_action action, const char *path,
 	if (!en->options->dry_run &&
 	    ledger_failure_put(en->ledger, en->run_id, &f, &e) == -1)
 		engine_ledger_failed(en, &e);
+}
+
+void
+engine_skipped(struct engine *en, const char *path, size_t len,
+    enum item_type type, const char *reason)
+{
+	struct err e = ERR_INIT;
+
+	(void)type;
+	err_set(&e, ERR_NONE, "%s", reason);
+	ui_item(en->ui, UI_SKIPPED, path, len, 0, &e);
 }
 
 /* Errors of a store (not of one item) that no other item will escape. */
@@ -272,8 +335,9 @@ adopted(struct engine *en, struct job *j)
 		stats_add(en->stats, adopted_items, 1);
 		stats_add(en->stats, adopted_bytes, j->st.size);
 		stats_add(en->stats, verified_items, j->proved ? 1 : 0);
-		ui_item(
-		    en->ui, UI_ADOPTED, j->path, j->path_len, j->st.size, NULL);
+		ui_item(en->ui,
+		    en->options->dry_run ? UI_WOULD_ADOPT : UI_ADOPTED, j->path,
+		    j->path_len, j->st.size, NULL);
 	}
 	engine_job_end(en, j);
 }
@@ -294,7 +358,10 @@ found(struct engine *en, struct job *j)
 			return;
 		}
 		stats_add(en->stats, metadata_items, 1);
-		done(en, j, UI_METADATA);
+		if (en->options->dry_run)
+			engine_would(en, j, UI_WOULD_SET_METADATA);
+		else
+			done(en, j, UI_METADATA);
 		return;
 	case FOUND_NOTHING:
 	case FOUND_OTHER:
@@ -366,6 +433,8 @@ item_done(struct engine *en, struct job *j)
 	case JOB_PART:
 	case JOB_COMPLETE:
 		return; /* engine_upload.c's */
+	case JOB_DELETE:
+		return; /* engine_delete.c's */
 	case JOB_VERIFY:
 	case JOB_VERIFY_PART:
 		return; /* verify_answer.c's */
@@ -409,6 +478,8 @@ engine_item_answer(struct engine *en, struct job *j)
 		return;
 	}
 	if (j->err.kind == ERR_CHANGED && engine_start_over(en, j))
+		return;
+	if (engine_put_off(en, j))
 		return;
 	if (j->kind == JOB_ABORT || j->kind == JOB_SWEEP)
 		not_swept(en, j);

@@ -68,6 +68,16 @@ explain(const struct verify_item *item, struct err *why)
 	    buf_str(&text));
 }
 
+/* What isn't equal is sent again by the next run. */
+static int
+forget(struct engine *en, const struct verify_item *item, struct err *e)
+{
+	if (item->check == NULL || !item->check->has_row)
+		return 0;
+	return ledger_forget(en->ledger, item->path, item->path_len,
+	    item->check->want.type == ITEM_DIR, e);
+}
+
 static void
 told(void *arg, const struct verify_item *item)
 {
@@ -88,6 +98,8 @@ told(void *arg, const struct verify_item *item)
 		return;
 	if (is_news(item->check))
 		stats_add(en->stats, changed_items, 1);
+	else if (forget(en, item, &e) == -1)
+		engine_ledger_failed(en, &e);
 	explain(item, &why);
 	engine_failure(en, is_news(item->check) ? UI_CHANGED : UI_DIFFERS,
 	    item->path, item->path_len, &why, 1);

@@ -11,6 +11,7 @@
 #include <stdint.h>
 
 #include "agent/check.h"
+#include "agent/ledger.h"
 #include "base/err.h"
 #include "transfer/item.h"
 #include "transfer/store.h"
@@ -29,6 +30,7 @@ enum job_kind {
 	JOB_COMPLETE,	 /* make one object of the parts */
 	JOB_ABORT,	 /* give up an upload at the store */
 	JOB_SWEEP,	 /* find and abort what an intent may have begun */
+	JOB_DELETE,	 /* delete items at the target */
 	JOB_VERIFY,	 /* is what the target has what it should be? */
 	JOB_VERIFY_PART, /* the same of a part of a file, by reading it */
 };
@@ -73,6 +75,18 @@ struct upload {
 	bool from_source;
 };
 
+/* An item to be deleted, and what became of it. */
+struct victim {
+	char *key;		 /* malloc'd; a directory's ends in a slash */
+	size_t path_len;	 /* without it */
+	struct ledger_target is; /* what is to go, and nothing else */
+	bool known;		 /* the ledger has it */
+	bool excluded;		 /* filters hide it at the source */
+	bool asked;		 /* the store was asked to remove it */
+	enum ledger_fate fate;
+	struct err err; /* FATE_FAILED */
+};
+
 struct job {
 	struct job *next;
 	enum job_kind kind;
@@ -96,6 +110,8 @@ struct job {
 	int64_t ledger_id;
 	int64_t begun_ns; /* SWEEP: nothing older is ours */
 	char *upload_id;  /* ABORT: malloc'd; SWEEP: the one to spare, or "" */
+	struct victim *victims; /* DELETE: malloc'd; path is the first one's */
+	size_t victim_count;
 
 	/* The answer */
 	struct err err; /* ERR_NONE: done */

@@ -29,14 +29,27 @@ enum ledger_stmt {
 	STMT_TARGET_GET,
 	STMT_TARGET_SEEN,
 	STMT_TARGET_SEEN_BELOW,
-	STMT_TARGET_BELOW,
-	STMT_TARGET_NEXT,
+	STMT_GONE_PUT,
+	STMT_HOLD,
+	STMT_BELOW,
+	STMT_VICTIM_NEXT,
+	STMT_VICTIM_HAS,
+	STMT_VICTIM_SPARE,
+	STMT_DELETION_PUT,
+	STMT_DELETION_LIST,
+	STMT_FILE_FORGET,
 	STMT_RUN_ADD,
 	STMT_RUN_END,
 	STMT_RUN_GET,
 	STMT_FAILURE_PUT,
 	STMT_FAILURE_HAS,
 	STMT_FAILURE_LIST,
+	STMT_LISTED_PUT,
+	STMT_LISTED_GET,
+	STMT_LISTED_SEEN,
+	STMT_LISTED_PASS,
+	STMT_LISTED_BELOW,
+	STMT_LISTED_NEXT,
 	STMT_ITEM_LIST,
 	STMT_TOTALS,
 	STMT_COUNT
@@ -51,7 +64,9 @@ struct ledger {
 	bool refusing;	 /* since a rollback */
 	bool damaged;	 /* to be set aside when it is closed */
 	bool has_target; /* the temporary table is there */
-	bool in_target;	 /* ledger_target_next() is under way */
+	bool has_listed; /* likewise */
+	bool in_listed;	 /* ledger_listed_next() is under way */
+	bool has_gone;	 /* and those of what is to be deleted */
 	unsigned uncommitted;
 	char last_name[256]; /* sorts behind every name: 255 bytes at most */
 };
@@ -68,6 +83,8 @@ int ledger_done(struct ledger *l, sqlite3_stmt *s, struct err *e);
 int ledger_error(struct ledger *l, const char *what, struct err *e);
 int ledger_exec(struct ledger *l, const char *sql, struct err *e);
 
+/* SQL gets depth(PATH): the directories that what is in PATH is in. */
+int ledger_depth(struct ledger *l, struct err *e);
 int ledger_schema(struct ledger *l, struct err *e);
 const char *ledger_sql(enum ledger_stmt which);
 

@@ -150,14 +150,22 @@ sql_depth(sqlite3_context *c, int n, sqlite3_value **path)
 	sqlite3_result_int(c, depth);
 }
 
-/* Sorts what is pending now, in a temporary file. */
-static int
-list_pending(struct ledger *l, struct err *e)
+int
+ledger_depth(struct ledger *l, struct err *e)
 {
 	if (sqlite3_create_function(l->db, "depth", 1,
 		SQLITE_UTF8 | SQLITE_DETERMINISTIC, NULL, sql_depth, NULL,
 		NULL) != SQLITE_OK)
 		return ledger_error(l, "list directories", e);
+	return 0;
+}
+
+/* Sorts what is pending now, in a temporary file. */
+static int
+list_pending(struct ledger *l, struct err *e)
+{
+	if (ledger_depth(l, e) == -1)
+		return -1;
 	return ledger_exec(l,
 	    "DROP TABLE IF EXISTS temp.pending;"
 	    "CREATE TEMP TABLE pending(at INTEGER PRIMARY KEY,"

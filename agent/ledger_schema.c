@@ -41,6 +41,10 @@ static const char *const migrations[] = {
     "CREATE TABLE failure(run_id INTEGER NOT NULL, path BLOB NOT NULL,"
     " kind TEXT NOT NULL, message TEXT NOT NULL, attempts INTEGER NOT NULL,"
     " at_ns INTEGER NOT NULL, PRIMARY KEY(run_id, path)) WITHOUT ROWID;",
+    /* What was to be deleted at the target; state: enum ledger_fate. */
+    "CREATE TABLE deletion(run_id INTEGER NOT NULL, path BLOB NOT NULL,"
+    " type INTEGER NOT NULL, size INTEGER NOT NULL, state INTEGER NOT NULL,"
+    " PRIMARY KEY(run_id, path, type)) WITHOUT ROWID;",
 };
 
 #define SCHEMA_VERSION ((int)(sizeof(migrations) / sizeof(migrations[0])))
@@ -83,17 +87,29 @@ static const char *const statements[STMT_COUNT] = {
     [STMT_PART_DROP] = "DELETE FROM part WHERE upload_id=?",
     [STMT_PART_LIST] = "SELECT number,size,digest_have,xxh3,crc64nvme,crc32c,"
 		       "etag FROM part WHERE upload_id=? ORDER BY number",
-    [STMT_TARGET_PUT] = "INSERT OR REPLACE INTO temp.target"
-			" VALUES(?,?,?,?,?,?,?,?,0)",
-    [STMT_TARGET_GET] = "SELECT type,size,etag,mtime_ns,mode,uid,gid"
-			" FROM temp.target WHERE path=?",
-    [STMT_TARGET_SEEN] = "UPDATE temp.target SET seen=1 WHERE path=?",
+    [STMT_TARGET_PUT] =
+	"INSERT OR REPLACE INTO temp.target VALUES(?,?,?,?,?,?)",
+    [STMT_TARGET_GET] = "SELECT type,size,etag,mtime_ns FROM temp.target"
+			" WHERE path=? AND is_dir=?",
+    [STMT_TARGET_SEEN] = "DELETE FROM temp.target WHERE path=? AND is_dir=?",
     [STMT_TARGET_SEEN_BELOW] =
-	"UPDATE temp.target SET seen=1 WHERE path>? AND path<?",
-    [STMT_TARGET_BELOW] =
-	"SELECT 1 FROM temp.target WHERE path>? AND path<? LIMIT 1",
-    [STMT_TARGET_NEXT] = "SELECT type,size,etag,mtime_ns,mode,uid,gid,path"
-			 " FROM temp.target WHERE seen=0 ORDER BY path",
+	"DELETE FROM temp.target WHERE path>? AND path<?",
+    [STMT_GONE_PUT] = "INSERT OR IGNORE INTO temp.gone VALUES(?,?,?,?,?,?,1)",
+    [STMT_HOLD] = "INSERT OR IGNORE INTO temp.held VALUES(?)",
+    [STMT_BELOW] = "SELECT d.path,f.name,f.type,f.size,f.etag,f.mtime_ns"
+		   " FROM dir d JOIN file f ON f.dir_id=d.id"
+		   " WHERE d.path=? OR (d.path>? AND d.path<?)",
+    [STMT_VICTIM_NEXT] =
+	"SELECT at,depth,path,type,size,etag,mtime_ns,known,"
+	"there FROM temp.victim WHERE at>? ORDER BY at LIMIT 1",
+    [STMT_VICTIM_HAS] = "SELECT 1 FROM temp.victim WHERE path=? AND (type=2)=?",
+    [STMT_VICTIM_SPARE] = "DELETE FROM temp.victim WHERE path=? AND type=2",
+    [STMT_DELETION_PUT] = "INSERT OR REPLACE INTO deletion VALUES(?,?,?,?,?)",
+    [STMT_DELETION_LIST] = "SELECT path,type,size,state FROM deletion"
+			   " WHERE run_id=? ORDER BY path",
+    [STMT_FILE_FORGET] =
+	"DELETE FROM file WHERE dir_id=(SELECT id FROM dir WHERE path=?)"
+	" AND name=? AND (type=2)=?",
     [STMT_RUN_ADD] = "INSERT INTO run(started_ns,ended_ns,outcome,why,stats)"
 		     " VALUES(?,0,'','','')",
     [STMT_RUN_END] = "UPDATE run SET ended_ns=?,outcome=?,why=?,stats=?"
@@ -102,6 +118,19 @@ static const char *const statements[STMT_COUNT] = {
 		     " FROM run WHERE id<=? ORDER BY id DESC LIMIT 1",
     [STMT_FAILURE_PUT] = "INSERT OR REPLACE INTO failure VALUES(?,?,?,?,?,?)",
     [STMT_FAILURE_HAS] = "SELECT 1 FROM failure WHERE run_id=? AND path=?",
+    [STMT_LISTED_PUT] = "INSERT OR REPLACE INTO temp.listed"
+			" VALUES(?,?,?,?,?,?,?,?,?,0)",
+    [STMT_LISTED_GET] = "SELECT type,size,etag,mtime_ns,mode,uid,gid"
+			" FROM temp.listed WHERE path=?1"
+			" ORDER BY is_dir=?2 DESC LIMIT 1",
+    [STMT_LISTED_SEEN] =
+	"UPDATE temp.listed SET seen=1 WHERE path=? AND is_dir=?",
+    [STMT_LISTED_PASS] =
+	"UPDATE temp.listed SET seen=1 WHERE path>=? AND path<?",
+    [STMT_LISTED_BELOW] =
+	"SELECT 1 FROM temp.listed WHERE path>=? AND path<? LIMIT 1",
+    [STMT_LISTED_NEXT] = "SELECT type,size,etag,mtime_ns,mode,uid,gid,path"
+			 " FROM temp.listed WHERE seen=0 ORDER BY path",
     [STMT_FAILURE_LIST] = "SELECT path,kind,message,attempts,at_ns"
 			  " FROM failure WHERE run_id=? ORDER BY path",
     [STMT_ITEM_LIST] = "SELECT d.path,f.name,f.state," STAT_COLUMNS

@@ -18,7 +18,7 @@ take(void *arg, const struct store_list_entry *entry, struct err *e)
 
 	if (atomic_load(l->stop))
 		return err_set(e, ERR_STOPPED, "stopped");
-	if (ledger_target_put(
+	if (ledger_listed_put(
 		l->ledger, entry->key, entry->key_len, &entry->st, e) == 0)
 		return 0;
 	l->failed = true;
@@ -35,7 +35,7 @@ listing_take(struct store *target, struct ledger *ledger,
 	int64_t wait;
 
 	for (attempt = 1; c != NULL; attempt++) {
-		if (ledger_target_begin(ledger, e) == -1)
+		if (ledger_listed_begin(ledger, e) == -1)
 			return -1;
 		if (target->ops->list(c, "", true, take, &l, e) == 0)
 			return 0;

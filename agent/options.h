@@ -32,6 +32,15 @@ struct options {
 	enum scan_links links;
 	bool one_file_system;
 	enum verify_mode verify;
+	/* Deleting what the source has no more */
+	bool delete_extra;
+	bool delete_excluded;
+	bool ignore_errors;
+	bool accept_source; /* whatever place it is now */
+	const char *source_marker;
+	bool max_delete_set;
+	bool max_delete_percent;
+	uint64_t max_delete;
 
 	/* How */
 	unsigned transfers;    /* workers; 0: as the target likes it */
@@ -57,8 +66,9 @@ struct options {
 	/* verify: lists of paths; "-" is standard output */
 	const char *combined, *match, *differ, *missing_on_src, *missing_on_dst,
 	    *error;
-	bool recursive;	   /* ls: all below, not the children only */
-	bool dump_filters; /* print the filter rules, do nothing else */
+	uint64_t estimate_rate; /* bytes a second, in a dry run */
+	bool recursive;		/* ls: all below, not the children only */
+	bool dump_filters;	/* print the filter rules, do nothing else */
 };
 
 #endif

@@ -66,7 +66,7 @@ is_implied(struct verifier *v, const struct job *j)
 	if (j->st.type != ITEM_DIR || j->check->known ||
 	    (v->target->ops->features & STORE_HAS_DIRS) != 0)
 		return 0;
-	rc = ledger_target_below(v->ledger, j->path, j->path_len, &e);
+	rc = ledger_listed_below(v->ledger, j->path, j->path_len, &e);
 	return rc == -1 ? ledger_trouble(v, &e) : rc;
 }
 
@@ -76,13 +76,9 @@ look_up(struct verifier *v, struct job *j)
 {
 	struct check *c = j->check;
 	struct err e = ERR_INIT;
-	int rc =
-	    ledger_target_get(v->ledger, j->path, j->path_len, &c->there, &e);
+	int rc = ledger_listed_take(v->ledger, j->path, j->path_len,
+	    j->st.type == ITEM_DIR, &c->there, &e);
 
-	if (rc == 1 &&
-	    ledger_target_seen(v->ledger, j->path, j->path_len, false, &e) ==
-		-1)
-		rc = -1;
 	if (rc == -1)
 		return ledger_trouble(v, &e);
 	c->listed = rc == 1;
@@ -188,14 +184,14 @@ troubles(struct verifier *v, const struct scan_batch *b)
 			buf_addc(&path, '/');
 		buf_add(&path, t->name, t->name_len);
 		verify_trouble(v, buf_str(&path), path.len, &t->err);
-		if (ledger_target_seen(
-			v->ledger, buf_str(&path), path.len, true, &e) == -1)
+		if (ledger_listed_pass(
+			v->ledger, buf_str(&path), path.len, &e) == -1)
 			ledger_trouble(v, &e);
 	}
 	if (b->error.kind == ERR_NONE)
 		return;
 	verify_trouble(v, b->dir, b->dir_len, &b->error);
-	if (ledger_target_seen(v->ledger, b->dir, b->dir_len, true, &e) == -1)
+	if (ledger_listed_pass(v->ledger, b->dir, b->dir_len, &e) == -1)
 		ledger_trouble(v, &e);
 	if (b->error.kind == ERR_NOMEM || (b->dir_len == 0 && b->n == 0))
 		verify_fatal(v, &b->error);
@@ -303,7 +299,7 @@ verify_extras(struct verifier *v)
 	int rc;
 
 	while (v->jobs < VERIFY_JOBS_MAX && !v->stopping) {
-		rc = ledger_target_next(v->ledger, &path, &len, &st, &e);
+		rc = ledger_listed_next(v->ledger, &path, &len, &st, &e);
 		if (rc == -1)
 			verify_fatal(v, &e);
 		if (rc != 1)

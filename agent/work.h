@@ -29,6 +29,7 @@ struct work {
 	struct plan_limits limits;
 	/* Read back what the store's receipt doesn't prove. */
 	bool read_back;
+	bool dry_run;		 /* change nothing: look, and tell */
 	const atomic_bool *stop; /* give up what is under way */
 };
 

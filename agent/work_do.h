@@ -90,6 +90,9 @@ int work_dir(struct worker *me, struct job *j);
 int work_rehash(struct worker *me, struct job *j);
 int work_adopt(struct worker *me, struct job *j);
 
+/* work_delete.c */
+int work_delete(struct worker *me, struct job *j);
+
 /* work_upload.c */
 int work_begin(struct worker *me, struct job *j);
 int work_check(struct worker *me, struct job *j);

@@ -140,14 +140,33 @@ work_dir(struct worker *me, struct job *j)
 	return me->work.target->ops->mkdir(me->session, j->path, &st, &j->err);
 }
 
+/* 0 if set_metadata would succeed, as far as looking can tell. */
+static int
+would_set_metadata(
+    struct worker *me, struct job *j, const struct store_stat *was)
+{
+	const struct store_driver *ops = me->work.target->ops;
+	struct store_stat now;
+
+	if (ops->stat(me->session, j->path, &now, &j->err) == -1)
+		return -1;
+	if (was->etag[0] == '\0' || now.etag[0] == '\0')
+		return store_check_still(ops, &now, was, &j->err);
+	return strcmp(was->etag, now.etag) == 0
+	    ? 0
+	    : err_set(&j->err, ERR_MISMATCH, "another item");
+}
+
 /* What is at the target is left alone unless it still is WAS. */
 static int
 set_metadata(struct worker *me, struct job *j, const struct item_stat *meta,
     const struct store_stat *was)
 {
 	j->from_source = false;
-	if (me->work.target->ops->set_metadata(
-		me->session, j->path, meta, was, &j->receipt, &j->err) == 0) {
+	if ((me->work.dry_run
+		    ? would_set_metadata(me, j, was)
+		    : me->work.target->ops->set_metadata(me->session, j->path,
+			  meta, was, &j->receipt, &j->err)) == 0) {
 		j->finding = FOUND_METADATA;
 		return 0;
 	}

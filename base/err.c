@@ -117,6 +117,7 @@ err_kind_name(enum err_kind kind)
 	    [ERR_UNSUPPORTED] = "unsupported",
 	    [ERR_BUSY] = "busy",
 	    [ERR_STOPPED] = "stopped",
+	    [ERR_GUARD] = "guard",
 	};
 
 	return kind < ERR_KIND_COUNT ? names[kind] : "unknown";

@@ -35,6 +35,7 @@ enum err_kind {
 	ERR_UNSUPPORTED, /* the store can't do that */
 	ERR_BUSY,	 /* somebody else owns it now */
 	ERR_STOPPED,	 /* given up because the run is to stop */
+	ERR_GUARD,	 /* refused, as too much might be deleted */
 	ERR_KIND_COUNT
 };
 

@@ -32,6 +32,8 @@ cmd_exit_code(enum err_kind kind)
 		return 4;
 	case ERR_STOPPED:
 		return 130;
+	case ERR_GUARD:
+		return 7;
 	case ERR_SYS:
 	case ERR_NOMEM:
 	case ERR_NOSPACE:

@@ -163,6 +163,12 @@ needs_reconcile(struct sync *s, struct err *e)
 	    s->ledger, "reconciled", reconciled, sizeof(reconciled), e);
 
 	s->reconcile = s->o->reconcile || rc == 0;
+	if (rc == -1 || !s->o->delete_extra)
+		return rc == -1 ? -1 : 0;
+	/* A mirror has nothing but what the source has: look once. */
+	rc = ledger_meta_get(
+	    s->ledger, "mirrored", reconciled, sizeof(reconciled), e);
+	s->reconcile = s->reconcile || rc == 0;
 	return rc == -1 ? -1 : 0;
 }
 

@@ -6,6 +6,7 @@
 
 #include "agent/cli/table.h"
 #include "agent/sample.h"
+#include "base/text.h"
 
 #define BIT(verb) (1u << (verb))
 #define RUNS (BIT(VERB_SYNC) | BIT(VERB_COPY))
@@ -106,16 +107,39 @@ add_rules(struct options *o, char letter, const char *arg, struct err *e)
 	return filter_file(o->filter, arg, 'f', e);
 }
 
+/* "N" items, or "N%" of the target's. */
+static int
+set_max_delete(struct options *o, char letter, const char *arg, struct err *e)
+{
+	size_t n = strlen(arg);
+	bool percent = n > 0 && arg[n - 1] == '%';
+	char number[24];
+
+	(void)letter;
+	if (n >= sizeof(number))
+		return err_set(e, ERR_USAGE, "not a number: \"%s\"", arg);
+	memcpy(number, arg, n - percent);
+	number[n - percent] = '\0';
+	if (text_parse_uint(
+		number, 0, percent ? 100 : UINT64_MAX, &o->max_delete, e) == -1)
+		return -1;
+	o->max_delete_set = true;
+	o->max_delete_percent = percent;
+	return 0;
+}
+
 const struct verb verb_table[VERB_COUNT] = {
     [VERB_SYNC] = {"sync", "SRC DST", 2, 2,
 	"Make DST hold what SRC holds; send only what is new or changed.",
 	"The contents of SRC go into DST, whether SRC ends in a slash or not. "
-	"Nothing is ever deleted at DST. Stopped, killed or cut off, the same "
+	"Nothing is deleted at DST without --delete. Stopped, killed or cut "
+	"off, the same "
 	"command again goes on where it was: finished parts are kept.",
 	"dray sync /data s3://bucket/prefix\n"
 	"dray sync -n --exclude '*.tmp' --exclude cache/ /data s3://bucket\n"
 	"dray sync --endpoint-url http://10.0.0.7:9000 /data s3://bucket\n"
-	"dray sync s3://bucket/prefix /restored\n"},
+	"dray sync s3://bucket/prefix /restored\n"
+	"dray sync -n --delete /data s3://bucket/prefix\n"},
     [VERB_COPY] = {"copy", "SRC DST", 2, 2, "The same as sync. Never deletes.",
 	"The contents of SRC go into DST. Options, state and resuming are "
 	"those of sync.",
@@ -190,6 +214,7 @@ const struct verb verb_table[VERB_COUNT] = {
 #define CHOOSE .group = GROUP_WHAT, .verbs = WALKS
 #define CHECKS .group = GROUP_WHAT, .verbs = BIT(VERB_VERIFY)
 #define LISTS .group = GROUP_SHOW, .verbs = BIT(VERB_VERIFY)
+#define MIRROR .group = GROUP_WHAT, .verbs = BIT(VERB_SYNC)
 #define SPEED .group = GROUP_SPEED, .verbs = WALKS
 #define STORE .group = GROUP_STORE, .verbs = STORES
 #define SENDING .group = GROUP_STORE, .verbs = RUNS
@@ -222,6 +247,21 @@ const struct option_def option_table[] = {
     {FLAG("reconcile", 0, reconcile, WHAT,
 	.help = "Compare with what the target really has, and tell what "
 		"others changed there")},
+    {FLAG("delete", 0, delete_extra, MIRROR, .aliases = "delete-after",
+	.help = "Delete at DST what SRC has no more, once all is there")},
+    {CUSTOM("max-delete", 0, set_max_delete, MIRROR, .arg = "N|N%",
+	.help = "Delete nothing if it were more than that [50%, and nothing "
+		"if SRC is empty]")},
+    {FLAG("delete-excluded", 0, delete_excluded, MIRROR,
+	.help = "Delete also what filters exclude")},
+    {FLAG("ignore-errors", 0, ignore_errors, MIRROR,
+	.help = "Delete even if some items didn't get to DST")},
+    {STRING("source-marker", source_marker, "NAME", MIRROR,
+	.help = "Delete only if SRC has a file of that name")},
+    {FLAG("accept-source", 0, accept_source, MIRROR,
+	.help = "SRC has moved: take it for the source from now on")},
+    {SIZE("estimate-rate", estimate_rate, "119M", WHAT, .min = 1,
+	.help = "Bytes a second that a dry run estimates the time by")},
     {ENUM("verify", verify, "transferred", "WHAT", "none transferred all", WHAT,
 	.help = "none, transferred (the store must confirm each file), or "
 		"all: compare each item at the end, too")},
@@ -505,7 +545,8 @@ static const struct {
 	"dray ls URL lists a place, dray ls -R all below it"},
     {"mv move moveto", "dray never deletes at the source: dray sync SRC DST"},
     {"rm delete purge del remove cleanup rmdir",
-	"dray deletes nothing by itself"},
+	"dray sync --delete deletes at DST what SRC has no more, and nothing "
+	"else does"},
     {"run start resume restart retry continue",
 	"the same dray sync SRC DST again goes on where it was"},
     {"config configure init",

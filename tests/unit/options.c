@@ -231,8 +231,8 @@ an_error_names_the_option_and_the_reason(void)
 	CHECK_ERROR(
 	    "--transfers 0", "--transfers: not a number from 1 to 1024: \"0\"");
 	CHECK_ERROR("--timeout 0", "--timeout: too short: \"0\"");
-	CHECK_ERROR(
-	    "--verify all", "--verify: not one of none transferred: \"all\"");
+	CHECK_ERROR("--verify some",
+	    "--verify: not one of none transferred all: \"some\"");
 	CHECK_ERROR("--task", "--task needs a value: NAME");
 	CHECK_ERROR("--task=", "--task: must not be empty");
 	CHECK_ERROR("--dry-run=yes", "--dry-run takes no value");

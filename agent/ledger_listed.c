@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* What the target holds: a temporary table. */
+/* The target's listing, for a verification: a temporary table. */
 #include "config.h"
 
 #include <string.h>
@@ -8,16 +8,17 @@
 #include "base/buf.h"
 
 int
-ledger_target_begin(struct ledger *l, struct err *e)
+ledger_listed_begin(struct ledger *l, struct err *e)
 {
-	const char *sql = l->has_target
-	    ? "DELETE FROM temp.target"
-	    : "CREATE TEMP TABLE target(path BLOB PRIMARY KEY, type, size,"
-	      " etag, mtime_ns, mode, uid, gid, seen) WITHOUT ROWID";
+	const char *sql = l->has_listed
+	    ? "DELETE FROM temp.listed"
+	    : "CREATE TEMP TABLE listed(path BLOB, is_dir, type, size, etag,"
+	      " mtime_ns, mode, uid, gid, seen, PRIMARY KEY(path, is_dir))"
+	      " WITHOUT ROWID";
 
 	if (ledger_exec(l, sql, e) == -1)
 		return -1;
-	l->has_target = true;
+	l->has_listed = true;
 	return 0;
 }
 
@@ -34,32 +35,33 @@ done(struct ledger *l, sqlite3_stmt *s, struct err *e)
 }
 
 int
-ledger_target_put(struct ledger *l, const char *path, size_t len,
+ledger_listed_put(struct ledger *l, const char *path, size_t len,
     const struct store_stat *st, struct err *e)
 {
-	sqlite3_stmt *s = ledger_prepare(l, STMT_TARGET_PUT, e);
+	sqlite3_stmt *s = ledger_prepare(l, STMT_LISTED_PUT, e);
 
 	if (s == NULL)
 		return -1;
 	bind_bytes(s, 1, path, len);
-	sqlite3_bind_int(s, 2, (int)st->type);
-	bind_u64(s, 3, st->size);
-	bind_text(s, 4, st->etag);
+	sqlite3_bind_int(s, 2, st->type == ITEM_DIR);
+	sqlite3_bind_int(s, 3, (int)st->type);
+	bind_u64(s, 4, st->size);
+	bind_text(s, 5, st->etag);
 	if (st->has_source_mtime)
-		sqlite3_bind_int64(s, 5, st->mtime_ns);
-	else
-		sqlite3_bind_null(s, 5);
-	if (st->has_owner)
-		bind_u64(s, 6, st->mode);
+		sqlite3_bind_int64(s, 6, st->mtime_ns);
 	else
 		sqlite3_bind_null(s, 6);
-	bind_u64(s, 7, st->uid);
-	bind_u64(s, 8, st->gid);
+	if (st->has_owner)
+		bind_u64(s, 7, st->mode);
+	else
+		sqlite3_bind_null(s, 7);
+	bind_u64(s, 8, st->uid);
+	bind_u64(s, 9, st->gid);
 	return done(l, s, e);
 }
 
 static void
-column_target(sqlite3_stmt *s, struct store_stat *out)
+column_listed(sqlite3_stmt *s, struct store_stat *out)
 {
 	memset(out, 0, sizeof(*out));
 	out->type = (enum item_type)sqlite3_column_int(s, 0);
@@ -83,27 +85,32 @@ answer(struct ledger *l, int rc, struct err *e)
 }
 
 int
-ledger_target_get(struct ledger *l, const char *path, size_t len,
+ledger_listed_take(struct ledger *l, const char *path, size_t len, bool is_dir,
     struct store_stat *out, struct err *e)
 {
-	sqlite3_stmt *s;
+	sqlite3_stmt *s = ledger_prepare(l, STMT_LISTED_GET, e);
 	int rc;
 
-	if (!l->has_target)
-		return 0;
-	s = ledger_prepare(l, STMT_TARGET_GET, e);
 	if (s == NULL)
 		return -1;
 	bind_bytes(s, 1, path, len);
+	sqlite3_bind_int(s, 2, is_dir);
 	rc = sqlite3_step(s);
 	if (rc == SQLITE_ROW)
-		column_target(s, out);
+		column_listed(s, out);
 	rc = answer(l, rc, e);
 	sqlite3_reset(s);
-	return rc;
+	if (rc != 1)
+		return rc;
+	s = ledger_prepare(l, STMT_LISTED_SEEN, e);
+	if (s == NULL)
+		return -1;
+	bind_bytes(s, 1, path, len);
+	sqlite3_bind_int(s, 2, out->type == ITEM_DIR);
+	return done(l, s, e) == -1 ? -1 : 1;
 }
 
-/* Binds the range of paths below PATH: "a/" < all of them < "a0". */
+/* Binds the range of paths below PATH: "a/" <= all of them < "a0". */
 static int
 bind_below(struct ledger *l, sqlite3_stmt *s, const char *path, size_t len,
     struct buf *low, struct buf *high, struct err *e)
@@ -124,31 +131,31 @@ bind_below(struct ledger *l, sqlite3_stmt *s, const char *path, size_t len,
 }
 
 int
-ledger_target_seen(
-    struct ledger *l, const char *path, size_t len, bool below, struct err *e)
+ledger_listed_pass(
+    struct ledger *l, const char *path, size_t len, struct err *e)
 {
 	AUTO(buf) struct buf low = BUF_INIT(1 << 20);
 	AUTO(buf) struct buf high = BUF_INIT(1 << 20);
 	sqlite3_stmt *s;
+	int is_dir;
 
-	if (!l->has_target)
-		return 0;
-	s = ledger_prepare(l, STMT_TARGET_SEEN, e);
-	if (s == NULL)
-		return -1;
-	bind_bytes(s, 1, path, len);
-	if (done(l, s, e) == -1)
-		return -1;
-	if (!below)
-		return 0;
-	s = ledger_prepare(l, STMT_TARGET_SEEN_BELOW, e);
+	for (is_dir = 0; is_dir < 2; is_dir++) {
+		s = ledger_prepare(l, STMT_LISTED_SEEN, e);
+		if (s == NULL)
+			return -1;
+		bind_bytes(s, 1, path, len);
+		sqlite3_bind_int(s, 2, is_dir);
+		if (done(l, s, e) == -1)
+			return -1;
+	}
+	s = ledger_prepare(l, STMT_LISTED_PASS, e);
 	if (s == NULL || bind_below(l, s, path, len, &low, &high, e) == -1)
 		return -1;
 	return done(l, s, e);
 }
 
 int
-ledger_target_below(
+ledger_listed_below(
     struct ledger *l, const char *path, size_t len, struct err *e)
 {
 	AUTO(buf) struct buf low = BUF_INIT(1 << 20);
@@ -156,9 +163,7 @@ ledger_target_below(
 	sqlite3_stmt *s;
 	int rc;
 
-	if (!l->has_target)
-		return 0;
-	s = ledger_prepare(l, STMT_TARGET_BELOW, e);
+	s = ledger_prepare(l, STMT_LISTED_BELOW, e);
 	if (s == NULL || bind_below(l, s, path, len, &low, &high, e) == -1)
 		return -1;
 	rc = answer(l, sqlite3_step(s), e);
@@ -167,27 +172,25 @@ ledger_target_below(
 }
 
 int
-ledger_target_next(struct ledger *l, const char **path, size_t *len,
+ledger_listed_next(struct ledger *l, const char **path, size_t *len,
     struct store_stat *out, struct err *e)
 {
 	sqlite3_stmt *s;
 	int rc;
 
-	if (!l->has_target)
-		return 0;
-	s = l->in_target ? l->stmt[STMT_TARGET_NEXT]
-			 : ledger_prepare(l, STMT_TARGET_NEXT, e);
+	s = l->in_listed ? l->stmt[STMT_LISTED_NEXT]
+			 : ledger_prepare(l, STMT_LISTED_NEXT, e);
 	if (s == NULL)
 		return -1;
-	l->in_target = true;
+	l->in_listed = true;
 	rc = answer(l, sqlite3_step(s), e);
 	if (rc == 1) {
-		column_target(s, out);
+		column_listed(s, out);
 		*path = sqlite3_column_blob(s, 7);
 		*len = (size_t)sqlite3_column_bytes(s, 7);
 		return 1;
 	}
 	sqlite3_reset(s);
-	l->in_target = false;
+	l->in_listed = false;
 	return rc;
 }
