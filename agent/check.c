@@ -46,12 +46,12 @@ compare_owner(const struct check_rules *r, const struct item_stat *want,
 	if (want->mode == 0 || !now->has_owner)
 		return 0;
 	/* A symlink's own mode means nothing. */
-	if (!r->no_mode && want->type != ITEM_SYMLINK) {
+	if (!r->not_held.mode && want->type != ITEM_SYMLINK) {
 		*compared |= CHECK_MODE;
 		if ((want->mode & 07777) != (now->mode & 07777))
 			differs |= CHECK_MODE;
 	}
-	if (!r->no_owner) {
+	if (!r->not_held.owner) {
 		*compared |= CHECK_OWNER;
 		if (want->uid != now->uid || want->gid != now->gid)
 			differs |= CHECK_OWNER;
@@ -73,7 +73,7 @@ check_metadata(const struct check_rules *r, const struct item_stat *want,
 		if (want->size != now->size)
 			differs |= CHECK_SIZE;
 	}
-	if (!r->no_mtime && want->mtime_ns != ITEM_TIME_UNKNOWN &&
+	if (!r->not_held.mtime && want->mtime_ns != ITEM_TIME_UNKNOWN &&
 	    now->has_source_mtime) {
 		*compared |= CHECK_MTIME;
 		if (!store_same_time(r->target, want->mtime_ns, now->mtime_ns))

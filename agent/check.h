@@ -41,10 +41,14 @@ enum check_by {
 	BY_READING, /* the target's bytes were read */
 };
 
-/* What the target can't hold or doesn't tell isn't compared. */
+/* What the target could not hold, by what runs have found. */
+struct check_lacks {
+	bool owner, mode, mtime;
+};
+
 struct check_rules {
 	const struct store_driver *target;
-	bool no_owner, no_mode, no_mtime;
+	struct check_lacks not_held; /* is no difference */
 };
 
 /* Digests of the parts of a file that is read in parts. */

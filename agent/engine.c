@@ -566,6 +566,7 @@ engine_run(const struct engine_setup *setup, struct engine_result *out)
 		engine_ask_the_store(&en);
 		count_lacks(&en);
 		engine_verify(&en);
+		engine_manifest(&en);
 	}
 	out->outcome = outcome_of(&en);
 	out->why = en.fatal.kind != ERR_NONE ? en.fatal : en.guarded;

@@ -203,6 +203,10 @@ void engine_send_root(struct engine *en);
 /* The root's job is over, well or not; ends it. */
 void engine_root_answer(struct engine *en, struct job *j);
 
+/* engine_manifest.c */
+/* With --manifest: writes it. */
+void engine_manifest(struct engine *en);
+
 /* engine_verify.c */
 /* With --verify all: each item of the task, also those of other runs. */
 void engine_verify(struct engine *en);

@@ -114,6 +114,8 @@ engine_verify(struct engine *en)
 	    .source = en->source,
 	    .target = en->target,
 	    .ledger = en->ledger,
+	    .recorded = true,
+	    .lacks = en->stats,
 	    .stats = &v.stats,
 	    .tell = told,
 	    .arg = &v,

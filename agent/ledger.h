@@ -309,6 +309,8 @@ typedef int ledger_item_fn(void *arg, const char *path, size_t len,
     const struct ledger_file *row, struct err *e);
 int ledger_items(struct ledger *l, uint64_t run_id, ledger_item_fn *fn,
     void *arg, struct err *e);
+/* All rows, directory by directory, in the order of paths and names. */
+int ledger_all(struct ledger *l, ledger_item_fn *fn, void *arg, struct err *e);
 /* Items and bytes recorded as done in all. */
 int ledger_totals(
     struct ledger *l, uint64_t *items, uint64_t *bytes, struct err *e);

@@ -25,7 +25,8 @@ struct options {
 	char *default_state_dir;
 	bool dry_run;
 	bool reconcile;
-	bool deep;		/* verify: read the target's bytes */
+	const char *manifest; /* where to write it; verify: where to read it */
+	bool deep;	      /* verify: read the target's bytes */
 	uint32_t sample_slices; /* verify: one of so many; 0, 1: all */
 	bool one_way; /* verify: what only the target has doesn't count */
 	struct filter *filter; /* owned; never NULL */

@@ -10,6 +10,7 @@
 
 #include "agent/check.h"
 #include "agent/ledger.h"
+#include "agent/manifest_file.h"
 #include "agent/options.h"
 #include "agent/sample.h"
 #include "agent/stats.h"
@@ -25,11 +26,14 @@ struct verify_item {
 
 struct verify_setup {
 	const struct options *options;
-	struct store *source; /* opened and reached */
-	struct store *target; /* the same */
+	struct store *source;	      /* opened and reached; or NULL, and: */
+	struct manifest_in *manifest; /* stands for it */
+	struct store *target;	      /* the same */
 	/* Of the task, or an empty one; only read, but for its temporary
 	 * table. */
 	struct ledger *ledger;
+	bool recorded;		       /* it is the task's */
+	const struct run_stats *lacks; /* of a run that is not over, or NULL */
 	struct sample sample;
 	struct run_stats *stats; /* its checked_* count, and what moves the
 				    live line */
@@ -44,6 +48,11 @@ struct verify_setup {
 /* 0 if all was looked at, whatever was found; -1 with what ended it early
  * (ERR_STOPPED: the user). */
 int verify_run(const struct verify_setup *setup, struct err *e);
+
+/* What the runs of L's task found that the target can't hold; what this one
+ * did. */
+int verify_find_lacks(struct ledger *l, struct check_lacks *out, struct err *e);
+void verify_add_lacks(struct check_lacks *out, const struct run_stats *s);
 
 /* Whether S counts nothing but what is as it should be. */
 bool verify_is_equal(const struct options *o, const struct run_stats *s);

@@ -59,6 +59,8 @@ void verify_send(struct verifier *v, struct job *j);
 
 /* verify_items.c: what is to be compared with what. */
 void verify_batch(struct verifier *v, const struct scan_batch *b);
+/* What the manifest has; true once that is all. */
+bool verify_manifest(struct verifier *v);
 /* What only the target has; true once that is all. */
 bool verify_extras(struct verifier *v);
 

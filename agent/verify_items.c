@@ -17,7 +17,8 @@ struct wanted {
 	const char *name;
 	size_t name_len;
 	const struct item_stat *st;
-	const struct ledger_file *row; /* or NULL */
+	const struct ledger_file *row;	      /* or NULL */
+	const struct manifest_item *manifest; /* or NULL */
 };
 
 static bool
@@ -46,11 +47,23 @@ take_row(struct job *j, const struct ledger_file *row)
 	j->check->known = item_same(&j->st, &row->st);
 	j->was.type = row->st.type;
 	j->was.size = row->st.size;
-	j->was.digest.have = row->digest_have;
+	j->was.digest.have =
+	    row->digest_have & (DIGEST_XXH3 | DIGEST_CRC64NVME);
 	j->was.digest.crc64nvme = row->crc64nvme;
 	memcpy(j->was.digest.xxh3, row->xxh3, sizeof(row->xxh3));
 	memcpy(j->was.etag, row->etag, sizeof(row->etag));
 	j->known_part_bytes = row->part_bytes;
+}
+
+static void
+take_manifest(struct job *j, const struct manifest_item *m)
+{
+	j->check->has_row = j->check->recorded = j->check->known = true;
+	j->was.type = m->st.type;
+	j->was.size = m->st.size;
+	j->was.digest = m->digest;
+	memcpy(j->was.etag, m->etag, sizeof(m->etag));
+	j->known_part_bytes = m->part_bytes;
 }
 
 /*
@@ -130,6 +143,8 @@ consider(struct verifier *v, const struct wanted *w)
 	c->deep = v->options->deep;
 	if (w->row != NULL)
 		take_row(j, w->row);
+	if (w->manifest != NULL)
+		take_manifest(j, w->manifest);
 	/* What a listing says of an object is not what it carries. */
 	if (v->source != NULL && !lists_metadata(v->source)) {
 		c->want.mode = 0;
@@ -248,6 +263,37 @@ verify_batch(struct verifier *v, const struct scan_batch *b)
 			w.row = &row;
 		consider(v, &w);
 	}
+}
+
+bool
+verify_manifest(struct verifier *v)
+{
+	const struct manifest_item *m;
+	struct err e = ERR_INIT;
+	int rc;
+
+	while (v->jobs < VERIFY_JOBS_MAX && v->big.n < VERIFY_BIG_MAX &&
+	    !v->stopping) {
+		struct wanted w = {.dir = ""};
+
+		rc = manifest_in_next(v->setup->manifest, &m, &e);
+		if (rc == -1)
+			verify_fatal(v, &e);
+		if (rc != 1)
+			return true;
+		if (!filter_passes_from_root(v->options->filter, m->path,
+			m->path_len, m->st.type == ITEM_DIR)) {
+			stats_add(v->stats, excluded_items, 1);
+			continue;
+		}
+		stats_add(v->stats, scanned_items, 1);
+		w.name = m->path;
+		w.name_len = m->path_len;
+		w.st = &m->st;
+		w.manifest = m;
+		consider(v, &w);
+	}
+	return false;
 }
 
 /* Whether what the source doesn't have at PATH is none of our business. */

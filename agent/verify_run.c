@@ -80,25 +80,47 @@ verify_send(struct verifier *v, struct job *j)
 		lanes_push(v->lanes, j);
 }
 
-/* What an earlier run of the task could not give to the target, nobody can
- * expect there. */
-static int
-find_rules(struct verifier *v, struct err *e)
+void
+verify_add_lacks(struct check_lacks *out, const struct run_stats *s)
+{
+	out->owner |= stats_get(s, lack_owner_items) > 0;
+	out->mode |= stats_get(s, lack_mode_items) > 0;
+	out->mtime |= stats_get(s, lack_time_items) > 0;
+}
+
+int
+verify_find_lacks(struct ledger *l, struct check_lacks *out, struct err *e)
 {
 	struct ledger_run run = {.id = 0};
 	uint64_t id = INT64_MAX;
 	int rc;
 
-	v->rules.target = v->target->ops;
-	while ((rc = ledger_run_get(v->ledger, id, &run, e)) == 1) {
-		v->rules.no_owner |= run.stats.lack_owner_items > 0;
-		v->rules.no_mode |= run.stats.lack_mode_items > 0;
-		v->rules.no_mtime |= run.stats.lack_time_items > 0;
+	while ((rc = ledger_run_get(l, id, &run, e)) == 1) {
+		out->owner |= run.stats.lack_owner_items > 0;
+		out->mode |= run.stats.lack_mode_items > 0;
+		out->mtime |= run.stats.lack_time_items > 0;
 		id = run.id - 1;
 	}
-	if (run.id == 0 && v->target->ops == &posix_driver && geteuid() != 0)
-		v->rules.no_owner = true;
 	return rc;
+}
+
+/* What an earlier run of the task could not give to the target, nobody can
+ * expect there. */
+static int
+find_rules(struct verifier *v, struct err *e)
+{
+	struct check_lacks *lacks = &v->rules.not_held;
+	bool alone = v->setup->manifest == NULL && !v->setup->recorded;
+
+	v->rules.target = v->target->ops;
+	if (v->setup->manifest != NULL)
+		*lacks = manifest_in_head(v->setup->manifest)->not_held;
+	/* Only root can give files away. */
+	if (alone && v->target->ops == &posix_driver && geteuid() != 0)
+		lacks->owner = true;
+	if (v->setup->lacks != NULL)
+		verify_add_lacks(lacks, v->setup->lacks);
+	return verify_find_lacks(v->ledger, lacks, e);
 }
 
 static int
@@ -216,7 +238,9 @@ step(struct verifier *v)
 	bool room = !v->stopping && v->jobs < VERIFY_JOBS_MAX &&
 	    v->big.n < VERIFY_BIG_MAX;
 	bool walk = v->phase == VERIFY_WALK;
-	uint64_t most = v->jobs == 0 && !walk ? 0 : WAIT_MS;
+	/* The next items are at hand. */
+	bool hurry = v->jobs == 0 || (room && v->source == NULL);
+	uint64_t most = hurry && !(walk && v->source != NULL) ? 0 : WAIT_MS;
 	struct scan_batch *batch = NULL;
 	struct job_list answers;
 	struct job *j;
@@ -231,7 +255,10 @@ step(struct verifier *v)
 	if (batch != NULL && !v->stopping)
 		verify_batch(v, batch);
 	scan_batch_free(batch);
-	v->scan_done = done;
+	if (v->source != NULL)
+		v->scan_done = done;
+	else if (walk && room)
+		v->scan_done = verify_manifest(v);
 	while (!v->stopping &&
 	    (j = delay_pop(&v->delayed, clock_mono_ms())) != NULL)
 		lanes_push(v->lanes, j);
@@ -285,7 +312,8 @@ verify_run(const struct verify_setup *setup, struct err *e)
 	struct err why = ERR_INIT;
 
 	atomic_store(&setup->stats->scanning, true);
-	if (begin(&v, &why) == -1 || begin_scan(&v, &why) == -1)
+	if (begin(&v, &why) == -1 ||
+	    (setup->source != NULL && begin_scan(&v, &why) == -1))
 		verify_fatal(&v, &why);
 	else
 		loop(&v);

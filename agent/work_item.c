@@ -30,6 +30,9 @@ static int
 make_link(struct worker *me, struct job *j, const struct item_stat *st,
     const char *target, size_t len)
 {
+	digester_start(me->digester, DIGEST_XXH3 | DIGEST_CRC64NVME);
+	digester_update(me->digester, target, len);
+	digester_finish(me->digester, &j->digest);
 	j->from_source = false;
 	return me->work.target->ops->symlink(
 	    me->session, j->path, st, target, len, &j->err);

@@ -187,6 +187,8 @@ known_whole(const struct job *j)
 	struct digest d = j->was.digest;
 
 	d.have = j->check->known ? d.have & STORES_ALGOS : 0;
+	if (j->known_part_bytes > 0)
+		d.have &= ~(unsigned)DIGEST_SHA256;
 	return d;
 }
 

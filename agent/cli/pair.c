@@ -252,3 +252,16 @@ pair_reach_source(struct pair *p, struct err *e)
 		return err_context(e, "source %s", p->source->text);
 	return 0;
 }
+
+int
+pair_open_target(struct pair *p, const char *target, struct err *e)
+{
+	p->target = store_url_parse(target, e);
+	if (p->target == NULL)
+		return err_context(e, "target");
+	p->target_config = p->o->store;
+	p->target_store = store_open(p->target, &p->target_config, e);
+	if (p->target_store == NULL)
+		return err_context(e, "target %s", p->target->text);
+	return 0;
+}

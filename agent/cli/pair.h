@@ -32,6 +32,8 @@ struct pair {
  */
 int pair_open(
     struct pair *p, const char *source, const char *target, struct err *e);
+/* TARGET alone, with no task. */
+int pair_open_target(struct pair *p, const char *target, struct err *e);
 /* Probes the source; ERR_CONFIG if it is an S3 prefix with nothing below. */
 int pair_reach_source(struct pair *p, struct err *e);
 void pair_free(struct pair *p);

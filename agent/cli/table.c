@@ -145,17 +145,19 @@ const struct verb verb_table[VERB_COUNT] = {
 	"those of sync.",
 	"dray copy /data s3://bucket/prefix\n"
 	"dray copy -l --reconcile /data /mnt/archive\n"},
-    [VERB_VERIFY] = {"verify", "SRC DST", 2, 2,
+    [VERB_VERIFY] = {"verify", "[SRC] DST", 1, 2,
 	"Tell whether DST holds what SRC holds. Changes nothing.",
 	"Compares type, size, time, owner, mode and content of each item. "
 	"Content by what the store tells (ETag, checksum) against the ledger "
 	"or the source; files of directories and SFTP by size and time, "
 	"unless --deep reads them. A line for each difference: * differs, + "
-	"not at DST, - at DST only, ! can't be told. Also called check.",
+	"not at DST, - at DST only, ! can't be told. Also called check. "
+	"With --manifest there is no SRC.",
 	"dray verify /data s3://bucket/prefix\n"
 	"dray verify --deep /data /mnt/archive\n"
 	"dray verify --combined - /data s3://bucket\n"
-	"dray verify --deep --sample 5% /data s3://bucket\n",
+	"dray verify --deep --sample 5% /data s3://bucket\n"
+	"dray verify --manifest s3://bucket/proof.jsonl s3://bucket/prefix\n",
 	"check"},
     [VERB_LS] = {"ls", "URL", 1, 1, "List what is at URL.",
 	"Time, size in bytes and name, one item a line; a directory ends in "
@@ -265,6 +267,9 @@ const struct option_def option_table[] = {
     {ENUM("verify", verify, "transferred", "WHAT", "none transferred all", WHAT,
 	.help = "none, transferred (the store must confirm each file), or "
 		"all: compare each item at the end, too")},
+    {STRING("manifest", manifest, "FILE", CHOOSE,
+	.help = "Write what DST has then to FILE (a path or URL); verify: "
+		"compare with that, not with SRC")},
     {FLAG("deep", 0, deep, CHECKS,
 	.help = "Read all that DST holds, and compare the bytes")},
     {CUSTOM("sample", 0, set_sample, CHECKS, .arg = "PERCENT",

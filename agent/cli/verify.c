@@ -25,6 +25,7 @@ struct verifying {
 	struct ui *ui;
 	struct verify_out *out;
 	struct run_stats stats;
+	struct manifest_in *manifest; /* instead of a source */
 	struct sample sample;
 	struct store_probe probe;
 };
@@ -34,6 +35,7 @@ verifying_free(struct verifying *v)
 {
 	ui_free(v->ui);
 	verify_out_free(v->out);
+	manifest_in_free(v->manifest);
 	ledger_close(v->ledger);
 	pair_free(&v->pair);
 }
@@ -78,6 +80,10 @@ open_ledger(struct verifying *v, struct err *e)
 {
 	char *aside;
 
+	if (v->manifest != NULL) {
+		v->ledger = ledger_open("", "", LEDGER_EMPTY, &aside, e);
+		return v->ledger != NULL ? 0 : -1;
+	}
 	v->recorded = task_exists(v->o->state_dir, v->pair.task);
 	if (!v->recorded && v->o->task != NULL)
 		return err_set(e, ERR_NOTFOUND,
@@ -144,8 +150,10 @@ static int
 run(struct verifying *v)
 {
 	struct ui_run about = {
-	    .task = v->pair.task,
-	    .source = v->pair.source->text,
+	    .task = v->manifest != NULL ? manifest_in_head(v->manifest)->task
+					: v->pair.task,
+	    .source =
+		v->manifest != NULL ? v->o->manifest : v->pair.source->text,
 	    .target = v->pair.target->text,
 	    .probe = v->probe.text,
 	};
@@ -153,7 +161,9 @@ run(struct verifying *v)
 	    .options = v->o,
 	    .source = v->pair.source_store,
 	    .target = v->pair.target_store,
+	    .manifest = v->manifest,
 	    .ledger = v->ledger,
+	    .recorded = v->recorded,
 	    .sample = v->sample,
 	    .stats = &v->stats,
 	    .tell = verify_out_item,
@@ -181,7 +191,7 @@ run(struct verifying *v)
 	    .options = v->o,
 	    .source = about.source,
 	    .target = about.target,
-	    .task = v->recorded ? v->pair.task : NULL,
+	    .task = v->recorded || v->manifest != NULL ? about.task : NULL,
 	    .sample = v->sample,
 	    .stats = stats_snapshot(&v->stats),
 	    .elapsed_ms = clock_mono_ms() - v->stats.started_mono_ms,
@@ -193,20 +203,41 @@ run(struct verifying *v)
 	return summary.exit_code;
 }
 
+static int
+open_all(struct verifying *v, int argc, char **argv, struct err *e)
+{
+	if (argc != (v->o->manifest != NULL ? 1 : 2))
+		return err_set(e, ERR_USAGE,
+		    v->o->manifest != NULL
+			? "dray verify --manifest needs DST alone"
+			: "dray verify needs SRC DST, or DST and --manifest");
+	if (v->o->manifest != NULL) {
+		v->manifest =
+		    manifest_in_open(v->o->manifest, v->o, stop_soon_flag(), e);
+		return v->manifest != NULL
+		    ? pair_open_target(&v->pair, argv[0], e)
+		    : -1;
+	}
+	if (pair_open(&v->pair, argv[0], argv[1], e) == -1)
+		return -1;
+	return pair_reach_source(&v->pair, e);
+}
+
 int
 cmd_verify(const struct options *o, int argc, char **argv)
 {
-	struct verifying v = {.o = o, .pair.o = o};
+	struct options with_links = *o;
+	struct verifying v = {.o = &with_links, .pair.o = &with_links};
 	struct err e = ERR_INIT;
 	int rc;
 
-	(void)argc;
-	if (pair_open(&v.pair, argv[0], argv[1], &e) == -1 ||
-	    pair_reach_source(&v.pair, &e) == -1 ||
-	    reach_target(&v, &e) == -1 || open_ledger(&v, &e) == -1 ||
-	    choose_sample(&v, &e) == -1 ||
-	    (v.out = verify_out_new(o, &e)) == NULL ||
-	    (v.ui = ui_new(o, &v.stats, &e)) == NULL) {
+	/* A manifest says itself whether there are any. */
+	if (o->manifest != NULL)
+		with_links.links = SCAN_LINKS_KEEP;
+	if (open_all(&v, argc, argv, &e) == -1 || reach_target(&v, &e) == -1 ||
+	    open_ledger(&v, &e) == -1 || choose_sample(&v, &e) == -1 ||
+	    (v.out = verify_out_new(v.o, &e)) == NULL ||
+	    (v.ui = ui_new(v.o, &v.stats, &e)) == NULL) {
 		rc = cmd_fail(&e);
 	} else {
 		verify_out_ui(v.out, v.ui);
