@@ -414,7 +414,8 @@ outcome_of(const struct engine *en)
 		return RUN_INTERRUPTED;
 	if (en->guarded.kind != ERR_NONE)
 		return RUN_GUARDED;
-	if (stats_get(en->stats, failed_items) > 0 ||
+	if (en->no_manifest.kind != ERR_NONE ||
+	    stats_get(en->stats, failed_items) > 0 ||
 	    stats_get(en->stats, unreadable_items) > 0 ||
 	    stats_get(en->stats, checked_differ) > 0 ||
 	    stats_get(en->stats, checked_missing) > 0 ||
@@ -570,6 +571,8 @@ engine_run(const struct engine_setup *setup, struct engine_result *out)
 	}
 	out->outcome = outcome_of(&en);
 	out->why = en.fatal.kind != ERR_NONE ? en.fatal : en.guarded;
+	if (out->why.kind == ERR_NONE)
+		out->why = en.no_manifest;
 	out->run_id = en.run_id;
 	end(&en);
 	if (en.run_id != 0) {

@@ -70,7 +70,8 @@ struct engine {
 	bool use_target;      /* the target's listing is in the ledger */
 	bool reached;	      /* the target answered in this run */
 	bool stopping;
-	struct err fatal;   /* why the run ends early; ERR_NONE if it doesn't */
+	struct err fatal; /* why the run ends early; ERR_NONE if it doesn't */
+	struct err no_manifest; /* why there is none, though asked for */
 	struct err guarded; /* why nothing was deleted; ERR_NONE if it was */
 
 	size_t jobs;		      /* alive, wherever they are */

@@ -120,7 +120,8 @@ engine_manifest(struct engine *en)
 		return;
 	if (write_manifest(en, &e) == 0)
 		return;
-	engine_fatal(en, &e);
 	if (e.kind == ERR_STOPPED)
-		en->fatal.kind = ERR_NONE;
+		en->stopping = true;
+	else
+		en->no_manifest = e;
 }

@@ -56,6 +56,7 @@ place_split(const char *where, char **directory, char **name, struct err *e)
 	AUTO(buf) struct buf dir = BUF_INIT(1 << 20);
 	size_t name_at;
 
+	*directory = *name = NULL;
 	if (slash != NULL && host != NULL && slash < host + 3)
 		slash = where + len; /* a bucket or host alone */
 	name_at = slash != NULL ? (size_t)(slash - where) + 1 : 0;
@@ -70,13 +71,24 @@ place_split(const char *where, char **directory, char **name, struct err *e)
 	if (host != NULL && strchr(host + 3, '/') == slash)
 		buf_addc(&dir, '/');
 	buf_adds(&dir, where + len);
-	*directory = buf_take(&dir);
 	*name = strndup(where + name_at, len - name_at);
-	if (*directory != NULL && *name != NULL)
-		return 0;
-	free(*directory);
-	free(*name);
-	return err_set(e, ERR_NOMEM, "out of memory");
+	*directory = buf_take(&dir);
+	return *directory != NULL && *name != NULL
+	    ? 0
+	    : err_set(e, ERR_NOMEM, "out of memory");
+}
+
+int
+place_check(const char *where, struct err *e)
+{
+	AUTO(free) char *directory = NULL;
+	AUTO(free) char *name = NULL;
+	AUTO(store_url) struct store_url *url = NULL;
+
+	if (place_split(where, &directory, &name, e) == -1)
+		return -1;
+	url = store_url_parse(directory, e);
+	return url != NULL ? 0 : -1;
 }
 
 int

@@ -23,10 +23,13 @@ int place_write(const char *where, int fd, uint64_t size,
 int place_read(const char *where, int fd, const struct options *o,
     const atomic_bool *stop, struct err *e);
 
-/* WHERE's directory and the name in it; both malloc'd.  ERR_USAGE if it names
- * no file. */
+/* WHERE's directory and the name in it; both malloc'd, or NULL, also after a
+ * failure.  ERR_USAGE if it names no file. */
 int place_split(
     const char *where, char **directory, char **name, struct err *e);
+
+/* ERR_USAGE if WHERE can't be a file at any store. */
+int place_check(const char *where, struct err *e);
 
 /* A file of our own that has no name; in TMPDIR or /var/tmp.  -1 and *E. */
 int place_scratch(struct err *e);
