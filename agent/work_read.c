@@ -59,8 +59,9 @@ work_hash(struct worker *me, struct job *j, struct store_file *f,
     struct err *e)
 {
 	const struct store *s = f != NULL ? f->session->store : me->work.target;
-	bool local = (s->ops->features & STORE_IS_LOCAL) != 0;
-	size_t most = local ? WORK_CHUNK_BYTES : FAR_CHUNK_BYTES;
+	/* Each read() opens anew: nothing is read ahead for it. */
+	bool near = f != NULL && (s->ops->features & STORE_IS_LOCAL) != 0;
+	size_t most = near ? WORK_CHUNK_BYTES : FAR_CHUNK_BYTES;
 	void *data = me->chunk;
 	uint64_t done = 0;
 	int rc = 0;
