@@ -157,8 +157,7 @@ const struct verb verb_table[VERB_COUNT] = {
 	"dray verify --deep /data /mnt/archive\n"
 	"dray verify --combined - /data s3://bucket\n"
 	"dray verify --deep --sample 5% /data s3://bucket\n"
-	"dray verify --manifest s3://bucket/proof.jsonl s3://bucket/prefix\n",
-	"check"},
+	"dray verify --manifest s3://bucket/proof.jsonl s3://bucket/prefix\n"},
     [VERB_LS] = {"ls", "URL", 1, 1, "List what is at URL.",
 	"Time, size in bytes and name, one item a line; a directory ends in "
 	"a slash.",
@@ -530,10 +529,10 @@ verb_by_name(const char *name)
 {
 	int i;
 
+	if (strcmp(name, "check") == 0)
+		return VERB_VERIFY;
 	for (i = 0; i < VERB_COUNT; i++)
-		if (strcmp(verb_table[i].name, name) == 0 ||
-		    (verb_table[i].alias != NULL &&
-			strcmp(verb_table[i].alias, name) == 0))
+		if (strcmp(verb_table[i].name, name) == 0)
 			break;
 	return (enum verb_id)i;
 }

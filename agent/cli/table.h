@@ -33,7 +33,6 @@ struct verb {
 	const char *summary;  /* one line */
 	const char *about;    /* a few sentences; wrapped when shown */
 	const char *examples; /* a line each */
-	const char *alias;    /* another name, or NULL */
 };
 
 enum option_kind {
