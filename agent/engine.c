@@ -96,6 +96,8 @@ start_workers(struct engine *en)
 	    .stats = en->stats,
 	    .limits = en->limits,
 	    .read_back = en->options->verify == VERIFY_TRANSFERRED,
+	    .compare = en->options->compare,
+	    .ignore_existing = en->options->ignore_existing,
 	    .dry_run = en->options->dry_run,
 	    .stop = en->setup->stop_now,
 	};
@@ -490,7 +492,8 @@ begin(struct engine *en, const struct engine_setup *setup, struct err *e)
 	en->target = setup->target;
 	en->ops = setup->target->ops;
 	en->reached = setup->reached;
-	en->random = (uint64_t)clock_wall_ns() | 1;
+	en->started_ns = clock_wall_ns();
+	en->random = (uint64_t)en->started_ns | 1;
 	en->retry = (struct retry_policy){
 	    .attempts = en->options->retries,
 	    .base_ms = 500,

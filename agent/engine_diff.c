@@ -7,6 +7,7 @@
 
 #include <string.h>
 
+#include "agent/compare.h"
 #include "agent/engine_in.h"
 #include "agent/reach.h"
 #include "base/buf.h"
@@ -102,20 +103,6 @@ need_dir(struct diff *d, const struct scan_entry *entry)
 	engine_job_end(d->en, j);
 }
 
-static void
-need_link(struct diff *d, const struct scan_entry *entry)
-{
-	struct job *j = new_job(d, JOB_LINK, entry);
-
-	if (j == NULL || !key_is_possible(d, j))
-		return;
-	queued(d, entry);
-	if (d->en->options->dry_run)
-		engine_would(d->en, j, UI_WOULD_LINK);
-	else
-		engine_send(d->en, j);
-}
-
 /* What the target's listing says of J's path: 1, 0 or -1. */
 static int
 look_at_target(struct diff *d, const struct job *j, struct ledger_target *t)
@@ -132,6 +119,40 @@ look_at_target(struct diff *d, const struct job *j, struct ledger_target *t)
 	return rc;
 }
 
+/*
+ * J goes to work, or first looks whether what the target has is to stay.  What
+ * the ledger knows as done (not NEW) is there, and --ignore-existing has
+ * decided on it.
+ */
+static void
+submit(struct diff *d, struct job *j, bool new)
+{
+	const struct options *o = d->en->options;
+	struct ledger_target there;
+	int rc = 1;
+
+	if (o->update || (o->ignore_existing && new)) {
+		if (d->en->use_target)
+			rc = look_at_target(d, j, &there);
+		if (rc == 1) {
+			j->then = j->kind;
+			j->kind = JOB_LOOK;
+		}
+	}
+	engine_submit(d->en, j);
+}
+
+static void
+need_link(struct diff *d, const struct scan_entry *entry)
+{
+	struct job *j = new_job(d, JOB_LINK, entry);
+
+	if (j == NULL || !key_is_possible(d, j))
+		return;
+	queued(d, entry);
+	submit(d, j, true);
+}
+
 /* A file that the ledger has not as done. */
 static void
 need_file(struct diff *d, const struct scan_entry *entry)
@@ -142,13 +163,11 @@ need_file(struct diff *d, const struct scan_entry *entry)
 	if (j == NULL || !key_is_possible(d, j))
 		return;
 	queued(d, entry);
-	if (look_at_target(d, j, &there) == 1 && there.type == ITEM_FILE &&
-	    there.size == entry->st.size) {
+	if (d->en->options->compare != COMPARE_NOTHING &&
+	    look_at_target(d, j, &there) == 1 && there.type == ITEM_FILE &&
+	    there.size == entry->st.size)
 		j->kind = JOB_ADOPT;
-		engine_send(d->en, j);
-	} else {
-		engine_queue_file(d->en, j);
-	}
+	submit(d, j, true);
 }
 
 static void
@@ -184,8 +203,12 @@ maybe_file(struct diff *d, const struct scan_entry *entry,
 	memcpy(j->was.etag, row->etag, sizeof(row->etag));
 	j->known_part_bytes = row->part_bytes;
 	j->local = item_same_metadata(&entry->st, &row->st);
+	j->believed = d->en->options->compare == COMPARE_SIZE;
+	/* Without a digest only the target can tell. */
+	if (!j->believed && (row->digest_have & DIGEST_XXH3) == 0)
+		j->kind = JOB_ADOPT;
 	queued(d, entry);
-	engine_send(d->en, j);
+	submit(d, j, false);
 }
 
 static void
@@ -204,6 +227,28 @@ needed(struct diff *d, const struct scan_entry *entry)
 	case ITEM_SPECIAL:
 		return;
 	}
+}
+
+/* Whether size or age exclude ENTRY; then it is as good as not there. */
+static bool
+is_left_out(struct diff *d, const struct scan_entry *entry)
+{
+	struct engine *en = d->en;
+
+	if (compare_is_wanted(en->options, &entry->st, en->started_ns))
+		return false;
+	stats_sub(en->stats, scanned_items, 1);
+	stats_sub(en->stats, scanned_bytes, entry->st.size);
+	stats_add(en->stats, excluded_items, 1);
+	return true;
+}
+
+/* The ledger knows nothing of it. */
+static void
+unknown(struct diff *d, const struct scan_entry *entry)
+{
+	if (!is_left_out(d, entry))
+		needed(d, entry);
 }
 
 /* True if somebody else changed or removed the item at the target. */
@@ -248,6 +293,34 @@ dirs_show(const struct engine *en)
 	    !en->setup->reconcile;
 }
 
+/* Whether the target has ENTRY, which the ledger has as done. */
+static bool
+is_there(struct diff *d, const struct scan_entry *entry)
+{
+	struct ledger_target there;
+	struct err e = ERR_INIT;
+	const char *path = whole_path(d, entry->name, entry->name_len);
+	int rc = path != NULL && d->en->use_target
+	    ? ledger_target_get(
+		  d->en->ledger, path, d->path.len, false, &there, &e)
+	    : 1;
+
+	if (rc == -1)
+		engine_ledger_failed(d->en, &e);
+	return rc == 1;
+}
+
+static void
+existing(struct diff *d, const struct scan_entry *entry)
+{
+	const char *path = whole_path(d, entry->name, entry->name_len);
+
+	stats_add(d->en->stats, existing_items, 1);
+	if (path != NULL)
+		engine_skipped(
+		    d->en, path, d->path.len, entry->st.type, "existing");
+}
+
 static void
 row_is_gone(struct diff *d, const struct ledger_file *row)
 {
@@ -262,25 +335,32 @@ static void
 known(struct diff *d, const struct scan_entry *entry,
     const struct ledger_file *row)
 {
-	const struct item_stat *is = &entry->st, *was = &row->st;
-	bool done = row->state == LEDGER_DONE && is->type == was->type;
+	enum verdict v = compare_known(d->en->options, &entry->st, row);
 
 	/* What was in a directory is in none of the batches. */
-	if ((is->type == ITEM_DIR) != (was->type == ITEM_DIR) &&
+	if ((entry->st.type == ITEM_DIR) != (row->st.type == ITEM_DIR) &&
 	    d->en->options->delete_extra)
 		row_is_gone(d, row);
-	if (done && is->type == ITEM_DIR && item_same_metadata(is, was) &&
-	    dirs_show(d->en))
+	if (entry->st.type == ITEM_DIR && v == VERDICT_SAME &&
+	    !dirs_show(d->en))
+		v = VERDICT_SEND;
+	if (v == VERDICT_KEEP ? !is_there(d, entry)
+			      : v != VERDICT_SEND && drifted(d, entry, row))
+		v = VERDICT_SEND;
+	switch (v) {
+	case VERDICT_SAME:
 		unchanged(d, entry);
-	else if (done && is->type != ITEM_DIR && item_same(is, was) &&
-	    !drifted(d, entry, row))
-		unchanged(d, entry);
-	else if (done && is->type == ITEM_FILE && is->size == was->size &&
-	    (row->digest_have & DIGEST_XXH3) != 0 && !item_same(is, was) &&
-	    !drifted(d, entry, row))
+		return;
+	case VERDICT_LOOK:
 		maybe_file(d, entry, row);
-	else
+		return;
+	case VERDICT_KEEP:
+		existing(d, entry);
+		return;
+	case VERDICT_SEND:
 		needed(d, entry);
+		return;
+	}
 }
 
 static int
@@ -345,10 +425,12 @@ merge(struct diff *d, struct err *e)
 				  : compare_names(&b->entries[i], &row);
 
 		if (c < 0) {
-			needed(d, &b->entries[i++]);
+			unknown(d, &b->entries[i++]);
 			continue;
 		}
-		if (c == 0)
+		if (c == 0 && is_left_out(d, &b->entries[i]))
+			i++;
+		else if (c == 0)
 			known(d, &b->entries[i++], &row);
 		else if (!is_unseen(b, &row))
 			row_is_gone(d, &row);
@@ -420,7 +502,7 @@ compare(struct diff *d)
 		engine_ledger_failed(d->en, &e);
 	else if (d->dir_id == 0)
 		for (i = 0; i < b->n; i++)
-			needed(d, &b->entries[i]);
+			unknown(d, &b->entries[i]);
 }
 
 void

@@ -54,6 +54,7 @@ struct engine {
 	unsigned transfers; /* workers */
 	struct retry_policy retry;
 	uint64_t run_id;
+	int64_t started_ns;
 	uint64_t random;
 	uint64_t serial; /* of the last upload */
 
@@ -151,6 +152,8 @@ void engine_list_target(struct engine *en);
 /* engine_item.c */
 /* Queues the file of J (kind is set by its size). */
 void engine_queue_file(struct engine *en, struct job *j);
+/* J goes to work, or a dry run tells of it. */
+void engine_submit(struct engine *en, struct job *j);
 /* Dry run: J is not done, but told; ends J. */
 void engine_would(struct engine *en, struct job *j, enum ui_action action);
 /* Dry run: what J would cost. */

@@ -74,6 +74,17 @@ engine_queue_file(struct engine *en, struct job *j)
 		engine_send(en, j);
 }
 
+void
+engine_submit(struct engine *en, struct job *j)
+{
+	if (j->kind == JOB_PUT)
+		engine_queue_file(en, j);
+	else if (j->kind == JOB_LINK && en->options->dry_run)
+		engine_would(en, j, UI_WOULD_LINK);
+	else
+		engine_send(en, j);
+}
+
 int
 engine_record(
     struct engine *en, const struct job *j, const struct ledger_file *row)
@@ -296,6 +307,8 @@ record_done(struct engine *en, const struct job *j)
 	/* Without a digest there would be nothing to compare. */
 	if (j->st.type == ITEM_FILE && (j->digest.have & DIGEST_XXH3) != 0)
 		row.st = engine_settled(&j->st, j->read_ns);
+	if (j->believed)
+		row.st.ctime_ns = -1;
 	memcpy(row.xxh3, j->digest.xxh3, sizeof(row.xxh3));
 	memcpy(row.etag, j->receipt.etag, sizeof(row.etag));
 	return engine_record(en, j, &row);
@@ -363,13 +376,40 @@ found(struct engine *en, struct job *j)
 		else
 			done(en, j, UI_METADATA);
 		return;
+	case FOUND_EXISTING:
+	case FOUND_NEWER:
+		return; /* of a LOOK only */
 	case FOUND_NOTHING:
 	case FOUND_OTHER:
+		j->believed = false;
 		j->known_part_bytes = 0;
 		memset(&j->digest, 0, sizeof(j->digest));
 		engine_queue_file(en, j);
 		return;
 	}
+}
+
+/* JOB_LOOK is done: it stays, or J is what it was. */
+static void
+looked(struct engine *en, struct job *j)
+{
+	bool newer = j->finding == FOUND_NEWER;
+
+	if (!newer && j->finding != FOUND_EXISTING) {
+		j->kind = j->then;
+		engine_submit(en, j);
+		return;
+	}
+	if (newer)
+		stats_add(en->stats, newer_items, 1);
+	else
+		stats_add(en->stats, existing_items, 1);
+	stats_sub(en->stats, queued_items, 1);
+	if (j->st.type == ITEM_FILE)
+		stats_sub(en->stats, queued_bytes, j->st.size);
+	engine_skipped(
+	    en, j->path, j->path_len, j->st.type, newer ? "newer" : "existing");
+	engine_job_end(en, j);
 }
 
 /* JOB_ABORT or JOB_SWEEP is done: forget the upload, if nothing can come
@@ -423,6 +463,9 @@ item_done(struct engine *en, struct job *j)
 	case JOB_ADOPT:
 	case JOB_REHASH:
 		found(en, j);
+		return;
+	case JOB_LOOK:
+		looked(en, j);
 		return;
 	case JOB_ABORT:
 	case JOB_SWEEP:

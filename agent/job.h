@@ -29,12 +29,15 @@ enum job_kind {
 	JOB_COMPLETE, /* make one object of the parts */
 	JOB_ABORT,    /* give up an upload at the store */
 	JOB_SWEEP,    /* find and abort what an intent may have begun */
+	JOB_LOOK,     /* may what is at the target be replaced? */
 	JOB_DELETE,   /* delete items at the target */
 };
 
 /* What JOB_ADOPT and JOB_REHASH found; JOB_SWEEP: OTHER, or NOTHING. */
 enum job_finding {
 	FOUND_NOTHING,
+	FOUND_EXISTING, /* LOOK: it stays, as it is there */
+	FOUND_NEWER,	/* LOOK: it stays, as it is newer */
 	FOUND_SAME,	/* content and metadata are right */
 	FOUND_METADATA, /* content is right, metadata was set */
 	FOUND_OTHER,	/* content differs, or the item at the target isn't
@@ -87,12 +90,14 @@ struct victim {
 struct job {
 	struct job *next;
 	enum job_kind kind;
-	bool refreshed;	   /* credentials were renewed for it once */
-	bool local;	   /* REHASH: metadata is as the target has it */
-	bool again;	   /* DIR: was done, and isn't counted once more */
-	unsigned attempts; /* that failed */
-	unsigned changes;  /* times the source changed under it */
-	uint64_t due_ms;   /* not before (clock_mono_ms) */
+	bool refreshed;	    /* credentials were renewed for it once */
+	enum job_kind then; /* LOOK: what it is then, if it may */
+	bool believed;	    /* the content was not looked at */
+	bool local;	    /* REHASH: metadata is as the target has it */
+	bool again;	    /* DIR: was done, and isn't counted once more */
+	unsigned attempts;  /* that failed */
+	unsigned changes;   /* times the source changed under it */
+	uint64_t due_ms;    /* not before (clock_mono_ms) */
 	int64_t dir_id;
 	/* As scanned; a worker replaces it by the state that it read. */
 	struct item_stat st;

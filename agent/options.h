@@ -15,6 +15,13 @@
 #include "transfer/store.h"
 
 enum verify_mode { VERIFY_NONE, VERIFY_TRANSFERRED };
+/* By what a file counts as the one that was sent. */
+enum compare_mode {
+	COMPARE_TIMES,	  /* and size, inode...: read if only these moved */
+	COMPARE_CHECKSUM, /* content, always read */
+	COMPARE_SIZE,
+	COMPARE_NOTHING, /* all is sent */
+};
 enum progress_mode { PROGRESS_AUTO, PROGRESS_ON, PROGRESS_OFF };
 
 struct options {
@@ -29,6 +36,12 @@ struct options {
 	enum scan_links links;
 	bool one_file_system;
 	enum verify_mode verify;
+	enum compare_mode compare;
+	bool update;	      /* leave what is newer at the target */
+	bool ignore_existing; /* leave what is at the target */
+	uint64_t min_size, max_size;
+	bool max_size_set;
+	uint64_t min_age_ms, max_age_ms; /* 0: any */
 	/* Deleting what the source has no more */
 	bool delete_extra;
 	bool delete_excluded;

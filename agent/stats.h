@@ -36,6 +36,8 @@
 	X(changed_items)   /* changed while read, again and again */        \
 	X(vanished_items)  /* gone between scan and read */                 \
 	X(gone_items)	   /* in the ledger, no longer at the source */     \
+	X(existing_items)  /* left, as the target has something there */    \
+	X(newer_items)	   /* left, as what the target has is newer */      \
 	X(deleted_items)   /* at the target; in a dry run: would be */      \
 	X(deleted_bytes)                                                    \
 	X(kept_items)	    /* of what was to be deleted: not, after all */ \

@@ -174,11 +174,16 @@ add_skipped(struct buf *out, const struct stats_snapshot *c)
 	    {c->special_items, "fifo, socket or device",
 		"fifos, sockets or devices"},
 	    {c->excluded_items, "excluded", "excluded"},
+	    {c->existing_items, "at the target already",
+		"at the target already"},
+	    {c->newer_items, "newer at the target", "newer at the target"},
 	};
 	const char *lead = "";
 	size_t i;
 
-	if (c->skipped_links + c->special_items + c->excluded_items == 0)
+	if (c->skipped_links + c->special_items + c->excluded_items +
+		c->existing_items + c->newer_items ==
+	    0)
 		return;
 	label(out, "skipped");
 	for (i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {

@@ -12,6 +12,7 @@
 
 #include "agent/inbox.h"
 #include "agent/lanes.h"
+#include "agent/options.h"
 #include "agent/stats.h"
 #include "transfer/pool.h"
 #include "transfer/store.h"
@@ -28,6 +29,8 @@ struct work {
 	struct plan_limits limits;
 	/* Read back what the store's receipt doesn't prove. */
 	bool read_back;
+	enum compare_mode compare;
+	bool ignore_existing;
 	bool dry_run;		 /* change nothing: look, and tell */
 	const atomic_bool *stop; /* give up what is under way */
 };

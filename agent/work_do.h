@@ -88,6 +88,7 @@ int work_put(struct worker *me, struct job *j);
 int work_link(struct worker *me, struct job *j);
 int work_dir(struct worker *me, struct job *j);
 int work_rehash(struct worker *me, struct job *j);
+int work_look(struct worker *me, struct job *j);
 int work_adopt(struct worker *me, struct job *j);
 
 /* work_delete.c */

@@ -199,7 +199,9 @@ work_rehash(struct worker *me, struct job *j)
 		j->finding = FOUND_OTHER;
 		return 0;
 	}
-	if (work_hash_like(me, j, f, j->known_part_bytes, &now) == -1 ||
+	if (j->believed)
+		now = j->was.digest;
+	else if (work_hash_like(me, j, f, j->known_part_bytes, &now) == -1 ||
 	    work_source(me)->check_file(f, &j->err) == -1)
 		return -1;
 	if (memcmp(now.xxh3, j->was.digest.xxh3, sizeof(now.xxh3)) != 0) {
@@ -288,6 +290,68 @@ is_as_old(const struct worker *me, const struct store_stat *there,
 		me->work.target->ops, there->mtime_ns, st->mtime_ns);
 }
 
+/* 1 if source and target have the same content, 0, -1: by the checksum that
+ * the store tells, if it tells one, else by reading. */
+static int
+compare_content(struct worker *me, struct job *j, struct store_file *f,
+    const struct store_stat *there)
+{
+	struct err differs;
+
+	if (there->digest.have == 0)
+		return compare_by_reading(me, j, f);
+	if (hash_source(me, j, f,
+		there->digest.have | DIGEST_XXH3 | DIGEST_CRC64NVME) == -1)
+		return -1;
+	j->proved =
+	    work_check_source(&there->digest, &j->digest, &differs) == 0;
+	return j->proved;
+}
+
+/* --checksum, --size-only: THERE, of the same size, is the same if its content
+ * is, or for its size alone.  Then nothing but metadata is to be set. */
+static int
+adopt_anyhow(struct worker *me, struct job *j, const struct store_stat *there)
+{
+	AUTO(file) struct store_file *f = work_open(me, j);
+	int rc = 1;
+
+	if (f == NULL)
+		return -1;
+	if (f->meta.type != ITEM_FILE || there->size != j->st.size)
+		return 0;
+	j->believed = me->work.compare == COMPARE_SIZE;
+	if (!j->believed)
+		rc = compare_content(me, j, f, there);
+	if (rc != 1)
+		return rc;
+	j->finding = FOUND_SAME;
+	return is_as_old(me, there, &f->meta) && has_owner(there, &f->meta)
+	    ? 0
+	    : set_metadata(me, j, &f->meta, there);
+}
+
+/* --update, --ignore-existing: whether J may have its way. */
+int
+work_look(struct worker *me, struct job *j)
+{
+	struct store_stat there;
+
+	j->finding = FOUND_OTHER;
+	if (me->work.target->ops->stat(me->session, j->path, &there, &j->err) ==
+	    -1)
+		return j->err.kind == ERR_NOTFOUND ? 0 : -1;
+	if (there.type == ITEM_DIR)
+		return 0;
+	if (me->work.ignore_existing)
+		j->finding = FOUND_EXISTING;
+	else if (there.mtime_ns > j->st.mtime_ns &&
+	    !store_same_time(
+		me->work.target->ops, there.mtime_ns, j->st.mtime_ns))
+		j->finding = FOUND_NEWER;
+	return 0;
+}
+
 /*
  * The target has an item of that name and size already.  It is the same if
  * it carries the source's mtime (and its content, read, is the same where the
@@ -311,6 +375,8 @@ work_adopt(struct worker *me, struct job *j)
 	memcpy(j->receipt.etag, there.etag, sizeof(j->receipt.etag));
 	if (there.type != ITEM_FILE || there.size != j->st.size)
 		return 0;
+	if (me->work.compare != COMPARE_TIMES)
+		return adopt_anyhow(me, j, &there);
 	same_age = is_as_old(me, &there, meta);
 	if (!listed || !same_age || must_be_read(me, &there)) {
 		if (listed && !same_age && !etag_is_md5(there.etag))

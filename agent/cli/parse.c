@@ -383,12 +383,26 @@ check_deletion(const struct options *o, struct err *e)
 	return 0;
 }
 
+static int
+check_comparison(const struct options *o, struct err *e)
+{
+	if (o->max_size_set && o->max_size < o->min_size)
+		return err_set(e, ERR_USAGE,
+		    "--max-size is less than --min-size: nothing would be "
+		    "left");
+	if (o->max_age_ms != 0 && o->max_age_ms < o->min_age_ms)
+		return err_set(e, ERR_USAGE,
+		    "--max-age is less than --min-age: nothing would be left");
+	return 0;
+}
+
 int
 options_finish(struct options *o, enum verb_id verb, struct err *e)
 {
 	if (o->task != NULL && task_check_name(o->task, e) == -1)
 		return err_context(e, "--task");
-	if (check_memory(o, e) == -1 || check_deletion(o, e) == -1)
+	if (check_memory(o, e) == -1 || check_deletion(o, e) == -1 ||
+	    check_comparison(o, e) == -1)
 		return -1;
 	if ((option_by_name("state-dir", 9)->verbs & 1u << verb) != 0 &&
 	    find_state_dir(o, e) == -1)

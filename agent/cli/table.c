@@ -98,6 +98,39 @@ add_rules(struct options *o, char letter, const char *arg, struct err *e)
 	return filter_file(o->filter, arg, 'f', e);
 }
 
+/* What all files are compared by: -c, -I and --size-only, which has no
+ * letter. */
+static int
+set_compare(struct options *o, char letter, const char *arg, struct err *e)
+{
+	enum compare_mode mode = letter == 'c' ? COMPARE_CHECKSUM
+	    : letter == 'I'		       ? COMPARE_NOTHING
+					       : COMPARE_SIZE;
+
+	(void)arg;
+	if (o->compare != COMPARE_TIMES && o->compare != mode)
+		return err_set(e, ERR_USAGE,
+		    "-c, -I and --size-only exclude each other: compare "
+		    "contents, nothing, or sizes");
+	o->compare = mode;
+	return 0;
+}
+
+static int
+set_min_size(struct options *o, char letter, const char *arg, struct err *e)
+{
+	(void)letter;
+	return text_parse_size(arg, 1, &o->min_size, e);
+}
+
+static int
+set_max_size(struct options *o, char letter, const char *arg, struct err *e)
+{
+	(void)letter;
+	o->max_size_set = true;
+	return text_parse_size(arg, 1, &o->max_size, e);
+}
+
 /* "N" items, or "N%" of the target's. */
 static int
 set_max_delete(struct options *o, char letter, const char *arg, struct err *e)
@@ -223,6 +256,24 @@ const struct option_def option_table[] = {
     {FLAG("reconcile", 0, reconcile, WHAT,
 	.help = "Compare with what the target really has, and tell what "
 		"others changed there")},
+    {CUSTOM("checksum", 'c', set_compare, WHAT,
+	.help = "Compare files by their content, not by times")},
+    {CUSTOM("size-only", 0, set_compare, WHAT,
+	.help = "Take files of the same size for the same")},
+    {CUSTOM("ignore-times", 'I', set_compare, WHAT,
+	.help = "Send all files, also those that are as they were")},
+    {FLAG("update", 'u', update, WHAT, .help = "Leave what is newer at DST")},
+    {FLAG("ignore-existing", 0, ignore_existing, WHAT,
+	.aliases = "no-clobber no-overwrite",
+	.help = "Leave what is at DST as it is")},
+    {CUSTOM("min-size", 0, set_min_size, WHAT, .arg = "SIZE",
+	.help = "Leave out smaller files; a bare number is bytes")},
+    {CUSTOM("max-size", 0, set_max_size, WHAT, .arg = "SIZE",
+	.help = "Leave out bigger files")},
+    {DURATION("min-age", min_age_ms, NULL, 0, WHAT, .min = 1,
+	.help = "Leave out files changed less than TIME ago")},
+    {DURATION("max-age", max_age_ms, NULL, 0, WHAT, .min = 1,
+	.help = "Leave out files not changed for TIME")},
     {FLAG("delete", 0, delete_extra, MIRROR, .aliases = "delete-after",
 	.help = "Delete at DST what SRC has no more, once all is there")},
     {CUSTOM("max-delete", 0, set_max_delete, MIRROR, .arg = "N|N%",
