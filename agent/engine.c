@@ -97,6 +97,7 @@ start_workers(struct engine *en)
 	    .limits = en->limits,
 	    .read_back = en->options->verify == VERIFY_TRANSFERRED,
 	    .compare = en->options->compare,
+	    .update = en->options->update,
 	    .ignore_existing = en->options->ignore_existing,
 	    .dry_run = en->options->dry_run,
 	    .stop = en->setup->stop_now,

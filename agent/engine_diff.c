@@ -119,6 +119,38 @@ look_at_target(struct diff *d, const struct job *j, struct ledger_target *t)
 	return rc;
 }
 
+/* Whether the target has ENTRY, which the ledger has as done. */
+static bool
+is_there(struct diff *d, const struct scan_entry *entry)
+{
+	struct ledger_target there;
+	struct err e = ERR_INIT;
+	const char *path = whole_path(d, entry->name, entry->name_len);
+	int rc = path != NULL && d->en->use_target
+	    ? ledger_target_get(
+		  d->en->ledger, path, d->path.len, false, &there, &e)
+	    : 1;
+
+	if (rc == -1)
+		engine_ledger_failed(d->en, &e);
+	return rc == 1;
+}
+
+/* What J must find at the target.  ROW may be NULL. */
+static void
+expect(struct diff *d, struct job *j, const struct scan_entry *entry,
+    const struct ledger_file *row)
+{
+	if (d->en->options->overwrite == OVERWRITE_ALWAYS)
+		return;
+	j->expect = EXPECT_NOTHING;
+	if (row == NULL || row->state != LEDGER_DONE ||
+	    row->st.type == ITEM_DIR || !is_there(d, entry))
+		return;
+	j->expect = EXPECT_WAS;
+	j->was = compare_was(row);
+}
+
 /*
  * J goes to work, or first looks whether what the target has is to stay.  What
  * the ledger knows as done (not NEW) is there, and --ignore-existing has
@@ -143,19 +175,22 @@ submit(struct diff *d, struct job *j, bool new)
 }
 
 static void
-need_link(struct diff *d, const struct scan_entry *entry)
+need_link(struct diff *d, const struct scan_entry *entry,
+    const struct ledger_file *row)
 {
 	struct job *j = new_job(d, JOB_LINK, entry);
 
 	if (j == NULL || !key_is_possible(d, j))
 		return;
 	queued(d, entry);
+	expect(d, j, entry, row);
 	submit(d, j, true);
 }
 
 /* A file that the ledger has not as done. */
 static void
-need_file(struct diff *d, const struct scan_entry *entry)
+need_file(struct diff *d, const struct scan_entry *entry,
+    const struct ledger_file *row)
 {
 	struct job *j = new_job(d, JOB_PUT, entry);
 	struct ledger_target there;
@@ -163,6 +198,7 @@ need_file(struct diff *d, const struct scan_entry *entry)
 	if (j == NULL || !key_is_possible(d, j))
 		return;
 	queued(d, entry);
+	expect(d, j, entry, row);
 	if (d->en->options->compare != COMPARE_NOTHING &&
 	    look_at_target(d, j, &there) == 1 && there.type == ITEM_FILE &&
 	    there.size == entry->st.size)
@@ -188,19 +224,8 @@ maybe_file(struct diff *d, const struct scan_entry *entry,
 	j = new_job(d, JOB_REHASH, entry);
 	if (j == NULL)
 		return;
-	j->was = (struct store_stat){
-	    .type = row->st.type,
-	    .size = row->st.size,
-	    .has_source_mtime = true,
-	    .mtime_ns = row->st.mtime_ns,
-	    .mode = row->st.mode,
-	    .uid = row->st.uid,
-	    .gid = row->st.gid,
-	    .has_owner = true,
-	    .digest = {.have = row->digest_have, .crc64nvme = row->crc64nvme},
-	};
-	memcpy(j->was.digest.xxh3, row->xxh3, sizeof(row->xxh3));
-	memcpy(j->was.etag, row->etag, sizeof(row->etag));
+	j->was = compare_was(row);
+	expect(d, j, entry, row);
 	j->known_part_bytes = row->part_bytes;
 	j->local = item_same_metadata(&entry->st, &row->st);
 	j->believed = d->en->options->compare == COMPARE_SIZE;
@@ -212,17 +237,18 @@ maybe_file(struct diff *d, const struct scan_entry *entry,
 }
 
 static void
-needed(struct diff *d, const struct scan_entry *entry)
+needed(struct diff *d, const struct scan_entry *entry,
+    const struct ledger_file *row)
 {
 	switch (entry->st.type) {
 	case ITEM_FILE:
-		need_file(d, entry);
+		need_file(d, entry, row);
 		return;
 	case ITEM_DIR:
 		need_dir(d, entry);
 		return;
 	case ITEM_SYMLINK:
-		need_link(d, entry);
+		need_link(d, entry, row);
 		return;
 	case ITEM_SPECIAL:
 		return;
@@ -248,7 +274,7 @@ static void
 unknown(struct diff *d, const struct scan_entry *entry)
 {
 	if (!is_left_out(d, entry))
-		needed(d, entry);
+		needed(d, entry, NULL);
 }
 
 /* True if somebody else changed or removed the item at the target. */
@@ -291,23 +317,6 @@ dirs_show(const struct engine *en)
 {
 	return (en->source->ops->features & STORE_LIST_META) != 0 ||
 	    !en->setup->reconcile;
-}
-
-/* Whether the target has ENTRY, which the ledger has as done. */
-static bool
-is_there(struct diff *d, const struct scan_entry *entry)
-{
-	struct ledger_target there;
-	struct err e = ERR_INIT;
-	const char *path = whole_path(d, entry->name, entry->name_len);
-	int rc = path != NULL && d->en->use_target
-	    ? ledger_target_get(
-		  d->en->ledger, path, d->path.len, false, &there, &e)
-	    : 1;
-
-	if (rc == -1)
-		engine_ledger_failed(d->en, &e);
-	return rc == 1;
 }
 
 static void
@@ -358,7 +367,7 @@ known(struct diff *d, const struct scan_entry *entry,
 		existing(d, entry);
 		return;
 	case VERDICT_SEND:
-		needed(d, entry);
+		needed(d, entry, row);
 		return;
 	}
 }

@@ -57,6 +57,19 @@ engine_would(struct engine *en, struct job *j, enum ui_action action)
 	engine_job_end(en, j);
 }
 
+/* Where something is expected at the target, that is looked at first. */
+static void
+would_write(struct engine *en, struct job *j, enum ui_action action)
+{
+	if (j->expect == EXPECT_ANYTHING || j->looked) {
+		engine_would(en, j, action);
+		return;
+	}
+	j->then = j->kind;
+	j->kind = JOB_LOOK;
+	engine_send(en, j);
+}
+
 void
 engine_queue_file(struct engine *en, struct job *j)
 {
@@ -64,7 +77,7 @@ engine_queue_file(struct engine *en, struct job *j)
 	j->finding = FOUND_NOTHING;
 	j->grown = false;
 	if (en->options->dry_run) {
-		engine_would(en, j, UI_WOULD_SEND);
+		would_write(en, j, UI_WOULD_SEND);
 		return;
 	}
 	if (j->st.size >= en->limits.threshold_bytes ||
@@ -80,7 +93,7 @@ engine_submit(struct engine *en, struct job *j)
 	if (j->kind == JOB_PUT)
 		engine_queue_file(en, j);
 	else if (j->kind == JOB_LINK && en->options->dry_run)
-		engine_would(en, j, UI_WOULD_LINK);
+		would_write(en, j, UI_WOULD_LINK);
 	else
 		engine_send(en, j);
 }
@@ -152,6 +165,14 @@ is_hopeless(const struct job *j, const struct err *e)
 	}
 }
 
+static void
+not_queued(struct engine *en, const struct job *j)
+{
+	stats_sub(en->stats, queued_items, 1);
+	if (j->st.type == ITEM_FILE)
+		stats_sub(en->stats, queued_bytes, j->st.size);
+}
+
 void
 engine_item_failed(struct engine *en, struct job *j)
 {
@@ -170,6 +191,10 @@ engine_item_failed(struct engine *en, struct job *j)
 	} else {
 		stats_add(en->stats, failed_items, 1);
 	}
+	/* What is looked at only is counted already. */
+	if (en->options->dry_run && j->kind != JOB_PUT && j->kind != JOB_LINK &&
+	    j->kind != JOB_DIR)
+		not_queued(en, j);
 	engine_failure(
 	    en, action, j->path, j->path_len, &e, j->attempts + j->changes + 1);
 	engine_touched(en, j); /* by a temporary file */
@@ -396,6 +421,7 @@ looked(struct engine *en, struct job *j)
 	bool newer = j->finding == FOUND_NEWER;
 
 	if (!newer && j->finding != FOUND_EXISTING) {
+		j->looked = true;
 		j->kind = j->then;
 		engine_submit(en, j);
 		return;
@@ -404,9 +430,7 @@ looked(struct engine *en, struct job *j)
 		stats_add(en->stats, newer_items, 1);
 	else
 		stats_add(en->stats, existing_items, 1);
-	stats_sub(en->stats, queued_items, 1);
-	if (j->st.type == ITEM_FILE)
-		stats_sub(en->stats, queued_bytes, j->st.size);
+	not_queued(en, j);
 	engine_skipped(
 	    en, j->path, j->path_len, j->st.type, newer ? "newer" : "existing");
 	engine_job_end(en, j);

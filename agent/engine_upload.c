@@ -165,6 +165,8 @@ upload_new(struct engine *en, const struct job *j, const struct plan *plan)
 	}
 	up->serial = ++en->serial;
 	up->st = j->st;
+	up->expect = j->expect;
+	up->was = j->was;
 	up->plan = *plan;
 	up->next = 1;
 	en->uploads++;
@@ -521,6 +523,7 @@ bury(struct engine *en, struct upload *up, struct job *j)
 	enum err_kind kind = up->err.kind;
 	bool useless = kind == ERR_CHANGED || kind == ERR_VANISHED ||
 	    kind == ERR_GONE || kind == ERR_MISMATCH || kind == ERR_NAME ||
+	    kind == ERR_CONFLICT ||
 	    (kind == ERR_EXISTS && en->options->delete_extra);
 
 	j->up = NULL;

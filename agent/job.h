@@ -44,6 +44,13 @@ enum job_finding {
 			   the one that is known: send it */
 };
 
+/* What must be at the target for J to write. */
+enum job_expect {
+	EXPECT_ANYTHING,
+	EXPECT_NOTHING,
+	EXPECT_WAS, /* what was says */
+};
+
 enum upload_state {
 	UPLOAD_STARTING, /* intent written, or parts being checked */
 	UPLOAD_SENDING,
@@ -69,8 +76,10 @@ struct upload {
 	struct store_part *parts; /* plan.parts; number 0: not sent yet */
 	bool *keep;		  /* CHECK's answer, one for each part */
 	uint32_t parts_done;
-	uint32_t next;	/* parts before this one are sent or on their way */
-	unsigned jobs;	/* alive, of any kind */
+	uint32_t next; /* parts before this one are sent or on their way */
+	unsigned jobs; /* alive, of any kind */
+	enum job_expect expect;
+	struct store_stat was;
 	struct err err; /* why it is dying */
 	bool from_source;
 };
@@ -92,6 +101,7 @@ struct job {
 	enum job_kind kind;
 	bool refreshed;	    /* credentials were renewed for it once */
 	enum job_kind then; /* LOOK: what it is then, if it may */
+	bool looked;	    /* dry run: a LOOK found what is expected */
 	bool believed;	    /* the content was not looked at */
 	bool local;	    /* REHASH: metadata is as the target has it */
 	bool again;	    /* DIR: was done, and isn't counted once more */
@@ -104,8 +114,9 @@ struct job {
 	struct upload *up; /* BEGIN CHECK PART COMPLETE */
 	uint32_t part;	   /* PART: from 1 */
 
-	/* REHASH: what the ledger knows of the item at the target: as it was
-	 * sent.  ABORT, SWEEP: the upload's row. */
+	enum job_expect expect;
+	/* REHASH, EXPECT_WAS: what the ledger knows of the item at the target:
+	 * as it was sent.  ABORT, SWEEP: the upload's row. */
 	struct store_stat was;
 	uint64_t known_part_bytes;
 	int64_t ledger_id;

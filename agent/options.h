@@ -22,6 +22,12 @@ enum compare_mode {
 	COMPARE_SIZE,
 	COMPARE_NOTHING, /* all is sent */
 };
+/* What may be replaced at the target. */
+enum overwrite_mode {
+	OVERWRITE_ALWAYS,
+	OVERWRITE_UNCHANGED, /* only what was sent by this task */
+	OVERWRITE_NEVER,
+};
 enum progress_mode { PROGRESS_AUTO, PROGRESS_ON, PROGRESS_OFF };
 
 struct options {
@@ -37,6 +43,8 @@ struct options {
 	bool one_file_system;
 	enum verify_mode verify;
 	enum compare_mode compare;
+	enum overwrite_mode overwrite;
+	char lock_until[32];  /* what store.lock_until points to */
 	bool update;	      /* leave what is newer at the target */
 	bool ignore_existing; /* leave what is at the target */
 	uint64_t min_size, max_size;

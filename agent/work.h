@@ -30,6 +30,7 @@ struct work {
 	/* Read back what the store's receipt doesn't prove. */
 	bool read_back;
 	enum compare_mode compare;
+	bool update;
 	bool ignore_existing;
 	bool dry_run;		 /* change nothing: look, and tell */
 	const atomic_bool *stop; /* give up what is under way */

@@ -83,6 +83,18 @@ int work_read_back(struct worker *me, struct job *j, uint64_t offset,
 int work_check_source(
     const struct digest *said, const struct digest *read, struct err *e);
 
+/* work_expect.c */
+/*
+ * Whether J may write now, as far as looking tells; *X is for the store to
+ * heed in the moment of writing: the session has it until work_written.
+ */
+int work_expect(struct worker *me, struct job *j, struct store_expect *x);
+/*
+ * J was written (RC 0), or not.  A conflict with what is just what was to be
+ * written (an answer was lost) is none: 0, with its receipt.
+ */
+int work_written(struct worker *me, struct job *j, int rc);
+
 /* work_item.c */
 int work_put(struct worker *me, struct job *j);
 int work_link(struct worker *me, struct job *j);

@@ -15,6 +15,8 @@ put_bytes(
 {
 	unsigned algos = work_algos(me) | f->digest.have;
 	size_t len = (size_t)j->st.size;
+	struct store_expect x;
+	int rc;
 
 	if (work_read(me, f, data, len, 0, algos, &j->digest, &j->err) == -1 ||
 	    work_source(me)->check_file(f, &j->err) == -1 ||
@@ -22,17 +24,26 @@ put_bytes(
 		return -1;
 	j->sent_bytes = len;
 	j->from_source = false;
-	return me->work.target->ops->put(me->session, j->path, &f->meta, data,
-	    len, &j->digest, &j->receipt, &j->err);
+	rc = work_expect(me, j, &x);
+	if (rc == 0)
+		rc = me->work.target->ops->put(me->session, j->path, &f->meta,
+		    data, len, &j->digest, &j->receipt, &j->err);
+	return work_written(me, j, rc);
 }
 
 static int
 make_link(struct worker *me, struct job *j, const struct item_stat *st,
     const char *target, size_t len)
 {
+	struct store_expect x;
+	int rc;
+
 	j->from_source = false;
-	return me->work.target->ops->symlink(
-	    me->session, j->path, st, target, len, &j->err);
+	rc = work_expect(me, j, &x);
+	if (rc == 0)
+		rc = me->work.target->ops->symlink(
+		    me->session, j->path, st, target, len, &j->err);
+	return work_written(me, j, rc);
 }
 
 /* An object whose metadata says that it stands for a symlink. */
@@ -331,9 +342,8 @@ adopt_anyhow(struct worker *me, struct job *j, const struct store_stat *there)
 	    : set_metadata(me, j, &f->meta, there);
 }
 
-/* --update, --ignore-existing: whether J may have its way. */
-int
-work_look(struct worker *me, struct job *j)
+static int
+look(struct worker *me, struct job *j)
 {
 	struct store_stat there;
 
@@ -345,11 +355,28 @@ work_look(struct worker *me, struct job *j)
 		return 0;
 	if (me->work.ignore_existing)
 		j->finding = FOUND_EXISTING;
-	else if (there.mtime_ns > j->st.mtime_ns &&
+	else if (me->work.update && there.mtime_ns > j->st.mtime_ns &&
 	    !store_same_time(
 		me->work.target->ops, there.mtime_ns, j->st.mtime_ns))
 		j->finding = FOUND_NEWER;
 	return 0;
+}
+
+/* --update, --ignore-existing: whether J may have its way; in a dry run, also
+ * whether it would find what it expects. */
+int
+work_look(struct worker *me, struct job *j)
+{
+	bool writes = j->then == JOB_PUT || j->then == JOB_LINK;
+	struct store_expect x;
+	int rc = look(me, j);
+
+	if (rc == -1 || j->finding != FOUND_OTHER || !me->work.dry_run ||
+	    !writes)
+		return rc;
+	rc = work_expect(me, j, &x);
+	me->session->expect = NULL;
+	return rc;
 }
 
 /*

@@ -73,6 +73,11 @@ struct store_config {
 	const char *proxy;
 	const char *bind_address; /* source address or interface */
 	const char *storage_class;
+	/* S3, of what is written: GOVERNANCE or COMPLIANCE, until when (ISO
+	 * 8601), and a legal hold. */
+	const char *lock_mode;
+	const char *lock_until;
+	bool legal_hold;
 	const char *checksum;	/* auto crc64nvme crc32c md5 none */
 	const char *addressing; /* auto path virtual */
 	bool no_verify_tls;
@@ -386,8 +391,23 @@ struct store {
  */
 void store_lacks(struct store *s, enum store_lack what, const char *why);
 
+/* What must be there for a call to write. */
+struct store_expect {
+	/* It must be this still, by its ETag if it has one; NULL: nothing must
+	 * be there.  Borrowed. */
+	const struct store_stat *was;
+};
+
 struct session {
 	struct store *store;
+	/*
+	 * Set by the caller around put, clone, symlink and upload_complete;
+	 * NULL: anything may be there.  ERR_CONFLICT, and nothing is written,
+	 * where the store itself can tell in the moment of writing (S3 by
+	 * If-None-Match and If-Match, a directory as far as its renames can);
+	 * elsewhere it is ignored: the caller has looked before.
+	 */
+	const struct store_expect *expect;
 };
 
 /* Whether A and B are one time to a store that keeps it in units of D's. */

@@ -232,6 +232,14 @@ int posix_read(int fd, void *data, size_t len, uint64_t offset, struct err *e);
 int posix_publish(struct session *c, int dir_fd, const char *temp,
     const char *name, struct err *e);
 
+/*
+ * TEMP becomes NAME if what the session's caller expects is there: atomic
+ * where nothing is to be there, and the file system can link or has
+ * RENAME_NOREPLACE; else with a look right before.
+ */
+int posix_rename_expected(struct session *c, int dir_fd, const char *temp,
+    const char *name, struct err *e);
+
 /* The session's digester and io, made when they are needed. */
 int posix_tools(struct session *c, struct err *e);
 

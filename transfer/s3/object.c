@@ -126,9 +126,12 @@ put(struct s3_session *c, const char *key, bool dir, const struct item_stat *st,
 	req_begin(c, HTTP_PUT, key, dir);
 	req_meta(c, st);
 	req_checksum(c, digest);
-	if (req_body(c, data, len, digest, e) == -1 ||
-	    req_do(c, "PUT", e) == -1)
+	if (!dir)
+		req_expect(c);
+	if (req_body(c, data, len, digest, e) == -1)
 		return -1;
+	if (req_do(c, "PUT", e) == -1)
+		return req_unexpected(c, key, e);
 	return req_receipt(c, digest, out, e);
 }
 
