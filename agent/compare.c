@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 #include "config.h"
 
-#include <string.h>
-
 #include "agent/compare.h"
 
 static enum verdict
@@ -61,24 +59,4 @@ compare_is_wanted(
 		return true;
 	return (o->min_age_ms == 0 || age_ms >= (int64_t)o->min_age_ms) &&
 	    (o->max_age_ms == 0 || age_ms <= (int64_t)o->max_age_ms);
-}
-
-struct store_stat
-compare_was(const struct ledger_file *row)
-{
-	struct store_stat was = {
-	    .type = row->st.type,
-	    .size = row->st.size,
-	    .has_source_mtime = true,
-	    .mtime_ns = row->st.mtime_ns,
-	    .mode = row->st.mode,
-	    .uid = row->st.uid,
-	    .gid = row->st.gid,
-	    .has_owner = true,
-	    .digest = {.have = row->digest_have, .crc64nvme = row->crc64nvme},
-	};
-
-	memcpy(was.digest.xxh3, row->xxh3, sizeof(row->xxh3));
-	memcpy(was.etag, row->etag, sizeof(row->etag));
-	return was;
 }

@@ -26,7 +26,4 @@ enum verdict compare_known(const struct options *o, const struct item_stat *is,
 bool compare_is_wanted(
     const struct options *o, const struct item_stat *st, int64_t now_ns);
 
-/* What the target's item must be, as ROW has it. */
-struct store_stat compare_was(const struct ledger_file *row);
-
 #endif

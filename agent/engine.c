@@ -89,6 +89,7 @@ start_workers(struct engine *en)
 	struct work w = {
 	    .source = en->source,
 	    .target = en->target,
+	    .hard_links = en->options->hard_links,
 	    .keep_links = en->options->links == SCAN_LINKS_KEEP,
 	    .pool = en->pool,
 	    .lanes = en->lanes,
@@ -211,6 +212,7 @@ drop_waiting(struct engine *en)
 	while ((j = lanes_withdraw(en->lanes)) != NULL ||
 	    (j = job_list_pop(&en->after_commit)) != NULL ||
 	    (j = job_list_pop(&en->big)) != NULL ||
+	    (j = engine_links_withdraw(en)) != NULL ||
 	    (j = delay_pop(&en->delayed, UINT64_MAX)) != NULL) {
 		struct upload *up = j->up;
 
@@ -265,6 +267,7 @@ begin_scan(struct engine *en)
 	bool local = en->source->ops == &posix_driver;
 	int fd = local ? posix_root_fd(en->source, &e) : -1;
 
+	engine_links_begin(en);
 	if (so.threads == 0 && !local)
 		so.threads = FAR_SCAN_THREADS;
 	atomic_store(&en->stats->scanning, true);
@@ -354,6 +357,9 @@ step(struct engine *en)
 	while (!en->stopping &&
 	    (j = delay_pop(&en->delayed, clock_mono_ms())) != NULL)
 		engine_send(en, j);
+	if (en->unled > 0 && !en->stopping &&
+	    (scan_done || en->jobs >= ENGINE_JOBS_MAX))
+		engine_links_expect_no_more(en);
 	engine_start_uploads(en);
 	if (commit_is_due(en))
 		engine_commit(en);
@@ -466,6 +472,7 @@ count_lacks(struct engine *en)
 		&en->stats->lack_owner_items},
 	    [STORE_LACK_MODE] = {"mode", &en->stats->lack_mode_items},
 	    [STORE_LACK_TIME] = {"exact time", &en->stats->lack_time_items},
+	    [STORE_LACK_LINKS] = {"hard links", &en->stats->lack_link_items},
 	};
 	size_t i;
 

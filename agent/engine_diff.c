@@ -61,6 +61,11 @@ new_job(struct diff *d, enum job_kind kind, const struct scan_entry *entry)
 		return NULL;
 	j->dir_id = d->dir_id;
 	j->st = entry->st;
+	j->link = (struct item_link){
+	    .nlink = entry->st.nlink > 1 ? entry->st.nlink : 1,
+	    .dev = entry->st.dev,
+	    .ino = entry->st.ino,
+	};
 	return j;
 }
 
@@ -148,7 +153,7 @@ expect(struct diff *d, struct job *j, const struct scan_entry *entry,
 	    row->st.type == ITEM_DIR || !is_there(d, entry))
 		return;
 	j->expect = EXPECT_WAS;
-	j->was = compare_was(row);
+	j->expected = engine_known(row);
 }
 
 /*
@@ -214,6 +219,29 @@ unchanged(struct diff *d, const struct scan_entry *entry)
 		stats_add(d->en->stats, unchanged_bytes, entry->st.size);
 }
 
+/* Its file has several names, but the target's item is of this one only. */
+static bool
+is_to_be_linked(const struct scan_entry *entry, const struct ledger_file *row)
+{
+	return entry->st.nlink > 1 && row->link.nlink == 1;
+}
+
+/*
+ * The target's item is linked with those of names that this one may have left:
+ * it must not be changed in place.
+ */
+static bool
+may_be_left(const struct diff *d, const struct scan_entry *entry,
+    const struct ledger_file *row)
+{
+	if (row->link.nlink <= 1)
+		return false;
+	if ((d->en->source->ops->features & STORE_LIST_LINKS) == 0)
+		return true;
+	return (d->en->ops->features & STORE_HAS_LINKS) != 0 &&
+	    (row->link.dev != entry->st.dev || row->link.ino != entry->st.ino);
+}
+
 /* A file whose content may be what the ledger says: look before sending. */
 static void
 maybe_file(struct diff *d, const struct scan_entry *entry,
@@ -224,11 +252,16 @@ maybe_file(struct diff *d, const struct scan_entry *entry,
 	j = new_job(d, JOB_REHASH, entry);
 	if (j == NULL)
 		return;
-	j->was = compare_was(row);
+	j->was = engine_known(row);
 	expect(d, j, entry, row);
 	j->known_part_bytes = row->part_bytes;
 	j->local = item_same_metadata(&entry->st, &row->st);
 	j->believed = d->en->options->compare == COMPARE_SIZE;
+	if (row->link.nlink == 0 && j->link.nlink > 1)
+		j->link.nlink = 0;
+	if (row->link.nlink > 1 && row->link.dev == j->link.dev &&
+	    row->link.ino == j->link.ino)
+		j->link.id = row->link.id;
 	/* Without a digest only the target can tell. */
 	if (!j->believed && (row->digest_have & DIGEST_XXH3) == 0)
 		j->kind = JOB_ADOPT;
@@ -352,6 +385,12 @@ known(struct diff *d, const struct scan_entry *entry,
 		row_is_gone(d, row);
 	if (entry->st.type == ITEM_DIR && v == VERDICT_SAME &&
 	    !dirs_show(d->en))
+		v = VERDICT_SEND;
+	if (v == VERDICT_SAME && entry->st.type == ITEM_FILE &&
+	    is_to_be_linked(entry, row))
+		v = (row->digest_have & DIGEST_XXH3) != 0 ? VERDICT_LOOK
+							  : VERDICT_SEND;
+	if (v == VERDICT_LOOK && may_be_left(d, entry, row))
 		v = VERDICT_SEND;
 	if (v == VERDICT_KEEP ? !is_there(d, entry)
 			      : v != VERDICT_SEND && drifted(d, entry, row))
@@ -519,8 +558,11 @@ engine_batch(struct engine *en, struct scan_batch *b)
 {
 	struct diff d = {
 	    .en = en, .batch = b, .path = BUF_INIT((size_t)1 << 20)};
+	size_t i;
 
 	count(en, b);
+	for (i = 0; i < b->n && !en->options->hard_links; i++)
+		b->entries[i].st.nlink = 0; /* it was not asked for */
 	if (b->dir_len == 0 && b->first && b->error.kind != ERR_NONE &&
 	    b->n == 0)
 		engine_fatal(en, &b->error);

@@ -41,6 +41,7 @@ struct options {
 	struct filter *filter; /* owned; never NULL */
 	enum scan_links links;
 	bool one_file_system;
+	bool hard_links;
 	enum verify_mode verify;
 	enum compare_mode compare;
 	enum overwrite_mode overwrite;

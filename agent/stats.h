@@ -47,9 +47,11 @@
 	X(skipped_links)    /* symlinks, neither kept nor followed */       \
 	X(unreadable_items) /* could not be listed or stat'ed */            \
 	X(cloned_items)	    /* share their blocks with the source */        \
+	X(linked_items)	    /* became other names of files sent before */   \
 	X(lack_owner_items) /* there, but the target can't hold that */     \
 	X(lack_mode_items)                                                  \
 	X(lack_time_items)                                                  \
+	X(lack_link_items)                                                  \
 	X(estimate_requests) /* of a dry run */                             \
 	X(estimate_bytes)                                                   \
 	X(retries)                                                          \

@@ -319,6 +319,8 @@ ui_summary_text(struct buf *out, const struct ui_summary *s)
 	}
 	items_line(out, "metadata", c->metadata_items, 0,
 	    " set right without moving contents");
+	items_line(out, "linked", c->linked_items, 0,
+	    " hard links, contents sent once");
 	items_line(out, "adopted", c->adopted_items, c->adopted_bytes,
 	    ", there already");
 	items_line(
@@ -343,6 +345,8 @@ ui_summary_text(struct buf *out, const struct ui_summary *s)
 	items_line(out, "not held", c->lack_mode_items, 0, " without mode");
 	items_line(
 	    out, "not held", c->lack_time_items, 0, " without the exact time");
+	items_line(out, "not held", c->lack_link_items, 0,
+	    " as hard links, but as files of their own");
 	add_retries(out, c);
 	add_verification(out, s);
 	if (s->run->probe[0] != '\0') {

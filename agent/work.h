@@ -21,6 +21,7 @@
 struct work {
 	struct store *source;
 	struct store *target;
+	bool hard_links; /* names of one file are to be told */
 	bool keep_links; /* else an object that is a symlink is skipped */
 	struct pool *pool;
 	struct lanes *lanes;

@@ -14,6 +14,8 @@ dispatch(struct worker *me, struct job *j)
 		return work_put(me, j);
 	case JOB_LINK:
 		return work_link(me, j);
+	case JOB_HARDLINK:
+		return work_hardlink(me, j);
 	case JOB_DIR:
 		return work_dir(me, j);
 	case JOB_ADOPT:

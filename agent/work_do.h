@@ -105,6 +105,15 @@ int work_adopt(struct worker *me, struct job *j);
 
 /* work_delete.c */
 int work_delete(struct worker *me, struct job *j);
+/* work_links.c */
+int work_hardlink(struct worker *me, struct job *j);
+/* Whether F, as only its metadata tells, has other names, and nobody knew: J's
+ * finding says so then, and nothing more is to be done. */
+bool work_is_grouped(
+    struct worker *me, struct job *j, const struct store_file *f);
+/* Whether THERE names the group that ST is of, or none, where copies do. */
+bool work_marks_same(const struct worker *me, const struct store_stat *there,
+    const struct item_stat *st);
 
 /* work_upload.c */
 int work_begin(struct worker *me, struct job *j);

@@ -9,7 +9,7 @@
 static enum job_expect
 expectation(const struct job *j, const struct store_stat **was)
 {
-	*was = j->up != NULL ? &j->up->was : &j->was;
+	*was = j->up != NULL ? &j->up->expected : &j->expected;
 	return j->up != NULL ? j->up->expect : j->expect;
 }
 

@@ -75,6 +75,8 @@ work_put(struct worker *me, struct job *j)
 		return -1;
 	if (f->meta.type == ITEM_SYMLINK)
 		return put_link(me, j, f);
+	if (work_is_grouped(me, j, f))
+		return 0;
 	if (j->st.size >= me->work.limits.threshold_bytes ||
 	    j->st.size > me->work.limits.put_max_bytes) {
 		j->grown = true;
@@ -210,6 +212,8 @@ work_rehash(struct worker *me, struct job *j)
 		j->finding = FOUND_OTHER;
 		return 0;
 	}
+	if (work_is_grouped(me, j, f))
+		return 0;
 	if (j->believed)
 		now = j->was.digest;
 	else if (work_hash_like(me, j, f, j->known_part_bytes, &now) == -1 ||
@@ -220,7 +224,8 @@ work_rehash(struct worker *me, struct job *j)
 		return 0;
 	}
 	j->digest = j->was.digest;
-	if (!has_metadata(&j->was, &j->st))
+	if (!has_metadata(&j->was, &j->st) ||
+	    !work_marks_same(me, &j->was, &f->meta))
 		return set_metadata(me, j, &f->meta, &j->was);
 	memcpy(j->receipt.etag, j->was.etag, sizeof(j->receipt.etag));
 	j->finding = FOUND_SAME;
@@ -410,7 +415,8 @@ work_adopt(struct worker *me, struct job *j)
 			return 0;
 		if ((f = work_open(me, j)) == NULL)
 			return -1;
-		if (f->meta.type != ITEM_FILE || there.size != j->st.size)
+		if (f->meta.type != ITEM_FILE || there.size != j->st.size ||
+		    work_is_grouped(me, j, f))
 			return 0;
 		meta = &f->meta;
 		same_age = is_as_old(me, &there, meta);
@@ -421,7 +427,8 @@ work_adopt(struct worker *me, struct job *j)
 		if (rc != 1)
 			return rc;
 		j->finding = FOUND_SAME;
-		return has_owner(&there, meta)
+		return has_owner(&there, meta) &&
+			work_marks_same(me, &there, meta)
 		    ? 0
 		    : set_metadata(me, j, meta, &there);
 	}

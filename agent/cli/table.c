@@ -197,6 +197,8 @@ const struct option_def option_table[] = {
 	.help = "Store symbolic links as links [skipped and counted]")},
     {CUSTOM("copy-links", 'L', set_links, WHAT,
 	.help = "Store what symbolic links lead to")},
+    {FLAG("hard-links", 'H', hard_links, WHAT,
+	.help = "Send a file with several names once, and link the others")},
     {FLAG("one-file-system", 'x', one_file_system, WHAT,
 	.help = "Don't cross into other file systems")},
     {FLAG("reconcile", 0, reconcile, WHAT,

@@ -402,9 +402,9 @@ fill(struct session *c, int taken, const struct item_stat *st, bool as_it_is,
  * nobody believes in.  An old file must not be lost to that: there, the bytes
  * go first.
  */
-static int
-publish_later(struct session *c, int dir_fd, const char *temp, const char *name,
-    struct err *e)
+int
+posix_publish_later(struct session *c, int dir_fd, const char *temp,
+    const char *name, struct err *e)
 {
 	AUTO(close) int fd = -1;
 
@@ -466,7 +466,7 @@ put(struct session *c, const char *key, const struct item_stat *st,
 		return -1;
 	rc = fill(c, fd, st, as_it_is, x, d->defers, e);
 	if (rc == 0)
-		rc = d->defers ? publish_later(c, d->fd, temp, name, e)
+		rc = d->defers ? posix_publish_later(c, d->fd, temp, name, e)
 			       : posix_publish(c, d->fd, temp, name, e);
 	if (rc == -1) {
 		unlinkat(d->fd, temp, 0);
@@ -566,9 +566,9 @@ posix_symlink(struct session *c, const char *key, const struct item_stat *st,
 	return 0;
 }
 
-/* Whether ST still is what the caller knows as WAS. */
-static int
-check_was(const struct stat *st, const struct store_stat *was, struct err *e)
+int
+posix_check_was(
+    const struct stat *st, const struct store_stat *was, struct err *e)
 {
 	struct store_stat now = {
 	    .type = item_type_of_mode(st->st_mode),
@@ -591,7 +591,7 @@ set_link_metadata(struct session *c, const char *key,
 		return -1;
 	if (fstatat(dir, name, &now, AT_SYMLINK_NOFOLLOW) == -1)
 		return err_sys(e, "stat");
-	if (check_was(&now, was, e) == -1)
+	if (posix_check_was(&now, was, e) == -1)
 		return -1;
 	return posix_apply_link(c, dir, name, st, e);
 }
@@ -615,7 +615,8 @@ set_file_metadata(struct session *c, const char *key,
 	}
 	if (fstat(fd, &now) == -1)
 		return err_sys(e, "stat");
-	if (check_was(&now, was, e) == -1 || posix_apply(c, fd, st, e) == -1)
+	if (posix_check_was(&now, was, e) == -1 ||
+	    posix_apply(c, fd, st, e) == -1)
 		return -1;
 	return posix_sync_later(c, fd, e);
 }

@@ -262,6 +262,8 @@ req_meta(struct s3_session *c, const struct item_stat *st)
 
 	meta_format(st, &m);
 	req_header(c, "content-type", S3_TYPE);
+	if (m.hardlink[0] != '\0')
+		req_header(c, "x-amz-meta-dray-hardlink", m.hardlink);
 	if (st->mode != 0)
 		req_header(c, "x-amz-meta-file-group", m.group);
 	if (st->mtime_ns != ITEM_TIME_UNKNOWN)

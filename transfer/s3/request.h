@@ -152,7 +152,23 @@ int s3_symlink(struct session *c, const char *key, const struct item_stat *st,
 int s3_set_metadata(struct session *c, const char *key,
     const struct item_stat *st, const struct store_stat *was,
     struct store_receipt *out, struct err *e);
-/* HEAD of KEY, "KEY/" if DIR. */
+/* HEAD of KEY, which must still be what the caller knows as WAS, or
+ * ERR_MISMATCH; fills *NOW. */
+int s3_check_was(struct s3_session *c, const char *key, bool dir,
+    const struct store_stat *was, struct store_stat *now, struct err *e);
+/*
+ * TO becomes a copy, made by the store, of FROM (the keys of directories if
+ * DIR) with the metadata ST.  ERR_MISMATCH if FROM's ETag isn't ETAG ("":
+ * any), as far as the store looks.
+ */
+int s3_copy(struct s3_session *c, const char *from, const char *to, bool dir,
+    const char *etag, const struct item_stat *st, struct store_receipt *out,
+    struct err *e);
+/* link.c */
+int s3_link(struct session *c, const char *key, const char *existing,
+    const struct item_stat *st, const struct store_stat *was,
+    struct store_receipt *out, struct err *e);
+/* object.c: HEAD of KEY, "KEY/" if DIR. */
 int s3_head(struct s3_session *c, const char *key, bool dir,
     struct store_stat *out, struct err *e);
 
