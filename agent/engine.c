@@ -89,6 +89,7 @@ start_workers(struct engine *en)
 	struct work w = {
 	    .source = en->source,
 	    .target = en->target,
+	    .hard_links = en->options->hard_links,
 	    .keep_links = en->options->links == SCAN_LINKS_KEEP,
 	    .pool = en->pool,
 	    .lanes = en->lanes,
@@ -96,6 +97,9 @@ start_workers(struct engine *en)
 	    .stats = en->stats,
 	    .limits = en->limits,
 	    .read_back = en->options->verify != VERIFY_NONE,
+	    .compare = en->options->compare,
+	    .update = en->options->update,
+	    .ignore_existing = en->options->ignore_existing,
 	    .dry_run = en->options->dry_run,
 	    .stop = en->setup->stop_now,
 	};
@@ -208,6 +212,7 @@ drop_waiting(struct engine *en)
 	while ((j = lanes_withdraw(en->lanes)) != NULL ||
 	    (j = job_list_pop(&en->after_commit)) != NULL ||
 	    (j = job_list_pop(&en->big)) != NULL ||
+	    (j = engine_links_withdraw(en)) != NULL ||
 	    (j = delay_pop(&en->delayed, UINT64_MAX)) != NULL) {
 		struct upload *up = j->up;
 
@@ -262,6 +267,7 @@ begin_scan(struct engine *en)
 	bool local = en->source->ops == &posix_driver;
 	int fd = local ? posix_root_fd(en->source, &e) : -1;
 
+	engine_links_begin(en);
 	if (so.threads == 0 && !local)
 		so.threads = FAR_SCAN_THREADS;
 	atomic_store(&en->stats->scanning, true);
@@ -351,6 +357,9 @@ step(struct engine *en)
 	while (!en->stopping &&
 	    (j = delay_pop(&en->delayed, clock_mono_ms())) != NULL)
 		engine_send(en, j);
+	if (en->unled > 0 && !en->stopping &&
+	    (scan_done || en->jobs >= ENGINE_JOBS_MAX))
+		engine_links_expect_no_more(en);
 	engine_start_uploads(en);
 	if (commit_is_due(en))
 		engine_commit(en);
@@ -467,6 +476,7 @@ count_lacks(struct engine *en)
 		&en->stats->lack_owner_items},
 	    [STORE_LACK_MODE] = {"mode", &en->stats->lack_mode_items},
 	    [STORE_LACK_TIME] = {"exact time", &en->stats->lack_time_items},
+	    [STORE_LACK_LINKS] = {"hard links", &en->stats->lack_link_items},
 	};
 	size_t i;
 
@@ -494,7 +504,8 @@ begin(struct engine *en, const struct engine_setup *setup, struct err *e)
 	en->target = setup->target;
 	en->ops = setup->target->ops;
 	en->reached = setup->reached;
-	en->random = (uint64_t)clock_wall_ns() | 1;
+	en->started_ns = clock_wall_ns();
+	en->random = (uint64_t)en->started_ns | 1;
 	en->retry = (struct retry_policy){
 	    .attempts = en->options->retries,
 	    .base_ms = 500,

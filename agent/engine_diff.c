@@ -7,6 +7,7 @@
 
 #include <string.h>
 
+#include "agent/compare.h"
 #include "agent/engine_in.h"
 #include "agent/reach.h"
 #include "base/buf.h"
@@ -60,6 +61,11 @@ new_job(struct diff *d, enum job_kind kind, const struct scan_entry *entry)
 		return NULL;
 	j->dir_id = d->dir_id;
 	j->st = entry->st;
+	j->link = (struct item_link){
+	    .nlink = entry->st.nlink > 1 ? entry->st.nlink : 1,
+	    .dev = entry->st.dev,
+	    .ino = entry->st.ino,
+	};
 	return j;
 }
 
@@ -102,20 +108,6 @@ need_dir(struct diff *d, const struct scan_entry *entry)
 	engine_job_end(d->en, j);
 }
 
-static void
-need_link(struct diff *d, const struct scan_entry *entry)
-{
-	struct job *j = new_job(d, JOB_LINK, entry);
-
-	if (j == NULL || !key_is_possible(d, j))
-		return;
-	queued(d, entry);
-	if (d->en->options->dry_run)
-		engine_would(d->en, j, UI_WOULD_LINK);
-	else
-		engine_send(d->en, j);
-}
-
 /* What the target's listing says of J's path: 1, 0 or -1. */
 static int
 look_at_target(struct diff *d, const struct job *j, struct ledger_target *t)
@@ -132,9 +124,78 @@ look_at_target(struct diff *d, const struct job *j, struct ledger_target *t)
 	return rc;
 }
 
+/* Whether the target has ENTRY, which the ledger has as done. */
+static bool
+is_there(struct diff *d, const struct scan_entry *entry)
+{
+	struct ledger_target there;
+	struct err e = ERR_INIT;
+	const char *path = whole_path(d, entry->name, entry->name_len);
+	int rc = path != NULL && d->en->use_target
+	    ? ledger_target_get(
+		  d->en->ledger, path, d->path.len, false, &there, &e)
+	    : 1;
+
+	if (rc == -1)
+		engine_ledger_failed(d->en, &e);
+	return rc == 1;
+}
+
+/* What J must find at the target.  ROW may be NULL. */
+static void
+expect(struct diff *d, struct job *j, const struct scan_entry *entry,
+    const struct ledger_file *row)
+{
+	if (d->en->options->overwrite == OVERWRITE_ALWAYS)
+		return;
+	j->expect = EXPECT_NOTHING;
+	if (row == NULL || row->state != LEDGER_DONE ||
+	    row->st.type == ITEM_DIR || !is_there(d, entry))
+		return;
+	j->expect = EXPECT_WAS;
+	j->expected = engine_known(row);
+}
+
+/*
+ * J goes to work, or first looks whether what the target has is to stay.  What
+ * the ledger knows as done (not NEW) is there, and --ignore-existing has
+ * decided on it.
+ */
+static void
+submit(struct diff *d, struct job *j, bool new)
+{
+	const struct options *o = d->en->options;
+	struct ledger_target there;
+	int rc = 1;
+
+	if (o->update || (o->ignore_existing && new)) {
+		if (d->en->use_target)
+			rc = look_at_target(d, j, &there);
+		if (rc == 1) {
+			j->then = j->kind;
+			j->kind = JOB_LOOK;
+		}
+	}
+	engine_submit(d->en, j);
+}
+
+static void
+need_link(struct diff *d, const struct scan_entry *entry,
+    const struct ledger_file *row)
+{
+	struct job *j = new_job(d, JOB_LINK, entry);
+
+	if (j == NULL || !key_is_possible(d, j))
+		return;
+	queued(d, entry);
+	expect(d, j, entry, row);
+	submit(d, j, true);
+}
+
 /* A file that the ledger has not as done. */
 static void
-need_file(struct diff *d, const struct scan_entry *entry)
+need_file(struct diff *d, const struct scan_entry *entry,
+    const struct ledger_file *row)
 {
 	struct job *j = new_job(d, JOB_PUT, entry);
 	struct ledger_target there;
@@ -142,13 +203,12 @@ need_file(struct diff *d, const struct scan_entry *entry)
 	if (j == NULL || !key_is_possible(d, j))
 		return;
 	queued(d, entry);
-	if (look_at_target(d, j, &there) == 1 && there.type == ITEM_FILE &&
-	    there.size == entry->st.size) {
+	expect(d, j, entry, row);
+	if (d->en->options->compare != COMPARE_NOTHING &&
+	    look_at_target(d, j, &there) == 1 && there.type == ITEM_FILE &&
+	    there.size == entry->st.size)
 		j->kind = JOB_ADOPT;
-		engine_send(d->en, j);
-	} else {
-		engine_queue_file(d->en, j);
-	}
+	submit(d, j, true);
 }
 
 static void
@@ -157,6 +217,29 @@ unchanged(struct diff *d, const struct scan_entry *entry)
 	stats_add(d->en->stats, unchanged_items, 1);
 	if (entry->st.type == ITEM_FILE)
 		stats_add(d->en->stats, unchanged_bytes, entry->st.size);
+}
+
+/* Its file has several names, but the target's item is of this one only. */
+static bool
+is_to_be_linked(const struct scan_entry *entry, const struct ledger_file *row)
+{
+	return entry->st.nlink > 1 && row->link.nlink == 1;
+}
+
+/*
+ * The target's item is linked with those of names that this one may have left:
+ * it must not be changed in place.
+ */
+static bool
+may_be_left(const struct diff *d, const struct scan_entry *entry,
+    const struct ledger_file *row)
+{
+	if (row->link.nlink <= 1)
+		return false;
+	if ((d->en->source->ops->features & STORE_LIST_LINKS) == 0)
+		return true;
+	return (d->en->ops->features & STORE_HAS_LINKS) != 0 &&
+	    (row->link.dev != entry->st.dev || row->link.ino != entry->st.ino);
 }
 
 /* A file whose content may be what the ledger says: look before sending. */
@@ -169,41 +252,62 @@ maybe_file(struct diff *d, const struct scan_entry *entry,
 	j = new_job(d, JOB_REHASH, entry);
 	if (j == NULL)
 		return;
-	j->was = (struct store_stat){
-	    .type = row->st.type,
-	    .size = row->st.size,
-	    .has_source_mtime = true,
-	    .mtime_ns = row->st.mtime_ns,
-	    .mode = row->st.mode,
-	    .uid = row->st.uid,
-	    .gid = row->st.gid,
-	    .has_owner = true,
-	    .digest = {.have = row->digest_have, .crc64nvme = row->crc64nvme},
-	};
-	memcpy(j->was.digest.xxh3, row->xxh3, sizeof(row->xxh3));
-	memcpy(j->was.etag, row->etag, sizeof(row->etag));
+	j->was = engine_known(row);
+	expect(d, j, entry, row);
 	j->known_part_bytes = row->part_bytes;
 	j->local = item_same_metadata(&entry->st, &row->st);
+	j->believed = d->en->options->compare == COMPARE_SIZE;
+	if (row->link.nlink == 0 && j->link.nlink > 1)
+		j->link.nlink = 0;
+	if (row->link.nlink > 1 && row->link.dev == j->link.dev &&
+	    row->link.ino == j->link.ino)
+		j->link.id = row->link.id;
+	/* Without a digest only the target can tell. */
+	if (!j->believed && (row->digest_have & DIGEST_XXH3) == 0)
+		j->kind = JOB_ADOPT;
 	queued(d, entry);
-	engine_send(d->en, j);
+	submit(d, j, false);
 }
 
 static void
-needed(struct diff *d, const struct scan_entry *entry)
+needed(struct diff *d, const struct scan_entry *entry,
+    const struct ledger_file *row)
 {
 	switch (entry->st.type) {
 	case ITEM_FILE:
-		need_file(d, entry);
+		need_file(d, entry, row);
 		return;
 	case ITEM_DIR:
 		need_dir(d, entry);
 		return;
 	case ITEM_SYMLINK:
-		need_link(d, entry);
+		need_link(d, entry, row);
 		return;
 	case ITEM_SPECIAL:
 		return;
 	}
+}
+
+/* Whether size or age exclude ENTRY; then it is as good as not there. */
+static bool
+is_left_out(struct diff *d, const struct scan_entry *entry)
+{
+	struct engine *en = d->en;
+
+	if (compare_is_wanted(en->options, &entry->st, en->started_ns))
+		return false;
+	stats_sub(en->stats, scanned_items, 1);
+	stats_sub(en->stats, scanned_bytes, entry->st.size);
+	stats_add(en->stats, excluded_items, 1);
+	return true;
+}
+
+/* The ledger knows nothing of it. */
+static void
+unknown(struct diff *d, const struct scan_entry *entry)
+{
+	if (!is_left_out(d, entry))
+		needed(d, entry, NULL);
 }
 
 /* True if somebody else changed or removed the item at the target. */
@@ -249,6 +353,17 @@ dirs_show(const struct engine *en)
 }
 
 static void
+existing(struct diff *d, const struct scan_entry *entry)
+{
+	const char *path = whole_path(d, entry->name, entry->name_len);
+
+	stats_add(d->en->stats, existing_items, 1);
+	if (path != NULL)
+		engine_skipped(
+		    d->en, path, d->path.len, entry->st.type, "existing");
+}
+
+static void
 row_is_gone(struct diff *d, const struct ledger_file *row)
 {
 	const char *path = whole_path(d, row->name, row->name_len);
@@ -262,25 +377,38 @@ static void
 known(struct diff *d, const struct scan_entry *entry,
     const struct ledger_file *row)
 {
-	const struct item_stat *is = &entry->st, *was = &row->st;
-	bool done = row->state == LEDGER_DONE && is->type == was->type;
+	enum verdict v = compare_known(d->en->options, &entry->st, row);
 
 	/* What was in a directory is in none of the batches. */
-	if ((is->type == ITEM_DIR) != (was->type == ITEM_DIR) &&
+	if ((entry->st.type == ITEM_DIR) != (row->st.type == ITEM_DIR) &&
 	    d->en->options->delete_extra)
 		row_is_gone(d, row);
-	if (done && is->type == ITEM_DIR && item_same_metadata(is, was) &&
-	    dirs_show(d->en))
+	if (entry->st.type == ITEM_DIR && v == VERDICT_SAME &&
+	    !dirs_show(d->en))
+		v = VERDICT_SEND;
+	if (v == VERDICT_SAME && entry->st.type == ITEM_FILE &&
+	    is_to_be_linked(entry, row))
+		v = (row->digest_have & DIGEST_XXH3) != 0 ? VERDICT_LOOK
+							  : VERDICT_SEND;
+	if (v == VERDICT_LOOK && may_be_left(d, entry, row))
+		v = VERDICT_SEND;
+	if (v == VERDICT_KEEP ? !is_there(d, entry)
+			      : v != VERDICT_SEND && drifted(d, entry, row))
+		v = VERDICT_SEND;
+	switch (v) {
+	case VERDICT_SAME:
 		unchanged(d, entry);
-	else if (done && is->type != ITEM_DIR && item_same(is, was) &&
-	    !drifted(d, entry, row))
-		unchanged(d, entry);
-	else if (done && is->type == ITEM_FILE && is->size == was->size &&
-	    (row->digest_have & DIGEST_XXH3) != 0 && !item_same(is, was) &&
-	    !drifted(d, entry, row))
+		return;
+	case VERDICT_LOOK:
 		maybe_file(d, entry, row);
-	else
-		needed(d, entry);
+		return;
+	case VERDICT_KEEP:
+		existing(d, entry);
+		return;
+	case VERDICT_SEND:
+		needed(d, entry, row);
+		return;
+	}
 }
 
 static int
@@ -345,10 +473,12 @@ merge(struct diff *d, struct err *e)
 				  : compare_names(&b->entries[i], &row);
 
 		if (c < 0) {
-			needed(d, &b->entries[i++]);
+			unknown(d, &b->entries[i++]);
 			continue;
 		}
-		if (c == 0)
+		if (c == 0 && is_left_out(d, &b->entries[i]))
+			i++;
+		else if (c == 0)
 			known(d, &b->entries[i++], &row);
 		else if (!is_unseen(b, &row))
 			row_is_gone(d, &row);
@@ -420,7 +550,7 @@ compare(struct diff *d)
 		engine_ledger_failed(d->en, &e);
 	else if (d->dir_id == 0)
 		for (i = 0; i < b->n; i++)
-			needed(d, &b->entries[i]);
+			unknown(d, &b->entries[i]);
 }
 
 void
@@ -428,8 +558,11 @@ engine_batch(struct engine *en, struct scan_batch *b)
 {
 	struct diff d = {
 	    .en = en, .batch = b, .path = BUF_INIT((size_t)1 << 20)};
+	size_t i;
 
 	count(en, b);
+	for (i = 0; i < b->n && !en->options->hard_links; i++)
+		b->entries[i].st.nlink = 0; /* it was not asked for */
 	if (b->dir_len == 0 && b->first && b->error.kind != ERR_NONE &&
 	    b->n == 0)
 		engine_fatal(en, &b->error);

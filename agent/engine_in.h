@@ -28,6 +28,8 @@
 /* Bytes that the description of a store's place takes. */
 #define ENGINE_PLACE_MAX 1024
 
+struct link_group;
+
 enum engine_phase {
 	PHASE_START,	/* nothing is under way yet */
 	PHASE_TRANSFER, /* scan and send */
@@ -54,6 +56,7 @@ struct engine {
 	unsigned transfers; /* workers */
 	struct retry_policy retry;
 	uint64_t run_id;
+	int64_t started_ns;
 	uint64_t random;
 	uint64_t serial; /* of the last upload */
 
@@ -79,7 +82,10 @@ struct engine {
 	struct job_list big;	      /* wait for a place among the uploads */
 	struct job_list after_commit; /* rely on rows not committed yet */
 	struct delay delayed;	      /* to be tried again */
-	struct ledger_upload *old;    /* unfinished uploads of earlier runs */
+	struct link_group *leading[256]; /* files whose other names wait */
+	size_t unled;		   /* of these, whose leader is yet to come */
+	uint32_t link_id;	   /* the last that was given */
+	struct ledger_upload *old; /* unfinished uploads of earlier runs */
 	size_t old_n;
 	struct ledger_pending pending;
 	bool pending_held;   /* it waits for those of the depth before */
@@ -152,6 +158,8 @@ void engine_list_target(struct engine *en);
 /* engine_item.c */
 /* Queues the file of J (kind is set by its size). */
 void engine_queue_file(struct engine *en, struct job *j);
+/* J goes to work, or a dry run tells of it. */
+void engine_submit(struct engine *en, struct job *j);
 /* Dry run: J is not done, but told; ends J. */
 void engine_would(struct engine *en, struct job *j, enum ui_action action);
 /* Dry run: what J would cost. */
@@ -188,6 +196,36 @@ int engine_record(
  */
 struct item_stat engine_settled(const struct item_stat *st, int64_t read_ns);
 
+/* What the ledger knows of ROW's item at the target, as it was sent. */
+struct store_stat engine_known(const struct ledger_file *row);
+/* J was looked at, and there is nothing to be moved; ends it. */
+void engine_unchanged(struct engine *en, struct job *j);
+
+/* engine_links.c: files with several names. */
+/* What can't be told of them is said. */
+void engine_links_begin(struct engine *en);
+/*
+ * J is to be sent, adopted or hashed.  True if it was taken: it waits for
+ * another name of its file, or becomes a link to it.  False: it goes on as it
+ * is; others may wait for it then.
+ */
+bool engine_links_take(struct engine *en, struct job *j);
+/* J's content is to be sent, unless it becomes a link. */
+void engine_links_send(struct engine *en, struct job *j);
+/* J, a FOUND_GROUP, goes on. */
+void engine_links_found(struct engine *en, struct job *j);
+/* J, a JOB_HARDLINK, could not be linked to its leader. */
+void engine_links_not_linked(struct engine *en, struct job *j);
+/* J's item is done, or given up: what waited for it goes on. */
+void engine_links_over(struct engine *en, struct job *j);
+/* What J's row, which turns done, is to say. */
+struct item_link engine_links_record(struct engine *en, const struct job *j);
+/* No further name will come, or none can be taken: what waits for one that
+ * began to be uploaded in an earlier run goes on. */
+void engine_links_expect_no_more(struct engine *en);
+/* A job that waits for another name, if any. */
+struct job *engine_links_withdraw(struct engine *en);
+
 /* engine_dirs.c */
 /*
  * What J does at the target changes the directory that it is in (its time, and
@@ -217,6 +255,10 @@ void engine_verify(struct engine *en);
 void engine_start_uploads(struct engine *en);
 void engine_upload_answer(struct engine *en, struct job *j);
 void engine_load_uploads(struct engine *en);
+enum engine_old { OLD_NONE, OLD_OWN, OLD_OTHER };
+/* Whether an earlier run began to upload J's file, under J's name or, as it
+ * is now, under another. */
+enum engine_old engine_old_upload(struct engine *en, const struct job *j);
 /* Jobs that abort the uploads of earlier runs that nothing took up again. */
 void engine_abort_old(struct engine *en);
 /* Jobs that look for what intents may have begun.  No upload may be alive. */

@@ -57,19 +57,57 @@ engine_would(struct engine *en, struct job *j, enum ui_action action)
 	engine_job_end(en, j);
 }
 
+/* Where something is expected at the target, that is looked at first. */
+static void
+would_write(struct engine *en, struct job *j, enum ui_action action)
+{
+	if (j->expect == EXPECT_ANYTHING || j->looked) {
+		engine_would(en, j, action);
+		return;
+	}
+	j->then = j->kind;
+	j->kind = JOB_LOOK;
+	engine_send(en, j);
+}
+
+/* Whether it takes opening a file to know what other names it has. */
+static bool
+asks_for_links(const struct engine *en)
+{
+	return en->options->hard_links &&
+	    (en->source->ops->features &
+		(STORE_LIST_META | STORE_LIST_LINKS)) == 0;
+}
+
 void
 engine_queue_file(struct engine *en, struct job *j)
 {
 	j->kind = JOB_PUT;
 	j->finding = FOUND_NOTHING;
 	j->grown = false;
-	if (en->options->dry_run) {
-		engine_would(en, j, UI_WOULD_SEND);
-		return;
-	}
-	if (j->st.size >= en->limits.threshold_bytes ||
+	if (en->options->dry_run)
+		would_write(en, j, UI_WOULD_SEND);
+	else if (!j->asked && asks_for_links(en))
+		engine_send(en, j);
+	else if (j->st.size >= en->limits.threshold_bytes ||
 	    j->st.size > en->limits.put_max_bytes)
 		job_list_push(&en->big, j);
+	else
+		engine_send(en, j);
+}
+
+void
+engine_submit(struct engine *en, struct job *j)
+{
+	bool file =
+	    j->kind == JOB_PUT || j->kind == JOB_ADOPT || j->kind == JOB_REHASH;
+
+	if (file && engine_links_take(en, j))
+		return;
+	if (j->kind == JOB_PUT)
+		engine_queue_file(en, j);
+	else if (j->kind == JOB_LINK && en->options->dry_run)
+		would_write(en, j, UI_WOULD_LINK);
 	else
 		engine_send(en, j);
 }
@@ -86,7 +124,8 @@ engine_record(
 		en->ledger, j->dir_id, job_name(j), j->name_len, row, &e) == -1)
 		return engine_ledger_failed(en, &e);
 	if (row->state == LEDGER_PENDING || j->kind == JOB_PUT ||
-	    j->kind == JOB_LINK || j->kind == JOB_COMPLETE)
+	    j->kind == JOB_LINK || j->kind == JOB_HARDLINK ||
+	    j->kind == JOB_COMPLETE)
 		engine_touched(en, j);
 	return 0;
 }
@@ -141,6 +180,14 @@ is_hopeless(const struct job *j, const struct err *e)
 	}
 }
 
+static void
+not_queued(struct engine *en, const struct job *j)
+{
+	stats_sub(en->stats, queued_items, 1);
+	if (j->st.type == ITEM_FILE)
+		stats_sub(en->stats, queued_bytes, j->st.size);
+}
+
 void
 engine_item_failed(struct engine *en, struct job *j)
 {
@@ -159,9 +206,14 @@ engine_item_failed(struct engine *en, struct job *j)
 	} else {
 		stats_add(en->stats, failed_items, 1);
 	}
+	/* What is looked at only is counted already. */
+	if (en->options->dry_run && j->kind != JOB_PUT && j->kind != JOB_LINK &&
+	    j->kind != JOB_DIR)
+		not_queued(en, j);
 	engine_failure(
 	    en, action, j->path, j->path_len, &e, j->attempts + j->changes + 1);
 	engine_touched(en, j); /* by a temporary file */
+	engine_links_over(en, j);
 	engine_job_end(en, j);
 	if (!hopeless || en->stopping)
 		return;
@@ -260,14 +312,40 @@ engine_start_over(struct engine *en, struct job *j)
 	ui_item(en->ui, UI_RETRY, j->path, j->path_len, 0, &j->err);
 	memset(&j->digest, 0, sizeof(j->digest));
 	memset(&j->receipt, 0, sizeof(j->receipt));
+	if (j->kind == JOB_HARDLINK)
+		stats_add(en->stats, queued_bytes, j->st.size);
 	if (j->kind != JOB_LINK) {
 		j->kind = JOB_PUT;
+		j->link.id = 0;
 		j->known_part_bytes = 0;
 	}
 	j->attempts = 0;
 	j->part = 0;
 	engine_delay(en, j, (uint64_t)CHANGED_FIRST_MS << (j->changes - 1));
 	return true;
+}
+
+struct store_stat
+engine_known(const struct ledger_file *row)
+{
+	struct store_stat known = {
+	    .type = row->st.type,
+	    .size = row->st.size,
+	    .has_source_mtime = true,
+	    .mtime_ns = row->st.mtime_ns,
+	    .mode = row->st.mode,
+	    .uid = row->st.uid,
+	    .gid = row->st.gid,
+	    .has_owner = true,
+	    .nlink = row->link.nlink,
+	    .dev = row->link.dev,
+	    .ino = row->link.ino,
+	    .digest = {.have = row->digest_have, .crc64nvme = row->crc64nvme},
+	};
+
+	memcpy(known.digest.xxh3, row->xxh3, sizeof(row->xxh3));
+	memcpy(known.etag, row->etag, sizeof(row->etag));
+	return known;
 }
 
 struct item_stat
@@ -291,11 +369,14 @@ record_done(struct engine *en, const struct job *j)
 	    .digest_have = j->digest.have,
 	    .crc64nvme = j->digest.crc64nvme,
 	    .run_id = en->run_id,
+	    .link = engine_links_record(en, j),
 	};
 
 	/* Without a digest there would be nothing to compare. */
 	if (j->st.type == ITEM_FILE && (j->digest.have & DIGEST_XXH3) != 0)
 		row.st = engine_settled(&j->st, j->read_ns);
+	if (j->believed || (j->unsettled && j->read_ns == 0))
+		row.st.ctime_ns = -1;
 	memcpy(row.xxh3, j->digest.xxh3, sizeof(row.xxh3));
 	memcpy(row.etag, j->receipt.etag, sizeof(row.etag));
 	return engine_record(en, j, &row);
@@ -304,7 +385,8 @@ record_done(struct engine *en, const struct job *j)
 static void
 done(struct engine *en, struct job *j, enum ui_action action)
 {
-	uint64_t bytes = j->st.type == ITEM_FILE ? j->st.size : 0;
+	bool sent = j->st.type == ITEM_FILE && j->kind != JOB_HARDLINK;
+	uint64_t bytes = sent ? j->st.size : 0;
 
 	if (record_done(en, j) == 0 && !j->again) {
 		stats_add(en->stats, done_items, 1);
@@ -312,12 +394,12 @@ done(struct engine *en, struct job *j, enum ui_action action)
 		stats_add(en->stats, verified_items, j->proved ? 1 : 0);
 		ui_item(en->ui, action, j->path, j->path_len, bytes, NULL);
 	}
+	engine_links_over(en, j);
 	engine_job_end(en, j);
 }
 
-/* It was looked at, and there is nothing to be moved. */
-static void
-unchanged(struct engine *en, struct job *j)
+void
+engine_unchanged(struct engine *en, struct job *j)
 {
 	if (record_done(en, j) == 0) {
 		stats_sub(en->stats, queued_items, 1);
@@ -325,7 +407,20 @@ unchanged(struct engine *en, struct job *j)
 		stats_add(en->stats, unchanged_items, 1);
 		stats_add(en->stats, unchanged_bytes, j->st.size);
 	}
+	engine_links_over(en, j);
 	engine_job_end(en, j);
+}
+
+static void
+linked(struct engine *en, struct job *j)
+{
+	if (j->receipt.was_there) {
+		stats_add(en->stats, queued_bytes, j->st.size);
+		engine_unchanged(en, j);
+	} else {
+		stats_add(en->stats, linked_items, 1);
+		done(en, j, UI_HARDLINK);
+	}
 }
 
 static void
@@ -339,6 +434,7 @@ adopted(struct engine *en, struct job *j)
 		    en->options->dry_run ? UI_WOULD_ADOPT : UI_ADOPTED, j->path,
 		    j->path_len, j->st.size, NULL);
 	}
+	engine_links_over(en, j);
 	engine_job_end(en, j);
 }
 
@@ -350,7 +446,7 @@ found(struct engine *en, struct job *j)
 		if (j->kind == JOB_ADOPT)
 			adopted(en, j);
 		else
-			unchanged(en, j);
+			engine_unchanged(en, j);
 		return;
 	case FOUND_METADATA:
 		if (j->kind == JOB_ADOPT) {
@@ -363,13 +459,44 @@ found(struct engine *en, struct job *j)
 		else
 			done(en, j, UI_METADATA);
 		return;
+	case FOUND_EXISTING:
+	case FOUND_NEWER:
+		return; /* of a LOOK only */
+	case FOUND_GROUP:
+		engine_links_found(en, j);
+		return;
 	case FOUND_NOTHING:
 	case FOUND_OTHER:
-		j->known_part_bytes = 0;
-		memset(&j->digest, 0, sizeof(j->digest));
-		engine_queue_file(en, j);
+	case FOUND_FULL:
+	case FOUND_ALONE:
+		j->believed = false;
+		if (j->link.nlink == 0)
+			j->link.nlink = j->st.nlink > 1 ? j->st.nlink : 1;
+		engine_links_send(en, j);
 		return;
 	}
+}
+
+/* JOB_LOOK is done: it stays, or J is what it was. */
+static void
+looked(struct engine *en, struct job *j)
+{
+	bool newer = j->finding == FOUND_NEWER;
+
+	if (!newer && j->finding != FOUND_EXISTING) {
+		j->looked = true;
+		j->kind = j->then;
+		engine_submit(en, j);
+		return;
+	}
+	if (newer)
+		stats_add(en->stats, newer_items, 1);
+	else
+		stats_add(en->stats, existing_items, 1);
+	not_queued(en, j);
+	engine_skipped(
+	    en, j->path, j->path_len, j->st.type, newer ? "newer" : "existing");
+	engine_job_end(en, j);
 }
 
 /* JOB_ABORT or JOB_SWEEP is done: forget the upload, if nothing can come
@@ -404,7 +531,9 @@ item_done(struct engine *en, struct job *j)
 {
 	switch (j->kind) {
 	case JOB_PUT:
-		if (j->grown)
+		if (j->finding == FOUND_GROUP)
+			engine_links_found(en, j);
+		else if (j->grown)
 			engine_queue_file(en, j);
 		else if (j->skipped)
 			skipped(en, j);
@@ -413,6 +542,12 @@ item_done(struct engine *en, struct job *j)
 		return;
 	case JOB_LINK:
 		done(en, j, UI_LINK);
+		return;
+	case JOB_HARDLINK:
+		if (j->finding == FOUND_SAME)
+			linked(en, j);
+		else
+			engine_links_not_linked(en, j);
 		return;
 	case JOB_DIR:
 		if (j->path_len == 0)
@@ -423,6 +558,9 @@ item_done(struct engine *en, struct job *j)
 	case JOB_ADOPT:
 	case JOB_REHASH:
 		found(en, j);
+		return;
+	case JOB_LOOK:
+		looked(en, j);
 		return;
 	case JOB_ABORT:
 	case JOB_SWEEP:

@@ -165,6 +165,8 @@ upload_new(struct engine *en, const struct job *j, const struct plan *plan)
 	}
 	up->serial = ++en->serial;
 	up->st = j->st;
+	up->expect = j->expect;
+	up->expected = j->expected;
 	up->plan = *plan;
 	up->next = 1;
 	en->uploads++;
@@ -205,6 +207,21 @@ find_old(struct engine *en, const struct job *j)
 		    memcmp(en->old[i].path, j->path, j->path_len) == 0)
 			return &en->old[i];
 	return NULL;
+}
+
+enum engine_old
+engine_old_upload(struct engine *en, const struct job *j)
+{
+	enum engine_old found = OLD_NONE;
+	size_t i;
+
+	if (find_old(en, j) != NULL)
+		return OLD_OWN;
+	for (i = 0; i < en->old_n; i++)
+		if (en->old[i].id != 0 && en->old[i].store_id[0] != '\0' &&
+		    item_same(&en->old[i].st, &j->st))
+			found = OLD_OTHER;
+	return found;
 }
 
 /* The plan that an upload was begun with, whatever is asked for now. */
@@ -330,6 +347,9 @@ upload_job(struct engine *en, struct upload *up, const struct job *like,
 		return NULL;
 	j->dir_id = like->dir_id;
 	j->changes = like->changes;
+	j->link = like->link;
+	j->leads = like->leads;
+	j->asked = like->asked;
 	j->st = up->st;
 	j->up = up;
 	up->jobs++;
@@ -396,6 +416,7 @@ completed(struct engine *en, struct upload *up, struct job *j)
 	    .digest_have = j->digest.have & (DIGEST_XXH3 | DIGEST_CRC64NVME),
 	    .crc64nvme = j->digest.crc64nvme,
 	    .run_id = en->run_id,
+	    .link = engine_links_record(en, j),
 	};
 
 	/* Without a digest there would be nothing to compare. */
@@ -414,6 +435,7 @@ completed(struct engine *en, struct upload *up, struct job *j)
 	stats_add(en->stats, done_bytes, up->st.size);
 	stats_add(en->stats, verified_items, j->proved ? 1 : 0);
 	ui_item(en->ui, UI_SENT, j->path, j->path_len, up->st.size, NULL);
+	engine_links_over(en, j);
 }
 
 static void
@@ -521,6 +543,7 @@ bury(struct engine *en, struct upload *up, struct job *j)
 	enum err_kind kind = up->err.kind;
 	bool useless = kind == ERR_CHANGED || kind == ERR_VANISHED ||
 	    kind == ERR_GONE || kind == ERR_MISMATCH || kind == ERR_NAME ||
+	    kind == ERR_CONFLICT ||
 	    (kind == ERR_EXISTS && en->options->delete_extra);
 
 	j->up = NULL;

@@ -41,6 +41,7 @@ job_free(struct job *j)
 		free(j->victims[i].key);
 	free(j->victims);
 	free(j->upload_id);
+	free(j->leader);
 	free(j);
 }
 

@@ -21,6 +21,7 @@
 enum job_kind {
 	JOB_PUT,	 /* a whole file */
 	JOB_LINK,	 /* a symlink */
+	JOB_HARDLINK,	 /* another name of a file that was sent */
 	JOB_DIR,	 /* a directory and its metadata */
 	JOB_ADOPT,	 /* is what the target has the same? */
 	JOB_REHASH,	 /* has the content changed, or only the metadata? */
@@ -30,18 +31,33 @@ enum job_kind {
 	JOB_COMPLETE,	 /* make one object of the parts */
 	JOB_ABORT,	 /* give up an upload at the store */
 	JOB_SWEEP,	 /* find and abort what an intent may have begun */
+	JOB_LOOK,	 /* may what is at the target be replaced? */
 	JOB_DELETE,	 /* delete items at the target */
 	JOB_VERIFY,	 /* is what the target has what it should be? */
 	JOB_VERIFY_PART, /* the same of a part of a file, by reading it */
 };
 
-/* What JOB_ADOPT and JOB_REHASH found; JOB_SWEEP: OTHER, or NOTHING. */
+/* What JOB_ADOPT, JOB_REHASH and JOB_HARDLINK found; JOB_SWEEP: OTHER, or
+ * NOTHING; JOB_PUT: GROUP, or NOTHING. */
 enum job_finding {
 	FOUND_NOTHING,
-	FOUND_SAME,	/* content and metadata are right */
+	FOUND_EXISTING, /* LOOK: it stays, as it is there */
+	FOUND_NEWER,	/* LOOK: it stays, as it is newer */
+	FOUND_SAME,	/* content and metadata are right; it is linked */
 	FOUND_METADATA, /* content is right, metadata was set */
 	FOUND_OTHER,	/* content differs, or the item at the target isn't
 			   the one that is known: send it */
+	FOUND_GROUP,	/* nothing was done: by its metadata the file has other
+			   names */
+	FOUND_FULL,	/* HARDLINK: its leader can't have more names */
+	FOUND_ALONE,	/* HARDLINK: it can't be linked there */
+};
+
+/* What must be at the target for J to write. */
+enum job_expect {
+	EXPECT_ANYTHING,
+	EXPECT_NOTHING,
+	EXPECT_WAS, /* what expected says */
 };
 
 enum upload_state {
@@ -69,8 +85,10 @@ struct upload {
 	struct store_part *parts; /* plan.parts; number 0: not sent yet */
 	bool *keep;		  /* CHECK's answer, one for each part */
 	uint32_t parts_done;
-	uint32_t next;	/* parts before this one are sent or on their way */
-	unsigned jobs;	/* alive, of any kind */
+	uint32_t next; /* parts before this one are sent or on their way */
+	unsigned jobs; /* alive, of any kind */
+	enum job_expect expect;
+	struct store_stat expected;
 	struct err err; /* why it is dying */
 	bool from_source;
 };
@@ -90,9 +108,16 @@ struct victim {
 struct job {
 	struct job *next;
 	enum job_kind kind;
-	bool refreshed;	   /* credentials were renewed for it once */
-	bool local;	   /* REHASH: metadata is as the target has it */
-	bool again;	   /* DIR: was done, and isn't counted once more */
+	bool refreshed;	    /* credentials were renewed for it once */
+	enum job_kind then; /* LOOK: what it is then, if it may */
+	bool looked;	    /* dry run: a LOOK found what is expected */
+	bool believed;	    /* the content was not looked at */
+	bool local;	    /* REHASH: metadata is as the target has it */
+	bool again;	    /* DIR: was done, and isn't counted once more */
+	bool leads;	    /* other names of its file wait for it */
+	bool asked;	    /* the source was asked for its metadata's group */
+	bool doubt;	    /* HARDLINK: read it first, and compare with was */
+	bool unsettled;	   /* HARDLINK: the leader was recorded without ctime */
 	unsigned attempts; /* that failed */
 	unsigned changes;  /* times the source changed under it */
 	uint64_t due_ms;   /* not before (clock_mono_ms) */
@@ -103,8 +128,16 @@ struct job {
 	struct check *check; /* VERIFY: its own; VERIFY_PART: of its file */
 	uint32_t part;	     /* PART, VERIFY_PART: from 1 */
 
+	enum job_expect expect;
+	struct store_stat expected; /* EXPECT_WAS */
+
+	struct item_link link; /* as its row is to have it */
+	struct item_stat meta; /* HARDLINK: what the item is to carry */
+	char *leader; /* HARDLINK: malloc'd path of the other name, of was */
+
 	/* REHASH, VERIFY: what the ledger knows of the item at the target: as
-	 * it was sent.  ABORT, SWEEP: the upload's row. */
+	 * it was sent; nlink, dev and ino are its link's.  ABORT, SWEEP: the
+	 * upload's row. */
 	struct store_stat was;
 	uint64_t known_part_bytes;
 	int64_t ledger_id;

@@ -84,6 +84,12 @@ struct ledger_file {
 	uint64_t crc64nvme;   /* of the whole file */
 	char etag[STORE_ETAG_MAX];
 	uint64_t run_id; /* the run that wrote it last */
+	/*
+	 * NLINK above 1: the target's item is linked with those of the file's
+	 * other names; 1: with none, or nobody asked; 0: it can't be linked,
+	 * and stays as it is.
+	 */
+	struct item_link link;
 };
 
 /*
@@ -97,6 +103,43 @@ int ledger_diff_next(struct ledger *l, struct ledger_file *out, struct err *e);
 
 int ledger_file_put(struct ledger *l, int64_t dir_id, const char *name,
     size_t name_len, const struct ledger_file *row, struct err *e);
+
+/* A name of a file that has several. */
+struct ledger_name {
+	struct item_link link;
+	struct item_stat st;
+	int64_t dir_id; /* and not this one itself */
+	const char *name;
+	size_t name_len;
+};
+
+/* Another name of a file, at the target. */
+struct ledger_leader {
+	struct ledger_file row; /* without its name */
+	char *path;		/* malloc'd */
+	size_t path_len;
+};
+
+/*
+ * A name that was recorded in the very state of NAME, or, without a ctime, by
+ * the run RUN_ID: 1, 0 if there is none, -1.
+ */
+int ledger_leader(struct ledger *l, const struct ledger_name *name,
+    uint64_t run_id, struct ledger_leader *out, struct err *e);
+/*
+ * The same of any state with that size and, if TIMED, mtime.  The content is
+ * known (DIGEST_XXH3), and may be another.
+ */
+int ledger_leader_any(struct ledger *l, const struct ledger_name *name,
+    bool timed, struct ledger_leader *out, struct err *e);
+/* No name of this file is linked with any other from now on: NLINK, 0 or 1,
+ * says what is to become of them. */
+int ledger_links_drop(struct ledger *l, const struct item_link *link,
+    uint32_t nlink, struct err *e);
+/* Whether the file was asked for before in this run: 1, 0, -1.  In a temporary
+ * file, not in the ledger. */
+int ledger_link_seen(
+    struct ledger *l, const struct item_link *link, struct err *e);
 
 /* Directory PATH, if it is done: it is pending once more. */
 int ledger_dir_again(

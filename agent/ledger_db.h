@@ -16,6 +16,10 @@ enum ledger_stmt {
 	STMT_DIR_ADD,
 	STMT_DIFF,
 	STMT_FILE_PUT,
+	STMT_LEADER,
+	STMT_LEADER_ANY,
+	STMT_LINKS_DROP,
+	STMT_LINK_SEEN,
 	STMT_DIR_AGAIN,
 	STMT_PENDING,
 	STMT_UPLOAD_ADD,
@@ -68,6 +72,7 @@ struct ledger {
 	bool has_listed; /* likewise */
 	bool in_listed;	 /* ledger_listed_next() is under way */
 	bool has_gone;	 /* and those of what is to be deleted */
+	bool has_seen;	 /* so is this */
 	unsigned uncommitted;
 	char last_name[256]; /* sorts behind every name: 255 bytes at most */
 };
@@ -120,6 +125,8 @@ column_u64(sqlite3_stmt *s, int at)
 #define STAT_COLUMN_COUNT 9
 void bind_stat(sqlite3_stmt *s, int at, const struct item_stat *st);
 void column_stat(sqlite3_stmt *s, int at, struct item_stat *st);
+/* A row of file, without its name, from column AT on. */
+void column_file(sqlite3_stmt *s, int at, struct ledger_file *out);
 /* Text or blob of a column into OUT, cut to SIZE - 1, NUL-terminated. */
 void column_copy(sqlite3_stmt *s, int at, char *out, size_t size);
 /* DIR (path of its directory) and NAME put together; malloc'd or NULL. */

@@ -57,7 +57,7 @@ ledger_diff_begin(struct ledger *l, int64_t dir_id, const char *after,
 	return 0;
 }
 
-static void
+void
 column_file(sqlite3_stmt *s, int at, struct ledger_file *out)
 {
 	const void *digest;
@@ -76,6 +76,10 @@ column_file(sqlite3_stmt *s, int at, struct ledger_file *out)
 	out->crc64nvme = column_u64(s, at + 3);
 	column_copy(s, at + 4, out->etag, sizeof(out->etag));
 	out->run_id = column_u64(s, at + 5);
+	out->link.nlink = (uint32_t)sqlite3_column_int64(s, at + 6);
+	out->link.dev = column_u64(s, at + 7);
+	out->link.ino = column_u64(s, at + 8);
+	out->link.id = column_u64(s, at + 9);
 }
 
 int
@@ -118,6 +122,10 @@ ledger_file_put(struct ledger *l, int64_t dir_id, const char *name,
 	bind_u64(s, at + 3, row->crc64nvme);
 	bind_text(s, at + 4, row->etag);
 	bind_u64(s, at + 5, row->run_id);
+	bind_u64(s, at + 6, row->link.nlink);
+	bind_u64(s, at + 7, row->link.dev);
+	bind_u64(s, at + 8, row->link.ino);
+	bind_u64(s, at + 9, row->link.id);
 	return ledger_done(l, s, e);
 }
 

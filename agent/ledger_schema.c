@@ -44,10 +44,21 @@ static const char *const migrations[] = {
     /* What was to be deleted at the target; state: enum ledger_fate. */
     "CREATE TABLE deletion(run_id INTEGER NOT NULL, path BLOB NOT NULL,"
     " type INTEGER NOT NULL, size INTEGER NOT NULL, state INTEGER NOT NULL,"
-    " PRIMARY KEY(run_id, path, type)) WITHOUT ROWID;",
+    " PRIMARY KEY(run_id, path, type)) WITHOUT ROWID;"
+    "ALTER TABLE file ADD COLUMN nlink INTEGER NOT NULL DEFAULT 1;"
+    "ALTER TABLE file ADD COLUMN link_dev INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE file ADD COLUMN link_ino INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE file ADD COLUMN link_id INTEGER NOT NULL DEFAULT 0;"
+    "CREATE INDEX file_links ON file(link_dev, link_ino, ctime_ns)"
+    " WHERE nlink > 1;",
 };
 
 #define SCHEMA_VERSION ((int)(sizeof(migrations) / sizeof(migrations[0])))
+
+/* What stands behind STAT_COLUMNS in a row of file. */
+#define FILE_COLUMNS                                         \
+	",part_bytes,digest_have,xxh3,crc64nvme,etag,run_id" \
+	",nlink,link_dev,link_ino,link_id"
 
 static const char *const statements[STMT_COUNT] = {
     [STMT_BEGIN] = "BEGIN IMMEDIATE",
@@ -56,14 +67,30 @@ static const char *const statements[STMT_COUNT] = {
     [STMT_META_SET] = "INSERT OR REPLACE INTO meta VALUES(?,?)",
     [STMT_DIR_GET] = "SELECT id FROM dir WHERE path=?",
     [STMT_DIR_ADD] = "INSERT INTO dir(path) VALUES(?)",
-    [STMT_DIFF] = "SELECT name,state," STAT_COLUMNS
-		  ",part_bytes,digest_have,xxh3,crc64nvme,etag,run_id"
+    [STMT_DIFF] = "SELECT name,state," STAT_COLUMNS FILE_COLUMNS
 		  " FROM file WHERE dir_id=? AND name>? AND name<=?"
 		  " ORDER BY name",
     [STMT_FILE_PUT] =
 	"INSERT OR REPLACE INTO file(dir_id,name,state," STAT_COLUMNS
-	",part_bytes,digest_have,xxh3,crc64nvme,etag,run_id)"
-	" VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
+	    FILE_COLUMNS ")"
+	" VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
+    /* "nlink > 1", word by word: else the index isn't used. */
+    [STMT_LEADER] = "SELECT d.path,f.name,f.state," STAT_COLUMNS FILE_COLUMNS
+		    " FROM file f CROSS JOIN dir d ON d.id=f.dir_id"
+		    " WHERE f.link_dev=?1 AND f.link_ino=?2 AND f.nlink > 1"
+		    " AND f.ctime_ns=?3 AND f.size=?4 AND f.mtime_ns=?5"
+		    " AND f.run_id>=?6 AND f.state=2"
+		    " AND NOT (f.dir_id=?7 AND f.name=?8) LIMIT 1",
+    [STMT_LEADER_ANY] =
+	"SELECT d.path,f.name,f.state," STAT_COLUMNS FILE_COLUMNS
+	" FROM file f CROSS JOIN dir d ON d.id=f.dir_id"
+	" WHERE f.link_dev=?1 AND f.link_ino=?2 AND f.nlink > 1"
+	" AND f.size=?3 AND (?4 IS NULL OR f.mtime_ns=?4) AND f.state=2"
+	" AND (f.digest_have & 1) != 0"
+	" AND NOT (f.dir_id=?5 AND f.name=?6) LIMIT 1",
+    [STMT_LINKS_DROP] = "UPDATE file SET nlink=?3"
+			" WHERE link_dev=?1 AND link_ino=?2 AND nlink > 1",
+    [STMT_LINK_SEEN] = "INSERT OR IGNORE INTO temp.seen VALUES(?,?)",
     [STMT_DIR_AGAIN] =
 	"UPDATE file SET state=1"
 	" WHERE dir_id=(SELECT id FROM dir WHERE path=?) AND name=?"
@@ -133,8 +160,7 @@ static const char *const statements[STMT_COUNT] = {
 			 " FROM temp.listed WHERE seen=0 ORDER BY path",
     [STMT_FAILURE_LIST] = "SELECT path,kind,message,attempts,at_ns"
 			  " FROM failure WHERE run_id=? ORDER BY path",
-    [STMT_ITEM_LIST] = "SELECT d.path,f.name,f.state," STAT_COLUMNS
-		       ",part_bytes,digest_have,xxh3,crc64nvme,etag,run_id"
+    [STMT_ITEM_LIST] = "SELECT d.path,f.name,f.state," STAT_COLUMNS FILE_COLUMNS
 		       " FROM file f JOIN dir d ON d.id=f.dir_id"
 		       " WHERE f.run_id=?1",
     /* By the index of paths, then by that of names: nothing is sorted. */

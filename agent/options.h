@@ -15,6 +15,19 @@
 #include "transfer/store.h"
 
 enum verify_mode { VERIFY_NONE, VERIFY_TRANSFERRED, VERIFY_ALL };
+/* By what a file counts as the one that was sent. */
+enum compare_mode {
+	COMPARE_TIMES,	  /* and size, inode...: read if only these moved */
+	COMPARE_CHECKSUM, /* content, always read */
+	COMPARE_SIZE,
+	COMPARE_NOTHING, /* all is sent */
+};
+/* What may be replaced at the target. */
+enum overwrite_mode {
+	OVERWRITE_ALWAYS,
+	OVERWRITE_UNCHANGED, /* only what was sent by this task */
+	OVERWRITE_NEVER,
+};
 enum progress_mode { PROGRESS_AUTO, PROGRESS_ON, PROGRESS_OFF };
 
 struct options {
@@ -32,7 +45,16 @@ struct options {
 	struct filter *filter; /* owned; never NULL */
 	enum scan_links links;
 	bool one_file_system;
+	bool hard_links;
 	enum verify_mode verify;
+	enum compare_mode compare;
+	enum overwrite_mode overwrite;
+	char lock_until[32];  /* what store.lock_until points to */
+	bool update;	      /* leave what is newer at the target */
+	bool ignore_existing; /* leave what is at the target */
+	uint64_t min_size, max_size;
+	bool max_size_set;
+	uint64_t min_age_ms, max_age_ms; /* 0: any */
 	/* Deleting what the source has no more */
 	bool delete_extra;
 	bool delete_excluded;

@@ -36,6 +36,8 @@
 	X(changed_items)   /* changed while read, again and again */        \
 	X(vanished_items)  /* gone between scan and read */                 \
 	X(gone_items)	   /* in the ledger, no longer at the source */     \
+	X(existing_items)  /* left, as the target has something there */    \
+	X(newer_items)	   /* left, as what the target has is newer */      \
 	X(deleted_items)   /* at the target; in a dry run: would be */      \
 	X(deleted_bytes)                                                    \
 	X(kept_items)	    /* of what was to be deleted: not, after all */ \
@@ -54,9 +56,11 @@
 	X(checked_by_reading)                                               \
 	X(checked_by_size)  /* by size, and time where it is kept */        \
 	X(cloned_items)	    /* share their blocks with the source */        \
+	X(linked_items)	    /* became other names of files sent before */   \
 	X(lack_owner_items) /* there, but the target can't hold that */     \
 	X(lack_mode_items)                                                  \
 	X(lack_time_items)                                                  \
+	X(lack_link_items)                                                  \
 	X(estimate_requests) /* of a dry run */                             \
 	X(estimate_bytes)                                                   \
 	X(retries)                                                          \

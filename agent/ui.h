@@ -22,6 +22,7 @@ enum ui_action {
 	UI_LINK,     /* symlink made */
 	UI_DELETED,  /* at the target */
 	UI_SKIPPED,  /* left as it is; err.msg says why */
+	UI_HARDLINK, /* another name of a file that was sent */
 	UI_FAILED,
 	UI_CHANGED,
 	UI_VANISHED,
@@ -32,6 +33,7 @@ enum ui_action {
 	UI_WOULD_SEND, /* --dry-run */
 	UI_WOULD_MKDIR,
 	UI_WOULD_LINK,
+	UI_WOULD_HARDLINK,
 	UI_WOULD_ADOPT,
 	UI_WOULD_SET_METADATA,
 	UI_WOULD_DELETE,

@@ -174,11 +174,16 @@ add_skipped(struct buf *out, const struct stats_snapshot *c)
 	    {c->special_items, "fifo, socket or device",
 		"fifos, sockets or devices"},
 	    {c->excluded_items, "excluded", "excluded"},
+	    {c->existing_items, "at the target already",
+		"at the target already"},
+	    {c->newer_items, "newer at the target", "newer at the target"},
 	};
 	const char *lead = "";
 	size_t i;
 
-	if (c->skipped_links + c->special_items + c->excluded_items == 0)
+	if (c->skipped_links + c->special_items + c->excluded_items +
+		c->existing_items + c->newer_items ==
+	    0)
 		return;
 	label(out, "skipped");
 	for (i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
@@ -338,6 +343,8 @@ ui_summary_text(struct buf *out, const struct ui_summary *s)
 	}
 	items_line(out, "metadata", c->metadata_items, 0,
 	    " set right without moving contents");
+	items_line(out, "linked", c->linked_items, 0,
+	    " hard links, contents sent once");
 	items_line(out, "adopted", c->adopted_items, c->adopted_bytes,
 	    ", there already");
 	items_line(
@@ -362,6 +369,8 @@ ui_summary_text(struct buf *out, const struct ui_summary *s)
 	items_line(out, "not held", c->lack_mode_items, 0, " without mode");
 	items_line(
 	    out, "not held", c->lack_time_items, 0, " without the exact time");
+	items_line(out, "not held", c->lack_link_items, 0,
+	    " as hard links, but as files of their own");
 	add_retries(out, c);
 	add_verification(out, s);
 	if (s->run->probe[0] != '\0') {

@@ -12,6 +12,7 @@
 
 #include "agent/inbox.h"
 #include "agent/lanes.h"
+#include "agent/options.h"
 #include "agent/stats.h"
 #include "transfer/pool.h"
 #include "transfer/store.h"
@@ -21,6 +22,7 @@ struct work {
 	struct store *source; /* NULL: there is none, for VERIFY only */
 	struct store *target;
 	const struct check_rules *rules; /* VERIFY */
+	bool hard_links;		 /* names of one file are to be told */
 	bool keep_links; /* else an object that is a symlink is skipped */
 	struct pool *pool;
 	struct lanes *lanes;
@@ -29,6 +31,9 @@ struct work {
 	struct plan_limits limits;
 	/* Read back what the store's receipt doesn't prove. */
 	bool read_back;
+	enum compare_mode compare;
+	bool update;
+	bool ignore_existing;
 	bool dry_run;		 /* change nothing: look, and tell */
 	const atomic_bool *stop; /* give up what is under way */
 };

@@ -14,6 +14,8 @@ dispatch(struct worker *me, struct job *j)
 		return work_put(me, j);
 	case JOB_LINK:
 		return work_link(me, j);
+	case JOB_HARDLINK:
+		return work_hardlink(me, j);
 	case JOB_DIR:
 		return work_dir(me, j);
 	case JOB_ADOPT:
@@ -33,6 +35,8 @@ dispatch(struct worker *me, struct job *j)
 		    me->session, j->path, j->upload_id, &j->err);
 	case JOB_SWEEP:
 		return work_sweep(me, j);
+	case JOB_LOOK:
+		return work_look(me, j);
 	case JOB_DELETE:
 		return work_delete(me, j);
 	case JOB_VERIFY:

@@ -83,15 +83,37 @@ int work_read_back(struct worker *me, struct job *j, uint64_t offset,
 int work_check_source(
     const struct digest *said, const struct digest *read, struct err *e);
 
+/* work_expect.c */
+/*
+ * Whether J may write now, as far as looking tells; *X is for the store to
+ * heed in the moment of writing: the session has it until work_written.
+ */
+int work_expect(struct worker *me, struct job *j, struct store_expect *x);
+/*
+ * J was written (RC 0), or not.  A conflict with what is just what was to be
+ * written (an answer was lost) is none: 0, with its receipt.
+ */
+int work_written(struct worker *me, struct job *j, int rc);
+
 /* work_item.c */
 int work_put(struct worker *me, struct job *j);
 int work_link(struct worker *me, struct job *j);
 int work_dir(struct worker *me, struct job *j);
 int work_rehash(struct worker *me, struct job *j);
+int work_look(struct worker *me, struct job *j);
 int work_adopt(struct worker *me, struct job *j);
 
 /* work_delete.c */
 int work_delete(struct worker *me, struct job *j);
+/* work_links.c */
+int work_hardlink(struct worker *me, struct job *j);
+/* Whether F, as only its metadata tells, has other names, and nobody knew: J's
+ * finding says so then, and nothing more is to be done. */
+bool work_is_grouped(
+    struct worker *me, struct job *j, const struct store_file *f);
+/* Whether THERE names the group that ST is of, or none, where copies do. */
+bool work_marks_same(const struct worker *me, const struct store_stat *there,
+    const struct item_stat *st);
 
 /* work_upload.c */
 int work_begin(struct worker *me, struct job *j);

@@ -15,6 +15,8 @@ put_bytes(
 {
 	unsigned algos = work_algos(me) | f->digest.have;
 	size_t len = (size_t)j->st.size;
+	struct store_expect x;
+	int rc;
 
 	if (work_read(me, f, data, len, 0, algos, &j->digest, &j->err) == -1 ||
 	    work_source(me)->check_file(f, &j->err) == -1 ||
@@ -22,20 +24,29 @@ put_bytes(
 		return -1;
 	j->sent_bytes = len;
 	j->from_source = false;
-	return me->work.target->ops->put(me->session, j->path, &f->meta, data,
-	    len, &j->digest, &j->receipt, &j->err);
+	rc = work_expect(me, j, &x);
+	if (rc == 0)
+		rc = me->work.target->ops->put(me->session, j->path, &f->meta,
+		    data, len, &j->digest, &j->receipt, &j->err);
+	return work_written(me, j, rc);
 }
 
 static int
 make_link(struct worker *me, struct job *j, const struct item_stat *st,
     const char *target, size_t len)
 {
+	struct store_expect x;
+	int rc;
+
 	digester_start(me->digester, DIGEST_XXH3 | DIGEST_CRC64NVME);
 	digester_update(me->digester, target, len);
 	digester_finish(me->digester, &j->digest);
 	j->from_source = false;
-	return me->work.target->ops->symlink(
-	    me->session, j->path, st, target, len, &j->err);
+	rc = work_expect(me, j, &x);
+	if (rc == 0)
+		rc = me->work.target->ops->symlink(
+		    me->session, j->path, st, target, len, &j->err);
+	return work_written(me, j, rc);
 }
 
 /* An object whose metadata says that it stands for a symlink. */
@@ -67,6 +78,8 @@ work_put(struct worker *me, struct job *j)
 		return -1;
 	if (f->meta.type == ITEM_SYMLINK)
 		return put_link(me, j, f);
+	if (work_is_grouped(me, j, f))
+		return 0;
 	if (j->st.size >= me->work.limits.threshold_bytes ||
 	    j->st.size > me->work.limits.put_max_bytes) {
 		j->grown = true;
@@ -202,7 +215,11 @@ work_rehash(struct worker *me, struct job *j)
 		j->finding = FOUND_OTHER;
 		return 0;
 	}
-	if (work_hash_like(me, j, f, j->known_part_bytes, &now) == -1 ||
+	if (work_is_grouped(me, j, f))
+		return 0;
+	if (j->believed)
+		now = j->was.digest;
+	else if (work_hash_like(me, j, f, j->known_part_bytes, &now) == -1 ||
 	    work_source(me)->check_file(f, &j->err) == -1)
 		return -1;
 	if (memcmp(now.xxh3, j->was.digest.xxh3, sizeof(now.xxh3)) != 0) {
@@ -210,7 +227,8 @@ work_rehash(struct worker *me, struct job *j)
 		return 0;
 	}
 	j->digest = j->was.digest;
-	if (!has_metadata(&j->was, &j->st))
+	if (!has_metadata(&j->was, &j->st) ||
+	    !work_marks_same(me, &j->was, &f->meta))
 		return set_metadata(me, j, &f->meta, &j->was);
 	memcpy(j->receipt.etag, j->was.etag, sizeof(j->receipt.etag));
 	j->finding = FOUND_SAME;
@@ -291,6 +309,84 @@ is_as_old(const struct worker *me, const struct store_stat *there,
 		me->work.target->ops, there->mtime_ns, st->mtime_ns);
 }
 
+/* 1 if source and target have the same content, 0, -1: by the checksum that
+ * the store tells, if it tells one, else by reading. */
+static int
+compare_content(struct worker *me, struct job *j, struct store_file *f,
+    const struct store_stat *there)
+{
+	struct err differs;
+
+	if (there->digest.have == 0)
+		return compare_by_reading(me, j, f);
+	if (hash_source(me, j, f,
+		there->digest.have | DIGEST_XXH3 | DIGEST_CRC64NVME) == -1)
+		return -1;
+	j->proved =
+	    work_check_source(&there->digest, &j->digest, &differs) == 0;
+	return j->proved;
+}
+
+/* --checksum, --size-only: THERE, of the same size, is the same if its content
+ * is, or for its size alone.  Then nothing but metadata is to be set. */
+static int
+adopt_anyhow(struct worker *me, struct job *j, const struct store_stat *there)
+{
+	AUTO(file) struct store_file *f = work_open(me, j);
+	int rc = 1;
+
+	if (f == NULL)
+		return -1;
+	if (f->meta.type != ITEM_FILE || there->size != j->st.size)
+		return 0;
+	j->believed = me->work.compare == COMPARE_SIZE;
+	if (!j->believed)
+		rc = compare_content(me, j, f, there);
+	if (rc != 1)
+		return rc;
+	j->finding = FOUND_SAME;
+	return is_as_old(me, there, &f->meta) && has_owner(there, &f->meta)
+	    ? 0
+	    : set_metadata(me, j, &f->meta, there);
+}
+
+static int
+look(struct worker *me, struct job *j)
+{
+	struct store_stat there;
+
+	j->finding = FOUND_OTHER;
+	if (me->work.target->ops->stat(me->session, j->path, &there, &j->err) ==
+	    -1)
+		return j->err.kind == ERR_NOTFOUND ? 0 : -1;
+	if (there.type == ITEM_DIR)
+		return 0;
+	if (me->work.ignore_existing)
+		j->finding = FOUND_EXISTING;
+	else if (me->work.update && there.mtime_ns > j->st.mtime_ns &&
+	    !store_same_time(
+		me->work.target->ops, there.mtime_ns, j->st.mtime_ns))
+		j->finding = FOUND_NEWER;
+	return 0;
+}
+
+/* --update, --ignore-existing: whether J may have its way; in a dry run, also
+ * whether it would find what it expects. */
+int
+work_look(struct worker *me, struct job *j)
+{
+	bool writes = j->then == JOB_PUT || j->then == JOB_LINK;
+	struct store_expect x;
+	int rc = look(me, j);
+
+	if (rc == -1 || j->finding != FOUND_OTHER || !me->work.dry_run ||
+	    !writes)
+		return rc;
+	rc = work_expect(me, j, &x);
+	me->session->expect = NULL;
+	return rc;
+}
+
 /*
  * The target has an item of that name and size already.  It is the same if
  * it carries the source's mtime (and its content, read, is the same where the
@@ -314,13 +410,16 @@ work_adopt(struct worker *me, struct job *j)
 	memcpy(j->receipt.etag, there.etag, sizeof(j->receipt.etag));
 	if (there.type != ITEM_FILE || there.size != j->st.size)
 		return 0;
+	if (me->work.compare != COMPARE_TIMES)
+		return adopt_anyhow(me, j, &there);
 	same_age = is_as_old(me, &there, meta);
 	if (!listed || !same_age || must_be_read(me, &there)) {
 		if (listed && !same_age && !etag_is_md5(there.etag))
 			return 0;
 		if ((f = work_open(me, j)) == NULL)
 			return -1;
-		if (f->meta.type != ITEM_FILE || there.size != j->st.size)
+		if (f->meta.type != ITEM_FILE || there.size != j->st.size ||
+		    work_is_grouped(me, j, f))
 			return 0;
 		meta = &f->meta;
 		same_age = is_as_old(me, &there, meta);
@@ -331,7 +430,8 @@ work_adopt(struct worker *me, struct job *j)
 		if (rc != 1)
 			return rc;
 		j->finding = FOUND_SAME;
-		return has_owner(&there, meta)
+		return has_owner(&there, meta) &&
+			work_marks_same(me, &there, meta)
 		    ? 0
 		    : set_metadata(me, j, meta, &there);
 	}

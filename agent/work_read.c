@@ -15,6 +15,19 @@
 /* Bytes that are read from a store that isn't local at a time. */
 #define FAR_CHUNK_BYTES ((size_t)4 << 20)
 
+/* The names of F's file are as the coordinator has them. */
+static void
+set_links(const struct worker *me, const struct job *j, struct item_stat *meta)
+{
+	if ((work_source(me)->features & STORE_LIST_LINKS) != 0) {
+		meta->nlink = j->link.nlink;
+		meta->dev = j->link.dev;
+		meta->ino = j->link.ino;
+	} else if (!me->work.hard_links) {
+		meta->nlink = 0;
+	}
+}
+
 struct store_file *
 work_open(struct worker *me, struct job *j)
 {
@@ -23,8 +36,10 @@ work_open(struct worker *me, struct job *j)
 	j->from_source = true;
 	j->read_ns = clock_wall_ns();
 	f = work_source(me)->open_file(me->from, j->path, j->st.size, &j->err);
-	if (f != NULL)
+	if (f != NULL) {
 		j->st = f->state;
+		set_links(me, j, &f->meta);
+	}
 	return f;
 }
 

@@ -107,6 +107,7 @@ err_kind_name(enum err_kind kind)
 	    [ERR_NOTFOUND] = "not-found",
 	    [ERR_GONE] = "upload-gone",
 	    [ERR_EXISTS] = "exists",
+	    [ERR_CONFLICT] = "conflict",
 	    [ERR_MISMATCH] = "mismatch",
 	    [ERR_CHANGED] = "changed",
 	    [ERR_VANISHED] = "vanished",

@@ -22,6 +22,16 @@ struct item_stat {
 	int64_t mtime_ns; /* since 1970; negative before; or unknown */
 	int64_t ctime_ns;
 	bool sparse; /* it takes less space than its size: holes, if known */
+	/* Names that the file (DEV, INO) has; 0: not known, or not asked for */
+	uint32_t nlink;
+};
+
+/* Which file a name leads to, and how many names that has.  DEV and INO are
+ * the source's, or stand for what it says of them. */
+struct item_link {
+	uint32_t nlink;
+	uint64_t dev, ino;
+	uint64_t id; /* one for names that are linked at the target; or 0 */
 };
 
 static inline int64_t
@@ -55,6 +65,7 @@ item_of_stat(const struct stat *st)
 	    .ctime_ns = item_time_ns(st->st_ctim),
 	    .sparse = S_ISREG(st->st_mode) &&
 		st->st_blocks < (st->st_size + 511) / 512,
+	    .nlink = S_ISREG(st->st_mode) ? (uint32_t)st->st_nlink : 0,
 	};
 }
 

@@ -110,6 +110,7 @@ item_of_listed(const struct store_stat *st)
 	    .dev = st->dev,
 	    .mtime_ns = st->mtime_ns,
 	    .ctime_ns = st->ctime_ns,
+	    .nlink = st->nlink,
 	};
 
 	if (st->etag[0] != '\0')

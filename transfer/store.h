@@ -55,6 +55,13 @@ enum store_feature {
 	/* list() tells symlinks, owners and modes; else open_file and stat */
 	STORE_LIST_META = 1 << 3,
 	STORE_IS_LOCAL = 1 << 4, /* small reads cost a system call, no more */
+	/* list() tells how many names a file has, and which (dev, ino); else,
+	 * where list() tells no metadata, open_file does, of what link() or
+	 * such metadata made. */
+	STORE_LIST_LINKS = 1 << 5,
+	/* link() makes another name of the same file; else (where there is one)
+	 * a copy that names its group. */
+	STORE_HAS_LINKS = 1 << 6,
 };
 
 /* Settings of all drivers; a driver reads its own.  Strings are borrowed for
@@ -73,6 +80,11 @@ struct store_config {
 	const char *proxy;
 	const char *bind_address; /* source address or interface */
 	const char *storage_class;
+	/* S3, of what is written: GOVERNANCE or COMPLIANCE, until when (ISO
+	 * 8601), and a legal hold. */
+	const char *lock_mode;
+	const char *lock_until;
+	bool legal_hold;
 	const char *checksum;	/* auto crc64nvme crc32c md5 none */
 	const char *addressing; /* auto path virtual */
 	bool no_verify_tls;
@@ -114,6 +126,7 @@ struct store_stat {
 	/* Where the store has them, else 0: they move when the item does. */
 	uint64_t ino, dev;
 	int64_t ctime_ns;
+	uint32_t nlink; /* names of the file (DEV, INO); 0: not known */
 	char etag[STORE_ETAG_MAX]; /* without quotes; "" if there is none */
 	struct digest digest;	   /* checksums of the whole item, if any */
 };
@@ -126,6 +139,7 @@ struct store_receipt {
 	 * was sent, or they were read back and compared.  If not, only reading
 	 * can prove them. */
 	bool proved;
+	bool was_there; /* link(): nothing was to be done, as can be seen */
 };
 
 struct store_part {
@@ -294,6 +308,18 @@ struct store_driver {
 	    const struct item_stat *st, const char *target, size_t len,
 	    struct err *e);
 	/*
+	 * KEY becomes another name of the file EXISTING, or a copy that the
+	 * store makes by itself with the metadata ST; no bytes moved.  What
+	 * had that name is replaced.  WAS is what the caller knows of EXISTING,
+	 * as in set_metadata.  The receipt's proved: KEY surely has EXISTING's
+	 * content.  ERR_UNSUPPORTED (and it was given to store_lacks) where
+	 * that can't be; if e->sys is EMLINK, only EXISTING has no room for
+	 * more names.  NULL: never.
+	 */
+	int (*link)(struct session *c, const char *key, const char *existing,
+	    const struct item_stat *st, const struct store_stat *was,
+	    struct store_receipt *out, struct err *e);
+	/*
 	 * Owner, mode and times of an item that is there; no bytes moved.
 	 * WAS is what the caller knows of it: where the store keeps ETags (and
 	 * WAS has one) the ETag must be the same, else type, size and the
@@ -305,10 +331,10 @@ struct store_driver {
 	    struct store_receipt *out, struct err *e);
 
 	/*
-	 * With config.defer_sync, put, mkdir, symlink and set_metadata may
-	 * leave it to this to make durable what they did, for all sessions at
-	 * once: nothing counts as done before.  If it fails, nothing since the
-	 * last time that it succeeded is durable.  NULL: there is no need.
+	 * With config.defer_sync, put, mkdir, symlink, link and set_metadata
+	 * may leave it to this to make durable what they did, for all sessions
+	 * at once: nothing counts as done before.  If it fails, nothing since
+	 * the last time that it succeeded is durable.  NULL: there is no need.
 	 */
 	int (*flush)(struct session *c, struct err *e);
 
@@ -367,7 +393,8 @@ struct store_driver {
 enum store_lack {
 	STORE_LACK_OWNER, /* owner and group: not root there, or squashed */
 	STORE_LACK_MODE,
-	STORE_LACK_TIME, /* out of range, or finer than what it keeps */
+	STORE_LACK_TIME,  /* out of range, or finer than what it keeps */
+	STORE_LACK_LINKS, /* several names of one file */
 	STORE_LACK_COUNT
 };
 
@@ -386,8 +413,23 @@ struct store {
  */
 void store_lacks(struct store *s, enum store_lack what, const char *why);
 
+/* What must be there for a call to write. */
+struct store_expect {
+	/* It must be this still, by its ETag if it has one; NULL: nothing must
+	 * be there.  Borrowed. */
+	const struct store_stat *was;
+};
+
 struct session {
 	struct store *store;
+	/*
+	 * Set by the caller around put, clone, symlink and upload_complete;
+	 * NULL: anything may be there.  ERR_CONFLICT, and nothing is written,
+	 * where the store itself can tell in the moment of writing (S3 by
+	 * If-None-Match and If-Match, a directory as far as its renames can);
+	 * elsewhere it is ignored: the caller has looked before.
+	 */
+	const struct store_expect *expect;
 };
 
 /* Whether A and B are one time to a store that keeps it in units of D's. */

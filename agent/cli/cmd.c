@@ -39,6 +39,7 @@ cmd_exit_code(enum err_kind kind)
 	case ERR_NOSPACE:
 	case ERR_GONE:
 	case ERR_EXISTS:
+	case ERR_CONFLICT:
 	case ERR_MISMATCH:
 	case ERR_CHANGED:
 	case ERR_VANISHED:

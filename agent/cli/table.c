@@ -4,9 +4,9 @@
 #include <limits.h>
 #include <string.h>
 
+#include "agent/cli/set.h"
 #include "agent/cli/table.h"
 #include "agent/sample.h"
-#include "base/text.h"
 
 #define BIT(verb) (1u << (verb))
 #define RUNS (BIT(VERB_SYNC) | BIT(VERB_COPY))
@@ -105,27 +105,6 @@ add_rules(struct options *o, char letter, const char *arg, struct err *e)
 {
 	(void)letter;
 	return filter_file(o->filter, arg, 'f', e);
-}
-
-/* "N" items, or "N%" of the target's. */
-static int
-set_max_delete(struct options *o, char letter, const char *arg, struct err *e)
-{
-	size_t n = strlen(arg);
-	bool percent = n > 0 && arg[n - 1] == '%';
-	char number[24];
-
-	(void)letter;
-	if (n >= sizeof(number))
-		return err_set(e, ERR_USAGE, "not a number: \"%s\"", arg);
-	memcpy(number, arg, n - percent);
-	number[n - percent] = '\0';
-	if (text_parse_uint(
-		number, 0, percent ? 100 : UINT64_MAX, &o->max_delete, e) == -1)
-		return -1;
-	o->max_delete_set = true;
-	o->max_delete_percent = percent;
-	return 0;
 }
 
 const struct verb verb_table[VERB_COUNT] = {
@@ -243,14 +222,40 @@ const struct option_def option_table[] = {
 	.help = "Store symbolic links as links [skipped and counted]")},
     {CUSTOM("copy-links", 'L', set_links, CHOOSE,
 	.help = "Store what symbolic links lead to")},
+    {FLAG("hard-links", 'H', hard_links, WHAT,
+	.help = "Send a file with several names once, and link the others")},
     {FLAG("one-file-system", 'x', one_file_system, CHOOSE,
 	.help = "Don't cross into other file systems")},
     {FLAG("reconcile", 0, reconcile, WHAT,
 	.help = "Compare with what the target really has, and tell what "
 		"others changed there")},
+    {CUSTOM("checksum", 'c', option_set_compare, WHAT,
+	.help = "Compare files by their content, not by times")},
+    {CUSTOM("size-only", 0, option_set_compare, WHAT,
+	.help = "Take files of the same size for the same")},
+    {CUSTOM("ignore-times", 'I', option_set_compare, WHAT,
+	.help = "Send all files, also those that are as they were")},
+    {FLAG("update", 'u', update, WHAT, .help = "Leave what is newer at DST")},
+    {FLAG("ignore-existing", 0, ignore_existing, WHAT,
+	.aliases = "no-clobber no-overwrite",
+	.help = "Leave what is at DST as it is")},
+    {ENUM("overwrite", overwrite, "always", "WHAT", "always if-unchanged never",
+	WHAT,
+	.help = "What may be replaced at DST: always; if-unchanged: only what "
+		"this task sent and nobody changed; never")},
+    {CUSTOM("if-none-match", 0, option_set_if_none_match, WHAT,
+	.help = "The same as --overwrite if-unchanged")},
+    {CUSTOM("min-size", 0, option_set_min_size, WHAT, .arg = "SIZE",
+	.help = "Leave out smaller files; a bare number is bytes")},
+    {CUSTOM("max-size", 0, option_set_max_size, WHAT, .arg = "SIZE",
+	.help = "Leave out bigger files")},
+    {DURATION("min-age", min_age_ms, NULL, 0, WHAT, .min = 1,
+	.help = "Leave out files changed less than TIME ago")},
+    {DURATION("max-age", max_age_ms, NULL, 0, WHAT, .min = 1,
+	.help = "Leave out files not changed for TIME")},
     {FLAG("delete", 0, delete_extra, MIRROR, .aliases = "delete-after",
 	.help = "Delete at DST what SRC has no more, once all is there")},
-    {CUSTOM("max-delete", 0, set_max_delete, MIRROR, .arg = "N|N%",
+    {CUSTOM("max-delete", 0, option_set_max_delete, MIRROR, .arg = "N|N%",
 	.help = "Delete nothing if it were more than that [50%, and nothing "
 		"if SRC is empty]")},
     {FLAG("delete-excluded", 0, delete_excluded, MIRROR,
@@ -330,6 +335,13 @@ const struct option_def option_table[] = {
 	.help = "What the store checks: auto, crc64nvme, crc32c, md5, none")},
     {STRING("storage-class", store.storage_class, "NAME", SENDING,
 	.help = "Storage class of new objects")},
+    {CHOICE("object-lock-mode", store.lock_mode, NULL, "MODE",
+	"GOVERNANCE COMPLIANCE", SENDING,
+	.help = "Lock new objects: GOVERNANCE or COMPLIANCE")},
+    {CUSTOM("object-lock-retain-until", 0, option_set_lock_until, SENDING,
+	.arg = "DATE", .help = "Until when: a date, or +30d")},
+    {FLAG("object-lock-legal-hold", 0, store.legal_hold, SENDING,
+	.help = "Put new objects under a legal hold")},
     {STRING("proxy", store.proxy, "URL", STORE,
 	.help = "HTTP proxy [HTTPS_PROXY, NO_PROXY]")},
     {STRING("bind", store.bind_address, "ADDR", STORE,

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 #include "config.h"
 
+#include <errno.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -37,6 +38,8 @@ struct fake {
 	void (*on_call)(void *arg, enum fake_op op, const char *key);
 	void *arg;
 	bool proves_nothing;
+	unsigned files;
+	unsigned names_max;
 };
 
 static struct fake *
@@ -114,6 +117,7 @@ keep(struct fake *f, const char *key, const struct item_stat *st,
 	o->len = len;
 	o->st = *st;
 	o->puts++;
+	o->file = ++f->files;
 	snprintf(o->etag, sizeof(o->etag), "e-%016llx",
 	    (unsigned long long)crc64nvme(0, o->data, len));
 	return o;
@@ -387,6 +391,86 @@ make_link(struct session *c, const char *key, const struct item_stat *st,
 	return put_any(c, FAKE_SYMLINK, key, st, target, len, NULL, e);
 }
 
+/* Under the mutex. */
+static unsigned
+names_of(struct fake *f, unsigned file)
+{
+	const struct fake_object *o;
+	unsigned n = 0;
+	size_t i;
+
+	for (i = 0; i < BUCKETS; i++)
+		for (o = f->objects[i]; o != NULL; o = o->next)
+			n += o->file == file;
+	return n;
+}
+
+/* Under the mutex. */
+static void
+set_all_names(struct fake *f, unsigned file, const struct item_stat *st)
+{
+	struct fake_object *o;
+	size_t i;
+
+	for (i = 0; i < BUCKETS; i++)
+		for (o = f->objects[i]; o != NULL; o = o->next)
+			if (o->file == file)
+				o->st = *st;
+}
+
+/* Under the mutex. */
+static int
+link_to(struct fake *f, const char *key, const char *existing,
+    const struct item_stat *st, const struct store_stat *was,
+    struct store_receipt *out, struct err *e)
+{
+	struct fake_object *from = *slot(f, existing), *o = *slot(f, key);
+	unsigned file;
+
+	if (from == NULL)
+		return err_set(e, ERR_NOTFOUND, "no such object");
+	if (was != NULL && strcmp(from->etag, was->etag) != 0)
+		return err_set(e, ERR_MISMATCH, "another object");
+	file = from->file;
+	if ((f->base.ops->features & STORE_HAS_LINKS) == 0) {
+		keep(f, key, st, from->data, from->len);
+		receipt(f, key, out);
+		return 0;
+	}
+	if (o != NULL && o->file == file) {
+		receipt(f, key, out);
+		out->was_there = true;
+		return 0;
+	}
+	if (f->names_max > 0 && names_of(f, file) >= f->names_max) {
+		err_set(e, ERR_UNSUPPORTED, "too many names");
+		e->sys = EMLINK;
+		return -1;
+	}
+	keep(f, key, &from->st, from->data, from->len)->file = file;
+	receipt(f, key, out);
+	return 0;
+}
+
+static int
+link_fake(struct session *c, const char *key, const char *existing,
+    const struct item_stat *st, const struct store_stat *was,
+    struct store_receipt *out, struct err *e)
+{
+	struct fake *f = fake_of(c->store);
+	int rc = begin_call(c, FAKE_LINK, key, e);
+
+	if (rc != 0) {
+		if (e->kind == ERR_UNSUPPORTED)
+			store_lacks(c->store, STORE_LACK_LINKS, "as told");
+		return -1;
+	}
+	pthread_mutex_lock(&f->mutex);
+	rc = link_to(f, key, existing, st, was, out, e);
+	pthread_mutex_unlock(&f->mutex);
+	return rc;
+}
+
 static int
 set_metadata(struct session *c, const char *key, const struct item_stat *st,
     const struct store_stat *was, struct store_receipt *out, struct err *e)
@@ -402,7 +486,7 @@ set_metadata(struct session *c, const char *key, const struct item_stat *st,
 	if (o != NULL && was != NULL)
 		other = strcmp(o->etag, was->etag) != 0;
 	if (o != NULL && !other) {
-		o->st = *st;
+		set_all_names(f, o->file, st);
 		receipt(f, key, out);
 	}
 	pthread_mutex_unlock(&f->mutex);
@@ -638,7 +722,7 @@ remove_keys(struct session *c, const char *const *keys, size_t n,
 
 static const struct store_driver fake_driver = {
     .scheme = "fake",
-    .features = STORE_LIST_MTIME,
+    .features = STORE_LIST_MTIME | STORE_HAS_LINKS,
     .open = open_fake,
     .close = fake_close,
     .place = place,
@@ -655,6 +739,7 @@ static const struct store_driver fake_driver = {
     .put = put,
     .mkdir = make_dir,
     .symlink = make_link,
+    .link = link_fake,
     .set_metadata = set_metadata,
     .upload_begin = upload_begin,
     .upload_part = upload_part,
@@ -665,14 +750,36 @@ static const struct store_driver fake_driver = {
     .remove = remove_keys,
 };
 
-struct store *
-fake_open(void)
+static struct store *
+open_as(const struct store_driver *driver)
 {
 	struct fake *f = calloc(1, sizeof(*f));
 
-	f->base.ops = &fake_driver;
+	f->base.ops = driver;
 	pthread_mutex_init(&f->mutex, NULL);
 	return &f->base;
+}
+
+struct store *
+fake_open(void)
+{
+	return open_as(&fake_driver);
+}
+
+struct store *
+fake_open_copying(void)
+{
+	static struct store_driver driver;
+
+	driver = fake_driver;
+	driver.features &= ~(unsigned)STORE_HAS_LINKS;
+	return open_as(&driver);
+}
+
+void
+fake_names_max(struct store *s, unsigned n)
+{
+	fake_of(s)->names_max = n;
 }
 
 void

@@ -16,6 +16,7 @@ enum fake_op {
 	FAKE_PUT,
 	FAKE_MKDIR,
 	FAKE_SYMLINK,
+	FAKE_LINK,
 	FAKE_SET_METADATA,
 	FAKE_BEGIN,
 	FAKE_PART,
@@ -44,10 +45,15 @@ struct fake_object {
 	unsigned char *data;
 	size_t len;
 	unsigned puts; /* times it was written */
+	unsigned file; /* the same in all names that link() made of it */
 	char etag[STORE_ETAG_MAX];
 };
 
 struct store *fake_open(void);
+/* One whose link() makes copies. */
+struct store *fake_open_copying(void);
+/* How many links a file can have, from now on; 0: as many as you like. */
+void fake_names_max(struct store *s, unsigned n);
 /* From now on it checks no checksum, and tells none. */
 void fake_prove_nothing(struct store *s);
 

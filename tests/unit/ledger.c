@@ -410,7 +410,7 @@ gone_too(void *arg, const char *path, size_t len, const struct ledger_target *t,
 }
 
 static void
-put_row(
+put_kind(
     struct ledger *l, const char *dir, const char *name, enum item_type type)
 {
 	struct err e = ERR_INIT;
@@ -434,13 +434,13 @@ what_is_to_go_comes_content_first_and_the_deepest_directory_first(void)
 	uint64_t n = 0;
 	size_t i;
 
-	put_row(l, "", "a", ITEM_DIR);
-	put_row(l, "", "a.b", ITEM_FILE);
-	put_row(l, "", "a0", ITEM_FILE);
-	put_row(l, "a", "x", ITEM_FILE);
-	put_row(l, "a", "b\xff", ITEM_DIR);
-	put_row(l, "a/b\xff", "c", ITEM_SYMLINK);
-	put_row(l, "a/held", "in", ITEM_FILE);
+	put_kind(l, "", "a", ITEM_DIR);
+	put_kind(l, "", "a.b", ITEM_FILE);
+	put_kind(l, "", "a0", ITEM_FILE);
+	put_kind(l, "a", "x", ITEM_FILE);
+	put_kind(l, "a", "b\xff", ITEM_DIR);
+	put_kind(l, "a/b\xff", "c", ITEM_SYMLINK);
+	put_kind(l, "a/held", "in", ITEM_FILE);
 	CHECK_UINT(ledger_gone_put(l, "a.b", 3, &t, &e), 0);
 	CHECK_UINT(ledger_gone_put(l, "a", 1, &d, &e), 0);
 	CHECK_UINT(ledger_gone_put(l, "held/by", 7, &d, &e), 0);
@@ -485,7 +485,7 @@ a_row_is_forgotten_only_as_what_it_is(void)
 	struct ledger_file row;
 	int64_t id;
 
-	put_row(l, "d", "n", ITEM_DIR);
+	put_kind(l, "d", "n", ITEM_DIR);
 	id = dir_id(l, "d", false);
 	CHECK_UINT(ledger_forget(l, "d/n", 3, false, &e), 0);
 	CHECK_UINT(ledger_diff_begin(l, id, NULL, NULL, &e), 0);
@@ -826,6 +826,124 @@ in_a_tree(void (*test)(void))
 	CHECK_UINT(open_fds(), fds);
 }
 
+static struct ledger_file
+a_linked_row(int64_t ctime_ns, uint64_t run_id)
+{
+	struct ledger_file row = a_row(10);
+
+	row.st.ctime_ns = ctime_ns;
+	row.run_id = run_id;
+	row.link = (struct item_link){
+	    .nlink = 2, .dev = UINT64_MAX, .ino = 5, .id = 7};
+	return row;
+}
+
+static void
+put_row(struct ledger *l, int64_t dir, const char *name, struct ledger_file row)
+{
+	struct err e = ERR_INIT;
+
+	CHECK_UINT(ledger_file_put(l, dir, name, strlen(name), &row, &e), 0);
+}
+
+/* The path of the leader of NAME with that ctime; "" if there is none. */
+static const char *
+leader(struct ledger *l, int64_t dir, const char *name, int64_t ctime_ns,
+    uint64_t run_id)
+{
+	static char path[100];
+	struct ledger_name n = {
+	    .link = a_linked_row(0, 0).link,
+	    .st = a_linked_row(ctime_ns, 0).st,
+	    .dir_id = dir,
+	    .name = name,
+	    .name_len = strlen(name),
+	};
+	struct ledger_leader found;
+	struct err e = ERR_INIT;
+	int rc = run_id > 0 ? ledger_leader(l, &n, run_id, &found, &e)
+			    : ledger_leader_any(l, &n, true, &found, &e);
+
+	path[0] = '\0';
+	if (rc == 1) {
+		snprintf(path, sizeof(path), "%.*s", (int)found.path_len,
+		    found.path);
+		CHECK_UINT(found.row.link.id, 7);
+		CHECK_UINT(found.row.link.nlink, 2);
+		free(found.path);
+	}
+	CHECK(rc != -1);
+	return path;
+}
+
+static void
+other_names_of_a_file_are_found(void)
+{
+	struct ledger *l = begin();
+	int64_t d = dir_id(l, "l/d", true), other = dir_id(l, "l", true);
+	struct ledger_file row = a_linked_row(100, 3);
+	struct err e = ERR_INIT;
+
+	CHECK_STR(leader(l, d, "b", 100, 4), "");
+	put_row(l, d, "a", row);
+	CHECK_STR(leader(l, d, "b", 100, 4), "l/d/a");
+	CHECK_STR(leader(l, other, "a", 100, 4), "l/d/a");
+	CHECK_STR(leader(l, d, "a", 100, 4), ""); /* itself */
+	CHECK_STR(leader(l, d, "b", 101, 4), "");
+	CHECK_STR(leader(l, d, "b", 101, 0), "l/d/a");
+
+	/* Without a ctime: of this run only. */
+	put_row(l, d, "a", a_linked_row(-1, 4));
+	CHECK_STR(leader(l, d, "b", 100, 4), "l/d/a");
+	CHECK_STR(leader(l, d, "b", 100, 5), "");
+
+	/* Not done, of one name only, of another file or size or mtime. */
+	row.state = LEDGER_PENDING;
+	put_row(l, d, "a", row);
+	CHECK_STR(leader(l, d, "b", 100, 0), "");
+	row = a_linked_row(100, 3);
+	row.link.nlink = 1;
+	put_row(l, d, "a", row);
+	CHECK_STR(leader(l, d, "b", 100, 0), "");
+	row = a_linked_row(100, 3);
+	row.link.ino++;
+	put_row(l, d, "a", row);
+	CHECK_STR(leader(l, d, "b", 100, 0), "");
+	row = a_linked_row(100, 3);
+	row.st.size++;
+	put_row(l, d, "a", row);
+	CHECK_STR(leader(l, d, "b", 100, 0), "");
+	row = a_linked_row(100, 3);
+	row.st.mtime_ns++;
+	put_row(l, d, "a", row);
+	CHECK_STR(leader(l, d, "b", 100, 0), "");
+	CHECK_STR(leader(l, d, "b", 100, 4), "");
+
+	put_row(l, d, "a", a_linked_row(100, 3));
+	put_row(l, other, "c", a_linked_row(100, 3));
+	CHECK_UINT(ledger_links_drop(l, &row.link, 0, &e), 0);
+	CHECK_STR(leader(l, d, "b", 100, 4), "");
+	commit(l);
+	ledger_close(l);
+}
+
+static void
+what_was_seen_is_no_part_of_the_ledger(void)
+{
+	struct item_link a = {.dev = 1, .ino = 2}, b = {.dev = 2, .ino = 1};
+	struct ledger *l = begin();
+	struct err e = ERR_INIT;
+
+	CHECK_UINT(ledger_link_seen(l, &a, &e), 0);
+	CHECK_UINT(ledger_link_seen(l, &b, &e), 0);
+	CHECK_UINT(ledger_link_seen(l, &a, &e), 1);
+	CHECK_UINT(ledger_uncommitted(l), 0);
+	ledger_close(l);
+	l = begin();
+	CHECK_UINT(ledger_link_seen(l, &a, &e), 0);
+	ledger_close(l);
+}
+
 #define IN_A_TREE(X)                                                         \
 	X(only_what_was_committed_is_there)                                  \
 	X(a_killed_writer_leaves_what_it_committed)                          \
@@ -836,6 +954,8 @@ in_a_tree(void (*test)(void))
 	X(the_deepest_directories_come_first)                                \
 	X(uploads_and_their_parts_come_back)                                 \
 	X(the_targets_items_are_no_part_of_the_ledger)                       \
+	X(other_names_of_a_file_are_found)                                   \
+	X(what_was_seen_is_no_part_of_the_ledger)                            \
 	X(named_values_are_kept)                                             \
 	X(runs_failures_and_counters_come_back)                              \
 	X(one_process_owns_it)                                               \

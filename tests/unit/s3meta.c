@@ -43,6 +43,38 @@ metadata_is_written_as_fsx_does(void)
 }
 
 static void
+groups_of_hard_links_are_written_and_read(void)
+{
+	struct item_stat st = {.mode = S_IFREG | 0664,
+	    .nlink = 3,
+	    .dev = 0xfd00,
+	    .ino = UINT64_MAX};
+	struct store_stat got;
+	struct meta_text m;
+
+	meta_format(&st, &m);
+	CHECK_STR(m.hardlink, "fd00-ffffffffffffffff");
+	st.dev = UINT64_MAX;
+	meta_format(&st, &m);
+	CHECK_STR(m.hardlink, "ffffffffffffffff-ffffffffffffffff");
+	st.nlink = 1;
+	meta_format(&st, &m);
+	CHECK_STR(m.hardlink, "");
+	got = PARSE("x-amz-meta-dray-hardlink: fd00-ffffffffffffffff");
+	CHECK(got.nlink > 1 && got.dev == 0xfd00 && got.ino == UINT64_MAX);
+	got = PARSE("X-Amz-Meta-Dray-Hardlink: 0-1");
+	CHECK(got.nlink > 1 && got.dev == 0 && got.ino == 1);
+	CHECK(PARSE("x-amz-meta-dray-hardlink: 1").nlink == 0);
+	CHECK(PARSE("x-amz-meta-dray-hardlink: -1").nlink == 0);
+	CHECK(PARSE("x-amz-meta-dray-hardlink: 1-").nlink == 0);
+	CHECK(PARSE("x-amz-meta-dray-hardlink: 1-2-3").nlink == 0);
+	CHECK(PARSE("x-amz-meta-dray-hardlink: 0x1-2").nlink == 0);
+	CHECK(PARSE("x-amz-meta-dray-hardlink: 1- 2").nlink == 0);
+	CHECK(
+	    PARSE("x-amz-meta-dray-hardlink: 1-fffffffffffffffff").nlink == 0);
+}
+
+static void
 all_dialects_of_permissions_are_read(void)
 {
 	struct store_stat st = PARSE("X-Amz-Meta-File-Permissions: 0100664",
@@ -196,6 +228,7 @@ int
 main(void)
 {
 	RUN(metadata_is_written_as_fsx_does);
+	RUN(groups_of_hard_links_are_written_and_read);
 	RUN(all_dialects_of_permissions_are_read);
 	RUN(all_dialects_of_time_are_read);
 	RUN(dates_and_retry_after_are_read);

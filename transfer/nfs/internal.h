@@ -133,6 +133,12 @@ int nfs_apply(struct session *c, const struct nfs_fh *fh,
 /* Makes a temporary file for the place; its name goes into TEMP. */
 int nfs_temp_file(struct session *c, const struct nfs_place *p, bool fresh,
     char *temp, struct nfs_fh *fh, struct item_stat *st, struct err *e);
+/* Opens up a directory of our own that its mode keeps us from writing into;
+ * whoever writes sets it right later.  False: that isn't what is wrong. */
+bool nfs_open_up(struct session *c, const struct nfs_fh *dir);
+/* ERR_MISMATCH unless NOW still is what the caller knows as WAS. */
+int nfs_check_was(
+    const struct item_stat *now, const struct store_stat *was, struct err *e);
 /* Removes what a failed call left, if the server can still be asked. */
 void nfs_temp_drop(struct session *c, const struct nfs_place *p,
     const char *temp, const struct err *why);
@@ -190,6 +196,9 @@ int nfs_make_dir(struct session *c, const char *key, const struct item_stat *st,
     struct err *e);
 int nfs_make_link(struct session *c, const char *key,
     const struct item_stat *st, const char *target, size_t len, struct err *e);
+int nfs_link_key(struct session *c, const char *key, const char *existing,
+    const struct item_stat *st, const struct store_stat *was,
+    struct store_receipt *out, struct err *e);
 int nfs_set_metadata(struct session *c, const char *key,
     const struct item_stat *st, const struct store_stat *was,
     struct store_receipt *out, struct err *e);

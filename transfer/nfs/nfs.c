@@ -228,8 +228,8 @@ nfs_probe(struct session *c, bool create, bool checksum,
 
 const struct store_driver nfs_driver = {
     .scheme = "nfs",
-    .features =
-	STORE_HAS_DIRS | STORE_HAS_MODES | STORE_LIST_MTIME | STORE_LIST_META,
+    .features = STORE_HAS_DIRS | STORE_HAS_MODES | STORE_LIST_MTIME |
+	STORE_LIST_META | STORE_LIST_LINKS | STORE_HAS_LINKS,
     .open = nfs_open_store,
     .close = nfs_close_store,
     .place = nfs_place,
@@ -251,6 +251,7 @@ const struct store_driver nfs_driver = {
     .put = nfs_put,
     .mkdir = nfs_make_dir,
     .symlink = nfs_make_link,
+    .link = nfs_link_key,
     .set_metadata = nfs_set_metadata,
     .upload_begin = nfs_upload_begin,
     .upload_part = nfs_upload_part,

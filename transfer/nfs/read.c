@@ -24,6 +24,7 @@ store_stat_of(const struct item_stat *st)
 	    .has_owner = true,
 	    .ino = st->ino,
 	    .ctime_ns = st->ctime_ns,
+	    .nlink = st->nlink,
 	};
 }
 

@@ -96,6 +96,9 @@ int nfs_wire_symlink(struct nfs_wire *w, const struct nfs_fh *dir,
 /* ERR_NAME if OUT (SIZE bytes) is too small; no NUL is added. */
 int nfs_wire_readlink(struct nfs_wire *w, const struct nfs_fh *fh, char *out,
     size_t size, size_t *len, struct err *e);
+/* NAME in DIR becomes another name of FH. */
+int nfs_wire_link(struct nfs_wire *w, const struct nfs_fh *fh,
+    const struct nfs_fh *dir, const char *name, struct err *e);
 int nfs_wire_rename(struct nfs_wire *w, const struct nfs_fh *dir,
     const char *from, const char *to, struct err *e);
 int nfs_wire_remove(struct nfs_wire *w, const struct nfs_fh *dir,

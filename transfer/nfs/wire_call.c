@@ -314,6 +314,18 @@ nfs_wire_readlink(struct nfs_wire *w, const struct nfs_fh *fh, char *out,
 }
 
 int
+nfs_wire_link(struct nfs_wire *w, const struct nfs_fh *fh,
+    const struct nfs_fh *dir, const char *name, struct err *e)
+{
+	struct nfs_call call = {.link = &w->link};
+	LINK3args args = {.file = nfs_fh3_of(fh),
+	    .link = {.dir = nfs_fh3_of(dir), .name = nfs_plain(name)}};
+
+	return nfs_call_end(w, &call,
+	    NFS3_QUEUE(&w->link, link, done, &args, &call), "link", e);
+}
+
+int
 nfs_wire_rename(struct nfs_wire *w, const struct nfs_fh *dir, const char *from,
     const char *to, struct err *e)
 {

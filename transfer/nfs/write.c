@@ -129,12 +129,8 @@ nfs_apply(struct session *c, const struct nfs_fh *fh,
 	return 0;
 }
 
-/*
- * A directory of our own that its mode keeps us from writing into (made so by
- * an earlier run) is opened up.  Whoever writes sets it right later.
- */
-static bool
-open_up(struct session *c, const struct nfs_fh *dir)
+bool
+nfs_open_up(struct session *c, const struct nfs_fh *dir)
 {
 	const uint32_t need = S_IWUSR | S_IXUSR;
 	struct nfs_wire *w = nfs_session_of(c)->wire;
@@ -160,7 +156,7 @@ nfs_temp_file(struct session *c, const struct nfs_place *p, bool fresh,
 		/* Nobody else reads it before it has its owner and mode. */
 		if (nfs_wire_create(w, &p->dir, temp, 0600, fh, st, e) == 0)
 			return 0;
-		if (e->sys == EACCES && !opened && open_up(c, &p->dir)) {
+		if (e->sys == EACCES && !opened && nfs_open_up(c, &p->dir)) {
 			opened = true;
 			continue;
 		}
@@ -296,7 +292,7 @@ mkdir_once(struct session *c, const char *key, const struct item_stat *st,
 		uint32_t mode = st->mode != 0 ? 0700 : 0755;
 
 		rc = nfs_wire_mkdir(w, &p.dir, p.name, mode, &fh, &now, e);
-		if (rc == -1 && e->sys == EACCES && open_up(c, &p.dir))
+		if (rc == -1 && e->sys == EACCES && nfs_open_up(c, &p.dir))
 			rc = nfs_wire_mkdir(
 			    w, &p.dir, p.name, mode, &fh, &now, e);
 		if (rc == -1 && e->kind == ERR_EXISTS)
@@ -333,7 +329,7 @@ symlink_once(struct session *c, const char *key, const struct item_stat *st,
 		return -1;
 	temp_name(nfs_store_of(c)->owner, p.name, false, temp);
 	rc = nfs_wire_symlink(w, &p.dir, temp, target, &fh, &now, e);
-	if (rc == -1 && e->sys == EACCES && open_up(c, &p.dir))
+	if (rc == -1 && e->sys == EACCES && nfs_open_up(c, &p.dir))
 		rc = nfs_wire_symlink(w, &p.dir, temp, target, &fh, &now, e);
 	if (rc == -1 && e->kind == ERR_EXISTS &&
 	    nfs_wire_remove(w, &p.dir, temp, e) == 0)
@@ -362,12 +358,21 @@ nfs_make_link(struct session *c, const char *key, const struct item_stat *st,
 	return NFS_TWICE_MAKING(c, e, symlink_once(c, key, st, text, e));
 }
 
+int
+nfs_check_was(
+    const struct item_stat *now, const struct store_stat *was, struct err *e)
+{
+	struct store_stat is = {
+	    .type = now->type, .size = now->size, .mtime_ns = now->mtime_ns};
+
+	return store_check_still(&nfs_driver, &is, was, e);
+}
+
 static int
 set_metadata_once(struct session *c, const char *key,
     const struct item_stat *st, const struct store_stat *was, struct err *e)
 {
 	struct item_stat now;
-	struct store_stat is;
 	struct nfs_fh fh;
 
 	if (nfs_find(c, key, &fh, &now, e) == -1)
@@ -375,9 +380,7 @@ set_metadata_once(struct session *c, const char *key,
 	if (now.type != st->type)
 		return err_set(
 		    e, ERR_MISMATCH, "is another kind of file at the target");
-	is = (struct store_stat){
-	    .type = now.type, .size = now.size, .mtime_ns = now.mtime_ns};
-	if (store_check_still(&nfs_driver, &is, was, e) == -1)
+	if (nfs_check_was(&now, was, e) == -1)
 		return -1;
 	return nfs_apply(c, &fh, &now, st, e);
 }
@@ -406,7 +409,7 @@ remove_once(struct session *c, const char *key, struct err *e)
 	if (len > 0 && key[len - 1] != '/') {
 		int rc = nfs_wire_remove(w, &p.dir, p.name, e);
 
-		if (rc == -1 && e->sys == EACCES && open_up(c, &p.dir))
+		if (rc == -1 && e->sys == EACCES && nfs_open_up(c, &p.dir))
 			rc = nfs_wire_remove(w, &p.dir, p.name, e);
 		if (rc == 0 || e->kind == ERR_NOTFOUND)
 			return 0;
@@ -416,7 +419,7 @@ remove_once(struct session *c, const char *key, struct err *e)
 	if (nfs_wire_rmdir(w, &p.dir, p.name, e) == 0 ||
 	    e->kind == ERR_NOTFOUND)
 		return 0;
-	return e->sys == EACCES && open_up(c, &p.dir)
+	return e->sys == EACCES && nfs_open_up(c, &p.dir)
 	    ? nfs_wire_rmdir(w, &p.dir, p.name, e)
 	    : -1;
 }

@@ -231,6 +231,20 @@ int posix_read(int fd, void *data, size_t len, uint64_t offset, struct err *e);
 /* TEMP becomes NAME, durably.  ERR_EXISTS if NAME is a directory. */
 int posix_publish(struct session *c, int dir_fd, const char *temp,
     const char *name, struct err *e);
+/* The same while TEMP's bytes may not be on the medium: durable by flush(). */
+int posix_publish_later(struct session *c, int dir_fd, const char *temp,
+    const char *name, struct err *e);
+/* ERR_MISMATCH unless ST still is what the caller knows as WAS. */
+int posix_check_was(
+    const struct stat *st, const struct store_stat *was, struct err *e);
+
+/*
+ * TEMP becomes NAME if what the session's caller expects is there: atomic
+ * where nothing is to be there, and the file system can link or has
+ * RENAME_NOREPLACE; else with a look right before.
+ */
+int posix_rename_expected(struct session *c, int dir_fd, const char *temp,
+    const char *name, struct err *e);
 
 /* The session's digester and io, made when they are needed. */
 int posix_tools(struct session *c, struct err *e);
@@ -259,6 +273,9 @@ int posix_mkdir(struct session *c, const char *key, const struct item_stat *st,
     struct err *e);
 int posix_symlink(struct session *c, const char *key,
     const struct item_stat *st, const char *target, size_t len, struct err *e);
+int posix_link(struct session *c, const char *key, const char *existing,
+    const struct item_stat *st, const struct store_stat *was,
+    struct store_receipt *out, struct err *e);
 int posix_set_metadata(struct session *c, const char *key,
     const struct item_stat *st, const struct store_stat *was,
     struct store_receipt *out, struct err *e);

@@ -353,7 +353,7 @@ posix_probe(struct session *c, bool create, bool checksum,
 const struct store_driver posix_driver = {
     .scheme = "file",
     .features = STORE_HAS_DIRS | STORE_HAS_MODES | STORE_LIST_MTIME |
-	STORE_LIST_META | STORE_IS_LOCAL,
+	STORE_LIST_META | STORE_IS_LOCAL | STORE_LIST_LINKS | STORE_HAS_LINKS,
     .open = posix_open_store,
     .close = posix_close,
     .place = posix_place,
@@ -375,6 +375,7 @@ const struct store_driver posix_driver = {
     .put = posix_put,
     .mkdir = posix_mkdir,
     .symlink = posix_symlink,
+    .link = posix_link,
     .set_metadata = posix_set_metadata,
     .flush = posix_flush,
     .upload_begin = posix_upload_begin,

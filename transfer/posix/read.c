@@ -30,6 +30,7 @@ store_stat_of(const struct stat *st)
 	    .ino = st->st_ino,
 	    .dev = st->st_dev,
 	    .ctime_ns = item_time_ns(st->st_ctim),
+	    .nlink = S_ISREG(st->st_mode) ? (uint32_t)st->st_nlink : 0,
 	};
 }
 

@@ -225,6 +225,8 @@ rename_spelled(struct session *c, int dir_fd, const char *temp,
 	struct posix_store *s = posix_store_of(c);
 	int rc;
 
+	if (c->expect != NULL)
+		return posix_rename_expected(c, dir_fd, temp, name, e);
 	if (!atomic_load_explicit(&s->folds, memory_order_relaxed)) {
 		rc = renameat(dir_fd, temp, dir_fd, name);
 		return rc == 0 ? 0 : err_sys(e, "rename");
@@ -400,13 +402,14 @@ fill(struct session *c, int taken, const struct item_stat *st, bool as_it_is,
  * nobody believes in.  An old file must not be lost to that: there, the bytes
  * go first.
  */
-static int
-publish_later(struct session *c, int dir_fd, const char *temp, const char *name,
-    struct err *e)
+int
+posix_publish_later(struct session *c, int dir_fd, const char *temp,
+    const char *name, struct err *e)
 {
 	AUTO(close) int fd = -1;
 
-	if (renameat2(dir_fd, temp, dir_fd, name, RENAME_NOREPLACE) == 0)
+	if (c->expect == NULL &&
+	    renameat2(dir_fd, temp, dir_fd, name, RENAME_NOREPLACE) == 0)
 		return 0;
 	/* Its mode may let its owner do either, or none; then all is written.
 	 * Not through the root: its descriptor keeps errors for flush(). */
@@ -463,7 +466,7 @@ put(struct session *c, const char *key, const struct item_stat *st,
 		return -1;
 	rc = fill(c, fd, st, as_it_is, x, d->defers, e);
 	if (rc == 0)
-		rc = d->defers ? publish_later(c, d->fd, temp, name, e)
+		rc = d->defers ? posix_publish_later(c, d->fd, temp, name, e)
 			       : posix_publish(c, d->fd, temp, name, e);
 	if (rc == -1) {
 		unlinkat(d->fd, temp, 0);
@@ -563,9 +566,9 @@ posix_symlink(struct session *c, const char *key, const struct item_stat *st,
 	return 0;
 }
 
-/* Whether ST still is what the caller knows as WAS. */
-static int
-check_was(const struct stat *st, const struct store_stat *was, struct err *e)
+int
+posix_check_was(
+    const struct stat *st, const struct store_stat *was, struct err *e)
 {
 	struct store_stat now = {
 	    .type = item_type_of_mode(st->st_mode),
@@ -588,7 +591,7 @@ set_link_metadata(struct session *c, const char *key,
 		return -1;
 	if (fstatat(dir, name, &now, AT_SYMLINK_NOFOLLOW) == -1)
 		return err_sys(e, "stat");
-	if (check_was(&now, was, e) == -1)
+	if (posix_check_was(&now, was, e) == -1)
 		return -1;
 	return posix_apply_link(c, dir, name, st, e);
 }
@@ -612,7 +615,8 @@ set_file_metadata(struct session *c, const char *key,
 	}
 	if (fstat(fd, &now) == -1)
 		return err_sys(e, "stat");
-	if (check_was(&now, was, e) == -1 || posix_apply(c, fd, st, e) == -1)
+	if (posix_check_was(&now, was, e) == -1 ||
+	    posix_apply(c, fd, st, e) == -1)
 		return -1;
 	return posix_sync_later(c, fd, e);
 }

@@ -18,6 +18,10 @@ meta_format(const struct item_stat *st, struct meta_text *out)
 	snprintf(out->permissions, sizeof(out->permissions), "0%06" PRIo32,
 	    st->mode & 0177777);
 	snprintf(out->mtime, sizeof(out->mtime), "%" PRId64 "ns", st->mtime_ns);
+	out->hardlink[0] = '\0';
+	if (st->nlink > 1)
+		snprintf(out->hardlink, sizeof(out->hardlink),
+		    "%" PRIx64 "-%" PRIx64, st->dev, st->ino);
 }
 
 /* A number of at most 18 digits; false if anything else stands there. */
@@ -122,9 +126,29 @@ parse_time(const char *s, int64_t *out)
 	return true;
 }
 
+/* 1 to 16 hex digits and then END; NULL if anything else stands there. */
+static const char *
+parse_hex(const char *s, char end, uint64_t *out)
+{
+	size_t n = strspn(s, "0123456789abcdef");
+
+	if (n == 0 || n > 16 || s[n] != end)
+		return NULL;
+	*out = strtoull(s, NULL, 16);
+	return s + n;
+}
+
+static bool
+parse_hardlink(const char *s, uint64_t *dev, uint64_t *ino)
+{
+	s = parse_hex(s, '-', dev);
+	return s != NULL && parse_hex(s + 1, '\0', ino) != NULL;
+}
+
 struct found {
 	const char *owner, *group, *permissions, *mtime;
 	const char *uid, *gid, *mode, *plain_mtime;
+	const char *hardlink;
 };
 
 static void
@@ -136,7 +160,7 @@ find(const struct http_headers *headers, struct found *f)
 	} keys[] = {{"file-owner", &f->owner}, {"file-group", &f->group},
 	    {"file-permissions", &f->permissions}, {"file-mtime", &f->mtime},
 	    {"uid", &f->uid}, {"gid", &f->gid}, {"mode", &f->mode},
-	    {"mtime", &f->plain_mtime}};
+	    {"mtime", &f->plain_mtime}, {"dray-hardlink", &f->hardlink}};
 	const char *name, *value;
 	size_t pos = 0, n, i;
 
@@ -153,8 +177,14 @@ meta_parse(const struct http_headers *headers, struct store_stat *out)
 {
 	struct found f = {0};
 	uint32_t mode, uid, gid;
+	uint64_t dev, ino;
 
 	find(headers, &f);
+	if (f.hardlink != NULL && parse_hardlink(f.hardlink, &dev, &ino)) {
+		out->nlink = 2;
+		out->dev = dev;
+		out->ino = ino;
+	}
 	if (parse_permissions(f.permissions, &mode) ||
 	    parse_mode(f.mode, &mode)) {
 		if (S_ISLNK(mode))

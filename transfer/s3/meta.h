@@ -5,6 +5,7 @@
  * https://docs.aws.amazon.com/fsx/latest/LustreGuide/posix-metadata-support.html
  * Read leniently: DataSync (no leading 0; ms or s), rclone ("mtime" in
  * seconds with a fraction, octal "mode"), s3fs (decimal "mode").
+ * dray-hardlink is our own: "DEV-INO" in hex, the same in all names of a file.
  */
 #ifndef TRANSFER_S3_META_H
 #define TRANSFER_S3_META_H
@@ -18,12 +19,16 @@ struct meta_text {
 	char group[12];
 	char permissions[12];
 	char mtime[28];
+	char hardlink[36]; /* "" unless the file has several names */
 };
 
 void meta_format(const struct item_stat *st, struct meta_text *out);
 
-/* Sets mode, uid, gid, has_owner, mtime_ns, has_source_mtime and type (by the
- * type bits) of *OUT as far as HEADERS say; leaves the rest. */
+/*
+ * Sets mode, uid, gid, has_owner, mtime_ns, has_source_mtime and type (by the
+ * type bits) of *OUT as far as HEADERS say; leaves the rest.  Where they name
+ * a group of hard links: nlink (2: several), dev and ino.
+ */
 void meta_parse(const struct http_headers *headers, struct store_stat *out);
 
 #endif

@@ -126,9 +126,12 @@ put(struct s3_session *c, const char *key, bool dir, const struct item_stat *st,
 	req_begin(c, HTTP_PUT, key, dir);
 	req_meta(c, st);
 	req_checksum(c, digest);
-	if (req_body(c, data, len, digest, e) == -1 ||
-	    req_do(c, "PUT", e) == -1)
+	if (!dir)
+		req_expect(c);
+	if (req_body(c, data, len, digest, e) == -1)
 		return -1;
+	if (req_do(c, "PUT", e) == -1)
+		return req_unexpected(c, key, e);
 	return req_receipt(c, digest, out, e);
 }
 
@@ -224,9 +227,8 @@ keep_the_rest(struct s3_session *c, const char *key, bool dir,
 	return 0;
 }
 
-/* Whether KEY still is what the caller knows as WAS; fills *NOW. */
-static int
-check_was(struct s3_session *c, const char *key, bool dir,
+int
+s3_check_was(struct s3_session *c, const char *key, bool dir,
     const struct store_stat *was, struct store_stat *now, struct err *e)
 {
 	bool same;
@@ -245,38 +247,22 @@ check_was(struct s3_session *c, const char *key, bool dir,
 }
 
 int
-s3_set_metadata(struct session *session, const char *key,
-    const struct item_stat *st, const struct store_stat *was,
-    struct store_receipt *out, struct err *e)
+s3_copy(struct s3_session *c, const char *from, const char *to, bool dir,
+    const char *etag, const struct item_stat *st, struct store_receipt *out,
+    struct err *e)
 {
-	struct s3_session *c = s3_session_of(session);
-	bool dir = st->type == ITEM_DIR;
-	struct store_stat now = {.etag = ""};
-	struct store_receipt r;
-	struct item_stat as = *st;
 	char quoted[STORE_ETAG_MAX + 2];
+	struct store_receipt r;
 	int rc;
 
-	if (is_bucket(c, key))
-		return 0;
-	if (st->type == ITEM_FILE && st->size > S3_COPY_MAX)
-		return err_set(e, ERR_UNSUPPORTED,
-		    "S3 changes the metadata of an object by a copy, and that "
-		    "of 5 GiB at most");
-	if (st->type == ITEM_SYMLINK)
-		as.mode = S_IFLNK | 0777;
-	if (was != NULL && check_was(c, key, dir, was, &now, e) == -1)
-		return -1;
-	if (keep_the_rest(c, key, dir, &as, e) == -1)
-		return -1;
-	req_begin(c, HTTP_PUT, key, dir);
+	req_begin(c, HTTP_PUT, to, dir);
 	c->slow = true;
-	req_meta(c, &as);
+	req_meta(c, st);
 	req_header(c, "x-amz-metadata-directive", "REPLACE");
-	copy_source(c, key, dir);
-	/* Not every store heeds it: hence the look before. */
-	if (now.etag[0] != '\0') {
-		snprintf(quoted, sizeof(quoted), "\"%s\"", now.etag);
+	copy_source(c, from, dir);
+	/* Not every store heeds it: whoever must know has looked before. */
+	if (etag[0] != '\0') {
+		snprintf(quoted, sizeof(quoted), "\"%s\"", etag);
 		req_header(c, "x-amz-copy-source-if-match", quoted);
 	}
 	if (req_do(c, "copy", e) == -1) {
@@ -294,4 +280,29 @@ s3_set_metadata(struct session *session, const char *key,
 		return err_context(e, "copy");
 	*out = r;
 	return 0;
+}
+
+int
+s3_set_metadata(struct session *session, const char *key,
+    const struct item_stat *st, const struct store_stat *was,
+    struct store_receipt *out, struct err *e)
+{
+	struct s3_session *c = s3_session_of(session);
+	bool dir = st->type == ITEM_DIR;
+	struct store_stat now = {.etag = ""};
+	struct item_stat as = *st;
+
+	if (is_bucket(c, key))
+		return 0;
+	if (st->type == ITEM_FILE && st->size > S3_COPY_MAX)
+		return err_set(e, ERR_UNSUPPORTED,
+		    "S3 changes the metadata of an object by a copy, and that "
+		    "of 5 GiB at most");
+	if (st->type == ITEM_SYMLINK)
+		as.mode = S_IFLNK | 0777;
+	if (was != NULL && s3_check_was(c, key, dir, was, &now, e) == -1)
+		return -1;
+	if (keep_the_rest(c, key, dir, &as, e) == -1)
+		return -1;
+	return s3_copy(c, key, key, dir, now.etag, &as, out, e);
 }

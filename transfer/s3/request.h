@@ -34,6 +34,7 @@ struct s3 {
 	bool sign_payload;
 	bool etag_is_md5;	 /* as far as the kind of bucket tells */
 	atomic_uint checksum;	 /* enum digest_algo, 0: none */
+	atomic_uint match_form;	 /* how the store takes If-Match */
 	atomic_bool full_object; /* it keeps checksums of whole objects */
 
 	pthread_mutex_t lock;
@@ -111,6 +112,10 @@ int req_do(struct s3_session *c, const char *op, struct err *e);
 
 /* Headers for metadata and storage class of ST. */
 void req_meta(struct s3_session *c, const struct item_stat *st);
+/* Headers for what the session's caller expects under the key. */
+void req_expect(struct s3_session *c);
+/* The request for KEY failed, by *E: ERR_CONFLICT if for that.  -1. */
+int req_unexpected(struct s3_session *c, const char *key, struct err *e);
 /* The checksum that the store verifies, of DIGEST, as a header. */
 void req_checksum(struct s3_session *c, const struct digest *digest);
 /* MD5 of N bytes as Content-MD5; CRC32C where libcrypto has no MD5. */
@@ -147,7 +152,23 @@ int s3_symlink(struct session *c, const char *key, const struct item_stat *st,
 int s3_set_metadata(struct session *c, const char *key,
     const struct item_stat *st, const struct store_stat *was,
     struct store_receipt *out, struct err *e);
-/* HEAD of KEY, "KEY/" if DIR. */
+/* HEAD of KEY, which must still be what the caller knows as WAS, or
+ * ERR_MISMATCH; fills *NOW. */
+int s3_check_was(struct s3_session *c, const char *key, bool dir,
+    const struct store_stat *was, struct store_stat *now, struct err *e);
+/*
+ * TO becomes a copy, made by the store, of FROM (the keys of directories if
+ * DIR) with the metadata ST.  ERR_MISMATCH if FROM's ETag isn't ETAG ("":
+ * any), as far as the store looks.
+ */
+int s3_copy(struct s3_session *c, const char *from, const char *to, bool dir,
+    const char *etag, const struct item_stat *st, struct store_receipt *out,
+    struct err *e);
+/* link.c */
+int s3_link(struct session *c, const char *key, const char *existing,
+    const struct item_stat *st, const struct store_stat *was,
+    struct store_receipt *out, struct err *e);
+/* object.c: HEAD of KEY, "KEY/" if DIR. */
 int s3_head(struct s3_session *c, const char *key, bool dir,
     struct store_stat *out, struct err *e);
 

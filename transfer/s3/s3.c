@@ -312,6 +312,7 @@ const struct store_driver s3_driver = {
     .put = s3_put,
     .mkdir = s3_mkdir,
     .symlink = s3_symlink,
+    .link = s3_link,
     .set_metadata = s3_set_metadata,
     .upload_begin = s3_upload_begin,
     .upload_part = s3_upload_part,

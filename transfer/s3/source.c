@@ -85,7 +85,10 @@ meta_of(const struct store_stat *st)
 	    .uid = st->uid,
 	    .gid = st->gid,
 	    .size = st->size,
+	    .ino = st->ino,
+	    .dev = st->dev,
 	    .mtime_ns = st->mtime_ns,
+	    .nlink = st->nlink,
 	};
 }
 

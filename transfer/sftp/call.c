@@ -252,6 +252,16 @@ call_rename(struct call *call, bool posix, const char *from, const char *to)
 }
 
 size_t
+call_hardlink(struct call *call, const char *existing, const char *path)
+{
+	struct request *r = new_extended(call, "hardlink@openssh.com");
+
+	put_path(call, existing);
+	put_path(call, path);
+	return finish(call, r, 0);
+}
+
+size_t
 call_symlink(struct call *call, const char *target, size_t len,
     const char *path, bool draft)
 {

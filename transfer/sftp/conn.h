@@ -150,6 +150,8 @@ size_t call_fsetstat(struct call *call, const struct conn_handle *h,
 size_t call_fsync(struct call *call, const struct conn_handle *h);
 size_t call_rename(
     struct call *call, bool posix, const char *from, const char *to);
+/* PATH becomes another name of the file EXISTING. */
+size_t call_hardlink(struct call *call, const char *existing, const char *path);
 /* DRAFT: arguments in the draft's order, not in OpenSSH's. */
 size_t call_symlink(struct call *call, const char *target, size_t len,
     const char *path, bool draft);

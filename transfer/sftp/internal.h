@@ -232,6 +232,14 @@ int sftp_mkdir(struct session *c, const char *key, const struct item_stat *st,
     struct err *e);
 int sftp_symlink(struct session *c, const char *key, const struct item_stat *st,
     const char *target, size_t len, struct err *e);
+/* What is at the server's PATH now, in a round of the session's call. */
+int sftp_look(struct session *c, const char *path, struct proto_attrs *out,
+    uint32_t *status, struct err *e);
+/* link.c */
+int sftp_link(struct session *c, const char *key, const char *existing,
+    const struct item_stat *st, const struct store_stat *was,
+    struct store_receipt *out, struct err *e);
+/* write.c */
 int sftp_set_metadata(struct session *c, const char *key,
     const struct item_stat *st, const struct store_stat *was,
     struct store_receipt *out, struct err *e);

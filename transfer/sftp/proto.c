@@ -256,6 +256,7 @@ static const struct {
     {"statvfs@openssh.com", "2", PROTO_HAS_STATVFS},
     {"lsetstat@openssh.com", "1", PROTO_HAS_LSETSTAT},
     {"limits@openssh.com", "1", PROTO_HAS_LIMITS},
+    {"hardlink@openssh.com", "1", PROTO_HAS_HARDLINK},
 };
 
 static bool

@@ -95,6 +95,7 @@ enum proto_feature {
 	PROTO_HAS_STATVFS = 4,
 	PROTO_HAS_LSETSTAT = 8,
 	PROTO_HAS_LIMITS = 16,
+	PROTO_HAS_HARDLINK = 32,
 };
 
 struct proto_limits {

@@ -546,8 +546,8 @@ sftp_probe(struct session *c, bool create, bool checksum,
 
 const struct store_driver sftp_driver = {
     .scheme = "sftp",
-    .features =
-	STORE_HAS_DIRS | STORE_HAS_MODES | STORE_LIST_MTIME | STORE_LIST_META,
+    .features = STORE_HAS_DIRS | STORE_HAS_MODES | STORE_LIST_MTIME |
+	STORE_LIST_META | STORE_HAS_LINKS,
     .mtime_unit_ns = 1000000000,
     .transfers = TRANSFERS,
     .open = sftp_open_store,
@@ -571,6 +571,7 @@ const struct store_driver sftp_driver = {
     .put = sftp_put,
     .mkdir = sftp_mkdir,
     .symlink = sftp_symlink,
+    .link = sftp_link,
     .set_metadata = sftp_set_metadata,
     .upload_begin = sftp_upload_begin,
     .upload_part = sftp_upload_part,

@@ -438,9 +438,8 @@ apply(struct session *c, const char *path, const struct item_stat *st,
 	return call_run(call, e);
 }
 
-/* What is at PATH now. */
-static int
-look(struct session *c, const char *path, struct proto_attrs *out,
+int
+sftp_look(struct session *c, const char *path, struct proto_attrs *out,
     uint32_t *status, struct err *e)
 {
 	struct call *call = call_of(c);
@@ -467,7 +466,7 @@ make_dir(struct session *c, const char *key, const char *path,
 
 	if (dirs_has(&sftp_store_of(c)->dirs, key, strlen(key)))
 		return 0;
-	if (look(c, path, &there, &status, e) == -1)
+	if (sftp_look(c, path, &there, &status, e) == -1)
 		return -1;
 	if (status == PROTO_NO_SUCH_FILE) {
 		call_again(call);
@@ -479,7 +478,7 @@ make_dir(struct session *c, const char *key, const char *path,
 			return 0;
 		/* Another thread may have been first. */
 		if (status != PROTO_FAILURE ||
-		    look(c, path, &there, &status, e) == -1)
+		    sftp_look(c, path, &there, &status, e) == -1)
 			return sftp_failed(c, status, "make directory", e);
 	}
 	if (status != PROTO_OK)
@@ -636,7 +635,7 @@ link_at_once(struct session *c, const char *key, const struct item_stat *st,
 	struct proto_attrs there = {0};
 	uint32_t status;
 
-	if (path == NULL || look(c, path, &there, &status, e) == -1)
+	if (path == NULL || sftp_look(c, path, &there, &status, e) == -1)
 		return -1;
 	if (status == PROTO_OK && (there.have & PROTO_ATTR_MODE) != 0 &&
 	    S_ISDIR(there.mode))
@@ -699,7 +698,7 @@ set_metadata(struct session *c, const char *key, const struct item_stat *st,
 	if (sftp_parents(c, key, false, e) == -1)
 		return -1;
 	path = sftp_path(c, &me->path2, key, e);
-	if (path == NULL || look(c, path, &there, &status, e) == -1)
+	if (path == NULL || sftp_look(c, path, &there, &status, e) == -1)
 		return -1;
 	if (status != PROTO_OK)
 		return sftp_failed(c, status, "look", e);
