@@ -164,8 +164,7 @@ static const char *const statements[STMT_COUNT] = {
 		       " FROM file f JOIN dir d ON d.id=f.dir_id"
 		       " WHERE f.run_id=?1",
     /* By the index of paths, then by that of names: nothing is sorted. */
-    [STMT_ITEM_ALL] = "SELECT d.path,f.name,f.state," STAT_COLUMNS
-		      ",part_bytes,digest_have,xxh3,crc64nvme,etag,run_id"
+    [STMT_ITEM_ALL] = "SELECT d.path,f.name,f.state," STAT_COLUMNS FILE_COLUMNS
 		      " FROM dir d CROSS JOIN file f ON f.dir_id=d.id"
 		      " ORDER BY d.path,f.name",
     [STMT_TOTALS] = "SELECT COUNT(*),COALESCE(SUM(CASE WHEN type=1 THEN size"
