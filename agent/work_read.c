@@ -76,13 +76,13 @@ work_hash(struct worker *me, struct job *j, struct store_file *f,
 	const struct store *s = f != NULL ? me->work.source : me->work.target;
 	bool local = (s->ops->features & STORE_IS_LOCAL) != 0;
 	size_t most = local ? WORK_CHUNK_BYTES : FAR_CHUNK_BYTES;
-	void *data = me->chunk;
+	void *data = me->own;
 	uint64_t done = 0;
 	int rc = 0;
 
 	if (most > len)
 		most = (size_t)len;
-	if (most > WORK_CHUNK_BYTES)
+	if (most > WORK_OWN_BYTES)
 		data = pool_get(me->work.pool, most, e);
 	if (data == NULL)
 		return -1;
@@ -101,7 +101,7 @@ work_hash(struct worker *me, struct job *j, struct store_file *f,
 			digester_update(me->digester, data, n);
 		done += n;
 	}
-	if (data != me->chunk)
+	if (data != me->own)
 		pool_put(me->work.pool, data);
 	if (rc == 0)
 		digester_finish(me->digester, out);

@@ -14,6 +14,7 @@ typedef int cmd_fn(const struct options *o, int argc, char **argv);
 cmd_fn cmd_sync;
 cmd_fn cmd_status;
 cmd_fn cmd_report;
+cmd_fn cmd_retry;
 cmd_fn cmd_ls;
 cmd_fn cmd_probe;
 cmd_fn cmd_help;

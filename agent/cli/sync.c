@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "agent/cli/cmd.h"
+#include "agent/cli/sync.h"
 #include "agent/engine.h"
 #include "agent/reach.h"
 #include "agent/stop.h"
@@ -24,6 +25,7 @@
 
 struct sync {
 	const struct options *o;
+	const struct sync_order *order;
 	struct store_url *source;
 	struct store_url *target;
 	char *task;
@@ -213,12 +215,12 @@ check_source(const struct sync *s, struct err *e)
 }
 
 static int
-open_both(struct sync *s, char **argv, struct err *e)
+open_both(struct sync *s, struct err *e)
 {
-	s->source = store_url_parse(argv[0], e);
+	s->source = store_url_parse(s->order->source, e);
 	if (s->source == NULL)
 		return err_context(e, "source");
-	s->target = store_url_parse(argv[1], e);
+	s->target = store_url_parse(s->order->target, e);
 	if (s->target == NULL)
 		return err_context(e, "target");
 	if (check_source(s, e) == -1)
@@ -480,6 +482,8 @@ run(struct sync *s)
 	    .stats = &s->stats,
 	    .reached = s->reached,
 	    .reconcile = s->reconcile,
+	    .only = s->order->only,
+	    .retry_of = s->order->retry_of,
 	    .stop_soon = stop_soon_flag(),
 	    .stop_now = stop_now_flag(),
 	};
@@ -499,14 +503,13 @@ run(struct sync *s)
 }
 
 int
-cmd_sync(const struct options *o, int argc, char **argv)
+sync_run(const struct options *o, const struct sync_order *order)
 {
-	struct sync s = {.o = o};
+	struct sync s = {.o = o, .order = order};
 	struct err e = ERR_INIT;
 	int rc;
 
-	(void)argc;
-	if (open_both(&s, argv, &e) == -1 || reach_source(&s, &e) == -1 ||
+	if (open_both(&s, &e) == -1 || reach_source(&s, &e) == -1 ||
 	    open_ledger(&s, &e) == -1) {
 		rc = cmd_fail(&e);
 	} else {
@@ -515,4 +518,13 @@ cmd_sync(const struct options *o, int argc, char **argv)
 	}
 	sync_free(&s);
 	return rc;
+}
+
+int
+cmd_sync(const struct options *o, int argc, char **argv)
+{
+	struct sync_order order = {.source = argv[0], .target = argv[1]};
+
+	(void)argc;
+	return sync_run(o, &order);
 }
