@@ -270,6 +270,8 @@ enum ledger_fate {
 	FATE_NOT_EMPTY = 6, /* kept: a directory that holds something */
 	FATE_FAILED = 7,
 };
+/* A stable lower-case word. */
+const char *ledger_fate_name(enum ledger_fate fate);
 /* An intent (FATE_OPEN), committed before the request, and what came of it. */
 int ledger_deletion_put(struct ledger *l, uint64_t run_id, const char *path,
     size_t len, enum item_type type, uint64_t size, enum ledger_fate fate,

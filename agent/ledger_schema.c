@@ -176,6 +176,7 @@ static const char *const statements[STMT_COUNT] = {
 			 " WHERE run_id=? AND what=? ORDER BY path",
     [STMT_NOTICE_DROP] = "DELETE FROM notice WHERE run_id<=?",
     [STMT_FAILURE_DROP] = "DELETE FROM failure WHERE run_id<=?",
+    [STMT_DELETION_DROP] = "DELETE FROM deletion WHERE run_id<=?",
     [STMT_RUN_ASK] = "UPDATE run SET words=?,retry_of=? WHERE id=?",
     [STMT_RUN_PROGRESS] = "UPDATE run SET stats=?,series=? WHERE id=?",
     [STMT_RUN_TEXTS] = "SELECT words,series FROM run WHERE id=?",
