@@ -131,7 +131,8 @@ engine_send(struct engine *en, struct job *j)
 		engine_job_end(en, j);
 		return;
 	}
-	lanes_push(en->lanes, j);
+	if (!lanes_push(en->lanes, j))
+		workers_add(en->workers);
 }
 
 void
@@ -258,6 +259,7 @@ begin_scan(struct engine *en)
 	struct err e = ERR_INIT;
 	struct scan_options so = {
 	    .filter = en->options->filter,
+	    .only = en->setup->only,
 	    .links = en->options->links,
 	    .threads = en->options->scan_threads,
 	    .one_file_system = en->options->one_file_system,
@@ -294,7 +296,7 @@ next_phase(struct engine *en)
 		en->phase = PHASE_ORPHANS;
 		if (en->options->dry_run)
 			return;
-		if (!en->scan_incomplete)
+		if (!en->scan_incomplete && en->setup->only == NULL)
 			engine_abort_old(en);
 		engine_sweep_intents(en);
 		return;
@@ -361,6 +363,7 @@ step(struct engine *en)
 	    (scan_done || en->jobs >= ENGINE_JOBS_MAX))
 		engine_links_expect_no_more(en);
 	engine_start_uploads(en);
+	engine_progress(en, false);
 	if (commit_is_due(en))
 		engine_commit(en);
 	if (en->phase == PHASE_DELETE)
@@ -448,7 +451,7 @@ record_end(struct engine *en, struct engine_result *out)
 	struct err e = ERR_INIT;
 	/* The listing, if one was needed, was compared with all that could be
 	 * read: what can't be today is no reason to list again each time. */
-	bool whole = !en->stopping;
+	bool whole = !en->stopping && en->setup->only == NULL;
 
 	snprintf(run.outcome, sizeof(run.outcome), "%s",
 	    run_outcome_name(out->outcome));
@@ -526,7 +529,8 @@ begin(struct engine *en, const struct engine_setup *setup, struct err *e)
 		en->transfers = en->ops->transfers;
 	if (en->transfers == 0)
 		en->transfers = ENGINE_TRANSFERS;
-	en->lanes = lanes_new(en->transfers, e);
+	en->lanes = lanes_new(en->transfers,
+	    en->ops->parts != 0 ? en->ops->parts : ENGINE_PARTS, e);
 	en->inbox = inbox_new(ENGINE_BATCHES_MAX, e);
 	en->pool = pool_new(en->options->memory_bytes, e);
 	if (en->lanes == NULL || en->inbox == NULL || en->pool == NULL)
@@ -535,8 +539,7 @@ begin(struct engine *en, const struct engine_setup *setup, struct err *e)
 		return -1;
 	if (en->options->dry_run)
 		return 0;
-	if (ledger_run_begin(en->ledger, &en->run_id, e) == -1 ||
-	    ledger_commit(en->ledger, e) == -1)
+	if (engine_begin_run(en, e) == -1)
 		return -1;
 	setup->about->run_id = en->run_id;
 	return 0;
@@ -588,6 +591,7 @@ engine_run(const struct engine_setup *setup, struct engine_result *out)
 	end(&en);
 	if (en.run_id != 0) {
 		ledger_accept(en.ledger);
+		engine_progress(&en, true);
 		record_end(&en, out);
 	}
 }

@@ -24,6 +24,10 @@ struct engine_setup {
 	bool reached;	/* the target was probed already in this run */
 	bool reconcile; /* compare with the target's listing, not only the
 			   ledger */
+	/* Look at these only, and take what is not seen for nothing: sealed,
+	 * borrowed; NULL: all. */
+	const struct pathset *only;
+	uint64_t retry_of;	      /* the run that failed with them, or 0 */
 	const atomic_bool *stop_soon; /* finish what is under way */
 	const atomic_bool *stop_now;
 };

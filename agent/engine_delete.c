@@ -32,7 +32,8 @@
 static bool
 is_on(const struct engine *en)
 {
-	return en->options->delete_extra;
+	/* What a run is limited to tells nothing of all else. */
+	return en->options->delete_extra && en->setup->only == NULL;
 }
 
 static bool

@@ -219,6 +219,13 @@ unchanged(struct diff *d, const struct scan_entry *entry)
 		stats_add(d->en->stats, unchanged_bytes, entry->st.size);
 }
 
+/* Whether names of one file are one at the target. */
+static bool
+shares(const struct diff *d)
+{
+	return (d->en->ops->features & STORE_HAS_LINKS) != 0;
+}
+
 /* Its file has several names, but the target's item is of this one only. */
 static bool
 is_to_be_linked(const struct scan_entry *entry, const struct ledger_file *row)
@@ -228,7 +235,7 @@ is_to_be_linked(const struct scan_entry *entry, const struct ledger_file *row)
 
 /*
  * The target's item is linked with those of names that this one may have left:
- * it must not be changed in place.
+ * it must not be changed in place.  Devices are numbered anew, now and then.
  */
 static bool
 may_be_left(const struct diff *d, const struct scan_entry *entry,
@@ -238,8 +245,18 @@ may_be_left(const struct diff *d, const struct scan_entry *entry,
 		return false;
 	if ((d->en->source->ops->features & STORE_LIST_LINKS) == 0)
 		return true;
-	return (d->en->ops->features & STORE_HAS_LINKS) != 0 &&
-	    (row->link.dev != entry->st.dev || row->link.ino != entry->st.ino);
+	return shares(d) && row->link.ino != entry->st.ino;
+}
+
+/* As which the target's item is linked; 0: with nothing that would count. */
+static uint64_t
+link_id(const struct diff *d, const struct scan_entry *entry,
+    const struct ledger_file *row)
+{
+	if (row->link.nlink <= 1 || row->link.ino != entry->st.ino)
+		return 0;
+	/* A copy names its device. */
+	return shares(d) || row->link.dev == entry->st.dev ? row->link.id : 0;
 }
 
 /* A file whose content may be what the ledger says: look before sending. */
@@ -255,13 +272,15 @@ maybe_file(struct diff *d, const struct scan_entry *entry,
 	j->was = engine_known(row);
 	expect(d, j, entry, row);
 	j->known_part_bytes = row->part_bytes;
+	j->before = row->outcome;
+	if (j->before.did_run == 0)
+		j->before.did_run = row->run_id;
 	j->local = item_same_metadata(&entry->st, &row->st);
 	j->believed = d->en->options->compare == COMPARE_SIZE;
 	if (row->link.nlink == 0 && j->link.nlink > 1)
 		j->link.nlink = 0;
-	if (row->link.nlink > 1 && row->link.dev == j->link.dev &&
-	    row->link.ino == j->link.ino)
-		j->link.id = row->link.id;
+	if (j->link.nlink > 1)
+		j->link.id = link_id(d, entry, row);
 	/* Without a digest only the target can tell. */
 	if (!j->believed && (row->digest_have & DIGEST_XXH3) == 0)
 		j->kind = JOB_ADOPT;
@@ -337,6 +356,7 @@ drifted(struct diff *d, const struct scan_entry *entry,
 		rc = -1;
 	if (rc != -1) {
 		stats_add(d->en->stats, drift_items, 1);
+		engine_drifted(d->en, j, &e);
 		ui_item(d->en->ui, UI_DRIFT, j->path, j->path_len,
 		    entry->st.size, &e);
 	}
@@ -381,7 +401,7 @@ known(struct diff *d, const struct scan_entry *entry,
 
 	/* What was in a directory is in none of the batches. */
 	if ((entry->st.type == ITEM_DIR) != (row->st.type == ITEM_DIR) &&
-	    d->en->options->delete_extra)
+	    d->en->options->delete_extra && d->en->setup->only == NULL)
 		row_is_gone(d, row);
 	if (entry->st.type == ITEM_DIR && v == VERDICT_SAME &&
 	    !dirs_show(d->en))
@@ -480,7 +500,7 @@ merge(struct diff *d, struct err *e)
 			i++;
 		else if (c == 0)
 			known(d, &b->entries[i++], &row);
-		else if (!is_unseen(b, &row))
+		else if (d->en->setup->only == NULL && !is_unseen(b, &row))
 			row_is_gone(d, &row);
 		have = ledger_diff_next(d->en->ledger, &row, e);
 	}
@@ -503,6 +523,42 @@ trouble(
 	engine_failure(en, UI_UNREADABLE, buf_str(&path), path.len, &t->err, 1);
 }
 
+/* Why a special file isn't carried. */
+static const char *
+special_name(uint32_t mode)
+{
+	if (S_ISFIFO(mode))
+		return "fifo";
+	if (S_ISSOCK(mode))
+		return "socket";
+	return S_ISCHR(mode) ? "character device" : "block device";
+}
+
+static void
+left_alone(struct engine *en, const struct scan_batch *b)
+{
+	AUTO(buf) struct buf path = BUF_INIT(1 << 20);
+	size_t i, prefix;
+
+	buf_add(&path, b->dir, b->dir_len);
+	if (b->dir_len > 0)
+		buf_addc(&path, '/');
+	prefix = path.len;
+	for (i = b->left_n; i > 0; i--) {
+		const struct scan_entry *entry = &b->left[i - 1];
+		bool link = entry->st.type == ITEM_SYMLINK;
+
+		if (link)
+			stats_add(en->stats, skipped_links, 1);
+		else
+			stats_add(en->stats, special_items, 1);
+		path.len = prefix;
+		buf_add(&path, entry->name, entry->name_len);
+		engine_skipped(en, buf_str(&path), path.len, entry->st.type,
+		    link ? "symlink" : special_name(entry->st.mode));
+	}
+}
+
 static void
 count(struct engine *en, const struct scan_batch *b)
 {
@@ -517,8 +573,7 @@ count(struct engine *en, const struct scan_batch *b)
 	stats_add(en->stats, scanned_items, b->n);
 	stats_add(en->stats, scanned_bytes, bytes);
 	stats_add(en->stats, excluded_items, b->excluded);
-	stats_add(en->stats, special_items, b->specials);
-	stats_add(en->stats, skipped_links, b->links);
+	left_alone(en, b);
 	for (t = b->troubles; t != NULL; t = t->next)
 		trouble(en, b, t);
 	if (b->error.kind == ERR_NONE)

@@ -99,6 +99,9 @@ dir_job(struct engine *en)
 	j->dir_id = p->dir_id;
 	j->st = p->st;
 	j->again = p->run_id != en->run_id;
+	j->before = p->outcome;
+	if (j->before.did_run == 0)
+		j->before.did_run = p->run_id;
 	return j;
 }
 

@@ -7,6 +7,7 @@
 #include "agent/engine.h"
 #include "agent/inbox.h"
 #include "agent/lanes.h"
+#include "agent/series.h"
 #include "agent/work.h"
 #include "transfer/retry.h"
 
@@ -14,6 +15,10 @@
 #define ENGINE_JOBS_MAX 4096
 /* Workers, where neither the user nor the target's driver names a number. */
 #define ENGINE_TRANSFERS 16
+/* Parts at a time to begin with, where the target's driver names no number. */
+#define ENGINE_PARTS 4
+/* Big files under way at a time, at most. */
+#define ENGINE_UPLOADS_MAX 64
 /* Batches waiting beyond which the walkers are held up. */
 #define ENGINE_BATCHES_MAX 16
 /* A commit is due at so many rows, or after so many milliseconds. */
@@ -23,6 +28,11 @@
 #define ENGINE_CHANGES_MAX 5
 /* Times that a file is sent again because what arrived is not what was sent */
 #define ENGINE_MISMATCHES_MAX 2
+/* Items left alone and drift that a run names; what is more is counted. */
+#define ENGINE_NOTICES_MAX 100000
+/* How often the ledger is told how far the run is: with other rows, alone. */
+#define ENGINE_PROGRESS_MS 5000
+#define ENGINE_PROGRESS_ALONE_MS 60000
 /* Final failures of the store in a row after which the run is given up. */
 #define ENGINE_HOPELESS 20
 /* Bytes that the description of a store's place takes. */
@@ -101,6 +111,9 @@ struct engine {
 	char source_recorded[ENGINE_PLACE_MAX]; /* by an earlier run, or "" */
 	char source_scanned[ENGINE_PLACE_MAX];
 	uint64_t committed_ms;
+	uint64_t progress_ms; /* when the ledger was told last */
+	unsigned notices;     /* recorded in this run */
+	struct series series;
 	unsigned hopeless; /* final failures of the store in a row */
 	unsigned expired;  /* answers in a row that credentials expired */
 };
@@ -181,12 +194,6 @@ void engine_item_failed(struct engine *en, struct job *j);
 /* Reports a failure that has no job. */
 void engine_failure(struct engine *en, enum ui_action action, const char *path,
     size_t len, const struct err *e, unsigned attempts);
-/*
- * PATH, of TYPE, is left alone for REASON, a word: "existing", "newer".  The
- * caller counts it.
- */
-void engine_skipped(struct engine *en, const char *path, size_t len,
-    enum item_type type, const char *reason);
 int engine_record(
     struct engine *en, const struct job *j, const struct ledger_file *row);
 /*
@@ -225,6 +232,26 @@ struct item_link engine_links_record(struct engine *en, const struct job *j);
 void engine_links_expect_no_more(struct engine *en);
 /* A job that waits for another name, if any. */
 struct job *engine_links_withdraw(struct engine *en);
+
+/* engine_outcome.c: what reports will tell. */
+/* What became of J's item, now: how it was done, and what proves it. */
+struct outcome engine_outcome(
+    const struct engine *en, const struct job *j, enum outcome_how how);
+/* Counts what proves a file that turned up at the target. */
+void engine_count_proof(struct engine *en, const struct outcome *o);
+/*
+ * PATH, of TYPE, is left alone for REASON, a word: "fifo", "symlink",
+ * "existing".  The caller counts it.
+ */
+void engine_skipped(struct engine *en, const char *path, size_t len,
+    enum item_type type, const char *reason);
+/* J's item is not what was sent; it will be sent again. */
+void engine_drifted(
+    struct engine *en, const struct job *j, const struct err *why);
+/* Tells the ledger how far the run is, if that is due or at its END. */
+void engine_progress(struct engine *en, bool end);
+/* The new run: what it was asked to do; what is too old is forgotten. */
+int engine_begin_run(struct engine *en, struct err *e);
 
 /* engine_dirs.c */
 /*

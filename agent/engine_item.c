@@ -124,8 +124,8 @@ engine_record(
 		en->ledger, j->dir_id, job_name(j), j->name_len, row, &e) == -1)
 		return engine_ledger_failed(en, &e);
 	if (row->state == LEDGER_PENDING || j->kind == JOB_PUT ||
-	    j->kind == JOB_LINK || j->kind == JOB_HARDLINK ||
-	    j->kind == JOB_COMPLETE)
+	    j->kind == JOB_LINK || j->kind == JOB_COMPLETE ||
+	    (j->kind == JOB_HARDLINK && !j->receipt.was_there))
 		engine_touched(en, j);
 	return 0;
 }
@@ -148,17 +148,6 @@ engine_failure(struct engine *en, enum ui_action action, const char *path,
 	if (!en->options->dry_run &&
 	    ledger_failure_put(en->ledger, en->run_id, &f, &e) == -1)
 		engine_ledger_failed(en, &e);
-}
-
-void
-engine_skipped(struct engine *en, const char *path, size_t len,
-    enum item_type type, const char *reason)
-{
-	struct err e = ERR_INIT;
-
-	(void)type;
-	err_set(&e, ERR_NONE, "%s", reason);
-	ui_item(en->ui, UI_SKIPPED, path, len, 0, &e);
 }
 
 /* Errors of a store (not of one item) that no other item will escape. */
@@ -358,9 +347,9 @@ engine_settled(const struct item_stat *st, int64_t read_ns)
 	return settled;
 }
 
-/* J's row turns done. */
+/* J's row turns done, with the outcome O. */
 static int
-record_done(struct engine *en, const struct job *j)
+record_done(struct engine *en, const struct job *j, const struct outcome *o)
 {
 	struct ledger_file row = {
 	    .state = LEDGER_DONE,
@@ -369,6 +358,7 @@ record_done(struct engine *en, const struct job *j)
 	    .digest_have = j->digest.have,
 	    .crc64nvme = j->digest.crc64nvme,
 	    .run_id = en->run_id,
+	    .outcome = *o,
 	    .link = engine_links_record(en, j),
 	};
 
@@ -383,25 +373,48 @@ record_done(struct engine *en, const struct job *j)
 }
 
 static void
-done(struct engine *en, struct job *j, enum ui_action action)
+done(struct engine *en, struct job *j, enum outcome_how how)
 {
+	static const enum ui_action actions[HOW_COUNT] = {
+	    [HOW_SENT] = UI_SENT,
+	    [HOW_METADATA] = UI_METADATA,
+	    [HOW_SYMLINK] = UI_LINK,
+	    [HOW_DIR] = UI_DIR,
+	    [HOW_HARDLINK] = UI_HARDLINK,
+	};
 	bool sent = j->st.type == ITEM_FILE && j->kind != JOB_HARDLINK;
 	uint64_t bytes = sent ? j->st.size : 0;
+	struct outcome o = engine_outcome(en, j, how);
 
-	if (record_done(en, j) == 0 && !j->again) {
+	if (record_done(en, j, &o) == 0) {
 		stats_add(en->stats, done_items, 1);
 		stats_add(en->stats, done_bytes, bytes);
-		stats_add(en->stats, verified_items, j->proved ? 1 : 0);
-		ui_item(en->ui, action, j->path, j->path_len, bytes, NULL);
+		if (how == HOW_SENT || how == HOW_HARDLINK)
+			engine_count_proof(en, &o);
+		ui_item(
+		    en->ui, actions[how], j->path, j->path_len, bytes, NULL);
 	}
 	engine_links_over(en, j);
+	engine_job_end(en, j);
+}
+
+/* What was done in it changed a directory, which is as it was again. */
+static void
+done_again(struct engine *en, struct job *j)
+{
+	record_done(en, j, &j->before);
 	engine_job_end(en, j);
 }
 
 void
 engine_unchanged(struct engine *en, struct job *j)
 {
-	if (record_done(en, j) == 0) {
+	struct outcome o = j->before;
+
+	/* It turned out to be right, and the ledger didn't know it. */
+	if (o.did_run == 0)
+		o = engine_outcome(en, j, HOW_ADOPTED);
+	if (record_done(en, j, &o) == 0) {
 		stats_sub(en->stats, queued_items, 1);
 		stats_sub(en->stats, queued_bytes, j->st.size);
 		stats_add(en->stats, unchanged_items, 1);
@@ -419,17 +432,19 @@ linked(struct engine *en, struct job *j)
 		engine_unchanged(en, j);
 	} else {
 		stats_add(en->stats, linked_items, 1);
-		done(en, j, UI_HARDLINK);
+		done(en, j, HOW_HARDLINK);
 	}
 }
 
 static void
 adopted(struct engine *en, struct job *j)
 {
-	if (record_done(en, j) == 0) {
+	struct outcome o = engine_outcome(en, j, HOW_ADOPTED);
+
+	if (record_done(en, j, &o) == 0) {
 		stats_add(en->stats, adopted_items, 1);
 		stats_add(en->stats, adopted_bytes, j->st.size);
-		stats_add(en->stats, verified_items, j->proved ? 1 : 0);
+		engine_count_proof(en, &o);
 		ui_item(en->ui,
 		    en->options->dry_run ? UI_WOULD_ADOPT : UI_ADOPTED, j->path,
 		    j->path_len, j->st.size, NULL);
@@ -457,7 +472,7 @@ found(struct engine *en, struct job *j)
 		if (en->options->dry_run)
 			engine_would(en, j, UI_WOULD_SET_METADATA);
 		else
-			done(en, j, UI_METADATA);
+			done(en, j, HOW_METADATA);
 		return;
 	case FOUND_EXISTING:
 	case FOUND_NEWER:
@@ -521,6 +536,7 @@ static void
 skipped(struct engine *en, struct job *j)
 {
 	stats_add(en->stats, skipped_links, 1);
+	engine_skipped(en, j->path, j->path_len, ITEM_SYMLINK, "symlink");
 	stats_sub(en->stats, queued_items, 1);
 	stats_sub(en->stats, queued_bytes, j->st.size);
 	engine_job_end(en, j);
@@ -538,10 +554,10 @@ item_done(struct engine *en, struct job *j)
 		else if (j->skipped)
 			skipped(en, j);
 		else
-			done(en, j, UI_SENT);
+			done(en, j, HOW_SENT);
 		return;
 	case JOB_LINK:
-		done(en, j, UI_LINK);
+		done(en, j, HOW_SYMLINK);
 		return;
 	case JOB_HARDLINK:
 		if (j->finding == FOUND_SAME)
@@ -552,8 +568,10 @@ item_done(struct engine *en, struct job *j)
 	case JOB_DIR:
 		if (j->path_len == 0)
 			engine_root_answer(en, j);
+		else if (j->again)
+			done_again(en, j);
 		else
-			done(en, j, UI_DIR);
+			done(en, j, HOW_DIR);
 		return;
 	case JOB_ADOPT:
 	case JOB_REHASH:

@@ -135,6 +135,7 @@ follow(struct engine *en, struct job *j, struct ledger_leader *leader)
 	const struct ledger_file *row = &leader->row;
 
 	j->unsettled = row->st.ctime_ns == -1;
+	j->fresh = row->run_id == en->run_id;
 	if (!j->doubt && is_right(j, row)) {
 		free(leader->path);
 		j->digest = j->was.digest;
@@ -170,7 +171,7 @@ take_first(struct engine *en, struct job *j, enum known known,
 
 	/* What is there of J itself is looked at first. */
 	j->doubt = known == KNOWN_DOUBT && j->kind != JOB_REHASH;
-	if (known == KNOWN_DOUBT && (g == NULL || !j->doubt))
+	if (g == NULL || !j->doubt)
 		free(leader->path);
 	if (g == NULL) {
 		engine_job_end(en, j);
@@ -226,7 +227,7 @@ would_link(struct engine *en, struct job *j)
 bool
 engine_links_take(struct engine *en, struct job *j)
 {
-	struct ledger_leader leader;
+	struct ledger_leader leader = {.path = NULL};
 	struct link_group *g;
 	enum known known;
 
@@ -301,7 +302,7 @@ engine_links_over(struct engine *en, struct job *j)
 struct item_link
 engine_links_record(struct engine *en, const struct job *j)
 {
-	struct ledger_leader leader;
+	struct ledger_leader other = {.path = NULL};
 	struct item_link link = j->link;
 
 	if (link.nlink <= 1)
@@ -310,10 +311,9 @@ engine_links_record(struct engine *en, const struct job *j)
 		link.id = en->run_id << 32 | ++en->link_id;
 	/* Another name was sent in this very state (it was seen in two while
 	 * it changed): the next run links them. */
-	if (j->leads && look(en, j, &j->st, &leader) == KNOWN_SAME) {
-		free(leader.path);
+	if (j->leads && look(en, j, &j->st, &other) == KNOWN_SAME)
 		link.nlink = 1;
-	}
+	free(other.path);
 	return link;
 }
 
@@ -366,6 +366,12 @@ drop_leader(struct engine *en, struct job *j)
 void
 engine_links_not_linked(struct engine *en, struct job *j)
 {
+	/* It isn't found there as this run has sent it. */
+	if (j->finding == FOUND_OTHER && j->fresh && !j->doubt) {
+		store_lacks(en->target, STORE_LACK_LINKS,
+		    "it doesn't show a file as it was sent");
+		j->finding = FOUND_ALONE;
+	}
 	if (j->finding != FOUND_ALONE)
 		drop_leader(en, j);
 	else if (!j->leads)

@@ -330,6 +330,7 @@ engine_start_uploads(struct engine *en)
 	struct job *j;
 
 	while (!en->stopping && en->uploads < en->transfers &&
+	    en->uploads < ENGINE_UPLOADS_MAX &&
 	    (j = job_list_pop(&en->big)) != NULL)
 		start(en, j);
 }
@@ -416,6 +417,8 @@ completed(struct engine *en, struct upload *up, struct job *j)
 	    .digest_have = j->digest.have & (DIGEST_XXH3 | DIGEST_CRC64NVME),
 	    .crc64nvme = j->digest.crc64nvme,
 	    .run_id = en->run_id,
+	    .outcome = engine_outcome(
+		en, j, j->kind == JOB_BEGIN ? HOW_CLONED : HOW_SENT),
 	    .link = engine_links_record(en, j),
 	};
 
@@ -433,7 +436,7 @@ completed(struct engine *en, struct upload *up, struct job *j)
 	up->state = UPLOAD_ENDED;
 	stats_add(en->stats, done_items, 1);
 	stats_add(en->stats, done_bytes, up->st.size);
-	stats_add(en->stats, verified_items, j->proved ? 1 : 0);
+	engine_count_proof(en, &row.outcome);
 	ui_item(en->ui, UI_SENT, j->path, j->path_len, up->st.size, NULL);
 	engine_links_over(en, j);
 }

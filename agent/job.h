@@ -12,6 +12,7 @@
 
 #include "agent/check.h"
 #include "agent/ledger.h"
+#include "agent/outcome.h"
 #include "base/err.h"
 #include "transfer/item.h"
 #include "transfer/store.h"
@@ -118,6 +119,7 @@ struct job {
 	bool asked;	    /* the source was asked for its metadata's group */
 	bool doubt;	    /* HARDLINK: read it first, and compare with was */
 	bool unsettled;	   /* HARDLINK: the leader was recorded without ctime */
+	bool fresh;	   /* HARDLINK: the leader was recorded by this run */
 	unsigned attempts; /* that failed */
 	unsigned changes;  /* times the source changed under it */
 	uint64_t due_ms;   /* not before (clock_mono_ms) */
@@ -142,7 +144,10 @@ struct job {
 	uint64_t known_part_bytes;
 	int64_t ledger_id;
 	int64_t begun_ns; /* SWEEP: nothing older is ours */
-	char *upload_id;  /* ABORT: malloc'd; SWEEP: the one to spare, or "" */
+	/* REHASH, DIR done again: what its row says was done with it before;
+	 * else all 0. */
+	struct outcome before;
+	char *upload_id; /* ABORT: malloc'd; SWEEP: the one to spare, or "" */
 	struct victim *victims; /* DELETE: malloc'd; path is the first one's */
 	size_t victim_count;
 
@@ -151,8 +156,9 @@ struct job {
 	enum job_finding finding;
 	int64_t read_ns;  /* when the source began to be read, or 0 */
 	bool from_source; /* err is of what was asked of the source */
-	bool proved;  /* the store checked the bytes, or they were read back */
-	bool grown;   /* PUT: it is to be sent in parts now; st is fresh */
+	bool proved; /* the store checked the bytes, or they were read back */
+	bool read_back; /* proved by our own reading, not by the receipt */
+	bool grown;	/* PUT: it is to be sent in parts now; st is fresh */
 	bool skipped; /* PUT: the object is a symlink, and those are left out */
 	struct digest digest;
 	struct store_receipt receipt;

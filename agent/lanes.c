@@ -34,7 +34,7 @@ lane_of(const struct job *j)
 }
 
 struct lanes *
-lanes_new(unsigned workers, struct err *e)
+lanes_new(unsigned workers, unsigned parts, struct err *e)
 {
 	struct lanes *l = calloc(1, sizeof(*l));
 
@@ -44,7 +44,7 @@ lanes_new(unsigned workers, struct err *e)
 	}
 	l->workers = workers;
 	l->limit = workers;
-	ramp_init(&l->ramp, workers, clock_mono_ms());
+	ramp_init(&l->ramp, parts, workers, clock_mono_ms());
 	pthread_mutex_init(&l->mutex, NULL);
 	pthread_cond_init(&l->wakeup, NULL);
 	job_list_init(&l->waiting[SMALL]);
@@ -66,14 +66,19 @@ lanes_free(struct lanes *l)
 	free(l);
 }
 
-void
+bool
 lanes_push(struct lanes *l, struct job *j)
 {
+	bool taken;
+
 	pthread_mutex_lock(&l->mutex);
 	job_list_push(&l->waiting[lane_of(j)], j);
+	/* Those that were woken for the jobs before may not be up yet. */
+	taken = l->idle >= l->waiting[SMALL].n + l->waiting[BULK].n;
 	if (l->idle > 0)
 		pthread_cond_signal(&l->wakeup);
 	pthread_mutex_unlock(&l->mutex);
+	return taken;
 }
 
 /* The lane whose turn it is, or -1 if there is nothing to take now. */

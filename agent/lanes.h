@@ -18,13 +18,15 @@
 
 struct lanes;
 
-struct lanes *lanes_new(unsigned workers, struct err *e);
+/* PARTS: as many of them at a time, to begin with. */
+struct lanes *lanes_new(unsigned workers, unsigned parts, struct err *e);
 /* Frees the jobs that were never taken, too. */
 void lanes_free(struct lanes *l);
 AUTO_DEFINE(lanes, struct lanes, lanes_free)
 
-/* Parts (sent or read) go to the one lane, all else to the other. */
-void lanes_push(struct lanes *l, struct job *j);
+/* Parts (sent or read) go to the one lane, all else to the other.  False if no
+ * worker waits that could take it. */
+bool lanes_push(struct lanes *l, struct job *j);
 /* Waits for a job; NULL once the lanes are closed. */
 struct job *lanes_take(struct lanes *l);
 /* To be called for each job taken, before it is handed back. */

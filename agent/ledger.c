@@ -9,6 +9,7 @@
 #include <sys/file.h>
 #include <sys/stat.h>
 #include <sys/statfs.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "agent/ledger_db.h"
@@ -254,6 +255,24 @@ refuse_network(const char *dir, struct err *e)
 	return 0;
 }
 
+/* Who asks whether the ledger is in use holds the lock for an instant. */
+static int
+lock_now(int fd)
+{
+	const struct timespec instant = {.tv_nsec = 20 * 1000000};
+	int tries;
+
+	for (tries = 0; tries < 5; tries++) {
+		if (flock(fd, LOCK_EX | LOCK_NB) == 0)
+			return 0;
+		if (errno != EWOULDBLOCK)
+			return -1;
+		nanosleep(&instant, NULL);
+	}
+	errno = EWOULDBLOCK;
+	return -1;
+}
+
 /* The lock dies with its process, however that ends. */
 static int
 take_lock(struct ledger *l, const char *dir, struct err *e)
@@ -266,7 +285,7 @@ take_lock(struct ledger *l, const char *dir, struct err *e)
 	l->lock_fd = open(buf_str(&path), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
 	if (l->lock_fd == -1)
 		return err_sys(e, "lock file %s", buf_str(&path));
-	if (flock(l->lock_fd, LOCK_EX | LOCK_NB) == -1) {
+	if (lock_now(l->lock_fd) == -1) {
 		if (errno != EWOULDBLOCK)
 			return err_sys(e, "lock file %s", buf_str(&path));
 		n = pread(l->lock_fd, pid, sizeof(pid) - 1, 0);
@@ -387,6 +406,22 @@ open_write(struct ledger *l, const char *dir, char **set_aside, struct err *e)
 	return open_db(l, flags, e);
 }
 
+/* A ledger of an earlier release that is only to be read. */
+static int
+bring_up_to_date(struct ledger *l, struct err *e)
+{
+	int rc;
+
+	close_db(l);
+	rc = open_db(l, SQLITE_OPEN_READWRITE, e);
+	close_db(l);
+	if (rc == -1)
+		return err_context(e,
+		    "the ledger is of an earlier release and is to be brought "
+		    "up to date, as its owner can");
+	return 0;
+}
+
 static int
 open_empty(struct ledger *l, struct err *e)
 {
@@ -404,6 +439,8 @@ open_read(struct ledger *l, enum ledger_mode mode, struct err *e)
 		err_sys(e, "no ledger %s", l->path);
 	else if (open_db(l, SQLITE_OPEN_READONLY, e) == 0)
 		return 0;
+	else if (l->outdated && bring_up_to_date(l, e) == 0)
+		return open_db(l, SQLITE_OPEN_READONLY, e);
 	if (mode == LEDGER_READ || e->kind != ERR_NOTFOUND)
 		return -1;
 	close_db(l);

@@ -16,8 +16,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "agent/outcome.h"
 #include "agent/stats.h"
 #include "base/auto.h"
+#include "base/buf.h"
 #include "base/err.h"
 #include "transfer/item.h"
 #include "transfer/store.h"
@@ -90,6 +92,7 @@ struct ledger_file {
 	 * and stays as it is.
 	 */
 	struct item_link link;
+	struct outcome outcome;
 };
 
 /*
@@ -156,6 +159,7 @@ struct ledger_pending {
 	size_t path_len;
 	struct item_stat st;
 	uint64_t run_id; /* the run that wrote it last */
+	struct outcome outcome;
 };
 
 /*
@@ -267,6 +271,8 @@ enum ledger_fate {
 	FATE_NOT_EMPTY = 6, /* kept: a directory that holds something */
 	FATE_FAILED = 7,
 };
+/* A stable lower-case word. */
+const char *ledger_fate_name(enum ledger_fate fate);
 /* An intent (FATE_OPEN), committed before the request, and what came of it. */
 int ledger_deletion_put(struct ledger *l, uint64_t run_id, const char *path,
     size_t len, enum item_type type, uint64_t size, enum ledger_fate fate,
@@ -318,7 +324,9 @@ struct ledger_run {
 	int64_t ended_ns; /* 0: going on, or it crashed */
 	char outcome[24]; /* "ok", "failures", ... "" while it runs */
 	char why[500];	  /* what ended it early, or "" */
+	/* While it goes on, or if it was cut off: some seconds old. */
 	struct stats_snapshot stats;
+	uint64_t retry_of; /* the run whose failures it took up, or 0 */
 };
 
 int ledger_run_begin(struct ledger *l, uint64_t *id, struct err *e);
@@ -347,7 +355,66 @@ typedef int ledger_failure_fn(
 int ledger_failures(struct ledger *l, uint64_t run_id, ledger_failure_fn *fn,
     void *arg, struct err *e);
 
-/* What the run RUN_ID wrote, in no particular order; PATH is whole. */
+/*
+ * Failures, notices and items are kept for reports and retries: failures (and
+ * how the run went on over time) of the last LEDGER_FAILURE_RUNS, notices of
+ * the last LEDGER_NOTICE_RUNS.
+ */
+#define LEDGER_FAILURE_RUNS 100
+#define LEDGER_NOTICE_RUNS 10
+/* Forgets what is too old now that run RUN_ID begins. */
+int ledger_run_forget(struct ledger *l, uint64_t run_id, struct err *e);
+
+/* What the run was asked to do: WORDS are NUL-terminated options. */
+int ledger_run_ask(struct ledger *l, uint64_t run_id, const struct buf *words,
+    uint64_t retry_of, struct err *e);
+/* How far it is; SERIES as series_to_text(). */
+int ledger_run_progress(struct ledger *l, uint64_t run_id,
+    const struct stats_snapshot *stats, const char *series, struct err *e);
+/* Appends either; NULL for what isn't wanted.  1; 0 if the words were not
+ * kept, by an earlier release; -1. */
+int ledger_run_texts(struct ledger *l, uint64_t run_id, struct buf *words,
+    struct buf *series, struct err *e);
+
+/* What is said of items that didn't fail.  Stored: keep the numbers. */
+enum notice_kind {
+	NOTICE_SKIPPED = 1, /* left alone; reason: a word, as "fifo" */
+	NOTICE_DRIFT = 2,   /* others changed it at the target; sent again */
+};
+
+struct ledger_notice {
+	enum notice_kind what;
+	const char *path; /* borrowed */
+	size_t path_len;
+	enum item_type type;
+	const char *reason;
+};
+
+int ledger_notice_put(struct ledger *l, uint64_t run_id,
+    const struct ledger_notice *n, struct err *e);
+typedef int ledger_notice_fn(
+    void *arg, const struct ledger_notice *n, struct err *e);
+/* In the order of paths, as failures are. */
+int ledger_notices(struct ledger *l, uint64_t run_id, enum notice_kind what,
+    ledger_notice_fn *fn, void *arg, struct err *e);
+
+/* All that is read from now on, until it is closed, is of one moment. */
+int ledger_read_begin(struct ledger *l, struct err *e);
+/* Whether a process has it open for writing now. */
+bool ledger_in_use(struct ledger *l);
+
+/* Items done by a run and not by a later one. */
+struct ledger_sums {
+	uint64_t items[HOW_COUNT];
+	uint64_t bytes[HOW_COUNT]; /* of files */
+	/* Files whose content came to be, or was, at the target. */
+	uint64_t proofs[PROOF_COUNT];
+	uint64_t sizes[65]; /* [0]: empty; [n]: less than 2^n bytes */
+};
+int ledger_sums(
+    struct ledger *l, uint64_t run_id, struct ledger_sums *out, struct err *e);
+
+/* The same items, directory by directory and name by name; PATH is whole. */
 typedef int ledger_item_fn(void *arg, const char *path, size_t len,
     const struct ledger_file *row, struct err *e);
 int ledger_items(struct ledger *l, uint64_t run_id, ledger_item_fn *fn,

@@ -6,6 +6,7 @@
 #include <sqlite3.h>
 
 #include "agent/ledger.h"
+#include "base/buf.h"
 
 enum ledger_stmt {
 	STMT_BEGIN,
@@ -56,6 +57,16 @@ enum ledger_stmt {
 	STMT_LISTED_NEXT,
 	STMT_ITEM_LIST,
 	STMT_ITEM_ALL,
+	STMT_ITEM_SUMS,
+	STMT_NOTICE_PUT,
+	STMT_NOTICE_LIST,
+	STMT_NOTICE_DROP,
+	STMT_FAILURE_DROP,
+	STMT_DELETION_DROP,
+	STMT_RUN_ASK,
+	STMT_RUN_PROGRESS,
+	STMT_RUN_TEXTS,
+	STMT_SERIES_DROP,
 	STMT_TOTALS,
 	STMT_COUNT
 };
@@ -68,6 +79,7 @@ struct ledger {
 	bool in_transaction;
 	bool refusing;	 /* since a rollback */
 	bool damaged;	 /* to be set aside when it is closed */
+	bool outdated;	 /* its schema is older, and it can't be written */
 	bool has_target; /* the temporary table is there */
 	bool has_listed; /* likewise */
 	bool in_listed;	 /* ledger_listed_next() is under way */
@@ -125,8 +137,15 @@ column_u64(sqlite3_stmt *s, int at)
 #define STAT_COLUMN_COUNT 9
 void bind_stat(sqlite3_stmt *s, int at, const struct item_stat *st);
 void column_stat(sqlite3_stmt *s, int at, struct item_stat *st);
+/* OUTCOME_COLUMN_COUNT columns from AT on: how proof attempts done_ns
+ * did_run. */
+#define OUTCOME_COLUMN_COUNT 5
+void bind_outcome(sqlite3_stmt *s, int at, const struct outcome *o);
+void column_outcome(sqlite3_stmt *s, int at, struct outcome *out);
 /* A row of file, without its name, from column AT on. */
 void column_file(sqlite3_stmt *s, int at, struct ledger_file *out);
+/* Counters as text; 4096 bytes are enough. */
+void ledger_stats_text(const struct stats_snapshot *st, struct buf *out);
 /* Text or blob of a column into OUT, cut to SIZE - 1, NUL-terminated. */
 void column_copy(sqlite3_stmt *s, int at, char *out, size_t size);
 /* DIR (path of its directory) and NAME put together; malloc'd or NULL. */

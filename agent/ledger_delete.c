@@ -361,6 +361,25 @@ ledger_victim_spare(
 	return sqlite3_changes(l->db) > 0;
 }
 
+const char *
+ledger_fate_name(enum ledger_fate fate)
+{
+	static const char *const names[] = {
+	    [FATE_OPEN] = "intended",
+	    [FATE_DELETED] = "deleted",
+	    [FATE_ABSENT] = "absent",
+	    [FATE_RETURNED] = "kept-at-the-source",
+	    [FATE_CHANGED] = "kept-changed",
+	    [FATE_NOT_EMPTY] = "kept-not-empty",
+	    [FATE_FAILED] = "failed",
+	};
+	size_t i = (size_t)fate;
+
+	return i < sizeof(names) / sizeof(names[0]) && names[i] != NULL
+	    ? names[i]
+	    : "unknown";
+}
+
 int
 ledger_deletion_put(struct ledger *l, uint64_t run_id, const char *path,
     size_t len, enum item_type type, uint64_t size, enum ledger_fate fate,

@@ -80,6 +80,7 @@ column_file(sqlite3_stmt *s, int at, struct ledger_file *out)
 	out->link.dev = column_u64(s, at + 7);
 	out->link.ino = column_u64(s, at + 8);
 	out->link.id = column_u64(s, at + 9);
+	column_outcome(s, at + 10, &out->outcome);
 }
 
 int
@@ -126,6 +127,7 @@ ledger_file_put(struct ledger *l, int64_t dir_id, const char *name,
 	bind_u64(s, at + 7, row->link.dev);
 	bind_u64(s, at + 8, row->link.ino);
 	bind_u64(s, at + 9, row->link.id);
+	bind_outcome(s, at + 10, &row->outcome);
 	return ledger_done(l, s, e);
 }
 
@@ -216,7 +218,8 @@ ledger_pending_next(struct ledger *l, struct ledger_pending *p, struct err *e)
 	    (size_t)sqlite3_column_bytes(s, 4), name,
 	    (size_t)sqlite3_column_bytes(s, 3), &p->path_len);
 	p->run_id = column_u64(s, 5);
-	column_stat(s, 6, &p->st);
+	column_outcome(s, 6, &p->outcome);
+	column_stat(s, 6 + OUTCOME_COLUMN_COUNT, &p->st);
 	sqlite3_reset(s);
 	if (p->name == NULL || p->path == NULL)
 		return err_set(e, ERR_NOMEM, "out of memory");
@@ -230,56 +233,6 @@ ledger_pending_free(struct ledger_pending *p)
 	free(p->path);
 	p->name = NULL;
 	p->path = NULL;
-}
-
-/* Each row of S, whose columns begin with path and name. */
-static int
-each_item(struct ledger *l, sqlite3_stmt *s, ledger_item_fn *fn, void *arg,
-    struct err *e)
-{
-	int rc;
-
-	while ((rc = sqlite3_step(s)) == SQLITE_ROW) {
-		struct ledger_file row = {0};
-		AUTO(free) char *path = NULL;
-		size_t len = 0;
-
-		path = ledger_join(sqlite3_column_blob(s, 0),
-		    (size_t)sqlite3_column_bytes(s, 0),
-		    sqlite3_column_blob(s, 1),
-		    (size_t)sqlite3_column_bytes(s, 1), &len);
-		column_file(s, 2, &row);
-		if (path == NULL)
-			err_set(e, ERR_NOMEM, "out of memory");
-		if (path == NULL || fn(arg, path, len, &row, e) == -1) {
-			sqlite3_reset(s);
-			return -1;
-		}
-	}
-	if (rc != SQLITE_DONE)
-		ledger_error(l, "read", e);
-	sqlite3_reset(s);
-	return rc == SQLITE_DONE ? 0 : -1;
-}
-
-int
-ledger_items(struct ledger *l, uint64_t run_id, ledger_item_fn *fn, void *arg,
-    struct err *e)
-{
-	sqlite3_stmt *s = ledger_prepare(l, STMT_ITEM_LIST, e);
-
-	if (s == NULL)
-		return -1;
-	bind_u64(s, 1, run_id);
-	return each_item(l, s, fn, arg, e);
-}
-
-int
-ledger_all(struct ledger *l, ledger_item_fn *fn, void *arg, struct err *e)
-{
-	sqlite3_stmt *s = ledger_prepare(l, STMT_ITEM_ALL, e);
-
-	return s != NULL ? each_item(l, s, fn, arg, e) : -1;
 }
 
 int

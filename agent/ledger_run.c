@@ -26,8 +26,8 @@ ledger_run_begin(struct ledger *l, uint64_t *id, struct err *e)
 
 /* Counters are kept by name ("done_items=12 ..."): new ones need no new
  * schema, unknown ones are passed over. */
-static void
-stats_to_text(const struct stats_snapshot *st, struct buf *out)
+void
+ledger_stats_text(const struct stats_snapshot *st, struct buf *out)
 {
 #define STATS_TEXT(name)  \
 	if (st->name > 0) \
@@ -73,7 +73,7 @@ ledger_run_end(struct ledger *l, const struct ledger_run *run, struct err *e)
 
 	if (s == NULL)
 		return -1;
-	stats_to_text(&run->stats, &text);
+	ledger_stats_text(&run->stats, &text);
 	sqlite3_bind_int64(s, 1, run->ended_ns);
 	bind_text(s, 2, run->outcome);
 	bind_text(s, 3, run->why);
@@ -106,6 +106,7 @@ ledger_run_get(
 		stats = (const char *)sqlite3_column_text(s, 5);
 		if (stats != NULL)
 			stats_from_text(stats, &out->stats);
+		out->retry_of = column_u64(s, 6);
 	} else if (rc != SQLITE_DONE) {
 		ledger_error(l, "read", e);
 	}

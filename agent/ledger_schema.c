@@ -50,7 +50,20 @@ static const char *const migrations[] = {
     "ALTER TABLE file ADD COLUMN link_ino INTEGER NOT NULL DEFAULT 0;"
     "ALTER TABLE file ADD COLUMN link_id INTEGER NOT NULL DEFAULT 0;"
     "CREATE INDEX file_links ON file(link_dev, link_ino, ctime_ns)"
-    " WHERE nlink > 1;",
+    " WHERE nlink > 1;"
+
+    /* What reports tell of an item; what a run was asked to do. */
+    "ALTER TABLE file ADD COLUMN how INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE file ADD COLUMN proof INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE file ADD COLUMN attempts INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE file ADD COLUMN done_ns INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE file ADD COLUMN did_run INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE run ADD COLUMN words BLOB;"
+    "ALTER TABLE run ADD COLUMN retry_of INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE run ADD COLUMN series TEXT NOT NULL DEFAULT '';"
+    "CREATE TABLE notice(run_id INTEGER NOT NULL, what INTEGER NOT NULL,"
+    " path BLOB NOT NULL, type INTEGER NOT NULL, reason TEXT NOT NULL,"
+    " PRIMARY KEY(run_id, what, path)) WITHOUT ROWID;",
 };
 
 #define SCHEMA_VERSION ((int)(sizeof(migrations) / sizeof(migrations[0])))
@@ -58,7 +71,11 @@ static const char *const migrations[] = {
 /* What stands behind STAT_COLUMNS in a row of file. */
 #define FILE_COLUMNS                                         \
 	",part_bytes,digest_have,xxh3,crc64nvme,etag,run_id" \
-	",nlink,link_dev,link_ino,link_id"
+	",nlink,link_dev,link_ino,link_id"                   \
+	",how,proof,attempts,done_ns,did_run"
+
+/* A row that tells what run ?1 did; earlier releases kept one run only. */
+#define OF_RUN "(f.did_run=?1 OR (f.did_run=0 AND f.run_id=?1))"
 
 static const char *const statements[STMT_COUNT] = {
     [STMT_BEGIN] = "BEGIN IMMEDIATE",
@@ -73,7 +90,7 @@ static const char *const statements[STMT_COUNT] = {
     [STMT_FILE_PUT] =
 	"INSERT OR REPLACE INTO file(dir_id,name,state," STAT_COLUMNS
 	    FILE_COLUMNS ")"
-	" VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
+	" VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
     /* "nlink > 1", word by word: else the index isn't used. */
     [STMT_LEADER] = "SELECT d.path,f.name,f.state," STAT_COLUMNS FILE_COLUMNS
 		    " FROM file f CROSS JOIN dir d ON d.id=f.dir_id"
@@ -96,7 +113,8 @@ static const char *const statements[STMT_COUNT] = {
 	" WHERE dir_id=(SELECT id FROM dir WHERE path=?) AND name=?"
 	" AND state=2 AND type=2",
     [STMT_PENDING] =
-	"SELECT p.at,p.depth,p.dir_id,p.name,d.path,f.run_id," STAT_COLUMNS
+	"SELECT p.at,p.depth,p.dir_id,p.name,d.path,f.run_id,how,proof,"
+	"attempts,done_ns,did_run," STAT_COLUMNS
 	" FROM temp.pending p CROSS JOIN file f"
 	" ON f.dir_id=p.dir_id AND f.name=p.name"
 	" JOIN dir d ON d.id=p.dir_id"
@@ -141,7 +159,7 @@ static const char *const statements[STMT_COUNT] = {
 		     " VALUES(?,0,'','','')",
     [STMT_RUN_END] = "UPDATE run SET ended_ns=?,outcome=?,why=?,stats=?"
 		     " WHERE id=?",
-    [STMT_RUN_GET] = "SELECT id,started_ns,ended_ns,outcome,why,stats"
+    [STMT_RUN_GET] = "SELECT id,started_ns,ended_ns,outcome,why,stats,retry_of"
 		     " FROM run WHERE id<=? ORDER BY id DESC LIMIT 1",
     [STMT_FAILURE_PUT] = "INSERT OR REPLACE INTO failure VALUES(?,?,?,?,?,?)",
     [STMT_FAILURE_HAS] = "SELECT 1 FROM failure WHERE run_id=? AND path=?",
@@ -160,10 +178,23 @@ static const char *const statements[STMT_COUNT] = {
 			 " FROM temp.listed WHERE seen=0 ORDER BY path",
     [STMT_FAILURE_LIST] = "SELECT path,kind,message,attempts,at_ns"
 			  " FROM failure WHERE run_id=? ORDER BY path",
-    [STMT_ITEM_LIST] = "SELECT d.path,f.name,f.state," STAT_COLUMNS FILE_COLUMNS
-		       " FROM file f JOIN dir d ON d.id=f.dir_id"
-		       " WHERE f.run_id=?1",
     /* By the index of paths, then by that of names: nothing is sorted. */
+    [STMT_ITEM_LIST] = "SELECT d.path,f.name,f.state," STAT_COLUMNS FILE_COLUMNS
+		       " FROM dir d CROSS JOIN file f ON f.dir_id=d.id"
+		       " WHERE " OF_RUN " AND f.state=2"
+		       " ORDER BY d.path,f.name",
+    [STMT_ITEM_SUMS] = "SELECT type,size,how,proof FROM file f"
+		       " WHERE " OF_RUN " AND state=2",
+    [STMT_NOTICE_PUT] = "INSERT OR REPLACE INTO notice VALUES(?,?,?,?,?)",
+    [STMT_NOTICE_LIST] = "SELECT path,type,reason FROM notice"
+			 " WHERE run_id=? AND what=? ORDER BY path",
+    [STMT_NOTICE_DROP] = "DELETE FROM notice WHERE run_id<=?",
+    [STMT_FAILURE_DROP] = "DELETE FROM failure WHERE run_id<=?",
+    [STMT_DELETION_DROP] = "DELETE FROM deletion WHERE run_id<=?",
+    [STMT_RUN_ASK] = "UPDATE run SET words=?,retry_of=? WHERE id=?",
+    [STMT_RUN_PROGRESS] = "UPDATE run SET stats=?,series=? WHERE id=?",
+    [STMT_RUN_TEXTS] = "SELECT words,series FROM run WHERE id=?",
+    [STMT_SERIES_DROP] = "UPDATE run SET series='' WHERE id=?",
     [STMT_ITEM_ALL] = "SELECT d.path,f.name,f.state," STAT_COLUMNS FILE_COLUMNS
 		      " FROM dir d CROSS JOIN file f ON f.dir_id=d.id"
 		      " ORDER BY d.path,f.name",
@@ -211,7 +242,10 @@ ledger_schema(struct ledger *l, struct err *e)
 	/* Its making was cut off before the first commit. */
 	if (version == 0 && sqlite3_db_readonly(l->db, "main") == 1)
 		return err_set(e, ERR_NOTFOUND, "no ledger yet in %s", l->path);
-	if (ledger_exec(l, "BEGIN IMMEDIATE", e) == -1)
+	l->outdated = sqlite3_db_readonly(l->db, "main") == 1;
+	/* Another process may have done it just now. */
+	if (ledger_exec(l, "BEGIN IMMEDIATE", e) == -1 ||
+	    user_version(l, &version, e) == -1)
 		return -1;
 	for (i = version; i < SCHEMA_VERSION; i++)
 		if (ledger_exec(l, migrations[i], e) == -1)

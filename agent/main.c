@@ -13,6 +13,7 @@ main(int argc, char **argv)
 	    [VERB_LS] = cmd_ls,
 	    [VERB_STATUS] = cmd_status,
 	    [VERB_REPORT] = cmd_report,
+	    [VERB_RETRY] = cmd_retry,
 	    [VERB_PROBE] = cmd_probe,
 	    [VERB_HELP] = cmd_help,
 	    [VERB_VERSION] = cmd_version,

@@ -10,6 +10,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/buf.h"
 #include "transfer/filter.h"
 #include "transfer/scan.h"
 #include "transfer/store.h"
@@ -85,13 +86,20 @@ struct options {
 	const char *log_file;
 	uint64_t stats_ms; /* between plain progress lines; 0: none */
 	enum progress_mode progress;
-	const char *format; /* report, status: "text" or "json" */
+	const char *format; /* report, status: "text" or "json"; report: more */
+	const char *level;  /* report: "errors", "all"; NULL: by the format */
+	const char *output; /* report: a file, or a directory; NULL: stdout */
 	/* verify: lists of paths; "-" is standard output */
 	const char *combined, *match, *differ, *missing_on_src, *missing_on_dst,
 	    *error;
 	uint64_t estimate_rate; /* bytes a second, in a dry run */
 	bool recursive;		/* ls: all below, not the children only */
 	bool dump_filters;	/* print the filter rules, do nothing else */
+
+	/* The options as given, NUL-terminated: all, and those that say what a
+	 * run does without what may be secret; such a one is "?--name". */
+	struct buf given;
+	struct buf recorded;
 };
 
 #endif

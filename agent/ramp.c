@@ -3,7 +3,6 @@
 
 #include "agent/ramp.h"
 
-#define FIRST_LIMIT 4
 #define WINDOW_MS 40 /* shorter ones tell nothing */
 #define TRY_AGAIN_MS 10000
 #define FASTER 1.15  /* twice as many must gain this much */
@@ -18,10 +17,10 @@ open_window(struct ramp *r, uint64_t now_ms)
 }
 
 void
-ramp_init(struct ramp *r, unsigned max, uint64_t now_ms)
+ramp_init(struct ramp *r, unsigned first, unsigned max, uint64_t now_ms)
 {
 	*r = (struct ramp){
-	    .limit = max < FIRST_LIMIT ? max : FIRST_LIMIT,
+	    .limit = max < first ? max : first,
 	    .max = max,
 	    .trying = RAMP_HOLD,
 	    .next = RAMP_DOWN,

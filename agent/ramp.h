@@ -24,7 +24,8 @@ struct ramp {
 	unsigned parts;
 };
 
-void ramp_init(struct ramp *r, unsigned max, uint64_t now_ms);
+/* FIRST: to begin with. */
+void ramp_init(struct ramp *r, unsigned first, unsigned max, uint64_t now_ms);
 /* A part of BYTES has arrived. */
 void ramp_sent(struct ramp *r, uint64_t bytes, uint64_t now_ms);
 

@@ -117,40 +117,68 @@ task_names_free(char **names)
 	free(names);
 }
 
+/* Which of NAMES is meant, if none was named. */
+static const char *
+only_task(char **names, const char *state_dir, struct err *e)
+{
+	AUTO(buf) struct buf list = BUF_INIT(300);
+	size_t i;
+
+	if (names[0] == NULL) {
+		err_set(e, ERR_NOTFOUND,
+		    "no task has run yet (state directory %s): see --state-dir",
+		    state_dir);
+		return NULL;
+	}
+	if (names[1] == NULL)
+		return names[0];
+	/* What is too long for a message is cut. */
+	for (i = 0; names[i] != NULL && !buf_failed(&list); i++)
+		buf_addf(&list, "%s%s", i > 0 ? ", " : "", names[i]);
+	err_set(e, ERR_USAGE, "say by --task which one is meant: %s%s",
+	    buf_str(&list), buf_failed(&list) ? ", ... (dray status)" : "");
+	return NULL;
+}
+
 struct ledger *
 task_open_for_reading(
     const char *state_dir, const char *name, char **found, struct err *e)
 {
-	struct ledger *best = NULL;
-	int64_t newest = -1;
-	char *aside, **names;
-	size_t i;
+	char **names = NULL, *aside;
 
 	*found = NULL;
-	if (name != NULL) {
-		*found = strdup(name);
-		return ledger_open(state_dir, name, LEDGER_READ, &aside, e);
+	if (name == NULL) {
+		names = task_names(state_dir, e);
+		name = names != NULL ? only_task(names, state_dir, e) : NULL;
 	}
-	names = task_names(state_dir, e);
-	for (i = 0; names != NULL && names[i] != NULL; i++) {
-		AUTO(ledger)
-		struct ledger *l =
-		    ledger_open(state_dir, names[i], LEDGER_READ, &aside, e);
-		struct ledger_run run;
-
-		if (l == NULL || ledger_run_get(l, INT64_MAX, &run, e) != 1 ||
-		    run.started_ns <= newest)
-			continue;
-		newest = run.started_ns;
-		ledger_close(best);
-		best = TAKE(l);
-		free(*found);
-		*found = strdup(names[i]);
-	}
+	if (name != NULL && (*found = strdup(name)) == NULL)
+		err_set(e, ERR_NOMEM, "out of memory");
 	task_names_free(names);
-	if (best == NULL && names != NULL)
-		err_set(e, ERR_NOTFOUND,
-		    "no task has run yet (state directory %s): see --state-dir",
-		    state_dir);
-	return best;
+	return *found != NULL
+	    ? ledger_open(state_dir, *found, LEDGER_READ, &aside, e)
+	    : NULL;
+}
+
+int
+task_find_run(struct ledger *l, const char *name, uint64_t id,
+    struct ledger_run *out, struct err *e)
+{
+	struct ledger_run run;
+	int rc = ledger_run_get(l, INT64_MAX, &run, e);
+
+	if (rc == -1)
+		return -1;
+	if (rc == 0)
+		return err_set(e, ERR_NOTFOUND, "task %s has no run yet", name);
+	if (id != 0 && id < run.id)
+		rc = ledger_run_get(l, id, out, e);
+	else
+		*out = run;
+	if (rc == -1)
+		return -1;
+	if (rc == 0 || (id != 0 && out->id != id))
+		return err_set(e, ERR_NOTFOUND,
+		    "task %s has no run %" PRIu64 ": its last one is %" PRIu64,
+		    name, id, run.id);
+	return 0;
 }

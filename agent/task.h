@@ -32,10 +32,16 @@ char **task_names(const char *state_dir, struct err *e);
 void task_names_free(char **names);
 
 /*
- * Opens the ledger that a status or report is asked of: of task NAME, or,
- * if that is NULL, of the one that ran last.  *FOUND is its name, malloc'd.
+ * Opens the ledger that a report or retry is asked of: of task NAME, or, if
+ * that is NULL, of the only one that there is; ERR_USAGE names them if there
+ * are more.  *FOUND is its name, malloc'd, or NULL.
  */
 struct ledger *task_open_for_reading(
     const char *state_dir, const char *name, char **found, struct err *e);
+
+/* The run ID of the ledger L of task NAME, or the last one if ID is 0.
+ * ERR_NOTFOUND says which there are. */
+int task_find_run(struct ledger *l, const char *name, uint64_t id,
+    struct ledger_run *out, struct err *e);
 
 #endif

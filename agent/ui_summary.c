@@ -292,8 +292,8 @@ add_next_step(struct buf *out, const struct ui_summary *s)
 		    "  ");
 		add_report_command(out, s);
 		buf_adds(out,
-		    "\nThe same command again tries those items "
-		    "again.\n");
+		    "\nThe same command again tries those items again; "
+		    "dray retry tries only them.\n");
 		break;
 	case RUN_GUARDED:
 		buf_adds(out, "Nothing was deleted: see the message above.\n");

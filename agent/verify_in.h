@@ -14,6 +14,8 @@
 #define VERIFY_JOBS_MAX 4096
 #define VERIFY_WORKERS 16
 #define VERIFY_BATCHES_MAX 16
+/* Parts read at a time, to begin with. */
+#define VERIFY_PARTS 4
 #define VERIFY_HOPELESS 20
 /* Big files that are read in parts at a time. */
 #define VERIFY_BIG_MAX 16
@@ -32,6 +34,7 @@ struct verifier {
 	struct retry_policy retry;
 	unsigned transfers;
 	uint64_t random;
+	int64_t begun_ns;
 
 	struct lanes *lanes;
 	struct inbox *inbox;

@@ -7,6 +7,7 @@
 
 #include <string.h>
 
+#include "agent/compare.h"
 #include "agent/verify_in.h"
 #include "base/buf.h"
 
@@ -184,6 +185,20 @@ compare_names(const struct scan_entry *entry, const struct ledger_file *row)
 	    (entry->name_len < row->name_len);
 }
 
+/* NAME, and what the target has below it, is not looked at. */
+static int
+pass(struct verifier *v, const struct scan_batch *b, const char *name,
+    size_t name_len, struct err *e)
+{
+	AUTO(buf) struct buf path = BUF_INIT(1 << 20);
+
+	buf_add(&path, b->dir, b->dir_len);
+	if (b->dir_len > 0)
+		buf_addc(&path, '/');
+	buf_add(&path, name, name_len);
+	return ledger_listed_pass(v->ledger, buf_str(&path), path.len, e);
+}
+
 /* What could not be looked at: neither is what the target has below it. */
 static void
 troubles(struct verifier *v, const struct scan_batch *b)
@@ -212,14 +227,47 @@ troubles(struct verifier *v, const struct scan_batch *b)
 		verify_fatal(v, &b->error);
 }
 
+/* What is left alone at the source may be at the target, from other runs. */
+static void
+left_alone(struct verifier *v, const struct scan_batch *b)
+{
+	struct err e = ERR_INIT;
+	size_t i;
+
+	for (i = 0; i < b->left_n; i++) {
+		const struct scan_entry *entry = &b->left[i];
+
+		if (entry->st.type == ITEM_SYMLINK)
+			stats_add(v->stats, skipped_links, 1);
+		else
+			stats_add(v->stats, special_items, 1);
+		if (pass(v, b, entry->name, entry->name_len, &e) == -1)
+			ledger_trouble(v, &e);
+	}
+}
+
 static void
 count(struct verifier *v, const struct scan_batch *b)
 {
 	stats_add(v->stats, scanned_dirs, b->first ? 1 : 0);
 	stats_add(v->stats, scanned_items, b->n);
 	stats_add(v->stats, excluded_items, b->excluded);
-	stats_add(v->stats, special_items, b->specials);
-	stats_add(v->stats, skipped_links, b->links);
+}
+
+/* Whether ENTRY is to be compared; another file system below it is not. */
+static bool
+is_wanted(struct verifier *v, const struct scan_batch *b,
+    const struct scan_entry *entry)
+{
+	bool wanted = compare_is_wanted(v->options, &entry->st, v->begun_ns);
+	struct err e = ERR_INIT;
+
+	if (!wanted)
+		stats_add(v->stats, excluded_items, 1);
+	if ((!wanted || entry->not_walked) &&
+	    pass(v, b, entry->name, entry->name_len, &e) == -1)
+		ledger_trouble(v, &e);
+	return wanted;
 }
 
 void
@@ -232,6 +280,7 @@ verify_batch(struct verifier *v, const struct scan_batch *b)
 	size_t i;
 
 	count(v, b);
+	left_alone(v, b);
 	troubles(v, b);
 	if (ledger_dir_id(v->ledger, b->dir, b->dir_len, false, &dir_id, &e) ==
 		-1 ||
@@ -253,6 +302,8 @@ verify_batch(struct verifier *v, const struct scan_batch *b)
 		};
 		int c = -1;
 
+		if (!is_wanted(v, b, entry))
+			continue;
 		while (have == 1 && (c = compare_names(entry, &row)) > 0)
 			have = ledger_diff_next(v->ledger, &row, &e);
 		if (have == -1) {

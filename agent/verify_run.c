@@ -76,8 +76,8 @@ verify_send(struct verifier *v, struct job *j)
 {
 	if (v->workers == NULL && start_workers(v) == -1)
 		verify_job_end(v, j);
-	else
-		lanes_push(v->lanes, j);
+	else if (!lanes_push(v->lanes, j))
+		workers_add(v->workers);
 }
 
 void
@@ -128,7 +128,8 @@ begin(struct verifier *v, struct err *e)
 {
 	const struct options *o = v->options;
 
-	v->random = (uint64_t)clock_wall_ns() | 1;
+	v->begun_ns = clock_wall_ns();
+	v->random = (uint64_t)v->begun_ns | 1;
 	v->retry = (struct retry_policy){
 	    .attempts = o->retries,
 	    .base_ms = 500,
@@ -145,7 +146,9 @@ begin(struct verifier *v, struct err *e)
 		v->transfers = v->target->ops->transfers;
 	if (v->transfers == 0)
 		v->transfers = VERIFY_WORKERS;
-	v->lanes = lanes_new(v->transfers, e);
+	v->lanes = lanes_new(v->transfers,
+	    v->target->ops->parts != 0 ? v->target->ops->parts : VERIFY_PARTS,
+	    e);
 	v->inbox = inbox_new(VERIFY_BATCHES_MAX, e);
 	v->pool = pool_new(o->memory_bytes, e);
 	if (v->lanes == NULL || v->inbox == NULL || v->pool == NULL ||

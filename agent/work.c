@@ -3,13 +3,15 @@
 
 #include <pthread.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "agent/work.h"
 #include "agent/work_do.h"
 
 struct workers {
-	unsigned n;
-	struct worker *each;
+	struct work work;
+	unsigned n, most;
+	struct worker *each; /* MOST of them; they don't move */
 };
 
 static void
@@ -58,8 +60,8 @@ worker_init(struct worker *me, const struct work *w, struct err *e)
 	me->digester = digester_new(e);
 	if (me->digester == NULL)
 		return -1;
-	me->chunk = aligned_alloc(4096, WORK_CHUNK_BYTES);
-	if (me->chunk == NULL)
+	me->own = aligned_alloc(4096, WORK_OWN_BYTES);
+	if (me->own == NULL)
 		return err_set(e, ERR_NOMEM, "out of memory");
 	if (pthread_create(&me->thread, NULL, worker_main, me) != 0)
 		return err_set(e, ERR_SYS, "a worker thread can't be started");
@@ -73,35 +75,53 @@ worker_fini(struct worker *me)
 	store_disconnect(me->from);
 	store_disconnect(me->session);
 	digester_free(me->digester);
-	free(me->chunk);
+	free(me->own);
+}
+
+static int
+add(struct workers *ws, struct err *e)
+{
+	struct worker *me = &ws->each[ws->n];
+
+	if (worker_init(me, &ws->work, e) == -1) {
+		worker_fini(me);
+		memset(me, 0, sizeof(*me));
+		return -1;
+	}
+	ws->n++;
+	return 0;
 }
 
 struct workers *
-workers_start(const struct work *w, unsigned n, struct err *e)
+workers_start(const struct work *w, unsigned most, struct err *e)
 {
 	struct workers *ws = calloc(1, sizeof(*ws));
-	unsigned i;
 
 	if (ws != NULL)
-		ws->each = calloc(n, sizeof(*ws->each));
+		ws->each = calloc(most, sizeof(*ws->each));
 	if (ws == NULL || ws->each == NULL) {
 		free(ws);
 		err_set(e, ERR_NOMEM, "out of memory");
 		return NULL;
 	}
-	for (i = 0; i < n; i++) {
-		if (worker_init(&ws->each[i], w, e) == -1) {
-			worker_fini(&ws->each[i]);
-			break;
-		}
-		ws->n++;
-	}
-	if (ws->n == 0) {
+	ws->work = *w;
+	ws->most = most;
+	if (add(ws, e) == -1) {
 		free(ws->each);
 		free(ws);
 		return NULL;
 	}
 	return ws;
+}
+
+void
+workers_add(struct workers *ws)
+{
+	struct err e = ERR_INIT;
+
+	/* Those that there are do it, too. */
+	if (ws->n < ws->most && add(ws, &e) == -1)
+		ws->most = ws->n;
 }
 
 void

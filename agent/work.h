@@ -40,8 +40,11 @@ struct work {
 
 struct workers;
 
-/* NULL if not a single thread can be started. */
-struct workers *workers_start(const struct work *w, unsigned n, struct err *e);
+/* One, to be joined by others up to MOST.  NULL if that can't be started. */
+struct workers *workers_start(
+    const struct work *w, unsigned most, struct err *e);
+/* One more, if there may be and can be. */
+void workers_add(struct workers *ws);
 /* Closes the lanes, waits for all, frees. */
 void workers_stop(struct workers *ws);
 

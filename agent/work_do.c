@@ -50,7 +50,7 @@ dispatch(struct worker *me, struct job *j)
 void
 work_do(struct worker *me, struct job *j)
 {
-	j->proved = false;
+	j->proved = j->read_back = false;
 	/* What went wrong on the way to success says nothing. */
 	if (dispatch(me, j) == 0)
 		j->err.kind = ERR_NONE;

@@ -8,12 +8,12 @@
 #include "agent/work.h"
 #include "verify/digest.h"
 
-/*
- * Bytes are read and hashed in chunks of this size, so that each is hashed
- * while it is in the processor's cache.  A file that fits into one needs no
- * buffer from the pool.
- */
+/* Bytes are read and hashed in chunks of this size, so that each is hashed
+ * while it is in the processor's cache. */
 #define WORK_CHUNK_BYTES ((size_t)256 << 10)
+/* What fits into a worker's own buffer needs none from the pool.  There may be
+ * many workers, and this is beyond what --memory says. */
+#define WORK_OWN_BYTES ((size_t)32 << 10)
 
 struct worker {
 	pthread_t thread;
@@ -24,7 +24,7 @@ struct worker {
 	struct store_file *held;
 	uint64_t held_serial;
 	struct digester *digester;
-	unsigned char *chunk; /* WORK_CHUNK_BYTES */
+	unsigned char *own; /* WORK_OWN_BYTES */
 };
 
 static inline const struct store_driver *

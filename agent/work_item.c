@@ -71,7 +71,7 @@ int
 work_put(struct worker *me, struct job *j)
 {
 	AUTO(file) struct store_file *f = work_open(me, j);
-	void *data = me->chunk;
+	void *data = me->own;
 	int rc;
 
 	if (f == NULL)
@@ -85,19 +85,19 @@ work_put(struct worker *me, struct job *j)
 		j->grown = true;
 		return 0;
 	}
-	if (j->st.size > WORK_CHUNK_BYTES)
+	if (j->st.size > WORK_OWN_BYTES)
 		data = pool_get(me->work.pool, (size_t)j->st.size, &j->err);
 	if (data == NULL)
 		return -1;
 	rc = put_bytes(me, j, f, data);
-	if (data != me->chunk)
+	if (data != me->own)
 		pool_put(me->work.pool, data);
 	if (rc == -1)
 		return -1;
 	j->proved = j->receipt.proved;
 	if (j->proved || !me->work.read_back)
 		return 0;
-	j->proved = true;
+	j->proved = j->read_back = true;
 	return work_read_back(me, j, 0, j->st.size, &j->digest, &j->err);
 }
 
@@ -291,6 +291,7 @@ compare_by_reading(struct worker *me, struct job *j, struct store_file *f)
 	if (work_hash(me, j, NULL, 0, j->st.size, DIGEST_XXH3, &there,
 		&j->err) == 0) {
 		j->proved = memcmp(there.xxh3, j->digest.xxh3, 16) == 0;
+		j->read_back = j->proved;
 		return j->proved;
 	}
 	/* What can't be read there can be replaced. */

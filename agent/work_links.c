@@ -103,6 +103,7 @@ linked(struct worker *me, struct job *j)
 	if (work_hash_like(me, j, NULL, j->known_part_bytes, &there) == -1)
 		return is_another(&j->err) ? found(j, FOUND_OTHER) : -1;
 	j->proved = memcmp(there.xxh3, j->digest.xxh3, 16) == 0;
+	j->read_back = j->proved;
 	return found(j, j->proved ? FOUND_SAME : FOUND_OTHER);
 }
 

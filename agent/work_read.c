@@ -77,13 +77,13 @@ work_hash(struct worker *me, struct job *j, struct store_file *f,
 	/* Each read() opens anew: nothing is read ahead for it. */
 	bool near = f != NULL && (s->ops->features & STORE_IS_LOCAL) != 0;
 	size_t most = near ? WORK_CHUNK_BYTES : FAR_CHUNK_BYTES;
-	void *data = me->chunk;
+	void *data = me->own;
 	uint64_t done = 0;
 	int rc = 0;
 
 	if (most > len)
 		most = (size_t)len;
-	if (most > WORK_CHUNK_BYTES)
+	if (most > WORK_OWN_BYTES)
 		data = pool_get(me->work.pool, most, e);
 	if (data == NULL)
 		return -1;
@@ -102,7 +102,7 @@ work_hash(struct worker *me, struct job *j, struct store_file *f,
 			digester_update(me->digester, data, n);
 		done += n;
 	}
-	if (data != me->chunk)
+	if (data != me->own)
 		pool_put(me->work.pool, data);
 	if (rc == 0)
 		digester_finish(me->digester, out);

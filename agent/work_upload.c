@@ -282,6 +282,6 @@ work_complete(struct worker *me, struct job *j)
 	for (i = 0; i < u.plan.parts; i++)
 		if (!j->up->parts[i].proved && read_back_part(me, j, i) == -1)
 			return -1;
-	j->proved = true;
+	j->proved = j->read_back = true;
 	return 0;
 }

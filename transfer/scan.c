@@ -191,6 +191,7 @@ batch_new(const struct reading *r, size_t n, size_t name_bytes)
 		return NULL;
 	memset(b, 0, sizeof(*b));
 	b->entries = (struct scan_entry *)(void *)(b + 1);
+	b->left = b->entries + n;
 	b->dir = (char *)(b + 1) + entries;
 	b->dir_len = r->dir_len;
 	memcpy(b->dir, r->w->path, r->dir_len);
@@ -334,6 +335,35 @@ add_child(struct reading *r, struct scan_entry *entry)
 	return true;
 }
 
+/* Copies NAME into the batch's memory. */
+static const char *
+keep_name(struct reading *r, const char *name)
+{
+	size_t size = strlen(name) + 1;
+	char *copy = r->names;
+
+	memcpy(copy, name, size);
+	r->names += size;
+	return copy;
+}
+
+/* NAME is left alone.  What is left grows down from behind the entries: each
+ * name becomes one or the other. */
+static void
+leave(struct reading *r, const char *name, size_t len, enum item_type type,
+    uint32_t mode)
+{
+	struct scan_batch *b = r->batch;
+
+	b->left--;
+	b->left_n++;
+	*b->left = (struct scan_entry){
+	    .name = keep_name(r, name),
+	    .name_len = len,
+	    .st = {.type = type, .mode = mode & S_IFMT},
+	};
+}
+
 /* What can be decided before the stat.  True: NAME is done with. */
 static bool
 decided_by_type(
@@ -349,26 +379,14 @@ decided_by_type(
 		return true;
 	}
 	if (type == DT_LNK && links == SCAN_LINKS_SKIP) {
-		r->batch->links++;
+		leave(r, name, len, ITEM_SYMLINK, S_IFLNK);
 		return true;
 	}
 	if (type != DT_REG && type != DT_DIR && type != DT_LNK) {
-		r->batch->specials++;
+		leave(r, name, len, ITEM_SPECIAL, DTTOIF((uint32_t)type));
 		return true;
 	}
 	return false;
-}
-
-/* Copies NAME into the batch's memory. */
-static const char *
-keep_name(struct reading *r, const char *name)
-{
-	size_t size = strlen(name) + 1;
-	char *copy = r->names;
-
-	memcpy(copy, name, size);
-	r->names += size;
-	return copy;
 }
 
 static bool
@@ -380,6 +398,28 @@ stat_entry(struct reading *r, size_t i, struct item_stat *out)
 		return stat_local(r, scandir_name(d, i), out);
 	*out = scandir_stat(d, i);
 	return true;
+}
+
+/* Where NAME is, if the scan is limited to some paths. */
+enum place {
+	PLACE_OUTSIDE,
+	PLACE_ABOVE, /* what is wanted may be below it */
+	PLACE_INSIDE,
+};
+
+static enum place
+place_of(struct reading *r, const char *name, size_t len)
+{
+	const struct pathset *only = r->w->scan->options.only;
+	char *path = r->w->path;
+
+	if (only == NULL)
+		return PLACE_INSIDE;
+	memcpy(path + r->prefix_len, name, len + 1);
+	if (pathset_has(only, path, r->prefix_len + len))
+		return PLACE_INSIDE;
+	return pathset_leads(only, path, r->prefix_len + len) ? PLACE_ABOVE
+							      : PLACE_OUTSIDE;
 }
 
 /* Takes name number I into the batch.  False: out of memory. */
@@ -394,8 +434,10 @@ take_name(struct reading *r, size_t i)
 	struct item_stat *st = &entry->st;
 	bool was_dir = type == DT_DIR;
 	size_t len = strlen(name);
+	enum place place = place_of(r, name, len);
 
-	if (decided_by_type(r, name, len, type) || !stat_entry(r, i, st))
+	if (place == PLACE_OUTSIDE || decided_by_type(r, name, len, type) ||
+	    !stat_entry(r, i, st))
 		return true;
 	/* The filter asks again where the type was not known or moved on. */
 	if ((type == DT_UNKNOWN || type == DT_LNK ||
@@ -404,12 +446,9 @@ take_name(struct reading *r, size_t i)
 		b->excluded++;
 		return true;
 	}
-	if (st->type == ITEM_SPECIAL) {
-		b->specials++;
-		return true;
-	}
-	if (st->type == ITEM_SYMLINK && o->links == SCAN_LINKS_SKIP) {
-		b->links++;
+	if (st->type == ITEM_SPECIAL ||
+	    (st->type == ITEM_SYMLINK && o->links == SCAN_LINKS_SKIP)) {
+		leave(r, name, len, st->type, st->mode);
 		return true;
 	}
 	if (st->type == ITEM_DIR && o->links == SCAN_LINKS_FOLLOW &&
@@ -426,7 +465,8 @@ take_name(struct reading *r, size_t i)
 	entry->not_walked = false;
 	if (st->type == ITEM_DIR && !add_child(r, entry))
 		return false;
-	b->n++;
+	if (place == PLACE_INSIDE)
+		b->n++;
 	return true;
 }
 

@@ -16,6 +16,7 @@
 #include "base/err.h"
 #include "transfer/filter.h"
 #include "transfer/item.h"
+#include "transfer/pathset.h"
 #include "transfer/retry.h"
 #include "transfer/store.h"
 
@@ -25,6 +26,9 @@ enum scan_links { SCAN_LINKS_SKIP, SCAN_LINKS_KEEP, SCAN_LINKS_FOLLOW };
 
 struct scan_options {
 	const struct filter *filter; /* or NULL; borrowed for the scan */
+	/* Sealed; what isn't in it is passed over in silence, and only its
+	 * directories are read.  NULL for all; borrowed for the scan. */
+	const struct pathset *only;
 	enum scan_links links;
 	unsigned threads; /* 0: 2 */
 	/* A directory of another one is an entry, but isn't walked. */
@@ -57,7 +61,7 @@ struct scan_trouble {
  * A run of entries of one directory, sorted by name as unsigned bytes.  The
  * batches of one directory come in order; those of different directories may
  * interleave.  The entries of ITEM_DIR are walked, and come as batches of
- * their own, after or before this one is seen.  Specials never appear.
+ * their own, after or before this one is seen.  Specials are not among them.
  */
 struct scan_batch {
 	struct scan_batch *next; /* for the receiver's queues */
@@ -73,9 +77,14 @@ struct scan_batch {
 	const char *upto;
 	size_t n;
 	struct scan_entry *entries;
+	/*
+	 * What is left alone, the last name first: fifos, sockets and devices
+	 * (ITEM_SPECIAL), symlinks not kept and not followed.  Of st only type
+	 * and the type bits of mode are known.
+	 */
+	size_t left_n;
+	struct scan_entry *left;
 	uint64_t excluded; /* by the filter, in this batch's stretch */
-	uint64_t specials; /* fifos, sockets, devices */
-	uint64_t links;	   /* symlinks not kept and not followed */
 	/*
 	 * kind != ERR_NONE: the directory could not be read (any further);
 	 * what was read is in the batch.

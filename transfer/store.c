@@ -82,6 +82,22 @@ store_same_time(const struct store_driver *d, int64_t a_ns, int64_t b_ns)
 	return units_of(a_ns, unit) == units_of(b_ns, unit);
 }
 
+/*
+ * Whether an item that was to get WAS may have NOW.  Not every store holds
+ * times before 1970 or after 2038, or fractions of a second, and none tells.
+ */
+static bool
+may_be_same_time(const struct store_driver *d, int64_t now_ns, int64_t was_ns)
+{
+	const int64_t second = 1000000000;
+
+	if (store_same_time(d, now_ns, was_ns) || was_ns < 0 ||
+	    was_ns / second > INT32_MAX)
+		return true;
+	return now_ns % second == 0 && now_ns <= was_ns &&
+	    now_ns > was_ns - 2 * second;
+}
+
 int
 store_check_still(const struct store_driver *d, const struct store_stat *now,
     const struct store_stat *was, struct err *e)
@@ -89,7 +105,7 @@ store_check_still(const struct store_driver *d, const struct store_stat *now,
 	if (was == NULL ||
 	    (now->type == was->type &&
 		(was->type != ITEM_FILE || now->size == was->size) &&
-		store_same_time(d, now->mtime_ns, was->mtime_ns)))
+		may_be_same_time(d, now->mtime_ns, was->mtime_ns)))
 		return 0;
 	return err_set(
 	    e, ERR_MISMATCH, "is not what was left at the target any more");

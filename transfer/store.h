@@ -58,10 +58,10 @@ enum store_feature {
 	/* list() tells how many names a file has, and which (dev, ino); else,
 	 * where list() tells no metadata, open_file does, of what link() or
 	 * such metadata made. */
-	STORE_LIST_LINKS = 1 << 5,
+	STORE_LIST_LINKS = 1 << 6,
 	/* link() makes another name of the same file; else (where there is one)
 	 * a copy that names its group. */
-	STORE_HAS_LINKS = 1 << 6,
+	STORE_HAS_LINKS = 1 << 7,
 };
 
 /* Settings of all drivers; a driver reads its own.  Strings are borrowed for
@@ -208,6 +208,9 @@ struct store_driver {
 	/* Items to be under way at a time, where each waits for the server
 	 * more often than most; 0: as the engine likes. */
 	unsigned transfers;
+	/* Parts to be under way at a time to begin with, where one connection
+	 * doesn't fill the line; 0: as the engine likes. */
+	unsigned parts;
 
 	/* Takes no connection yet: ERR_CONFIG for what can be seen wrong. */
 	struct store *(*open)(const struct store_url *url,
@@ -436,7 +439,8 @@ struct session {
 bool store_same_time(const struct store_driver *d, int64_t a_ns, int64_t b_ns);
 /*
  * ERR_MISMATCH unless the item, as it is NOW, still is WAS (NULL: any): type
- * and mtime, and size of a file.  For set_metadata.
+ * and mtime (as far as every store holds it), and size of a file.  For
+ * set_metadata and link.
  */
 int store_check_still(const struct store_driver *d,
     const struct store_stat *now, const struct store_stat *was, struct err *e);

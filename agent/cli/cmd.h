@@ -15,6 +15,7 @@ cmd_fn cmd_sync;
 cmd_fn cmd_verify;
 cmd_fn cmd_status;
 cmd_fn cmd_report;
+cmd_fn cmd_retry;
 cmd_fn cmd_ls;
 cmd_fn cmd_probe;
 cmd_fn cmd_help;

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "agent/cli/parse.h"
+#include "agent/cli/record.h"
 #include "agent/place.h"
 #include "agent/task.h"
 #include "base/buf.h"
@@ -107,7 +108,11 @@ options_init(struct options *o, struct err *e)
 {
 	size_t i;
 
-	*o = (struct options){.stats_ms = STATS_UNSET};
+	*o = (struct options){
+	    .stats_ms = STATS_UNSET,
+	    .given = BUF_INIT(4 << 20),
+	    .recorded = BUF_INIT(4 << 20),
+	};
 	o->filter = filter_new(e);
 	if (o->filter == NULL)
 		return -1;
@@ -127,6 +132,8 @@ options_free(struct options *o)
 {
 	filter_free(o->filter);
 	o->filter = NULL;
+	buf_free(&o->given);
+	buf_free(&o->recorded);
 	free(o->default_state_dir);
 	o->default_state_dir = NULL;
 }
@@ -262,6 +269,9 @@ apply(struct options *o, enum verb_id verb, const struct typed *t,
 	}
 	if (set_option(o, d, value, e) == -1)
 		return err_context(e, "%s%.*s", t->dashes, t->len, t->name);
+	record_option(o, d, d->arg != NULL ? value : NULL);
+	if (buf_failed(&o->given) || buf_failed(&o->recorded))
+		return err_set(e, ERR_USAGE, "too many options");
 	return d->arg != NULL && t->value == NULL;
 }
 
@@ -431,6 +441,16 @@ options_finish(struct options *o, enum verb_id verb, struct err *e)
 		return -1;
 	if (o->json)
 		o->format = "json";
+	if (verb == VERB_STATUS && strcmp(o->format, "text") != 0 &&
+	    strcmp(o->format, "json") != 0)
+		return err_set(e, ERR_USAGE,
+		    "--format: dray status has text and json, not %s",
+		    o->format);
+	if (verb == VERB_REPORT && strcmp(o->format, "datasync") == 0 &&
+	    o->output == NULL)
+		return err_set(e, ERR_USAGE,
+		    "--format datasync makes several files: say by --output "
+		    "DIR where");
 	o->json = strcmp(o->format, "json") == 0;
 	if (o->stats_ms == STATS_UNSET)
 		o->stats_ms = o->json ? STATS_JSON_MS : STATS_TEXT_MS;

@@ -1,233 +1,98 @@
 /* SPDX-License-Identifier: ISC */
-/* dray report: what a run did, from the ledger.  Streams: a report of any
- * size needs no more memory than a line. */
+/* dray report: what a run did, from the ledger. */
 #include "config.h"
 
-#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "agent/cli/cmd.h"
-#include "agent/ledger.h"
+#include "agent/report/report.h"
 #include "agent/task.h"
-#include "base/clock.h"
-#include "base/json.h"
 #include "base/text.h"
 
-/* The source and target of a task, as its ledger has them. */
-struct pair {
-	char source[4096];
-	char target[4096];
+static const struct {
+	const char *name;
+	report_fn *make; /* NULL: makes files of its own */
+	bool all;	 /* unless --level says otherwise */
+} formats[] = {
+    {"text", report_text, false},
+    {"json", report_json, true},
+    {"csv", report_csv, true},
+    {"html", report_html, false},
+    {"datasync", NULL, true},
 };
 
-static int
-read_pair(struct ledger *l, struct pair *p, struct err *e)
+static size_t
+format_of(const struct options *o)
 {
-	*p = (struct pair){.source = ""};
-	if (ledger_meta_get(l, "source", p->source, sizeof(p->source), e) == -1)
+	size_t i = 0;
+
+	while (strcmp(formats[i].name, o->format) != 0)
+		i++;
+	return i;
+}
+
+/* Finds the run and what is known of it. */
+static int
+begin(struct report *r, const char *run, struct err *e)
+{
+	struct ledger_run last;
+	uint64_t id = 0;
+
+	if (run != NULL && text_parse_uint(run, 1, INT64_MAX, &id, e) == -1)
 		return -1;
-	return ledger_meta_get(l, "target", p->target, sizeof(p->target), e) ==
-		-1
-	    ? -1
-	    : 0;
-}
-
-/* Each line goes out as soon as it is made. */
-static void
-flush(struct buf *line)
-{
-	fwrite(buf_str(line), 1, line->len, stdout);
-	buf_reset(line);
-}
-
-static int
-failure_text(void *arg, const struct ledger_failure *f, struct err *e)
-{
-	struct buf *line = arg;
-
-	(void)e;
-	buf_addf(line, "  %-12s ", f->kind);
-	text_escape(line, f->path_len > 0 ? f->path : ".",
-	    f->path_len > 0 ? f->path_len : 1);
-	buf_adds(line, ": ");
-	text_escape(line, f->message, strlen(f->message));
-	if (f->attempts > 1)
-		buf_addf(line, " (%u attempts)", f->attempts);
-	buf_addc(line, '\n');
-	flush(line);
-	return 0;
-}
-
-static void
-counters_text(const struct stats_snapshot *s, struct buf *line)
-{
-	char n[32];
-
-#define REPORT_TEXT(name)                             \
-	if (s->name > 0)                              \
-		buf_addf(line, "  %-18s %s\n", #name, \
-		    text_count(s->name, n, sizeof(n)));
-	STATS_COUNTERS(REPORT_TEXT)
-#undef REPORT_TEXT
-}
-
-static int
-report_text(struct ledger *l, const char *task, const struct ledger_run *run,
-    struct err *e)
-{
-	AUTO(buf) struct buf line = BUF_INIT(1 << 20);
-	struct pair pair;
-	char when[32];
-
-	if (read_pair(l, &pair, e) == -1)
+	if (ledger_read_begin(r->ledger, e) == -1 ||
+	    task_find_run(r->ledger, r->task, 0, &last, e) == -1 ||
+	    task_find_run(r->ledger, r->task, id, &r->run, e) == -1 ||
+	    ledger_meta_get(
+		r->ledger, "source", r->source, sizeof(r->source), e) == -1 ||
+	    ledger_meta_get(
+		r->ledger, "target", r->target, sizeof(r->target), e) == -1)
 		return -1;
-	clock_iso8601(run->started_ns, when, sizeof(when));
-	buf_addf(&line, "task %s, run %" PRIu64 "\nfrom ", task, run->id);
-	text_escape(&line, pair.source, strlen(pair.source));
-	buf_adds(&line, "\nto ");
-	text_escape(&line, pair.target, strlen(pair.target));
-	buf_addf(&line, "\nbegun %s", when);
-	if (run->ended_ns != 0) {
-		clock_iso8601(run->ended_ns, when, sizeof(when));
-		buf_addf(&line, ", ended %s: %s\n", when, run->outcome);
-	} else {
-		buf_adds(&line, ", not ended: it goes on, or was cut off\n");
-	}
-	if (run->why[0] != '\0') {
-		text_escape(&line, run->why, strlen(run->why));
-		buf_addc(&line, '\n');
-	}
-	counters_text(&run->stats, &line);
-	if (run->stats.failed_items + run->stats.changed_items +
-		run->stats.vanished_items + run->stats.unreadable_items >
-	    0)
-		buf_adds(&line, "not transferred:\n");
-	flush(&line);
-	return ledger_failures(l, run->id, failure_text, &line, e);
-}
-
-static int
-failure_json(void *arg, const struct ledger_failure *f, struct err *e)
-{
-	struct json *j = arg;
-
-	(void)e;
-	json_object(j, NULL);
-	json_name(j, "path", f->path, f->path_len);
-	json_str(j, "kind", f->kind);
-	json_str(j, "message", f->message);
-	json_uint(j, "attempts", f->attempts);
-	json_object_end(j);
-	flush(j->out);
+	r->last = last.id;
+	r->going_on = r->run.ended_ns == 0 && r->run.id == last.id &&
+	    ledger_in_use(r->ledger);
 	return 0;
 }
 
 static int
-item_json(void *arg, const char *path, size_t len,
-    const struct ledger_file *row, struct err *e)
+make(struct report *r, const struct options *o, struct err *e)
 {
-	static const char *const types[] = {
-	    [ITEM_FILE] = "file",
-	    [ITEM_DIR] = "directory",
-	    [ITEM_SYMLINK] = "symlink",
-	};
-	struct json *j = arg;
-	char hex[33];
+	size_t f = format_of(o);
+	int rc;
 
-	(void)e;
-	json_object(j, NULL);
-	json_name(j, "path", path, len);
-	if (row->st.type >= ITEM_FILE && row->st.type <= ITEM_SYMLINK)
-		json_str(j, "type", types[row->st.type]);
-	json_str(j, "state", row->state == LEDGER_DONE ? "done" : "pending");
-	json_uint(j, "size", row->st.size);
-	json_int(j, "mtime_ns", row->st.mtime_ns);
-	if ((row->digest_have & DIGEST_XXH3) != 0) {
-		text_hex(row->xxh3, sizeof(row->xxh3), hex);
-		json_str(
-		    j, row->part_bytes > 0 ? "xxh3_of_parts" : "xxh3", hex);
-	}
-	if (row->part_bytes > 0)
-		json_uint(j, "part_bytes", row->part_bytes);
-	if ((row->digest_have & DIGEST_CRC64NVME) != 0) {
-		snprintf(hex, sizeof(hex), "%016" PRIx64, row->crc64nvme);
-		json_str(j, "crc64nvme", hex);
-	}
-	if (row->etag[0] != '\0')
-		json_str(j, "etag", row->etag);
-	json_object_end(j);
-	flush(j->out);
-	return 0;
-}
-
-static int
-report_json(struct ledger *l, const char *task, const struct ledger_run *run,
-    struct err *e)
-{
-	AUTO(buf) struct buf line = BUF_INIT(1 << 20);
-	struct pair pair;
-	struct json j;
-	char when[32];
-
-	if (read_pair(l, &pair, e) == -1)
+	r->all = o->level != NULL ? strcmp(o->level, "all") == 0
+				  : formats[f].all || o->verbosity > 0;
+	if (formats[f].make == NULL)
+		return report_datasync(r, o->output, e);
+	r->out = out_open(o->output, e);
+	if (r->out == NULL)
 		return -1;
-	json_begin(&j, &line);
-	json_object(&j, NULL);
-	json_str(&j, "task", task);
-	json_name(&j, "source", pair.source, strlen(pair.source));
-	json_name(&j, "target", pair.target, strlen(pair.target));
-	json_uint(&j, "run", run->id);
-	clock_iso8601(run->started_ns, when, sizeof(when));
-	json_str(&j, "started", when);
-	if (run->ended_ns != 0) {
-		clock_iso8601(run->ended_ns, when, sizeof(when));
-		json_str(&j, "ended", when);
-		json_str(&j, "outcome", run->outcome);
-		json_string(&j, "why", run->why, strlen(run->why));
-	}
-	json_object(&j, "counters");
-#define REPORT_JSON(name) json_uint(&j, #name, run->stats.name);
-	STATS_COUNTERS(REPORT_JSON)
-#undef REPORT_JSON
-	json_object_end(&j);
-	json_array(&j, "failures");
-	if (ledger_failures(l, run->id, failure_json, &j, e) == -1)
-		return -1;
-	json_array_end(&j);
-	json_array(&j, "items");
-	if (ledger_items(l, run->id, item_json, &j, e) == -1)
-		return -1;
-	json_array_end(&j);
-	json_object_end(&j);
-	buf_addc(&line, '\n');
-	flush(&line);
-	return 0;
+	rc = formats[f].make(r, e);
+	if (rc == 0)
+		rc = out_commit(r->out, e);
+	out_free(r->out);
+	r->out = NULL;
+	return rc;
 }
 
 int
 cmd_report(const struct options *o, int argc, char **argv)
 {
-	AUTO(ledger) struct ledger *l = NULL;
-	AUTO(free) char *task = NULL;
-	struct ledger_run run;
+	struct report r = {.line = BUF_INIT(4 << 20)};
+	char *task = NULL;
 	struct err e = ERR_INIT;
-	uint64_t id = INT64_MAX;
-	int rc;
+	int rc = -1;
 
-	if (argc > 0 && text_parse_uint(argv[0], 1, INT64_MAX, &id, &e) == -1)
-		return cmd_fail(&e);
-	l = task_open_for_reading(o->state_dir, o->task, &task, &e);
-	if (l == NULL)
-		return cmd_fail(&e);
-	rc = ledger_run_get(l, id, &run, &e);
-	if (rc == 0 || (rc == 1 && argc > 0 && run.id != id)) {
-		err_set(&e, ERR_NOTFOUND, "task %s has no run %s", task,
-		    argc > 0 ? argv[0] : "");
-		rc = -1;
-	}
-	if (rc == 1)
-		rc = strcmp(o->format, "json") == 0
-		    ? report_json(l, task, &run, &e)
-		    : report_text(l, task, &run, &e);
+	r.ledger = task_open_for_reading(o->state_dir, o->task, &task, &e);
+	r.task = task;
+	if (r.ledger != NULL && begin(&r, argc > 0 ? argv[0] : NULL, &e) == 0)
+		rc = make(&r, o, &e);
+	ledger_close(r.ledger);
+	buf_free(&r.line);
+	free(task);
+	/* Who has left has seen enough. */
+	if (rc == -1 && e.kind == ERR_STOPPED)
+		rc = 0;
 	return rc == -1 ? cmd_fail(&e) : 0;
 }

@@ -8,6 +8,7 @@
 
 #include "agent/cli/cmd.h"
 #include "agent/cli/pair.h"
+#include "agent/cli/sync.h"
 #include "agent/engine.h"
 #include "agent/reach.h"
 #include "agent/stop.h"
@@ -18,6 +19,7 @@
 struct sync {
 	const struct options *o;
 	struct pair pair;
+	const struct sync_order *order;
 	struct ledger *ledger;
 	struct ui *ui;
 	struct run_stats stats;
@@ -238,6 +240,8 @@ run(struct sync *s)
 	    .stats = &s->stats,
 	    .reached = s->reached,
 	    .reconcile = s->reconcile,
+	    .only = s->order->only,
+	    .retry_of = s->order->retry_of,
 	    .stop_soon = stop_soon_flag(),
 	    .stop_now = stop_now_flag(),
 	};
@@ -257,14 +261,13 @@ run(struct sync *s)
 }
 
 int
-cmd_sync(const struct options *o, int argc, char **argv)
+sync_run(const struct options *o, const struct sync_order *order)
 {
-	struct sync s = {.o = o, .pair.o = o};
+	struct sync s = {.o = o, .order = order, .pair.o = o};
 	struct err e = ERR_INIT;
 	int rc;
 
-	(void)argc;
-	if (pair_open(&s.pair, argv[0], argv[1], &e) == -1 ||
+	if (pair_open(&s.pair, order->source, order->target, &e) == -1 ||
 	    pair_reach_source(&s.pair, &e) == -1 || open_ledger(&s, &e) == -1) {
 		rc = cmd_fail(&e);
 	} else {
@@ -273,4 +276,13 @@ cmd_sync(const struct options *o, int argc, char **argv)
 	}
 	sync_free(&s);
 	return rc;
+}
+
+int
+cmd_sync(const struct options *o, int argc, char **argv)
+{
+	struct sync_order order = {.source = argv[0], .target = argv[1]};
+
+	(void)argc;
+	return sync_run(o, &order);
 }

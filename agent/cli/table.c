@@ -9,7 +9,7 @@
 #include "agent/sample.h"
 
 #define BIT(verb) (1u << (verb))
-#define RUNS (BIT(VERB_SYNC) | BIT(VERB_COPY))
+#define RUNS (BIT(VERB_SYNC) | BIT(VERB_COPY) | BIT(VERB_RETRY))
 #define WALKS (RUNS | BIT(VERB_VERIFY))
 #define LEDGERS (WALKS | BIT(VERB_STATUS) | BIT(VERB_REPORT))
 #define STORES (WALKS | BIT(VERB_LS) | BIT(VERB_PROBE))
@@ -153,7 +153,16 @@ const struct verb verb_table[VERB_COUNT] = {
 	"Without RUN, the last run of the task. A run is named by the number "
 	"that its summary and dray status show.",
 	"dray report\n"
-	"dray report --format json 12\n"},
+	"dray report --level all --format csv --output run12.csv 12\n"
+	"dray report --format html --output report.html\n"},
+    [VERB_RETRY] = {"retry", "[RUN]", 0, 1,
+	"Run again, but only for what a run could not do.",
+	"Without RUN, the last run of the task. Looks only at what failed, "
+	"changed, vanished or could not be read then, from the same SRC to "
+	"the same DST with the same options; those given now are added. "
+	"Deletes nothing. Exits as sync does.",
+	"dray retry\n"
+	"dray retry --task nightly 12\n"},
     [VERB_PROBE] = {"probe", "URL", 1, 1,
 	"Reach URL and tell what the store there can do.",
 	"Checks address, credentials, bucket and clock. Makes no bucket and "
@@ -388,8 +397,15 @@ const struct option_def option_table[] = {
 		"none [30s; --json: 1s]")},
     {FLAG("json", 0, json, SHOW, .verbs = WORKS,
 	.help = "JSON lines on standard output")},
-    {CHOICE("format", format, "text", "FORMAT", "text json", SHOW,
-	.verbs = BIT(VERB_STATUS) | BIT(VERB_REPORT), .help = "text or json")},
+    {CHOICE("format", format, "text", "FORMAT", "text json csv html datasync",
+	SHOW, .verbs = BIT(VERB_STATUS) | BIT(VERB_REPORT),
+	.help = "text or json; report also: csv, html, datasync")},
+    {CHOICE("level", level, NULL, "WHAT", "errors all", SHOW,
+	.verbs = BIT(VERB_REPORT),
+	.help =
+	    "errors, or all: each item too [text, html: errors; else all]")},
+    {STRING("output", output, "FILE", SHOW, .verbs = BIT(VERB_REPORT),
+	.help = "Write the report to FILE (datasync: below that directory)")},
     {STRING("combined", combined, "FILE", LISTS,
 	.help = "All paths with their symbol (= * + - !); - is standard "
 		"output")},
@@ -563,7 +579,7 @@ static const struct {
     {"rm delete purge del remove cleanup rmdir",
 	"dray sync --delete deletes at DST what SRC has no more, and nothing "
 	"else does"},
-    {"run start resume restart retry continue",
+    {"run start resume restart continue",
 	"the same dray sync SRC DST again goes on where it was"},
     {"config configure init",
 	"there is nothing to set up: credentials come from the environment "

@@ -21,7 +21,7 @@ static struct lanes *
 filled(unsigned workers, unsigned small, unsigned bulk)
 {
 	struct err e = ERR_INIT;
-	struct lanes *l = lanes_new(workers, &e);
+	struct lanes *l = lanes_new(workers, 4, &e);
 
 	while (small-- > 0)
 		lanes_push(l, new_job(JOB_PUT));
@@ -174,7 +174,7 @@ static void
 closing_wakes_all_and_nothing_is_lost(void)
 {
 	struct err e = ERR_INIT;
-	struct crowd c = {.l = lanes_new(6, &e)};
+	struct crowd c = {.l = lanes_new(6, 4, &e)};
 	struct timespec ms = {.tv_nsec = 1000000};
 	pthread_t threads[6];
 	unsigned i;

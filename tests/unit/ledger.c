@@ -703,6 +703,9 @@ a_ledger_of_version_1_is_taken_over(void)
 	CHECK_UINT(ledger_diff_next(l, &row, &e), 1);
 	CHECK_UINT(row.st.size, 7);
 	CHECK_UINT(row.xxh3[15], 15);
+	CHECK_UINT(row.run_id, 1);
+	CHECK_UINT(row.outcome.how, HOW_UNKNOWN);
+	CHECK_UINT(row.outcome.done_ns, 0);
 	CHECK_UINT(ledger_diff_next(l, &row, &e), 0);
 	CHECK_UINT(ledger_uploads(l, &all, &n, &e), 0);
 	CHECK_UINT(n, 1);
@@ -716,9 +719,32 @@ a_ledger_of_version_1_is_taken_over(void)
 	free(parts);
 	CHECK_UINT(ledger_run_get(l, INT64_MAX, &run, &e), 1);
 	CHECK_UINT(run.stats.done_items, 1);
+	CHECK_UINT(run.retry_of, 0);
 	CHECK_UINT(
 	    ledger_deletion_put(l, 1, "f", 1, ITEM_FILE, 7, FATE_OPEN, &e), 0);
 	commit(l);
+	ledger_close(l);
+}
+
+/* dray report after an update, before any run. */
+static void
+a_ledger_of_version_1_can_be_read(void)
+{
+	struct err e = ERR_INIT;
+	struct ledger_sums sums;
+	struct ledger *l;
+	char *aside;
+
+	tree_dir(fd, "task");
+	sql(version_1);
+	l = open_mode(LEDGER_READ, &aside, &e);
+	CHECK(l != NULL);
+	if (l == NULL)
+		return;
+	CHECK_UINT(ledger_sums(l, 1, &sums, &e), 0);
+	CHECK_UINT(ledger_run_texts(l, 1, NULL, NULL, &e), 0);
+	CHECK_UINT(sums.items[HOW_UNKNOWN], 1);
+	CHECK_UINT(ledger_run_begin(l, &(uint64_t){0}, &e), -1);
 	ledger_close(l);
 }
 
@@ -961,6 +987,7 @@ what_was_seen_is_no_part_of_the_ledger(void)
 	X(one_process_owns_it)                                               \
 	X(a_newer_ledger_is_refused_and_left_alone)                          \
 	X(a_ledger_of_version_1_is_taken_over)                               \
+	X(a_ledger_of_version_1_can_be_read)                                 \
 	X(what_is_to_go_comes_content_first_and_the_deepest_directory_first) \
 	X(a_row_is_forgotten_only_as_what_it_is)                             \
 	X(a_damaged_ledger_is_set_aside_and_kept)                            \

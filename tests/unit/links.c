@@ -159,17 +159,19 @@ where_the_first_fails_the_next_leads(void)
 {
 	struct rig r = links_begin();
 
-	make_group(&r);
+	make_file(&r, "a", 5000, 1);
+	add_name(&r, "a", "b");
+	add_name(&r, "a", "c");
 	fake_fault(r.target,
 	    &(struct fake_fault){
 		.op = FAKE_PUT, .key = "a", .times = 9, .kind = ERR_DENIED});
 	CHECK_UINT(run(&r), RUN_FAILURES);
 	CHECK_UINT(stats_get(&r.stats, failed_items), 1);
-	ONE_FILE(&r, "d/one", "z");
+	ONE_FILE(&r, "b", "c");
 	CHECK_UINT(file_of(&r, "a"), 0);
 	CHECK_UINT(again(&r), RUN_OK);
 	CHECK_UINT(sent(&r), 0);
-	ONE_FILE(&r, "d/one", "z", "a");
+	ONE_FILE(&r, "b", "c", "a");
 	rig_end(&r);
 }
 

@@ -54,8 +54,9 @@ take(void *arg, struct scan_batch *b)
 	}
 	s->entries += b->n;
 	s->excluded += b->excluded;
-	s->specials += b->specials;
-	s->links += b->links;
+	for (i = 0; i < b->left_n; i++)
+		*(b->left[i].st.type == ITEM_SPECIAL ? &s->specials
+						     : &s->links) += 1;
 	for (t = b->troubles; t != NULL; t = t->next)
 		s->unreadable++;
 	if (b->error.kind != ERR_NONE) {

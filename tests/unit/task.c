@@ -82,7 +82,7 @@ only_what_has_a_ledger_is_listed(void)
 }
 
 static void
-the_task_that_ran_last_is_meant_without_a_name(void)
+only_one_task_is_meant_without_a_name(void)
 {
 	struct err e = ERR_INIT;
 	int fd = tree_begin();
@@ -99,12 +99,18 @@ the_task_that_ran_last_is_meant_without_a_name(void)
 		CHECK_UINT(ledger_run_begin(l, &id, &e), 0);
 		CHECK_UINT(ledger_commit(l, &e), 0);
 		ledger_close(l);
+		if (i > 0)
+			continue;
+		l = task_open_for_reading(tree_path, NULL, &found, &e);
+		CHECK(l != NULL);
+		CHECK_STR(found, "x");
+		free(found);
+		ledger_close(l);
 	}
-	l = task_open_for_reading(tree_path, NULL, &found, &e);
-	CHECK(l != NULL);
-	CHECK_STR(found, "y");
-	free(found);
-	ledger_close(l);
+	CHECK(task_open_for_reading(tree_path, NULL, &found, &e) == NULL);
+	CHECK(found == NULL);
+	CHECK_UINT(e.kind, ERR_USAGE);
+	CHECK_STR(e.msg, "say by --task which one is meant: x, y, z");
 	l = task_open_for_reading(tree_path, "z", &found, &e);
 	CHECK(l != NULL);
 	CHECK_STR(found, "z");
@@ -116,12 +122,38 @@ the_task_that_ran_last_is_meant_without_a_name(void)
 	tree_end(fd);
 }
 
+static void
+a_run_that_is_not_there_is_told_from_those_that_are(void)
+{
+	struct err e = ERR_INIT;
+	int fd = tree_begin();
+	struct ledger_run run;
+	struct ledger *l;
+	uint64_t id;
+	char *aside;
+
+	l = ledger_open(tree_path, "t", LEDGER_WRITE, &aside, &e);
+	CHECK_UINT(task_find_run(l, "t", 0, &run, &e), -1);
+	CHECK_STR(e.msg, "task t has no run yet");
+	CHECK_UINT(ledger_run_begin(l, &id, &e), 0);
+	CHECK_UINT(ledger_run_begin(l, &id, &e), 0);
+	CHECK_UINT(task_find_run(l, "t", 0, &run, &e), 0);
+	CHECK_UINT(run.id, 2);
+	CHECK_UINT(task_find_run(l, "t", 1, &run, &e), 0);
+	CHECK_UINT(run.id, 1);
+	CHECK_UINT(task_find_run(l, "t", 3, &run, &e), -1);
+	CHECK_STR(e.msg, "task t has no run 3: its last one is 2");
+	ledger_close(l);
+	tree_end(fd);
+}
+
 int
 main(void)
 {
 	RUN(a_pair_has_the_same_name_for_ever);
 	RUN(names_that_lead_elsewhere_are_refused);
 	RUN(only_what_has_a_ledger_is_listed);
-	RUN(the_task_that_ran_last_is_meant_without_a_name);
+	RUN(only_one_task_is_meant_without_a_name);
+	RUN(a_run_that_is_not_there_is_told_from_those_that_are);
 	return check_end();
 }

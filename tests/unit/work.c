@@ -43,13 +43,13 @@ rig_begin(struct rig *r)
 	r->w.from = store_connect(r->w.work.source, &e);
 	r->w.session = store_connect(r->w.work.target, &e);
 	r->w.digester = digester_new(&e);
-	r->w.chunk = malloc(WORK_CHUNK_BYTES);
+	r->w.own = malloc(WORK_OWN_BYTES);
 }
 
 static void
 rig_end(struct rig *r)
 {
-	free(r->w.chunk);
+	free(r->w.own);
 	digester_free(r->w.digester);
 	store_disconnect(r->w.from);
 	store_close(r->w.work.source);

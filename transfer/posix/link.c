@@ -106,6 +106,8 @@ posix_link(struct session *c, const char *key, const char *existing,
 		return -1;
 	/* A rename onto another name of the same file would do nothing. */
 	is_there = look(dir, name, &now) && is_same_file(&now, &that);
+	if (is_there && posix_spelled(c, dir, name, e) == -1)
+		return -1;
 	if (!is_there && link_as(c, from, from_name, &that, dir, name, e) == -1)
 		return -1;
 	*out = (struct store_receipt){.proved = true, .was_there = is_there};

@@ -198,8 +198,7 @@ submit(struct call *call)
 	struct conn *c = call->conn;
 	bool up, sleeping = false;
 
-	call->admitted = 0;
-	call->pending = call->n;
+	call_rewind(call);
 	call->err.kind = ERR_NONE;
 	pthread_mutex_lock(&c->lock);
 	up = c->state == CONN_UP && c->generation == call->generation;
@@ -219,6 +218,14 @@ submit(struct call *call)
 int
 call_run(struct call *call, struct err *e)
 {
+	return call_run_rounds(call, NULL, NULL, e);
+}
+
+int
+call_run_rounds(struct call *call, call_next_fn *next, void *arg, struct err *e)
+{
+	call->next_round = next;
+	call->next_arg = arg;
 	if (buf_failed(&call->heads))
 		return err_set(e, ERR_NOMEM, "out of memory");
 	if (call->n == 0)

@@ -71,6 +71,13 @@ struct request {
 };
 
 /*
+ * On the connection's thread: all answers to CALL are there.  True if it holds
+ * the requests of one more round now; false to wake its caller.  It must not
+ * wait for anything.
+ */
+typedef bool call_next_fn(struct call *call, void *arg);
+
+/*
  * Requests that are sent without waiting for each other's answers, in order.
  * Belongs to one thread.  Its memory is kept from one use to the next.
  */
@@ -81,11 +88,13 @@ struct call {
 	struct request *requests;
 	size_t n, cap;
 	struct buf heads;
-	uint64_t bytes;		/* of data in all requests */
-	struct request nowhere; /* takes what there is no memory for */
-	bool stale;		/* a handle is of a connection that is gone */
-	bool detached;		/* nobody waits: the connection frees it */
-	char message[160];	/* what the server said of the first failure */
+	uint64_t bytes;		  /* of data in all requests */
+	struct request nowhere;	  /* takes what there is no memory for */
+	bool stale;		  /* a handle is of a connection that is gone */
+	bool detached;		  /* nobody waits: the connection frees it */
+	call_next_fn *next_round; /* of call_run_rounds() */
+	void *next_arg;
+	char message[160]; /* what the server said of the first failure */
 	/* From here on the connection's, until done. */
 	struct call *next;
 	size_t admitted, pending;
@@ -118,6 +127,12 @@ void call_again(struct call *call);
  * each request's status is.
  */
 int call_run(struct call *call, struct err *e);
+/*
+ * The same, but NEXT may go on with further rounds before the caller is woken:
+ * what was asked and answered is that of the last one then.
+ */
+int call_run_rounds(
+    struct call *call, call_next_fn *next, void *arg, struct err *e);
 
 /*
  * Requests; each returns its index.  Outputs are filled by call_run() where

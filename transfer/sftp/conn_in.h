@@ -8,7 +8,7 @@
 #include "transfer/sftp/conn.h"
 
 /* Requests without an answer, and bytes of their data, at a time. */
-#define CONN_REQUESTS_MAX 1024u
+#define CONN_REQUESTS_MAX 4096u
 #define CONN_FLYING_MAX ((uint64_t)8 << 20)
 #define CONN_RING 256
 
@@ -69,6 +69,14 @@ void *conn_io_main(void *arg);
 
 /* A call is over: its caller is woken, or it is freed. */
 void conn_call_done(struct call *call);
+
+/* All its requests are to be sent. */
+static inline void
+call_rewind(struct call *call)
+{
+	call->admitted = 0;
+	call->pending = call->n;
+}
 
 static inline void
 call_list_add(struct call_list *l, struct call *call)

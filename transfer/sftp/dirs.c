@@ -17,6 +17,7 @@ dirs_init(struct dirs *d)
 {
 	memset(d, 0, sizeof(*d));
 	pthread_mutex_init(&d->lock, NULL);
+	pthread_cond_init(&d->looked, NULL);
 }
 
 static void
@@ -36,6 +37,7 @@ dirs_free(struct dirs *d)
 {
 	empty(d);
 	free(d->paths);
+	pthread_cond_destroy(&d->looked);
 	pthread_mutex_destroy(&d->lock);
 }
 
@@ -52,17 +54,90 @@ find(const struct dirs *d, const char *path, size_t len)
 	return &d->paths[i];
 }
 
+/* The lock is held. */
+static bool
+is_known(const struct dirs *d, const char *path, size_t len)
+{
+	const struct dirs_path *p = d->cap > 0 ? *find(d, path, len) : NULL;
+
+	return p != NULL && clock_mono_ms() - p->since_ms <= TRUST_MS;
+}
+
 bool
 dirs_has(struct dirs *d, const char *path, size_t len)
 {
-	const struct dirs_path *p;
 	bool has;
 
 	pthread_mutex_lock(&d->lock);
-	p = d->cap > 0 ? *find(d, path, len) : NULL;
-	has = p != NULL && clock_mono_ms() - p->since_ms <= TRUST_MS;
+	has = is_known(d, path, len);
 	pthread_mutex_unlock(&d->lock);
 	return has;
+}
+
+static const struct dirs_look *
+find_look(const struct dirs *d, const char *path, size_t len)
+{
+	const struct dirs_look *l;
+
+	for (l = d->looks; l != NULL; l = l->next)
+		if (l->len == len && memcmp(l->path, path, len) == 0)
+			break;
+	return l;
+}
+
+static bool
+is_under_way(const struct dirs *d, uint64_t serial)
+{
+	const struct dirs_look *l;
+
+	for (l = d->looks; l != NULL; l = l->next)
+		if (l->serial == serial)
+			return true;
+	return false;
+}
+
+bool
+dirs_has_soon(
+    struct dirs *d, const char *path, size_t len, struct dirs_look *mine)
+{
+	const struct dirs_look *l;
+	uint64_t serial;
+	bool has;
+
+	pthread_mutex_lock(&d->lock);
+	has = is_known(d, path, len);
+	l = has ? NULL : find_look(d, path, len);
+	if (l != NULL) {
+		/* For that one only: what fails doesn't fail one by one. */
+		serial = l->serial;
+		while (is_under_way(d, serial))
+			pthread_cond_wait(&d->looked, &d->lock);
+		has = is_known(d, path, len);
+	}
+	if (!has) {
+		*mine = (struct dirs_look){
+		    .next = d->looks,
+		    .path = path,
+		    .len = len,
+		    .serial = d->serial++,
+		};
+		d->looks = mine;
+	}
+	pthread_mutex_unlock(&d->lock);
+	return has;
+}
+
+void
+dirs_looked(struct dirs *d, struct dirs_look *mine)
+{
+	struct dirs_look **at = &d->looks;
+
+	pthread_mutex_lock(&d->lock);
+	while (*at != mine)
+		at = &(*at)->next;
+	*at = mine->next;
+	pthread_cond_broadcast(&d->looked);
+	pthread_mutex_unlock(&d->lock);
 }
 
 static bool

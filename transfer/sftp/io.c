@@ -2,6 +2,7 @@
 /* A connection's own thread. */
 #include "config.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -222,6 +223,34 @@ greet(struct conn *c, struct conn_caps *caps, struct err *e)
 	return ask_limits(c, caps, until, e);
 }
 
+/* Waits for its turn to be sent. */
+static void
+enlist(struct conn *c, struct call *call)
+{
+	call_list_add(call->bytes > BULK_BYTES ? &c->bulk : &c->small, call);
+}
+
+/* The round is over: on to the next, or back to the caller. */
+static void
+round_over(struct conn *c, struct call *call)
+{
+	if (call->err.kind != ERR_NONE || call->next_round == NULL ||
+	    !call->next_round(call, call->next_arg)) {
+		conn_call_done(call);
+		return;
+	}
+	if (buf_failed(&call->heads)) {
+		err_set(&call->err, ERR_NOMEM, "out of memory");
+		conn_call_done(call);
+		return;
+	}
+	assert(call->n > 0 && !call->stale);
+	call_rewind(call);
+	atomic_fetch_add_explicit(
+	    &c->backlog, call->bytes, memory_order_relaxed);
+	enlist(c, call);
+}
+
 /* Gives a slot of the table back. */
 static void
 release(struct conn *c, struct request *r, unsigned slot)
@@ -232,7 +261,7 @@ release(struct conn *c, struct request *r, unsigned slot)
 	if (r->type == PROTO_EXTENDED && r->body == NULL)
 		c->fsyncs--;
 	if (--r->call->pending == 0)
-		conn_call_done(r->call);
+		round_over(c, r->call);
 }
 
 static void
@@ -291,8 +320,7 @@ take_inbox(struct conn *c, bool may_sleep)
 	pthread_mutex_unlock(&c->lock);
 	rc = got.first != NULL;
 	while ((call = call_list_take(&got)) != NULL)
-		call_list_add(
-		    call->bytes > BULK_BYTES ? &c->bulk : &c->small, call);
+		enlist(c, call);
 	return closing ? -1 : rc;
 }
 

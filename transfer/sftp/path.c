@@ -210,57 +210,110 @@ sftp_attrs(struct session *c, const struct item_stat *st)
 	return a;
 }
 
-/* Looks at the directories of PATH (LEN bytes) that aren't known, all in one
- * round: how many bytes of it are there as they should be. */
+/* The bytes of KEY's first LEN up to the end of the component at AT. */
+static size_t
+component_end(const char *key, size_t len, size_t at)
+{
+	size_t end = at + strcspn(key + at, "/");
+
+	return end < len ? end : len;
+}
+
+/* How much of the directory KEY (LEN bytes) is known to be there. */
+static size_t
+known_part(struct sftp_store *s, const char *key, size_t len)
+{
+	for (; len > 0; len--)
+		if ((key[len] == '/' || key[len] == '\0') &&
+		    dirs_has(&s->dirs, key, len))
+			return len;
+	return 0;
+}
+
 static int
-look(struct session *base, const char *key, size_t len, size_t *good,
-    struct err *e)
+check_dir(struct session *base, const char *key, size_t len, uint32_t status,
+    const struct proto_attrs *a, struct err *e)
+{
+	char shown[SHOWN];
+
+	if (status != PROTO_OK)
+		return sftp_failed(base, status, "look at directory", e);
+	if ((a->have & PROTO_ATTR_MODE) != 0 && !S_ISDIR(a->mode))
+		return err_set(e, ERR_EXISTS,
+		    "%s is a %s where a directory is needed: move it away, or "
+		    "exclude what goes there",
+		    text_escaped(key, len, shown, sizeof(shown)),
+		    S_ISLNK(a->mode) ? "symbolic link" : "file");
+	return 0;
+}
+
+/* Requests: what are the directories of KEY?  MAKE is not 0: the last of its
+ * first MAKE bytes is made, if it isn't there: what it is in is known to be no
+ * symbolic link. */
+static int
+ask_dirs(struct session *base, const char *key, size_t len, size_t make,
+    struct proto_attrs *attrs, struct err *e)
 {
 	struct sftp_session *c = sftp_session_of(base);
 	struct sftp_store *s = sftp_store_of(base);
-	AUTO(free) struct proto_attrs *attrs = NULL;
-	char shown[SHOWN];
-	size_t at, n = 0, i = 0;
+	const char *path;
+	size_t at;
 
-	for (at = 0; at < len; at++)
-		n += key[at] == '/';
-	attrs = calloc(n + 1, sizeof(*attrs));
-	if (attrs == NULL)
-		return err_set(e, ERR_NOMEM, "out of memory");
 	call_again(&c->call);
 	for (at = 0; at < len; at++) {
-		const char *path;
-
-		at += strcspn(key + at, "/");
-		if (at > len)
-			at = len;
+		at = component_end(key, len, at);
 		path = joined(s, &c->path, key, at, "", e);
 		if (path == NULL)
 			return -1;
-		call_stat(&c->call, PROTO_LSTAT, path, &attrs[i++]);
+		call_stat(&c->call, PROTO_LSTAT, path, attrs++);
 	}
-	if (call_run(&c->call, e) == -1)
+	if (make > 0) {
+		path = joined(s, &c->path, key, make, "", e);
+		if (path == NULL)
+			return -1;
+		call_setstat(&c->call, PROTO_MKDIR, path,
+		    &(struct proto_attrs){.have = 0});
+	}
+	return call_run(&c->call, e);
+}
+
+/* Looks at the directories of KEY (LEN bytes), all in one round, which makes
+ * the first that isn't known, with CREATE: how many bytes of it are there as
+ * they should be. */
+static int
+look(struct session *base, const char *key, size_t len, bool create,
+    size_t *good, struct err *e)
+{
+	struct call *call = &sftp_session_of(base)->call;
+	struct dirs *dirs = &sftp_store_of(base)->dirs;
+	AUTO(free) struct proto_attrs *attrs = NULL;
+	size_t at, n = 1, i, make = 0;
+
+	for (at = 0; at < len; at++)
+		n += key[at] == '/';
+	attrs = calloc(n, sizeof(*attrs));
+	if (attrs == NULL)
+		return err_set(e, ERR_NOMEM, "out of memory");
+	*good = known_part(sftp_store_of(base), key, len);
+	if (*good == len)
+		return 0;
+	if (create)
+		make = component_end(key, len, *good + (*good > 0));
+	if (ask_dirs(base, key, len, make, attrs, e) == -1)
 		return -1;
 	*good = 0;
 	for (at = 0, i = 0; at < len; at++, i++) {
-		uint32_t status = call_status(&c->call, i);
+		uint32_t status = call_status(call, i);
+		bool made;
 
-		at += strcspn(key + at, "/");
-		if (at > len)
-			at = len;
-		if (status == PROTO_NO_SUCH_FILE)
+		at = component_end(key, len, at);
+		made = at == make && call_status(call, n) == PROTO_OK;
+		if (status == PROTO_NO_SUCH_FILE && !made)
 			return 0;
-		if (status != PROTO_OK)
-			return sftp_failed(
-			    base, status, "look at directory", e);
-		if ((attrs[i].have & PROTO_ATTR_MODE) != 0 &&
-		    !S_ISDIR(attrs[i].mode))
-			return err_set(e, ERR_EXISTS,
-			    "%s is a %s where a directory is needed: move it "
-			    "away, or exclude what goes there",
-			    text_escaped(key, at, shown, sizeof(shown)),
-			    S_ISLNK(attrs[i].mode) ? "symbolic link" : "file");
-		dirs_add(&s->dirs, key, at);
+		if (status != PROTO_NO_SUCH_FILE &&
+		    check_dir(base, key, at, status, &attrs[i], e) == -1)
+			return -1;
+		dirs_add(dirs, key, at);
 		*good = at;
 	}
 	return 0;
@@ -306,12 +359,12 @@ static int
 parents(struct session *base, const char *key, size_t len, bool create,
     struct err *e)
 {
-	size_t good;
+	size_t good = 0;
 	bool made;
 	int tries;
 
 	for (tries = 0;; tries++) {
-		if (look(base, key, len, &good, e) == -1)
+		if (look(base, key, len, create, &good, e) == -1)
 			return -1;
 		if (good == len)
 			return 0;
@@ -329,14 +382,17 @@ parents(struct session *base, const char *key, size_t len, bool create,
 int
 sftp_parents(struct session *base, const char *key, bool create, struct err *e)
 {
+	struct dirs *dirs = &sftp_store_of(base)->dirs;
 	size_t len = parent_len(key);
+	struct dirs_look mine;
+	int rc;
 
-	if (len == 0 || dirs_has(&sftp_store_of(base)->dirs, key, len)) {
-		call_again(&sftp_session_of(base)->call);
-		return 0;
+	if (len > 0 && !dirs_has_soon(dirs, key, len, &mine)) {
+		rc = parents(base, key, len, create, e);
+		dirs_looked(dirs, &mine);
+		if (rc == -1)
+			return -1;
 	}
-	if (parents(base, key, len, create, e) == -1)
-		return -1;
 	call_again(&sftp_session_of(base)->call);
 	return 0;
 }

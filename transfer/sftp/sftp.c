@@ -13,7 +13,9 @@
 #include "transfer/sftp/internal.h"
 
 #define CONNECTIONS 4
-#define TRANSFERS 128 /* a file waits for the server three times */
+#define TRANSFERS 512 /* a file waits for the server three times */
+/* sshd's window of 2 MiB a round is all that one connection gets. */
+#define PARTS (4 * CONNECTIONS)
 #define TIMEOUT_MS 60000
 #define CONNECT_TIMEOUT_MS 10000
 /* A further connection is made only if logging in took no more than this part
@@ -550,6 +552,7 @@ const struct store_driver sftp_driver = {
 	STORE_LIST_META | STORE_HAS_LINKS,
     .mtime_unit_ns = 1000000000,
     .transfers = TRANSFERS,
+    .parts = PARTS,
     .open = sftp_open_store,
     .close = sftp_close,
     .place = sftp_place,

@@ -34,6 +34,7 @@ struct ask {
 	const char *path;
 	uint64_t offset, len;
 	bool sent, done;
+	pthread_cond_t woken; /* done, or it is their turn to read and write */
 	struct sum_found found;
 	struct err err;
 };
@@ -43,7 +44,6 @@ struct sum {
 	int event_fd; /* written to when there is news for who is at it */
 
 	pthread_mutex_t lock;
-	pthread_cond_t changed;
 	/* Under the lock: */
 	bool busy; /* somebody reads and writes */
 	struct ask *first, *last;
@@ -78,7 +78,6 @@ sum_new(const struct sum_config *config, struct err *e)
 		return NULL;
 	}
 	pthread_mutex_init(&s->lock, NULL);
-	pthread_cond_init(&s->changed, NULL);
 	buf_init(&s->sending, SENDING_MAX);
 	buf_init(&s->in, ANSWER_MAX + READ_BYTES);
 	return s;
@@ -106,7 +105,6 @@ sum_free(struct sum *s)
 	hang_up(s);
 	buf_free(&s->sending);
 	buf_free(&s->in);
-	pthread_cond_destroy(&s->changed);
 	pthread_mutex_destroy(&s->lock);
 	close(s->event_fd);
 	free(s);
@@ -240,7 +238,7 @@ take_sum(struct sum *s, const struct sumtext_answer *answer)
 		    "Without --sftp-checksum it is read back",
 		    s->config.command, answer->status);
 	a->done = true;
-	pthread_cond_broadcast(&s->changed);
+	pthread_cond_signal(&a->woken);
 	pthread_mutex_unlock(&s->lock);
 }
 
@@ -429,6 +427,7 @@ fail_all(struct sum *s, const struct err *e)
 		s->first = a->next;
 		a->err = *e;
 		a->done = true;
+		pthread_cond_signal(&a->woken);
 	}
 	s->last = NULL;
 }
@@ -454,7 +453,8 @@ lead(struct sum *s, const struct ask *mine)
 	s->busy = false;
 	if (rc == -1)
 		fail_all(s, &e);
-	pthread_cond_broadcast(&s->changed);
+	else if (s->first != NULL)
+		pthread_cond_signal(&s->first->woken);
 }
 
 int
@@ -464,6 +464,7 @@ sum_ask(struct sum *s, const char *path, uint64_t offset, uint64_t len,
 	struct ask mine = {.path = path, .offset = offset, .len = len};
 	uint64_t one = 1;
 
+	pthread_cond_init(&mine.woken, NULL);
 	pthread_mutex_lock(&s->lock);
 	if (s->last != NULL)
 		s->last->next = &mine;
@@ -475,11 +476,12 @@ sum_ask(struct sum *s, const char *path, uint64_t offset, uint64_t len,
 		one = 0;
 	while (!mine.done) {
 		if (s->busy)
-			pthread_cond_wait(&s->changed, &s->lock);
+			pthread_cond_wait(&mine.woken, &s->lock);
 		else
 			lead(s, &mine);
 	}
 	pthread_mutex_unlock(&s->lock);
+	pthread_cond_destroy(&mine.woken);
 	if (mine.err.kind != ERR_NONE) {
 		*e = mine.err;
 		return -1;

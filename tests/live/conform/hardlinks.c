@@ -205,6 +205,30 @@ a_link_is_made_to_what_is_known_only(void)
 	CLAIM(is_absent("c"));
 }
 
+/* WAS is what was sent, and not every store holds all of a time. */
+static void
+files_of_any_time_can_be_linked_to(void)
+{
+	const int64_t times[] = {-2208988800000000000, -1500000001, 0,
+	    1595002920987654321, 4294967296000000005};
+	struct item_stat st = one_of_two(4);
+	struct store_stat was = {0};
+	struct store_receipt r;
+	struct err e = ERR_INIT;
+	size_t i;
+
+	if (!can_link())
+		return;
+	for (i = 0; i < sizeof(times) / sizeof(times[0]); i++) {
+		st.mtime_ns = times[i];
+		WORKS(put_by(at.session, "a", &st, "text", 4, &e), &e);
+		stat_of("a", &was);
+		was.mtime_ns = times[i];
+		WORKS(link_was("b", "a", &was, &r, &e), &e);
+		holds_text("b", "text");
+	}
+}
+
 /* What stands at the target may be anybody's. */
 static void
 no_link_leads_astray(void)
@@ -239,6 +263,7 @@ const struct conform_case hardlink_cases[] = {
     CASE(what_replaces_one_name_leaves_the_others),
     CASE(a_link_takes_the_place_of_what_is_there),
     CASE(a_link_is_made_to_what_is_known_only),
+    CASE(files_of_any_time_can_be_linked_to),
     CASE(no_link_leads_astray),
     {0},
 };
