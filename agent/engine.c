@@ -96,6 +96,7 @@ start_workers(struct engine *en)
 	    .inbox = en->inbox,
 	    .stats = en->stats,
 	    .limits = en->limits,
+	    .algos = en->options->sha256 ? DIGEST_SHA256 : 0,
 	    .read_back = en->options->verify != VERIFY_NONE,
 	    .compare = en->options->compare,
 	    .update = en->options->update,

@@ -194,6 +194,8 @@ void engine_item_failed(struct engine *en, struct job *j);
 /* Reports a failure that has no job. */
 void engine_failure(struct engine *en, enum ui_action action, const char *path,
     size_t len, const struct err *e, unsigned attempts);
+/* The digests that are recorded of what J did. */
+unsigned engine_digests(const struct engine *en, const struct job *j);
 int engine_record(
     struct engine *en, const struct job *j, const struct ledger_file *row);
 /*

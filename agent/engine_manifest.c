@@ -59,7 +59,7 @@ add_row(void *arg, const char *path, size_t len, const struct ledger_file *row,
 	    .path_len = len,
 	    .st = row->st,
 	    .part_bytes = row->part_bytes,
-	    .digest.have = row->digest_have & (DIGEST_XXH3 | DIGEST_CRC64NVME),
+	    .digest.have = row->digest_have,
 	    .digest.crc64nvme = row->crc64nvme,
 	};
 
@@ -73,6 +73,7 @@ add_row(void *arg, const char *path, size_t len, const struct ledger_file *row,
 		m.st.mtime_ns = ITEM_TIME_UNKNOWN;
 	}
 	memcpy(m.digest.xxh3, row->xxh3, sizeof(row->xxh3));
+	memcpy(m.digest.sha256, row->sha256, sizeof(row->sha256));
 	memcpy(m.etag, row->etag, sizeof(row->etag));
 	set_key(l, &m);
 	return manifest_out_add(l->out, &m, e);

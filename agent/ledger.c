@@ -186,6 +186,17 @@ column_stat(sqlite3_stmt *s, int at, struct item_stat *st)
 	st->dev = column_u64(s, at + 8);
 }
 
+bool
+column_bytes(sqlite3_stmt *s, int at, void *out, size_t size)
+{
+	const void *p = sqlite3_column_blob(s, at);
+
+	if (p == NULL || (size_t)sqlite3_column_bytes(s, at) != size)
+		return false;
+	memcpy(out, p, size);
+	return true;
+}
+
 void
 column_copy(sqlite3_stmt *s, int at, char *out, size_t size)
 {

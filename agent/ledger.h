@@ -81,9 +81,10 @@ struct ledger_file {
 	enum ledger_state state;
 	struct item_stat st;
 	uint64_t part_bytes;  /* the digest is over parts of this; 0: whole */
-	unsigned digest_have; /* DIGEST_XXH3, DIGEST_CRC64NVME bits */
+	unsigned digest_have; /* DIGEST_XXH3, _CRC64NVME, _SHA256 bits */
 	uint8_t xxh3[16];     /* of the file, or of the list of its parts */
 	uint64_t crc64nvme;   /* of the whole file */
+	uint8_t sha256[32];   /* as xxh3: of the file, or of the list */
 	char etag[STORE_ETAG_MAX];
 	uint64_t run_id; /* the run that wrote it last */
 	/*

@@ -146,6 +146,8 @@ void column_outcome(sqlite3_stmt *s, int at, struct outcome *out);
 void column_file(sqlite3_stmt *s, int at, struct ledger_file *out);
 /* Counters as text; 4096 bytes are enough. */
 void ledger_stats_text(const struct stats_snapshot *st, struct buf *out);
+/* A column of exactly SIZE bytes into OUT; false if it isn't one. */
+bool column_bytes(sqlite3_stmt *s, int at, void *out, size_t size);
 /* Text or blob of a column into OUT, cut to SIZE - 1, NUL-terminated. */
 void column_copy(sqlite3_stmt *s, int at, char *out, size_t size);
 /* DIR (path of its directory) and NAME put together; malloc'd or NULL. */

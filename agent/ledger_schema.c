@@ -52,6 +52,8 @@ static const char *const migrations[] = {
     "CREATE INDEX file_links ON file(link_dev, link_ino, ctime_ns)"
     " WHERE nlink > 1;"
 
+    "ALTER TABLE file ADD COLUMN sha256 BLOB;"
+    "ALTER TABLE part ADD COLUMN sha256 BLOB;"
     /* What reports tell of an item; what a run was asked to do. */
     "ALTER TABLE file ADD COLUMN how INTEGER NOT NULL DEFAULT 0;"
     "ALTER TABLE file ADD COLUMN proof INTEGER NOT NULL DEFAULT 0;"
@@ -72,7 +74,8 @@ static const char *const migrations[] = {
 #define FILE_COLUMNS                                         \
 	",part_bytes,digest_have,xxh3,crc64nvme,etag,run_id" \
 	",nlink,link_dev,link_ino,link_id"                   \
-	",how,proof,attempts,done_ns,did_run"
+	",how,proof,attempts,done_ns,did_run"                \
+	",sha256"
 
 /* A row that tells what run ?1 did; earlier releases kept one run only. */
 #define OF_RUN "(f.did_run=?1 OR (f.did_run=0 AND f.run_id=?1))"
@@ -90,7 +93,7 @@ static const char *const statements[STMT_COUNT] = {
     [STMT_FILE_PUT] =
 	"INSERT OR REPLACE INTO file(dir_id,name,state," STAT_COLUMNS
 	    FILE_COLUMNS ")"
-	" VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
+	" VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
     /* "nlink > 1", word by word: else the index isn't used. */
     [STMT_LEADER] = "SELECT d.path,f.name,f.state," STAT_COLUMNS FILE_COLUMNS
 		    " FROM file f CROSS JOIN dir d ON d.id=f.dir_id"
@@ -128,10 +131,11 @@ static const char *const statements[STMT_COUNT] = {
 			 "u.part_bytes,u.begun_ns," STAT_COLUMNS
 			 " FROM upload u JOIN dir d ON d.id=u.dir_id"
 			 " ORDER BY u.id",
-    [STMT_PART_PUT] = "INSERT OR REPLACE INTO part VALUES(?,?,?,?,?,?,?,?)",
+    [STMT_PART_PUT] = "INSERT OR REPLACE INTO part VALUES(?,?,?,?,?,?,?,?,?)",
     [STMT_PART_DROP] = "DELETE FROM part WHERE upload_id=?",
-    [STMT_PART_LIST] = "SELECT number,size,digest_have,xxh3,crc64nvme,crc32c,"
-		       "etag FROM part WHERE upload_id=? ORDER BY number",
+    [STMT_PART_LIST] =
+	"SELECT number,size,digest_have,xxh3,crc64nvme,crc32c,"
+	"etag,sha256 FROM part WHERE upload_id=? ORDER BY number",
     [STMT_TARGET_PUT] =
 	"INSERT OR REPLACE INTO temp.target VALUES(?,?,?,?,?,?)",
     [STMT_TARGET_GET] = "SELECT type,size,etag,mtime_ns FROM temp.target"

@@ -39,6 +39,7 @@ struct options {
 	char *default_state_dir;
 	bool dry_run;
 	bool reconcile;
+	bool sha256;	      /* is taken of each file, too */
 	const char *manifest; /* where to write it; verify: where to read it */
 	bool deep;	      /* verify: read the target's bytes */
 	uint32_t sample_slices; /* verify: one of so many; 0, 1: all */

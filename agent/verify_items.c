@@ -48,8 +48,8 @@ take_row(struct job *j, const struct ledger_file *row)
 	j->check->known = item_same(&j->st, &row->st);
 	j->was.type = row->st.type;
 	j->was.size = row->st.size;
-	j->was.digest.have =
-	    row->digest_have & (DIGEST_XXH3 | DIGEST_CRC64NVME);
+	j->was.digest.have = row->digest_have;
+	memcpy(j->was.digest.sha256, row->sha256, sizeof(row->sha256));
 	j->was.digest.crc64nvme = row->crc64nvme;
 	memcpy(j->was.digest.xxh3, row->xxh3, sizeof(row->xxh3));
 	memcpy(j->was.etag, row->etag, sizeof(row->etag));

@@ -29,6 +29,7 @@ struct work {
 	struct inbox *inbox;
 	struct run_stats *stats;
 	struct plan_limits limits;
+	unsigned algos; /* digests that are taken beside what it takes */
 	/* Read back what the store's receipt doesn't prove. */
 	bool read_back;
 	enum compare_mode compare;

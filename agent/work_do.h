@@ -43,7 +43,7 @@ work_changed(struct err *e)
 static inline unsigned
 work_algos(const struct worker *me)
 {
-	return DIGEST_XXH3 | DIGEST_CRC64NVME |
+	return DIGEST_XXH3 | DIGEST_CRC64NVME | me->work.algos |
 	    me->work.target->ops->digests(me->work.target);
 }
 
@@ -76,6 +76,9 @@ int work_hash(struct worker *me, struct job *j, struct store_file *f,
  * whole, or of the list of its parts. */
 int work_hash_like(struct worker *me, struct job *j, struct store_file *f,
     uint64_t part_bytes, struct digest *out);
+/* The SHA-256 of the list of N parts' SHA-256, which are at LIST. */
+void work_sha256_of_list(
+    struct worker *me, const uint8_t *list, size_t n, struct digest *out);
 /* Reads back LEN bytes of what was written and compares with WANT. */
 int work_read_back(struct worker *me, struct job *j, uint64_t offset,
     uint64_t len, const struct digest *want, struct err *e);

@@ -227,6 +227,10 @@ work_rehash(struct worker *me, struct job *j)
 		return 0;
 	}
 	j->digest = j->was.digest;
+	if ((now.have & DIGEST_SHA256) != 0) {
+		memcpy(j->digest.sha256, now.sha256, sizeof(now.sha256));
+		j->digest.have |= DIGEST_SHA256;
+	}
 	if (!has_metadata(&j->was, &j->st) ||
 	    !work_marks_same(me, &j->was, &f->meta))
 		return set_metadata(me, j, &f->meta, &j->was);

@@ -280,6 +280,9 @@ const struct option_def option_table[] = {
     {ENUM("verify", verify, "transferred", "WHAT", "none transferred all", WHAT,
 	.help = "none, transferred (the store must confirm each file), or "
 		"all: compare each item at the end, too")},
+    {ENUM("digest", sha256, "none", "NAME", "none sha256", WHAT,
+	.help =
+	    "sha256: take that of each file, too, for manifest and report")},
     {STRING("manifest", manifest, "FILE", CHOOSE,
 	.help = "Write what DST has then to FILE (a path or URL); verify: "
 		"compare with that, not with SRC")},
