@@ -100,6 +100,7 @@ start_workers(struct engine *en)
 	    .compare = en->options->compare,
 	    .update = en->options->update,
 	    .ignore_existing = en->options->ignore_existing,
+	    .backup_dir = en->setup->backup_dir,
 	    .dry_run = en->options->dry_run,
 	    .stop = en->setup->stop_now,
 	};

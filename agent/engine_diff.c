@@ -307,13 +307,18 @@ needed(struct diff *d, const struct scan_entry *entry,
 	}
 }
 
-/* Whether size or age exclude ENTRY; then it is as good as not there. */
+/* Whether size or age exclude ENTRY, or it would go to where others are kept;
+ * then it is as good as not there. */
 static bool
 is_left_out(struct diff *d, const struct scan_entry *entry)
 {
 	struct engine *en = d->en;
+	const char *path = en->setup->backup_dir != NULL
+	    ? whole_path(d, entry->name, entry->name_len)
+	    : NULL;
 
-	if (compare_is_wanted(en->options, &entry->st, en->started_ns))
+	if (compare_is_wanted(en->options, &entry->st, en->started_ns) &&
+	    (path == NULL || !engine_is_backup(en, path, d->path.len)))
 		return false;
 	stats_sub(en->stats, scanned_items, 1);
 	stats_sub(en->stats, scanned_bytes, entry->st.size);

@@ -139,6 +139,8 @@ void engine_ask_the_store(struct engine *en);
 void engine_delay(struct engine *en, struct job *j, uint64_t ms);
 
 /* engine_delete.c */
+/* Whether PATH is --backup-dir, or below it. */
+bool engine_is_backup(const struct engine *en, const char *path, size_t len);
 /* The ledger's ROW is of what the source has no more. */
 void engine_gone(struct engine *en, const char *path, size_t len,
     const struct ledger_file *row);

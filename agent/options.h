@@ -56,7 +56,8 @@ struct options {
 	bool delete_extra;
 	bool delete_excluded;
 	bool ignore_errors;
-	bool accept_source; /* whatever place it is now */
+	bool accept_source;	/* whatever place it is now */
+	const char *backup_dir; /* relative, or by URL */
 	const char *source_marker;
 	bool max_delete_set;
 	bool max_delete_percent;

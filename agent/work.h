@@ -30,6 +30,7 @@ struct work {
 	struct plan_limits limits;
 	/* Read back what the store's receipt doesn't prove. */
 	bool read_back;
+	const char *backup_dir; /* key of where to keep what is replaced */
 	enum compare_mode compare;
 	bool update;
 	bool ignore_existing;

@@ -89,6 +89,9 @@ int work_check_source(
  * heed in the moment of writing: the session has it until work_written.
  */
 int work_expect(struct worker *me, struct job *j, struct store_expect *x);
+/* KEY, which is there, is kept in the backup directory, too. */
+int work_set_aside(
+    struct worker *me, const char *key, bool *keep, struct err *e);
 /*
  * J was written (RC 0), or not.  A conflict with what is just what was to be
  * written (an answer was lost) is none: 0, with its receipt.

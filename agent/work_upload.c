@@ -102,11 +102,11 @@ work_begin(struct worker *me, struct job *j)
 	if (open_upload(me, j) == -1)
 		return -1;
 	j->from_source = false;
-	if (work_expect(me, j, &x) == -1)
-		return -1;
 	if (same_driver(me) && to->clone != NULL) {
 		int rc;
 
+		if (work_expect(me, j, &x) == -1)
+			return -1;
 		memset(&j->digest, 0, sizeof(j->digest));
 		rc = to->clone(
 		    me->session, j->path, me->held, &j->receipt, &j->err);

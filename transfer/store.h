@@ -383,6 +383,14 @@ struct store_driver {
 	    void *arg, struct err *e);
 
 	/*
+	 * The file or symlink KEY, with its metadata, is under TO from now on,
+	 * in the place of what was there (no directory).  *KEEP: it is to stay
+	 * under KEY, too; becomes false if it is no longer there.  NULL:
+	 * never.
+	 */
+	int (*set_aside)(struct session *c, const char *key, const char *to,
+	    bool *keep, struct err *e);
+	/*
 	 * Remove N items, in order; a directory's key ends in '/' here, and
 	 * goes only if it is empty (S3: its marker).  What is not there, or as
 	 * another kind of item, is no error, and stays.

@@ -10,7 +10,7 @@
  * a whole target with. */
 static const char not_for_retry[] =
     "reconcile delete delete-excluded max-delete ignore-errors source-marker "
-    "accept-source backup-dir manifest";
+    "accept-source manifest";
 
 /* Text of any kind may be a secret; these kinds of it are not. */
 static const char plain_args[] = "FILE DIR PATTERN RULE NAME ADDR";

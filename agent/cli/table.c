@@ -248,6 +248,9 @@ const struct option_def option_table[] = {
 	.help = "Delete even if some items didn't get to DST")},
     {STRING("source-marker", source_marker, "NAME", MIRROR,
 	.help = "Delete only if SRC has a file of that name")},
+    {STRING("backup-dir", backup_dir, "DIR", WHAT,
+	.help = "Keep what is replaced or deleted at DST in DIR, which is "
+		"below DST")},
     {FLAG("accept-source", 0, accept_source, MIRROR,
 	.help = "SRC has moved: take it for the source from now on")},
     {SIZE("estimate-rate", estimate_rate, "119M", WHAT, .min = 1,

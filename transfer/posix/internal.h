@@ -279,6 +279,8 @@ int posix_link(struct session *c, const char *key, const char *existing,
 int posix_set_metadata(struct session *c, const char *key,
     const struct item_stat *st, const struct store_stat *was,
     struct store_receipt *out, struct err *e);
+int posix_set_aside(struct session *c, const char *key, const char *to,
+    bool *keep, struct err *e);
 int posix_remove(struct session *c, const char *const *keys, size_t n,
     struct err *results, struct err *e);
 int posix_upload_begin(struct session *c, const char *key,

@@ -246,25 +246,12 @@ s3_check_was(struct s3_session *c, const char *key, bool dir,
 	    "is not the object that was left at the target any more");
 }
 
-int
-s3_copy(struct s3_session *c, const char *from, const char *to, bool dir,
-    const char *etag, const struct item_stat *st, struct store_receipt *out,
-    struct err *e)
+static int
+finish_copy(struct s3_session *c, struct store_receipt *out, struct err *e)
 {
-	char quoted[STORE_ETAG_MAX + 2];
 	struct store_receipt r;
 	int rc;
 
-	req_begin(c, HTTP_PUT, to, dir);
-	c->slow = true;
-	req_meta(c, st);
-	req_header(c, "x-amz-metadata-directive", "REPLACE");
-	copy_source(c, from, dir);
-	/* Not every store heeds it: whoever must know has looked before. */
-	if (etag[0] != '\0') {
-		snprintf(quoted, sizeof(quoted), "\"%s\"", etag);
-		req_header(c, "x-amz-copy-source-if-match", quoted);
-	}
 	if (req_do(c, "copy", e) == -1) {
 		if (c->reply.status == 412)
 			e->kind = ERR_MISMATCH;
@@ -280,6 +267,40 @@ s3_copy(struct s3_session *c, const char *from, const char *to, bool dir,
 		return err_context(e, "copy");
 	*out = r;
 	return 0;
+}
+
+int
+s3_copy(struct s3_session *c, const char *from, const char *to, bool dir,
+    const char *etag, const struct item_stat *st, struct store_receipt *out,
+    struct err *e)
+{
+	char quoted[STORE_ETAG_MAX + 2];
+
+	req_begin(c, HTTP_PUT, to, dir);
+	c->slow = true;
+	req_meta(c, st);
+	req_header(c, "x-amz-metadata-directive", "REPLACE");
+	copy_source(c, from, dir);
+	/* Not every store heeds it: whoever must know has looked before. */
+	if (etag[0] != '\0') {
+		snprintf(quoted, sizeof(quoted), "\"%s\"", etag);
+		req_header(c, "x-amz-copy-source-if-match", quoted);
+	}
+	return finish_copy(c, out, e);
+}
+
+int
+s3_set_aside(struct session *session, const char *key, const char *to,
+    bool *keep, struct err *e)
+{
+	struct s3_session *c = s3_session_of(session);
+	struct store_receipt ignored;
+
+	*keep = true; /* a copy */
+	req_begin(c, HTTP_PUT, to, false);
+	c->slow = true;
+	copy_source(c, key, false);
+	return finish_copy(c, &ignored, e);
 }
 
 int

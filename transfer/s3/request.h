@@ -149,6 +149,8 @@ int s3_mkdir(struct session *c, const char *key, const struct item_stat *st,
     struct err *e);
 int s3_symlink(struct session *c, const char *key, const struct item_stat *st,
     const char *target, size_t len, struct err *e);
+int s3_set_aside(struct session *c, const char *key, const char *to, bool *keep,
+    struct err *e);
 int s3_set_metadata(struct session *c, const char *key,
     const struct item_stat *st, const struct store_stat *was,
     struct store_receipt *out, struct err *e);
