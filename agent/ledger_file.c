@@ -81,6 +81,7 @@ column_file(sqlite3_stmt *s, int at, struct ledger_file *out)
 	out->link.ino = column_u64(s, at + 8);
 	out->link.id = column_u64(s, at + 9);
 	column_outcome(s, at + 10, &out->outcome);
+	out->attrs = column_u64(s, at + 15); /* NULL is 0 */
 }
 
 int
@@ -128,6 +129,7 @@ ledger_file_put(struct ledger *l, int64_t dir_id, const char *name,
 	bind_u64(s, at + 8, row->link.ino);
 	bind_u64(s, at + 9, row->link.id);
 	bind_outcome(s, at + 10, &row->outcome);
+	bind_attrs(s, at + 15, row->attrs);
 	return ledger_done(l, s, e);
 }
 

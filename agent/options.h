@@ -42,6 +42,7 @@ struct options {
 	struct filter *filter; /* owned; never NULL */
 	enum scan_links links;
 	bool one_file_system;
+	bool archive; /* -a: links are kept, unless they are followed */
 	bool hard_links;
 	enum verify_mode verify;
 	enum compare_mode compare;

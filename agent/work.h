@@ -28,6 +28,7 @@ struct work {
 	struct inbox *inbox;
 	struct run_stats *stats;
 	struct plan_limits limits;
+	unsigned attrs; /* kinds that the source is asked for */
 	/* Read back what the store's receipt doesn't prove. */
 	bool read_back;
 	const char *backup_dir; /* key of where to keep what is replaced */

@@ -49,7 +49,14 @@ open_upload(struct worker *me, struct job *j)
 
 	if (f == NULL)
 		return -1;
+	attrs_free(j->up->attrs);
+	j->up->attrs = attrs_copy(f->meta.attrs, &j->err);
+	if (f->meta.attrs != NULL && j->up->attrs == NULL)
+		return -1;
+	j->up->attrs_mark = attrs_mark(f->meta.attrs, me->work.attrs);
 	j->up->meta = f->meta;
+	j->up->meta.attrs = j->up->attrs;
+	work_held(me, &j->up->meta);
 	j->up->source = f->digest;
 	return 0;
 }
@@ -102,6 +109,7 @@ work_begin(struct worker *me, struct job *j)
 	if (open_upload(me, j) == -1)
 		return -1;
 	j->from_source = false;
+	j->up->attrs_begun = j->up->attrs_mark;
 	if (same_driver(me) && to->clone != NULL) {
 		int rc;
 

@@ -544,6 +544,11 @@ run(struct sync *s)
 	struct engine_result result;
 	struct stats_snapshot end;
 
+	if (store_attrs_kinds(&s->o->store) != 0 &&
+	    (s->source_store->ops->features & STORE_HAS_ATTRS) == 0)
+		log_warn("%s tells no extended attributes and ACLs: with -X "
+			 "and -A nothing is kept of them",
+		    s->source->text);
 	s->stats.started_mono_ms = clock_mono_ms();
 	atomic_store(&s->stats.scanning, true);
 	engine_run(&setup, &result);

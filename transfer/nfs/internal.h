@@ -38,6 +38,7 @@ struct nfs_store {
 	struct nfs_wire_config config;
 	uint64_t owner; /* temp_owner() */
 	bool read_back;
+	bool keep_atimes;
 	/* How much of path the server lets us mount; 0: not known yet. */
 	atomic_size_t mount_len;
 	/* The last owner and group that only root may give, and we are not:

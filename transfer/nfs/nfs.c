@@ -70,6 +70,7 @@ nfs_open_store(const struct store_url *url, const struct store_config *config,
 	atomic_init(&s->refused_gid, -1);
 	s->owner = temp_owner(config->owner);
 	s->read_back = config->read_back;
+	s->keep_atimes = config->keep_atimes;
 	return &s->base;
 }
 

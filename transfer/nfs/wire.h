@@ -71,6 +71,7 @@ enum nfs_set_what {
 	NFS_SET_UID = 1 << 1,
 	NFS_SET_GID = 1 << 2,
 	NFS_SET_MTIME = 1 << 3,
+	NFS_SET_ATIME = 1 << 4,
 };
 
 /*

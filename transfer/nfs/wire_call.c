@@ -170,6 +170,10 @@ sattr3_of(unsigned what, const struct item_stat *st)
 		a.mtime.set_it = SET_TO_CLIENT_TIME;
 		a.mtime.set_mtime_u.mtime = time3_of(st->mtime_ns);
 	}
+	if (what & NFS_SET_ATIME) {
+		a.atime.set_it = SET_TO_CLIENT_TIME;
+		a.atime.set_atime_u.atime = time3_of(st->atime_ns);
+	}
 	return a;
 }
 

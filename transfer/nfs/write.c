@@ -115,6 +115,8 @@ nfs_apply(struct session *c, const struct nfs_fh *fh,
 	}
 	if (st->mtime_ns != ITEM_TIME_UNKNOWN)
 		what |= NFS_SET_MTIME;
+	if (st->has_atime)
+		what |= NFS_SET_ATIME;
 	if (what == 0)
 		return 0;
 	if (nfs_wire_setattr(
