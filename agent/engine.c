@@ -98,9 +98,11 @@ start_workers(struct engine *en)
 	    .limits = en->limits,
 	    .algos = en->options->sha256 ? DIGEST_SHA256 : 0,
 	    .read_back = en->options->verify != VERIFY_NONE,
+	    .attrs = en->attrs,
 	    .compare = en->options->compare,
 	    .update = en->options->update,
 	    .ignore_existing = en->options->ignore_existing,
+	    .backup_dir = en->setup->backup_dir,
 	    .dry_run = en->options->dry_run,
 	    .stop = en->setup->stop_now,
 	};
@@ -115,15 +117,15 @@ start_workers(struct engine *en)
 
 /* Whether J is likely to end without the target being asked. */
 static bool
-is_local(const struct job *j)
+is_local(const struct engine *en, const struct job *j)
 {
-	return j->kind == JOB_REHASH && j->local;
+	return j->kind == JOB_REHASH && j->local && en->attrs == 0;
 }
 
 void
 engine_send(struct engine *en, struct job *j)
 {
-	if ((!is_local(j) && engine_reach(en) == -1) ||
+	if ((!is_local(en, j) && engine_reach(en) == -1) ||
 	    (en->workers == NULL && start_workers(en) == -1)) {
 		if (j->up != NULL) {
 			j->up->jobs--;
@@ -480,6 +482,9 @@ count_lacks(struct engine *en)
 		&en->stats->lack_owner_items},
 	    [STORE_LACK_MODE] = {"mode", &en->stats->lack_mode_items},
 	    [STORE_LACK_TIME] = {"exact time", &en->stats->lack_time_items},
+	    [STORE_LACK_XATTR] = {"extended attributes",
+		&en->stats->lack_xattr_items},
+	    [STORE_LACK_ACL] = {"ACLs", &en->stats->lack_acl_items},
 	    [STORE_LACK_LINKS] = {"hard links", &en->stats->lack_link_items},
 	};
 	size_t i;
@@ -496,9 +501,35 @@ count_lacks(struct engine *en)
 	}
 }
 
+static unsigned
+more(unsigned a, unsigned b)
+{
+	return a > b ? a : b;
+}
+
+/* As many as make up for the way to either store.  A source far away is no
+ * reason to ask a target for any number of connections. */
+static unsigned
+transfers_for(const struct engine_setup *setup)
+{
+	const struct store_driver *from = setup->source->ops;
+	const struct store_driver *to = setup->target->ops;
+	unsigned n = to->transfers != 0 ? to->transfers : ENGINE_TRANSFERS;
+	unsigned far = from->transfers;
+
+	if (setup->options->transfers != 0)
+		return setup->options->transfers;
+	if ((to->features & STORE_IS_LOCAL) == 0 && far > ENGINE_TRANSFERS_FAR)
+		far = ENGINE_TRANSFERS_FAR;
+	return more(n, far);
+}
+
 static int
 begin(struct engine *en, const struct engine_setup *setup, struct err *e)
 {
+	unsigned parts = more(ENGINE_PARTS,
+	    more(setup->source->ops->parts, setup->target->ops->parts));
+
 	en->setup = setup;
 	en->options = setup->options;
 	en->ledger = setup->ledger;
@@ -507,6 +538,8 @@ begin(struct engine *en, const struct engine_setup *setup, struct err *e)
 	en->source = setup->source;
 	en->target = setup->target;
 	en->ops = setup->target->ops;
+	if ((setup->source->ops->features & STORE_HAS_ATTRS) != 0)
+		en->attrs = store_attrs_kinds(&en->options->store);
 	en->reached = setup->reached;
 	en->started_ns = clock_wall_ns();
 	en->random = (uint64_t)en->started_ns | 1;
@@ -525,13 +558,8 @@ begin(struct engine *en, const struct engine_setup *setup, struct err *e)
 		en->limits.part_max_bytes = en->options->memory_bytes;
 	if (en->limits.put_max_bytes > en->options->memory_bytes)
 		en->limits.put_max_bytes = en->options->memory_bytes;
-	en->transfers = en->options->transfers;
-	if (en->transfers == 0)
-		en->transfers = en->ops->transfers;
-	if (en->transfers == 0)
-		en->transfers = ENGINE_TRANSFERS;
-	en->lanes = lanes_new(en->transfers,
-	    en->ops->parts != 0 ? en->ops->parts : ENGINE_PARTS, e);
+	en->transfers = transfers_for(setup);
+	en->lanes = lanes_new(en->transfers, parts, e);
 	en->inbox = inbox_new(ENGINE_BATCHES_MAX, e);
 	en->pool = pool_new(en->options->memory_bytes, e);
 	if (en->lanes == NULL || en->inbox == NULL || en->pool == NULL)

@@ -42,6 +42,16 @@ is_excluded(const struct engine *en, const char *path, size_t len, bool is_dir)
 	return !filter_passes_from_root(en->options->filter, path, len, is_dir);
 }
 
+bool
+engine_is_backup(const struct engine *en, const char *path, size_t len)
+{
+	const char *dir = en->setup->backup_dir;
+	size_t n = dir != NULL ? strlen(dir) : 0;
+
+	return n > 0 && len >= n && memcmp(path, dir, n) == 0 &&
+	    (len == n || path[n] == '/');
+}
+
 /* Whether a scan could have come across such a path. */
 static bool
 is_path(const char *p, size_t len)
@@ -66,8 +76,9 @@ gone(void *arg, const char *path, size_t len, const struct ledger_target *t,
 {
 	struct engine *en = arg;
 
-	if (!en->options->delete_excluded &&
-	    is_excluded(en, path, len, t->type == ITEM_DIR))
+	if (engine_is_backup(en, path, len) ||
+	    (!en->options->delete_excluded &&
+		is_excluded(en, path, len, t->type == ITEM_DIR)))
 		return ledger_hold_parents(en->ledger, path, len, e);
 	return ledger_gone_put(en->ledger, path, len, t, e);
 }
@@ -112,6 +123,8 @@ int
 engine_listed(struct engine *en, const char *path, size_t len,
     const struct ledger_target *t, struct err *e)
 {
+	if (engine_is_backup(en, path, len))
+		return ledger_hold_parents(en->ledger, path, len, e);
 	en->listed_items++;
 	if (is_on(en) &&
 	    (!is_path(path, len) ||

@@ -275,6 +275,9 @@ maybe_file(struct diff *d, const struct scan_entry *entry,
 	j->before = row->outcome;
 	if (j->before.did_run == 0)
 		j->before.did_run = row->run_id;
+	j->was_attrs = row->attrs;
+	j->unmoved = d->en->options->compare != COMPARE_CHECKSUM &&
+	    item_same(&entry->st, &row->st) && !is_to_be_linked(entry, row);
 	j->local = item_same_metadata(&entry->st, &row->st);
 	j->believed = d->en->options->compare == COMPARE_SIZE;
 	if (row->link.nlink == 0 && j->link.nlink > 1)
@@ -282,7 +285,8 @@ maybe_file(struct diff *d, const struct scan_entry *entry,
 	if (j->link.nlink > 1)
 		j->link.id = link_id(d, entry, row);
 	/* Without a digest only the target can tell. */
-	if (!j->believed && (row->digest_have & DIGEST_XXH3) == 0)
+	if (!j->believed && !j->unmoved &&
+	    (row->digest_have & DIGEST_XXH3) == 0)
 		j->kind = JOB_ADOPT;
 	queued(d, entry);
 	submit(d, j, false);
@@ -307,13 +311,18 @@ needed(struct diff *d, const struct scan_entry *entry,
 	}
 }
 
-/* Whether size or age exclude ENTRY; then it is as good as not there. */
+/* Whether size or age exclude ENTRY, or it would go to where others are kept;
+ * then it is as good as not there. */
 static bool
 is_left_out(struct diff *d, const struct scan_entry *entry)
 {
 	struct engine *en = d->en;
+	const char *path = en->setup->backup_dir != NULL
+	    ? whole_path(d, entry->name, entry->name_len)
+	    : NULL;
 
-	if (compare_is_wanted(en->options, &entry->st, en->started_ns))
+	if (compare_is_wanted(en->options, &entry->st, en->started_ns) &&
+	    (path == NULL || !engine_is_backup(en, path, d->path.len)))
 		return false;
 	stats_sub(en->stats, scanned_items, 1);
 	stats_sub(en->stats, scanned_bytes, entry->st.size);
@@ -392,11 +401,25 @@ row_is_gone(struct diff *d, const struct ledger_file *row)
 		engine_gone(d->en, path, d->path.len, row);
 }
 
+/* Whether the item's extended attributes or ACLs were never looked at, or may
+ * have changed without anything else: of files, only reading tells. */
+static bool
+look_at_attrs(const struct engine *en, const struct item_stat *is,
+    const struct ledger_file *row)
+{
+	return (attrs_mark_kinds(row->attrs) & en->attrs) != en->attrs ||
+	    (en->attrs != 0 && is->type == ITEM_DIR &&
+		is->ctime_ns != row->st.ctime_ns);
+}
+
 /* An entry that the ledger has a row for. */
 static void
 known(struct diff *d, const struct scan_entry *entry,
     const struct ledger_file *row)
 {
+	bool file = entry->st.type == ITEM_FILE;
+	bool look = look_at_attrs(d->en, &entry->st, row) &&
+	    !d->en->options->ignore_existing;
 	enum verdict v = compare_known(d->en->options, &entry->st, row);
 
 	/* What was in a directory is in none of the batches. */
@@ -406,12 +429,13 @@ known(struct diff *d, const struct scan_entry *entry,
 	if (entry->st.type == ITEM_DIR && v == VERDICT_SAME &&
 	    !dirs_show(d->en))
 		v = VERDICT_SEND;
-	if (v == VERDICT_SAME && entry->st.type == ITEM_FILE &&
-	    is_to_be_linked(entry, row))
+	if (v == VERDICT_SAME && file && is_to_be_linked(entry, row))
 		v = (row->digest_have & DIGEST_XXH3) != 0 ? VERDICT_LOOK
 							  : VERDICT_SEND;
 	if (v == VERDICT_LOOK && may_be_left(d, entry, row))
 		v = VERDICT_SEND;
+	if (v == VERDICT_SAME && look)
+		v = file ? VERDICT_LOOK : VERDICT_SEND;
 	if (v == VERDICT_KEEP ? !is_there(d, entry)
 			      : v != VERDICT_SEND && drifted(d, entry, row))
 		v = VERDICT_SEND;

@@ -132,10 +132,17 @@ engine_feed_dirs(struct engine *en)
 }
 
 static void
-root_text(const struct item_stat *st, char *out, size_t size)
+root_text(
+    const struct engine *en, const struct item_stat *st, char *out, size_t size)
 {
-	snprintf(out, size, "%" PRIo32 " %" PRIu32 " %" PRIu32 " %" PRId64,
-	    st->mode, st->uid, st->gid, st->mtime_ns);
+	int n =
+	    snprintf(out, size, "%" PRIo32 " %" PRIu32 " %" PRIu32 " %" PRId64,
+		st->mode, st->uid, st->gid, st->mtime_ns);
+
+	/* Changed attributes show in ctime alone. */
+	if (en->attrs != 0)
+		snprintf(out + n, size - (size_t)n, " %u %" PRId64, en->attrs,
+		    st->ctime_ns);
 }
 
 /* What the source's root is: 1; 0 if its store doesn't know; -1. */
@@ -168,7 +175,7 @@ stat_root(struct engine *en, struct item_stat *out, struct err *e)
 void
 engine_send_root(struct engine *en)
 {
-	char was[100], is[100];
+	char was[140], is[140];
 	struct err e = ERR_INIT;
 	struct item_stat st;
 	struct job *j;
@@ -183,7 +190,7 @@ engine_send_root(struct engine *en)
 	}
 	if (rc != 1)
 		return;
-	root_text(&st, is, sizeof(is));
+	root_text(en, &st, is, sizeof(is));
 	rc = ledger_meta_get(en->ledger, ROOT_KEY, was, sizeof(was), &e);
 	if (rc == -1)
 		engine_ledger_failed(en, &e);
@@ -207,7 +214,7 @@ void
 engine_root_answer(struct engine *en, struct job *j)
 {
 	struct err e = ERR_INIT;
-	char is[100];
+	char is[140];
 
 	if (j->err.kind != ERR_NONE && !may_stay(&j->err)) {
 		err_context(&j->err, "the target directory itself");
@@ -218,7 +225,7 @@ engine_root_answer(struct engine *en, struct job *j)
 		log_warn("the target directory itself keeps its owner, mode "
 			 "and time: %s",
 		    j->err.msg);
-	root_text(&j->st, is, sizeof(is));
+	root_text(en, &j->st, is, sizeof(is));
 	if (ledger_meta_set(en->ledger, ROOT_KEY, is, &e) == -1)
 		engine_ledger_failed(en, &e);
 	engine_job_end(en, j);

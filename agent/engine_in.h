@@ -13,9 +13,11 @@
 
 /* Jobs alive, wherever they wait, beyond which no batch is looked at. */
 #define ENGINE_JOBS_MAX 4096
-/* Workers, where neither the user nor the target's driver names a number. */
+/* Workers, where neither the user nor a driver names a number. */
 #define ENGINE_TRANSFERS 16
-/* Parts at a time to begin with, where the target's driver names no number. */
+/* At most, where only the source's driver wants more. */
+#define ENGINE_TRANSFERS_FAR 64
+/* Parts at a time to begin with, where no driver wants more. */
 #define ENGINE_PARTS 4
 /* Big files under way at a time, at most. */
 #define ENGINE_UPLOADS_MAX 64
@@ -31,7 +33,7 @@
 /* Items left alone and drift that a run names; what is more is counted. */
 #define ENGINE_NOTICES_MAX 100000
 /* How often the ledger is told how far the run is: with other rows, alone. */
-#define ENGINE_PROGRESS_MS 5000
+#define ENGINE_PROGRESS_MS 2000
 #define ENGINE_PROGRESS_ALONE_MS 60000
 /* Final failures of the store in a row after which the run is given up. */
 #define ENGINE_HOPELESS 20
@@ -63,6 +65,7 @@ struct engine {
 	struct store *source;
 	struct store *target;
 	struct plan_limits limits;
+	unsigned attrs;	    /* kinds of them that are kept */
 	unsigned transfers; /* workers */
 	struct retry_policy retry;
 	uint64_t run_id;
@@ -140,6 +143,8 @@ void engine_ask_the_store(struct engine *en);
 void engine_delay(struct engine *en, struct job *j, uint64_t ms);
 
 /* engine_delete.c */
+/* Whether PATH is --backup-dir, or below it. */
+bool engine_is_backup(const struct engine *en, const char *path, size_t len);
 /* The ledger's ROW is of what the source has no more. */
 void engine_gone(struct engine *en, const char *path, size_t len,
     const struct ledger_file *row);

@@ -372,6 +372,7 @@ record_done(struct engine *en, const struct job *j, const struct outcome *o)
 	    .crc64nvme = j->digest.crc64nvme,
 	    .run_id = en->run_id,
 	    .outcome = *o,
+	    .attrs = j->attrs,
 	    .link = engine_links_record(en, j),
 	};
 

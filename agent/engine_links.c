@@ -114,15 +114,21 @@ look(struct engine *en, const struct job *j, const struct item_stat *st,
 		engine_ledger_failed(en, &e);
 		return KNOWN_FAILED;
 	}
+	/* Of its attributes nobody knows whether they are right. */
+	if (rc == 1 &&
+	    (attrs_mark_kinds(out->row.attrs) & en->attrs) != en->attrs)
+		what = KNOWN_DOUBT;
 	return rc == 1 ? what : KNOWN_NONE;
 }
 
 /* Whether J, which was to be hashed, is linked with ROW, which was. */
 static bool
-is_right(const struct job *j, const struct ledger_file *row)
+is_right(
+    const struct engine *en, const struct job *j, const struct ledger_file *row)
 {
 	return j->kind == JOB_REHASH && j->local && j->link.id != 0 &&
 	    j->link.id == row->link.id &&
+	    (en->attrs == 0 || attrs_same_mark(j->was_attrs, row->attrs)) &&
 	    (j->was.digest.have & row->digest_have & DIGEST_XXH3) != 0 &&
 	    j->known_part_bytes == row->part_bytes &&
 	    memcmp(j->was.digest.xxh3, row->xxh3, sizeof(row->xxh3)) == 0;
@@ -136,13 +142,16 @@ follow(struct engine *en, struct job *j, struct ledger_leader *leader)
 
 	j->unsettled = row->st.ctime_ns == -1;
 	j->fresh = row->run_id == en->run_id;
-	if (!j->doubt && is_right(j, row)) {
+	if (!j->doubt && is_right(en, j, row)) {
+		j->attrs = row->attrs;
 		free(leader->path);
 		j->digest = j->was.digest;
 		memcpy(j->receipt.etag, j->was.etag, sizeof(j->receipt.etag));
 		engine_unchanged(en, j);
 		return;
 	}
+	/* What the leader has, J will have. */
+	j->attrs = j->was_attrs = row->attrs;
 	j->link.id = row->link.id;
 	if (j->kind != JOB_HARDLINK)
 		stats_sub(en->stats, queued_bytes, j->st.size);

@@ -49,6 +49,7 @@ engine_upload_release(struct engine *en, struct upload *up)
 		count_kept(en, up);
 	free(up->parts);
 	free(up->keep);
+	attrs_free(up->attrs);
 	free(up);
 	en->uploads--;
 }
@@ -259,6 +260,7 @@ resume(struct engine *en, struct job *j, struct ledger_upload *old)
 		return NULL;
 	up->ledger_id = old->id;
 	up->begun_ns = old->begun_ns;
+	up->attrs_begun = old->attrs;
 	memcpy(up->id, old->store_id, sizeof(up->id));
 	old->id = 0;
 	if (load_parts(en, up, &e) == -1)
@@ -422,6 +424,10 @@ completed(struct engine *en, struct upload *up, struct job *j)
 	    .link = engine_links_record(en, j),
 	};
 
+	/* Begun with others than there are now: the next run looks. */
+	if (up->attrs_begun == up->attrs_mark)
+		row.attrs = up->attrs_mark;
+
 	/* Without a digest there would be nothing to compare. */
 	if ((row.digest_have & DIGEST_XXH3) != 0)
 		row.st = engine_settled(&up->st, up->begun_ns);
@@ -453,7 +459,8 @@ begun(struct engine *en, struct upload *up, struct job *j)
 		return;
 	}
 	up->state = UPLOAD_SENDING;
-	if (ledger_upload_begun(en->ledger, up->ledger_id, up->id, &e) == -1)
+	if (ledger_upload_begun(
+		en->ledger, up->ledger_id, up->id, up->attrs_begun, &e) == -1)
 		engine_ledger_failed(en, &e);
 	else
 		complete_or_feed(en, up, j, false);

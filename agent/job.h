@@ -79,6 +79,9 @@ struct upload {
 	int64_t ledger_id;
 	struct item_stat st;   /* the state of the source that is sent */
 	struct item_stat meta; /* what the target's item gets; BEGIN, CHECK */
+	struct attrs *attrs;   /* what meta.attrs is; owned */
+	uint64_t attrs_mark;   /* of these; BEGIN, CHECK */
+	uint64_t attrs_begun;  /* of those that it was begun with */
 	struct digest source;  /* what the source store says of its bytes */
 	int64_t begun_ns;      /* nothing was read of it before */
 	struct plan plan;
@@ -114,6 +117,7 @@ struct job {
 	bool looked;	    /* dry run: a LOOK found what is expected */
 	bool believed;	    /* the content was not looked at */
 	bool local;	    /* REHASH: metadata is as the target has it */
+	bool unmoved;	    /* REHASH: only its attributes are looked for */
 	bool again;	    /* DIR: was done, and isn't counted once more */
 	bool leads;	    /* other names of its file wait for it */
 	bool asked;	    /* the source was asked for its metadata's group */
@@ -142,6 +146,7 @@ struct job {
 	 * upload's row. */
 	struct store_stat was;
 	uint64_t known_part_bytes;
+	uint64_t was_attrs; /* REHASH: the mark of what was sent */
 	int64_t ledger_id;
 	int64_t begun_ns; /* SWEEP: nothing older is ours */
 	/* REHASH, DIR done again: what its row says was done with it before;
@@ -162,6 +167,7 @@ struct job {
 	bool skipped; /* PUT: the object is a symlink, and those are left out */
 	struct digest digest;
 	struct store_receipt receipt;
+	uint64_t attrs; /* the mark of the source's; 0: not asked for */
 	uint64_t sent_bytes;
 
 	size_t path_len;

@@ -87,6 +87,7 @@ struct ledger_file {
 	uint8_t sha256[32];   /* as xxh3: of the file, or of the list */
 	char etag[STORE_ETAG_MAX];
 	uint64_t run_id; /* the run that wrote it last */
+	uint64_t attrs;	 /* attrs_mark() of what was sent; 0: never looked at */
 	/*
 	 * NLINK above 1: the target's item is linked with those of the file's
 	 * other names; 1: with none, or nobody asked; 0: it can't be linked,
@@ -182,13 +183,14 @@ struct ledger_upload {
 	struct item_stat st;
 	uint64_t part_bytes;
 	int64_t begun_ns;
+	uint64_t attrs; /* as in ledger_file, of what it was begun with */
 	char store_id[STORE_ID_MAX];
 };
 
 int ledger_upload_intend(
     struct ledger *l, struct ledger_upload *u, struct err *e); /* fills u->id */
-int ledger_upload_begun(
-    struct ledger *l, int64_t id, const char *store_id, struct err *e);
+int ledger_upload_begun(struct ledger *l, int64_t id, const char *store_id,
+    uint64_t attrs, struct err *e);
 /* Forgets an upload and its parts. */
 int ledger_upload_drop(struct ledger *l, int64_t id, struct err *e);
 /* All of them; *OUT is malloc'd, free with ledger_uploads_free. */

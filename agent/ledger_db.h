@@ -112,6 +112,16 @@ bind_u64(sqlite3_stmt *s, int at, uint64_t v)
 	sqlite3_bind_int64(s, at, (sqlite3_int64)v);
 }
 
+/* A mark of attributes: NULL if there is none. */
+static inline void
+bind_attrs(sqlite3_stmt *s, int at, uint64_t mark)
+{
+	if (mark != 0)
+		bind_u64(s, at, mark);
+	else
+		sqlite3_bind_null(s, at);
+}
+
 /* The bytes must stay until the statement is reset. */
 static inline void
 bind_bytes(sqlite3_stmt *s, int at, const void *p, size_t n)

@@ -68,8 +68,7 @@ column_file(sqlite3_stmt *s, int at, struct ledger_file *out)
 	    (unsigned)sqlite3_column_int(s, at + 1) & DIGEST_CRC64NVME;
 	if (column_bytes(s, at + 2, out->xxh3, sizeof(out->xxh3)))
 		out->digest_have |= DIGEST_XXH3;
-	if (column_bytes(s, at + 10 + OUTCOME_COLUMN_COUNT, out->sha256,
-		sizeof(out->sha256)))
+	if (column_bytes(s, at + 16, out->sha256, sizeof(out->sha256)))
 		out->digest_have |= DIGEST_SHA256;
 	out->crc64nvme = column_u64(s, at + 3);
 	column_copy(s, at + 4, out->etag, sizeof(out->etag));
@@ -79,6 +78,7 @@ column_file(sqlite3_stmt *s, int at, struct ledger_file *out)
 	out->link.ino = column_u64(s, at + 8);
 	out->link.id = column_u64(s, at + 9);
 	column_outcome(s, at + 10, &out->outcome);
+	out->attrs = column_u64(s, at + 15); /* NULL is 0 */
 }
 
 int
@@ -126,11 +126,11 @@ ledger_file_put(struct ledger *l, int64_t dir_id, const char *name,
 	bind_u64(s, at + 8, row->link.ino);
 	bind_u64(s, at + 9, row->link.id);
 	bind_outcome(s, at + 10, &row->outcome);
+	bind_attrs(s, at + 15, row->attrs);
 	if ((row->digest_have & DIGEST_SHA256) != 0)
-		bind_bytes(s, at + 10 + OUTCOME_COLUMN_COUNT, row->sha256,
-		    sizeof(row->sha256));
+		bind_bytes(s, at + 16, row->sha256, sizeof(row->sha256));
 	else
-		sqlite3_bind_null(s, at + 10 + OUTCOME_COLUMN_COUNT);
+		sqlite3_bind_null(s, at + 16);
 	return ledger_done(l, s, e);
 }
 

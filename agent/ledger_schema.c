@@ -65,7 +65,11 @@ static const char *const migrations[] = {
     "ALTER TABLE run ADD COLUMN series TEXT NOT NULL DEFAULT '';"
     "CREATE TABLE notice(run_id INTEGER NOT NULL, what INTEGER NOT NULL,"
     " path BLOB NOT NULL, type INTEGER NOT NULL, reason TEXT NOT NULL,"
-    " PRIMARY KEY(run_id, what, path)) WITHOUT ROWID;",
+    " PRIMARY KEY(run_id, what, path)) WITHOUT ROWID;"
+
+    /* NULL: extended attributes were never looked at */
+    "ALTER TABLE file ADD COLUMN attrs INTEGER;"
+    "ALTER TABLE upload ADD COLUMN attrs INTEGER;",
 };
 
 #define SCHEMA_VERSION ((int)(sizeof(migrations) / sizeof(migrations[0])))
@@ -74,8 +78,7 @@ static const char *const migrations[] = {
 #define FILE_COLUMNS                                         \
 	",part_bytes,digest_have,xxh3,crc64nvme,etag,run_id" \
 	",nlink,link_dev,link_ino,link_id"                   \
-	",how,proof,attempts,done_ns,did_run"                \
-	",sha256"
+	",how,proof,attempts,done_ns,did_run,attrs,sha256"
 
 /* A row that tells what run ?1 did; earlier releases kept one run only. */
 #define OF_RUN "(f.did_run=?1 OR (f.did_run=0 AND f.run_id=?1))"
@@ -93,7 +96,7 @@ static const char *const statements[STMT_COUNT] = {
     [STMT_FILE_PUT] =
 	"INSERT OR REPLACE INTO file(dir_id,name,state," STAT_COLUMNS
 	    FILE_COLUMNS ")"
-	" VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
+	" VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
     /* "nlink > 1", word by word: else the index isn't used. */
     [STMT_LEADER] = "SELECT d.path,f.name,f.state," STAT_COLUMNS FILE_COLUMNS
 		    " FROM file f CROSS JOIN dir d ON d.id=f.dir_id"
@@ -125,10 +128,10 @@ static const char *const statements[STMT_COUNT] = {
     [STMT_UPLOAD_ADD] =
 	"INSERT INTO upload(dir_id,name,store_id,part_bytes,"
 	"begun_ns," STAT_COLUMNS ") VALUES(?,?,'',?,?,?,?,?,?,?,?,?,?,?)",
-    [STMT_UPLOAD_BEGUN] = "UPDATE upload SET store_id=? WHERE id=?",
+    [STMT_UPLOAD_BEGUN] = "UPDATE upload SET store_id=?,attrs=? WHERE id=?",
     [STMT_UPLOAD_DROP] = "DELETE FROM upload WHERE id=?",
     [STMT_UPLOAD_LIST] = "SELECT u.id,u.dir_id,d.path,u.name,u.store_id,"
-			 "u.part_bytes,u.begun_ns," STAT_COLUMNS
+			 "u.part_bytes,u.begun_ns,u.attrs," STAT_COLUMNS
 			 " FROM upload u JOIN dir d ON d.id=u.dir_id"
 			 " ORDER BY u.id",
     [STMT_PART_PUT] = "INSERT OR REPLACE INTO part VALUES(?,?,?,?,?,?,?,?,?)",

@@ -25,15 +25,16 @@ ledger_upload_intend(struct ledger *l, struct ledger_upload *u, struct err *e)
 }
 
 int
-ledger_upload_begun(
-    struct ledger *l, int64_t id, const char *store_id, struct err *e)
+ledger_upload_begun(struct ledger *l, int64_t id, const char *store_id,
+    uint64_t attrs, struct err *e)
 {
 	sqlite3_stmt *s = ledger_prepare_write(l, STMT_UPLOAD_BEGUN, e);
 
 	if (s == NULL)
 		return -1;
 	bind_text(s, 1, store_id);
-	sqlite3_bind_int64(s, 2, id);
+	bind_attrs(s, 2, attrs);
+	sqlite3_bind_int64(s, 3, id);
 	return ledger_done(l, s, e);
 }
 
@@ -70,7 +71,8 @@ column_upload(sqlite3_stmt *s, struct ledger_upload *u, struct err *e)
 	column_copy(s, 4, u->store_id, sizeof(u->store_id));
 	u->part_bytes = column_u64(s, 5);
 	u->begun_ns = sqlite3_column_int64(s, 6);
-	column_stat(s, 7, &u->st);
+	u->attrs = column_u64(s, 7);
+	column_stat(s, 8, &u->st);
 	return 0;
 }
 

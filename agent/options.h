@@ -47,6 +47,7 @@ struct options {
 	struct filter *filter; /* owned; never NULL */
 	enum scan_links links;
 	bool one_file_system;
+	bool archive; /* -a: links are kept, unless they are followed */
 	bool hard_links;
 	enum verify_mode verify;
 	enum compare_mode compare;
@@ -61,7 +62,8 @@ struct options {
 	bool delete_extra;
 	bool delete_excluded;
 	bool ignore_errors;
-	bool accept_source; /* whatever place it is now */
+	bool accept_source;	/* whatever place it is now */
+	const char *backup_dir; /* relative, or by URL */
 	const char *source_marker;
 	bool max_delete_set;
 	bool max_delete_percent;

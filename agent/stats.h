@@ -62,6 +62,8 @@
 	X(lack_owner_items) /* there, but the target can't hold that */     \
 	X(lack_mode_items)                                                  \
 	X(lack_time_items)                                                  \
+	X(lack_xattr_items)                                                 \
+	X(lack_acl_items)                                                   \
 	X(lack_link_items)                                                  \
 	X(estimate_requests) /* of a dry run */                             \
 	X(estimate_bytes)                                                   \

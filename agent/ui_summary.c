@@ -369,6 +369,9 @@ ui_summary_text(struct buf *out, const struct ui_summary *s)
 	items_line(out, "not held", c->lack_mode_items, 0, " without mode");
 	items_line(
 	    out, "not held", c->lack_time_items, 0, " without the exact time");
+	items_line(out, "not held", c->lack_xattr_items, 0,
+	    " without some extended attribute");
+	items_line(out, "not held", c->lack_acl_items, 0, " without ACL");
 	items_line(out, "not held", c->lack_link_items, 0,
 	    " as hard links, but as files of their own");
 	add_retries(out, c);

@@ -30,8 +30,10 @@ struct work {
 	struct run_stats *stats;
 	struct plan_limits limits;
 	unsigned algos; /* digests that are taken beside what it takes */
+	unsigned attrs; /* kinds that the source is asked for */
 	/* Read back what the store's receipt doesn't prove. */
 	bool read_back;
+	const char *backup_dir; /* key of where to keep what is replaced */
 	enum compare_mode compare;
 	bool update;
 	bool ignore_existing;

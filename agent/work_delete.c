@@ -153,6 +153,29 @@ settle(struct job *j, struct victim *v, const struct err *result)
 	return failed(j, v, result);
 }
 
+/* Those that are open still go to the backup directory; where that leaves
+ * them in their places they are open still. */
+static int
+set_open_aside(struct worker *me, struct job *j)
+{
+	int rc = 0;
+	size_t i;
+
+	for (i = 0; i < j->victim_count; i++) {
+		struct victim *v = &j->victims[i];
+		struct err e = ERR_INIT;
+		bool keep = false;
+
+		if (v->fate != FATE_OPEN || v->is.type == ITEM_DIR)
+			continue;
+		if (work_set_aside(me, v->key, &keep, &e) == -1)
+			rc = failed(j, v, &e) == -1 ? -1 : rc;
+		else if (!keep)
+			v->fate = FATE_DELETED;
+	}
+	return rc;
+}
+
 /* Those that are open still, all at once. */
 static int
 remove_open(struct worker *me, struct job *j)
@@ -201,5 +224,9 @@ work_delete(struct worker *me, struct job *j)
 			v->fate = FATE_DELETED;
 	}
 	j->from_source = false;
-	return me->work.dry_run ? 0 : remove_open(me, j);
+	if (me->work.dry_run)
+		return 0;
+	if (me->work.backup_dir != NULL && set_open_aside(me, j) == -1)
+		return -1;
+	return remove_open(me, j);
 }

@@ -86,12 +86,27 @@ int work_read_back(struct worker *me, struct job *j, uint64_t offset,
 int work_check_source(
     const struct digest *said, const struct digest *read, struct err *e);
 
+/* work_attrs.c */
+
+/* Takes from ST what the target has no place for, which is counted. */
+void work_held(struct worker *me, struct item_stat *st);
+/* Those of J's directory or symlink at the source: the caller's, or NULL; and
+ * their mark into J.  -1 with J's err set. */
+int work_attrs(
+    struct worker *me, struct job *j, enum item_type type, struct attrs **out);
+/* Whether J's file at the target has those of WANT, whose mark J has. */
+int work_target_has(
+    struct worker *me, struct job *j, const struct attrs *want, bool *has);
+
 /* work_expect.c */
 /*
  * Whether J may write now, as far as looking tells; *X is for the store to
  * heed in the moment of writing: the session has it until work_written.
  */
 int work_expect(struct worker *me, struct job *j, struct store_expect *x);
+/* KEY, which is there, is kept in the backup directory, too. */
+int work_set_aside(
+    struct worker *me, const char *key, bool *keep, struct err *e);
 /*
  * J was written (RC 0), or not.  A conflict with what is just what was to be
  * written (an answer was lost) is none: 0, with its receipt.

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "agent/work_do.h"
+#include "base/buf.h"
 
 static enum job_expect
 expectation(const struct job *j, const struct store_stat **was)
@@ -32,6 +33,43 @@ still_is(const struct worker *me, const struct store_stat *now,
 }
 
 int
+work_set_aside(struct worker *me, const char *key, bool *keep, struct err *e)
+{
+	const struct store_driver *ops = me->work.target->ops;
+	AUTO(buf) struct buf to = BUF_INIT(1 << 20);
+
+	buf_addf(&to, "%s/%s", me->work.backup_dir, key);
+	if (buf_failed(&to))
+		return err_set(e, ERR_NOMEM, "out of memory");
+	if (ops->set_aside == NULL)
+		return err_set(e, ERR_UNSUPPORTED,
+		    "the target can't keep it in the backup directory");
+	if (ops->check_key(me->work.target, buf_str(&to), ITEM_FILE, e) == 0 &&
+	    ops->set_aside(me->session, key, buf_str(&to), keep, e) == 0)
+		return 0;
+	/* What can't be kept isn't replaced. */
+	if (e->kind == ERR_NOTFOUND)
+		e->kind = ERR_SERVER;
+	return err_context(e, "keeping it in the backup directory");
+}
+
+/* What J replaces is kept. */
+static int
+keep_old(struct worker *me, struct job *j, const struct store_stat *there,
+    struct store_expect *x)
+{
+	bool keep = true;
+
+	if (me->work.backup_dir == NULL || there->type == ITEM_DIR)
+		return 0;
+	if (work_set_aside(me, j->path, &keep, &j->err) == -1)
+		return -1;
+	if (!keep)
+		x->was = NULL;
+	return 0;
+}
+
+int
 work_expect(struct worker *me, struct job *j, struct store_expect *x)
 {
 	const struct store_stat *was;
@@ -39,8 +77,9 @@ work_expect(struct worker *me, struct job *j, struct store_expect *x)
 	struct store_stat now;
 
 	me->session->expect = NULL;
-	if (expect == EXPECT_ANYTHING)
+	if (expect == EXPECT_ANYTHING && me->work.backup_dir == NULL)
 		return 0;
+	x->was = expect == EXPECT_WAS ? was : NULL;
 	if (me->work.target->ops->stat(me->session, j->path, &now, &j->err) ==
 	    -1) {
 		if (j->err.kind != ERR_NOTFOUND)
@@ -51,9 +90,11 @@ work_expect(struct worker *me, struct job *j, struct store_expect *x)
 		return conflict(j, "put something there");
 	} else if (expect == EXPECT_WAS && !still_is(me, &now, was)) {
 		return conflict(j, "changed it");
+	} else if (!me->work.dry_run && keep_old(me, j, &now, x) == -1) {
+		return -1;
 	}
-	x->was = expect == EXPECT_WAS ? was : NULL;
-	me->session->expect = x;
+	if (expect != EXPECT_ANYTHING)
+		me->session->expect = x;
 	return 0;
 }
 

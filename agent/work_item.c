@@ -14,6 +14,7 @@ put_bytes(
     struct worker *me, struct job *j, struct store_file *f, unsigned char *data)
 {
 	unsigned algos = work_algos(me) | f->digest.have;
+	struct item_stat meta = f->meta;
 	size_t len = (size_t)j->st.size;
 	struct store_expect x;
 	int rc;
@@ -24,9 +25,10 @@ put_bytes(
 		return -1;
 	j->sent_bytes = len;
 	j->from_source = false;
+	work_held(me, &meta);
 	rc = work_expect(me, j, &x);
 	if (rc == 0)
-		rc = me->work.target->ops->put(me->session, j->path, &f->meta,
+		rc = me->work.target->ops->put(me->session, j->path, &meta,
 		    data, len, &j->digest, &j->receipt, &j->err);
 	return work_written(me, j, rc);
 }
@@ -35,6 +37,7 @@ static int
 make_link(struct worker *me, struct job *j, const struct item_stat *st,
     const char *target, size_t len)
 {
+	struct item_stat meta = *st;
 	struct store_expect x;
 	int rc;
 
@@ -42,10 +45,11 @@ make_link(struct worker *me, struct job *j, const struct item_stat *st,
 	digester_update(me->digester, target, len);
 	digester_finish(me->digester, &j->digest);
 	j->from_source = false;
+	work_held(me, &meta);
 	rc = work_expect(me, j, &x);
 	if (rc == 0)
 		rc = me->work.target->ops->symlink(
-		    me->session, j->path, st, target, len, &j->err);
+		    me->session, j->path, &meta, target, len, &j->err);
 	return work_written(me, j, rc);
 }
 
@@ -104,14 +108,19 @@ work_put(struct worker *me, struct job *j)
 int
 work_link(struct worker *me, struct job *j)
 {
+	AUTO(attrs) struct attrs *attrs = NULL;
 	char target[PATH_MAX];
+	struct item_stat st;
 	size_t n;
 
 	j->from_source = true;
 	if (work_source(me)->readlink(me->from, j->path, &j->st, target,
-		sizeof(target), &n, &j->err) == -1)
+		sizeof(target), &n, &j->err) == -1 ||
+	    work_attrs(me, j, ITEM_SYMLINK, &attrs) == -1)
 		return -1;
-	return make_link(me, j, &j->st, target, n);
+	st = j->st;
+	st.attrs = attrs;
+	return make_link(me, j, &st, target, n);
 }
 
 static bool
@@ -128,6 +137,7 @@ has_dirs(const struct store_driver *d)
 int
 work_dir(struct worker *me, struct job *j)
 {
+	AUTO(attrs) struct attrs *attrs = NULL;
 	struct item_stat st = j->st;
 	AUTO(buf) struct buf key = BUF_INIT(1 << 20);
 	struct store_stat there;
@@ -152,6 +162,10 @@ work_dir(struct worker *me, struct job *j)
 				return 0;
 		}
 	}
+	if (work_attrs(me, j, ITEM_DIR, &attrs) == -1)
+		return -1;
+	st.attrs = attrs;
+	work_held(me, &st);
 	j->from_source = false;
 	return me->work.target->ops->mkdir(me->session, j->path, &st, &j->err);
 }
@@ -175,14 +189,17 @@ would_set_metadata(
 
 /* What is at the target is left alone unless it still is WAS. */
 static int
-set_metadata(struct worker *me, struct job *j, const struct item_stat *meta,
+set_metadata(struct worker *me, struct job *j, const struct item_stat *st,
     const struct store_stat *was)
 {
+	struct item_stat meta = *st;
+
 	j->from_source = false;
+	work_held(me, &meta);
 	if ((me->work.dry_run
 		    ? would_set_metadata(me, j, was)
 		    : me->work.target->ops->set_metadata(me->session, j->path,
-			  meta, was, &j->receipt, &j->err)) == 0) {
+			  &meta, was, &j->receipt, &j->err)) == 0) {
 		j->finding = FOUND_METADATA;
 		return 0;
 	}
@@ -202,37 +219,61 @@ has_metadata(const struct store_stat *there, const struct item_stat *st)
 	    there->mtime_ns == st->mtime_ns;
 }
 
-/* The ledger knows it, but ctime, mtime, inode or owner moved. */
+/* 1 if the content of F is what the ledger says; 0, or -1. */
+static int
+has_content(struct worker *me, struct job *j, struct store_file *f)
+{
+	struct digest now;
+
+	if (j->believed)
+		return 1;
+	if ((j->was.digest.have & DIGEST_XXH3) == 0)
+		return 0;
+	if (work_hash_like(me, j, f, j->known_part_bytes, &now) == -1 ||
+	    work_source(me)->check_file(f, &j->err) == -1)
+		return -1;
+	if ((now.have & DIGEST_SHA256) != 0) {
+		memcpy(j->was.digest.sha256, now.sha256, sizeof(now.sha256));
+		j->was.digest.have |= DIGEST_SHA256;
+	}
+	return memcmp(now.xxh3, j->was.digest.xxh3, sizeof(now.xxh3)) == 0;
+}
+
+/* All digests that are asked for were taken when it was sent. */
+static bool
+has_digests(const struct worker *me, const struct job *j)
+{
+	return (me->work.algos & ~j->was.digest.have) == 0;
+}
+
+/* The ledger knows it, but ctime, mtime, inode or owner moved; or nothing did,
+ * and its attributes were never asked for. */
 int
 work_rehash(struct worker *me, struct job *j)
 {
+	struct item_stat scanned = j->st;
 	AUTO(file) struct store_file *f = work_open(me, j);
-	struct digest now;
+	int same = 0;
 
 	if (f == NULL)
 		return -1;
-	if (f->meta.type != ITEM_FILE) {
-		j->finding = FOUND_OTHER;
+	if (f->meta.type == ITEM_FILE && work_is_grouped(me, j, f))
 		return 0;
-	}
-	if (work_is_grouped(me, j, f))
-		return 0;
-	if (j->believed)
-		now = j->was.digest;
-	else if (work_hash_like(me, j, f, j->known_part_bytes, &now) == -1 ||
-	    work_source(me)->check_file(f, &j->err) == -1)
+	if (f->meta.type == ITEM_FILE)
+		same = j->unmoved && has_digests(me, j) &&
+			item_same(&scanned, &f->state)
+		    ? 1
+		    : has_content(me, j, f);
+	if (same == -1)
 		return -1;
-	if (memcmp(now.xxh3, j->was.digest.xxh3, sizeof(now.xxh3)) != 0) {
+	if (same == 0) {
 		j->finding = FOUND_OTHER;
 		return 0;
 	}
 	j->digest = j->was.digest;
-	if ((now.have & DIGEST_SHA256) != 0) {
-		memcpy(j->digest.sha256, now.sha256, sizeof(now.sha256));
-		j->digest.have |= DIGEST_SHA256;
-	}
 	if (!has_metadata(&j->was, &j->st) ||
-	    !work_marks_same(me, &j->was, &f->meta))
+	    !work_marks_same(me, &j->was, &f->meta) ||
+	    (me->work.attrs != 0 && !attrs_same_mark(j->attrs, j->was_attrs)))
 		return set_metadata(me, j, &f->meta, &j->was);
 	memcpy(j->receipt.etag, j->was.etag, sizeof(j->receipt.etag));
 	j->finding = FOUND_SAME;
@@ -338,19 +379,25 @@ static int
 adopt_anyhow(struct worker *me, struct job *j, const struct store_stat *there)
 {
 	AUTO(file) struct store_file *f = work_open(me, j);
+	bool same_attrs;
 	int rc = 1;
 
 	if (f == NULL)
 		return -1;
-	if (f->meta.type != ITEM_FILE || there->size != j->st.size)
+	if (f->meta.type != ITEM_FILE || there->size != j->st.size ||
+	    work_is_grouped(me, j, f))
 		return 0;
 	j->believed = me->work.compare == COMPARE_SIZE;
 	if (!j->believed)
 		rc = compare_content(me, j, f, there);
 	if (rc != 1)
 		return rc;
+	j->from_source = false;
+	if (work_target_has(me, j, f->meta.attrs, &same_attrs) == -1)
+		return -1;
 	j->finding = FOUND_SAME;
-	return is_as_old(me, there, &f->meta) && has_owner(there, &f->meta)
+	return is_as_old(me, there, &f->meta) && has_owner(there, &f->meta) &&
+		same_attrs && work_marks_same(me, there, &f->meta)
 	    ? 0
 	    : set_metadata(me, j, &f->meta, there);
 }
@@ -405,7 +452,7 @@ work_adopt(struct worker *me, struct job *j)
 	const struct item_stat *meta = &j->st;
 	struct store_stat there;
 	uint8_t md5[16];
-	bool same_age;
+	bool same_age, same_attrs;
 	int rc = 1;
 
 	j->finding = FOUND_OTHER;
@@ -418,7 +465,8 @@ work_adopt(struct worker *me, struct job *j)
 	if (me->work.compare != COMPARE_TIMES)
 		return adopt_anyhow(me, j, &there);
 	same_age = is_as_old(me, &there, meta);
-	if (!listed || !same_age || must_be_read(me, &there)) {
+	if (!listed || !same_age || me->work.attrs != 0 ||
+	    must_be_read(me, &there)) {
 		if (listed && !same_age && !etag_is_md5(there.etag))
 			return 0;
 		if ((f = work_open(me, j)) == NULL)
@@ -434,8 +482,11 @@ work_adopt(struct worker *me, struct job *j)
 			rc = compare_by_reading(me, j, f);
 		if (rc != 1)
 			return rc;
+		j->from_source = false;
+		if (work_target_has(me, j, meta->attrs, &same_attrs) == -1)
+			return -1;
 		j->finding = FOUND_SAME;
-		return has_owner(&there, meta) &&
+		return has_owner(&there, meta) && same_attrs &&
 			work_marks_same(me, &there, meta)
 		    ? 0
 		    : set_metadata(me, j, meta, &there);

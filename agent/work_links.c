@@ -17,6 +17,7 @@ work_is_grouped(struct worker *me, struct job *j, const struct store_file *f)
 	if (f->meta.type != ITEM_FILE || f->meta.nlink <= 1)
 		return false;
 	j->meta = f->meta;
+	j->meta.attrs = NULL; /* F's, which is closed before J is done */
 	j->finding = FOUND_GROUP;
 	return true;
 }
@@ -49,13 +50,15 @@ is_another(const struct err *e)
 
 /* The other names have this metadata then, too. */
 static int
-set_leader(struct worker *me, struct job *j)
+set_leader(struct worker *me, struct job *j, const struct item_stat *st)
 {
+	struct item_stat meta = *st;
 	struct store_receipt r;
 
 	j->from_source = false;
+	work_held(me, &meta);
 	if (me->work.target->ops->set_metadata(
-		me->session, j->leader, &j->meta, &j->was, &r, &j->err) == -1)
+		me->session, j->leader, &meta, &j->was, &r, &j->err) == -1)
 		return is_another(&j->err) ? found(j, FOUND_OTHER) : -1;
 	j->was.mtime_ns = j->meta.mtime_ns;
 	return 1;
@@ -69,6 +72,7 @@ check_leader(struct worker *me, struct job *j)
 	AUTO(file) struct store_file *f = work_open(me, j);
 	const struct store_stat *was = &j->was;
 	struct digest now;
+	bool same_attrs;
 
 	if (f == NULL)
 		return -1;
@@ -79,12 +83,19 @@ check_leader(struct worker *me, struct job *j)
 		return -1;
 	if (memcmp(now.xxh3, was->digest.xxh3, sizeof(now.xxh3)) != 0)
 		return found(j, FOUND_OTHER);
+	same_attrs =
+	    me->work.attrs == 0 || attrs_same_mark(j->attrs, j->was_attrs);
 	j->meta = f->meta;
-	if ((me->work.target->ops->features & STORE_HAS_LINKS) == 0 ||
-	    (was->mode == j->st.mode && was->uid == j->st.uid &&
-		was->gid == j->st.gid && was->mtime_ns == j->st.mtime_ns))
+	j->meta.attrs = NULL;
+	/* A copy gets the metadata that it is told, but the leader's
+	 * attributes. */
+	if ((me->work.target->ops->features & STORE_HAS_LINKS) == 0)
+		return same_attrs ? 1 : found(j, FOUND_OTHER);
+	if (was->mode == j->st.mode && was->uid == j->st.uid &&
+	    was->gid == j->st.gid && was->mtime_ns == j->st.mtime_ns &&
+	    same_attrs)
 		return 1;
-	return set_leader(me, j);
+	return set_leader(me, j, &f->meta);
 }
 
 /* It is there; is it what it should be? */

@@ -36,10 +36,11 @@ work_open(struct worker *me, struct job *j)
 	j->from_source = true;
 	j->read_ns = clock_wall_ns();
 	f = work_source(me)->open_file(me->from, j->path, j->st.size, &j->err);
-	if (f != NULL) {
-		j->st = f->state;
-		set_links(me, j, &f->meta);
-	}
+	if (f == NULL)
+		return NULL;
+	j->st = f->state;
+	j->attrs = attrs_mark(f->meta.attrs, me->work.attrs);
+	set_links(me, j, &f->meta);
 	return f;
 }
 

@@ -49,7 +49,14 @@ open_upload(struct worker *me, struct job *j)
 
 	if (f == NULL)
 		return -1;
+	attrs_free(j->up->attrs);
+	j->up->attrs = attrs_copy(f->meta.attrs, &j->err);
+	if (f->meta.attrs != NULL && j->up->attrs == NULL)
+		return -1;
+	j->up->attrs_mark = attrs_mark(f->meta.attrs, me->work.attrs);
 	j->up->meta = f->meta;
+	j->up->meta.attrs = j->up->attrs;
+	work_held(me, &j->up->meta);
 	j->up->source = f->digest;
 	return 0;
 }
@@ -102,11 +109,12 @@ work_begin(struct worker *me, struct job *j)
 	if (open_upload(me, j) == -1)
 		return -1;
 	j->from_source = false;
-	if (work_expect(me, j, &x) == -1)
-		return -1;
+	j->up->attrs_begun = j->up->attrs_mark;
 	if (same_driver(me) && to->clone != NULL && me->work.algos == 0) {
 		int rc;
 
+		if (work_expect(me, j, &x) == -1)
+			return -1;
 		memset(&j->digest, 0, sizeof(j->digest));
 		rc = to->clone(
 		    me->session, j->path, me->held, &j->receipt, &j->err);

@@ -500,6 +500,22 @@ parse_http(const char *s, struct tm *tm)
 	return skip(&s, " ") && parse_clock(&s, tm);
 }
 
+/* "+02:00", where rclone writes local time. */
+static bool
+parse_offset(const char *s, struct tm *tm)
+{
+	int sign = *s == '-' ? 1 : -1, hours, minutes;
+
+	if (*s != '+' && *s != '-')
+		return false;
+	s++;
+	if ((hours = digits(&s, 2)) < 0 || !skip(&s, ":") ||
+	    (minutes = digits(&s, 2)) < 0)
+		return false;
+	tm->tm_min += sign * (hours * 60 + minutes); /* timegm() takes that */
+	return *s == '\0';
+}
+
 static bool
 parse_iso(const char *s, struct tm *tm, int64_t *fraction_ns)
 {
@@ -515,7 +531,7 @@ parse_iso(const char *s, struct tm *tm, int64_t *fraction_ns)
 	if (*s == '.')
 		for (s++; isdigit((unsigned char)*s); s++, unit /= 10)
 			*fraction_ns += (*s - '0') * unit;
-	return *s == 'Z';
+	return *s == 'Z' || parse_offset(s, tm);
 }
 
 bool

@@ -7,6 +7,8 @@
 #include <stdint.h>
 #include <sys/stat.h>
 
+struct attrs;
+
 enum item_type { ITEM_FILE = 1, ITEM_DIR, ITEM_SYMLINK, ITEM_SPECIAL };
 
 #define ITEM_TIME_UNKNOWN INT64_MIN
@@ -24,6 +26,11 @@ struct item_stat {
 	bool sparse; /* it takes less space than its size: holes, if known */
 	/* Names that the file (DEV, INO) has; 0: not known, or not asked for */
 	uint32_t nlink;
+	bool has_atime;
+	int64_t atime_ns; /* where has_atime */
+	/* Extended attributes and ACLs; borrowed, of whoever gave the struct.
+	 * NULL: nothing is known of them. */
+	const struct attrs *attrs;
 };
 
 /* Which file a name leads to, and how many names that has.  DEV and INO are
@@ -63,6 +70,7 @@ item_of_stat(const struct stat *st)
 	    .dev = st->st_dev,
 	    .mtime_ns = item_time_ns(st->st_mtim),
 	    .ctime_ns = item_time_ns(st->st_ctim),
+	    .atime_ns = item_time_ns(st->st_atim),
 	    .sparse = S_ISREG(st->st_mode) &&
 		st->st_blocks < (st->st_size + 511) / 512,
 	    .nlink = S_ISREG(st->st_mode) ? (uint32_t)st->st_nlink : 0,

@@ -55,6 +55,13 @@ store_lacks(struct store *s, enum store_lack what, const char *why)
 	atomic_store(&s->lacks[what].why, why);
 }
 
+unsigned
+store_attrs_kinds(const struct store_config *config)
+{
+	return (config->keep_xattrs ? (unsigned)ATTRS_XATTRS : 0) |
+	    (config->keep_acls ? (unsigned)ATTRS_ACLS : 0);
+}
+
 struct session *
 store_connect(struct store *s, struct err *e)
 {

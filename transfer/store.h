@@ -20,9 +20,10 @@
  *   Files and symlinks replace each other; a directory replaces nothing and
  *   is replaced by nothing, nor is anything written through a symlink:
  *   ERR_EXISTS, naming what stands in the way.
- * - In metadata, a mode of 0 (of owner, too) and ITEM_TIME_UNKNOWN mean
- *   nothing is known: a new item gets what the store makes of it, one that is
- *   there keeps its own.
+ * - In metadata, a mode of 0 (of owner, too), ITEM_TIME_UNKNOWN, no has_atime
+ *   and attrs of NULL (or kinds that attrs doesn't know) mean nothing is known:
+ *   a new item gets what the store makes of it, one that is there keeps its
+ *   own.  What attrs does know, but hasn't, is taken away.
  * - A name that the store can't hold is refused by ERR_NAME, by check_key
  *   where it can tell, else by whoever writes: never held as another name.
  * - Outputs are written only on success.
@@ -40,6 +41,7 @@
 
 #include "base/buf.h"
 #include "base/err.h"
+#include "transfer/attrs.h"
 #include "transfer/item.h"
 #include "transfer/url.h"
 #include "verify/digest.h"
@@ -58,10 +60,11 @@ enum store_feature {
 	/* list() tells how many names a file has, and which (dev, ino); else,
 	 * where list() tells no metadata, open_file does, of what link() or
 	 * such metadata made. */
-	STORE_LIST_LINKS = 1 << 6,
+	STORE_LIST_LINKS = 1 << 5,
 	/* link() makes another name of the same file; else (where there is one)
 	 * a copy that names its group. */
-	STORE_HAS_LINKS = 1 << 7,
+	STORE_HAS_LINKS = 1 << 6,
+	STORE_HAS_ATTRS = 1 << 7, /* keeps extended attributes and ACLs */
 };
 
 /* Settings of all drivers; a driver reads its own.  Strings are borrowed for
@@ -92,6 +95,9 @@ struct store_config {
 	bool no_fsync;	       /* posix: leave durability to the system */
 	bool defer_sync;       /* posix: the engine calls flush() */
 	bool follow_links; /* as a source: symlinks are what they point to */
+	/* As a source: tell of them; as a target: set what the source tells. */
+	bool keep_xattrs, keep_acls, keep_atimes;
+	bool sparse; /* as a target: zeros become holes, whatever the source */
 	/*
 	 * What put and upload_part sent is to be read back before it is seen
 	 * under its name, where the driver can do that cheaper than by read().
@@ -123,6 +129,9 @@ struct store_stat {
 	int64_t modified_ns;	 /* S3, by stat(): when it was stored */
 	uint32_t mode, uid, gid; /* where has_owner */
 	bool has_owner;
+	bool has_atime;
+	bool sparse; /* S3, by stat(): it had holes */
+	int64_t atime_ns;
 	/* Where the store has them, else 0: they move when the item does. */
 	uint64_t ino, dev;
 	int64_t ctime_ns;
@@ -190,6 +199,7 @@ struct store_file {
 	 * store without symlinks may be a symlink's target. */
 	struct item_stat meta;
 	struct digest digest; /* of the whole, as far as the store tells */
+	struct attrs *attrs;  /* what meta.attrs is; close_file() frees it */
 };
 
 /* What the store was found to be. text is one line for people. */
@@ -206,7 +216,7 @@ struct store_driver {
 	 * it.  0: all of it. */
 	int64_t mtime_unit_ns;
 	/* Items to be under way at a time, where each waits for the server
-	 * more often than most; 0: as the engine likes. */
+	 * more often than most, reading or writing; 0: as the engine likes. */
 	unsigned transfers;
 	/* Parts to be under way at a time to begin with, where one connection
 	 * doesn't fill the line; 0: as the engine likes. */
@@ -298,6 +308,15 @@ struct store_driver {
 	    struct item_stat *st, char *out, size_t size, size_t *len,
 	    struct err *e);
 
+	/*
+	 * Extended attributes and ACLs, of the kinds that config keeps, of the
+	 * item KEY of that type (a directory's key has no slash), as it is now:
+	 * the caller's.  *OUT is NULL where nothing is known of them.  NULL: of
+	 * none ever.
+	 */
+	int (*attrs)(struct session *c, const char *key, enum item_type type,
+	    struct attrs **out, struct err *e);
+
 	/* A whole file.  DIGEST has at least digests(). */
 	int (*put)(struct session *c, const char *key,
 	    const struct item_stat *st, const void *data, size_t len,
@@ -323,7 +342,7 @@ struct store_driver {
 	    const struct item_stat *st, const struct store_stat *was,
 	    struct store_receipt *out, struct err *e);
 	/*
-	 * Owner, mode and times of an item that is there; no bytes moved.
+	 * All that ST says of an item that is there; no bytes moved.
 	 * WAS is what the caller knows of it: where the store keeps ETags (and
 	 * WAS has one) the ETag must be the same, else type, size and the
 	 * source's mtime.  ERR_MISMATCH, and nothing is set, if somebody else
@@ -383,6 +402,14 @@ struct store_driver {
 	    void *arg, struct err *e);
 
 	/*
+	 * The file or symlink KEY, with its metadata, is under TO from now on,
+	 * in the place of what was there (no directory).  *KEEP: it is to stay
+	 * under KEY, too; becomes false if it is no longer there.  NULL:
+	 * never.
+	 */
+	int (*set_aside)(struct session *c, const char *key, const char *to,
+	    bool *keep, struct err *e);
+	/*
 	 * Remove N items, in order; a directory's key ends in '/' here, and
 	 * goes only if it is empty (S3: its marker).  What is not there, or as
 	 * another kind of item, is no error, and stays.
@@ -397,6 +424,8 @@ enum store_lack {
 	STORE_LACK_OWNER, /* owner and group: not root there, or squashed */
 	STORE_LACK_MODE,
 	STORE_LACK_TIME,  /* out of range, or finer than what it keeps */
+	STORE_LACK_XATTR, /* some extended attribute, or all */
+	STORE_LACK_ACL,
 	STORE_LACK_LINKS, /* several names of one file */
 	STORE_LACK_COUNT
 };
@@ -415,6 +444,9 @@ struct store {
  * the count.  WHY is a literal.  Any thread.
  */
 void store_lacks(struct store *s, enum store_lack what, const char *why);
+
+/* The kinds (attrs_kind) that CONFIG asks to keep. */
+unsigned store_attrs_kinds(const struct store_config *config);
 
 /* What must be there for a call to write. */
 struct store_expect {

@@ -21,6 +21,7 @@ pair_free(struct pair *p)
 	store_close(p->target_store);
 	store_close(p->source_store);
 	free(p->task);
+	free(p->backup);
 	store_url_free(p->source);
 	store_url_free(p->target);
 }
@@ -135,6 +136,57 @@ name_owner(struct pair *p)
 		p->source_config.profile = p->o->source_profile;
 }
 
+/* As a scan would name it. */
+static bool
+is_key(const char *p)
+{
+	while (*p != '\0') {
+		size_t n = strcspn(p, "/");
+
+		if (n == 0 || (n == 1 && p[0] == '.') ||
+		    (n == 2 && p[0] == '.' && p[1] == '.'))
+			return false;
+		p += n;
+		if (*p == '/' && *++p == '\0')
+			return false;
+	}
+	return true;
+}
+
+/* --backup-dir as a key of the target, which it must lie in. */
+static int
+name_backup(struct pair *p, struct err *e)
+{
+	const char *given = p->o->backup_dir, *key = given;
+	AUTO(store_url) struct store_url *url = NULL;
+	size_t n = strlen(p->target->path);
+
+	if (given == NULL)
+		return 0;
+	if (given[0] == '/' || strstr(given, "://") != NULL) {
+		url = store_url_parse(given, e);
+		if (url == NULL)
+			return err_context(e, "--backup-dir");
+		key = "";
+		if (url->scheme == p->target->scheme &&
+		    strcasecmp(url->host, p->target->host) == 0 &&
+		    lies_inside(url->path, p->target->path))
+			key = url->path + n;
+		key += strspn(key, "/");
+	}
+	p->backup = strdup(key);
+	if (p->backup == NULL)
+		return err_set(e, ERR_NOMEM, "out of memory");
+	n = strlen(p->backup);
+	if (n > 0 && p->backup[n - 1] == '/')
+		p->backup[n - 1] = '\0';
+	if (p->backup[0] != '\0' && is_key(p->backup))
+		return 0;
+	return err_set(e, ERR_USAGE,
+	    "--backup-dir %s: it must lie in the target %s", given,
+	    p->target->text);
+}
+
 /* The same URLs at other endpoints are other tasks. */
 static int
 name_task(struct pair *p, struct err *e)
@@ -202,7 +254,7 @@ pair_open(struct pair *p, const char *source, const char *target, struct err *e)
 	p->target_store = store_open(p->target, &p->target_config, e);
 	if (p->target_store == NULL)
 		return err_context(e, "target %s", p->target->text);
-	if (refuse_inside(p, e) == -1)
+	if (refuse_inside(p, e) == -1 || name_backup(p, e) == -1)
 		return -1;
 	return name_task(p, e);
 }

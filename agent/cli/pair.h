@@ -18,6 +18,7 @@ struct pair {
 	struct store_url *source;
 	struct store_url *target;
 	char *task;
+	char *backup; /* --backup-dir as a key of the target, or NULL */
 	char owner[1024];
 	struct store_config source_config;
 	struct store_config target_config;

@@ -439,6 +439,8 @@ options_finish(struct options *o, enum verb_id verb, struct err *e)
 	if ((option_by_name("state-dir", 9)->verbs & 1u << verb) != 0 &&
 	    find_state_dir(o, e) == -1)
 		return -1;
+	if (o->archive && o->links == SCAN_LINKS_SKIP)
+		o->links = SCAN_LINKS_KEEP;
 	if (o->json)
 		o->format = "json";
 	if (verb == VERB_STATUS && strcmp(o->format, "text") != 0 &&

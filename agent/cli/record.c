@@ -8,12 +8,11 @@
 
 /* What a run may do that its retry doesn't: its few items are none to compare
  * a whole target with. */
-static const char not_for_retry[] =
-    "reconcile delete delete-excluded max-delete ignore-errors source-marker "
-    "accept-source backup-dir manifest";
+static const char not_for_retry[] = "reconcile";
 
 /* Text of any kind may be a secret; these kinds of it are not. */
-static const char plain_args[] = "FILE DIR PATTERN RULE NAME ADDR";
+static const char plain_args[] =
+    "FILE DIR PATTERN RULE NAME ADDR SIZE DATE TIME MODE N N|N% PERCENT";
 
 static bool
 has_password(const char *url)
@@ -80,6 +79,18 @@ is_given(const struct buf *list, const char *name)
 	return false;
 }
 
+/* Whether the option that WORD gives is one of dray retry, too. */
+static bool
+is_for_retry(const char *word)
+{
+	const char *name = word + (*word == '?') + strlen("--");
+	size_t n = strcspn(name, "=");
+	const struct option_def *d = option_by_name(name, n);
+
+	return d != NULL && (d->verbs & 1u << VERB_RETRY) != 0 &&
+	    words_index(not_for_retry, name, n) == -1;
+}
+
 /* Appends the words of FROM that count to TEXT; -1 if one is missing. */
 static int
 take_words(const struct buf *from, const struct buf *given, struct buf *text,
@@ -88,17 +99,14 @@ take_words(const struct buf *from, const struct buf *given, struct buf *text,
 	const char *p = buf_str(from), *end = p + from->len;
 
 	for (; p < end; p += strlen(p) + 1) {
-		const char *name = p + (*p == '?') + 2;
-
+		if (from != given && !is_for_retry(p))
+			continue;
 		if (*p == '?' && !is_given(given, p + 1))
 			return err_set(e, ERR_USAGE,
 			    "the run was given %s, which is not kept as it "
 			    "may hold a password: give it again",
 			    p + 1);
-		if (*p == '?' ||
-		    (from != given &&
-			words_index(not_for_retry, name, strcspn(name, "=")) !=
-			    -1))
+		if (*p == '?')
 			continue;
 		buf_add(text, p, strlen(p) + 1);
 		++*n;

@@ -238,6 +238,7 @@ run(struct sync *s)
 	    .ui = s->ui,
 	    .about = &about,
 	    .stats = &s->stats,
+	    .backup_dir = s->pair.backup,
 	    .reached = s->reached,
 	    .reconcile = s->reconcile,
 	    .only = s->order->only,
@@ -248,6 +249,11 @@ run(struct sync *s)
 	struct engine_result result;
 	struct stats_snapshot end;
 
+	if (store_attrs_kinds(&s->o->store) != 0 &&
+	    (s->pair.source_store->ops->features & STORE_HAS_ATTRS) == 0)
+		log_warn("%s tells no extended attributes and ACLs: with -X "
+			 "and -A nothing is kept of them",
+		    s->pair.source->text);
 	s->stats.started_mono_ms = clock_mono_ms();
 	atomic_store(&s->stats.scanning, true);
 	engine_run(&setup, &result);

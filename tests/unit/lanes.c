@@ -213,6 +213,55 @@ what_nobody_took_can_be_withdrawn(void)
 	lanes_free(l);
 }
 
+static void
+parts_begin_with_as_many_as_is_said(void)
+{
+	struct err e = ERR_INIT;
+	struct lanes *l = lanes_new(8, 3, &e);
+	struct job *jobs[4];
+	unsigned i;
+
+	for (i = 0; i < 4; i++)
+		lanes_push(l, new_job(JOB_PART));
+	lanes_push(l, new_job(JOB_PUT));
+	/* The fourth has to wait. */
+	CHECK_UINT(take(l, 4, jobs), 3);
+	for (i = 0; i < 4; i++)
+		give_back(l, jobs[i], ERR_NONE);
+	lanes_free(l);
+}
+
+static void *
+one_worker(void *arg)
+{
+	struct lanes *l = arg;
+	struct job *j;
+
+	while ((j = lanes_take(l)) != NULL)
+		give_back(l, j, ERR_NONE);
+	return NULL;
+}
+
+static void
+a_push_tells_whether_somebody_waits(void)
+{
+	struct err e = ERR_INIT;
+	struct lanes *l = lanes_new(2, 4, &e);
+	struct timespec ms = {.tv_nsec = 1000000};
+	pthread_t thread;
+	unsigned i;
+
+	CHECK(!lanes_push(l, new_job(JOB_PUT)));
+	pthread_create(&thread, NULL, one_worker, l);
+	/* Once it has done the first, it waits; at some time. */
+	for (i = 0; i < 5000 && !lanes_push(l, new_job(JOB_PUT)); i++)
+		nanosleep(&ms, NULL);
+	CHECK(i < 5000);
+	lanes_close(l);
+	pthread_join(thread, NULL);
+	lanes_free(l);
+}
+
 int
 main(void)
 {
@@ -223,5 +272,7 @@ main(void)
 	RUN(the_limit_is_never_under_one);
 	RUN(closing_wakes_all_and_nothing_is_lost);
 	RUN(what_nobody_took_can_be_withdrawn);
+	RUN(parts_begin_with_as_many_as_is_said);
+	RUN(a_push_tells_whether_somebody_waits);
 	return check_end();
 }

@@ -70,10 +70,17 @@ a_row(uint64_t size)
 	    .crc64nvme = UINT64_MAX - 1,
 	    .etag = "0123-4",
 	    .run_id = 3,
+	    .attrs = UINT64_MAX - 1,
 	};
 
 	memset(row.xxh3, 0xa5, sizeof(row.xxh3));
 	return row;
+}
+
+static bool
+same_stat(const struct item_stat *a, const struct item_stat *b)
+{
+	return item_same(a, b) && item_same_metadata(a, b);
 }
 
 static void
@@ -159,13 +166,14 @@ rows_come_back_as_they_went(void)
 	CHECK_UINT(ledger_diff_begin(l, d, NULL, NULL, &e), 0);
 	CHECK_UINT(ledger_diff_next(l, &got, &e), 1);
 	CHECK_UINT(got.state, want.state);
-	CHECK(memcmp(&got.st, &want.st, sizeof(got.st)) == 0);
+	CHECK(same_stat(&got.st, &want.st));
 	CHECK_UINT(got.part_bytes, want.part_bytes);
 	CHECK_UINT(got.digest_have, want.digest_have);
 	CHECK(memcmp(got.xxh3, want.xxh3, 16) == 0);
 	CHECK_UINT(got.crc64nvme, want.crc64nvme);
 	CHECK_STR(got.etag, want.etag);
 	CHECK_UINT(got.run_id, 3);
+	CHECK_UINT(got.attrs, want.attrs);
 	CHECK_UINT(ledger_diff_next(l, &got, &e), 0);
 	/* What has no digest claims none. */
 	want.digest_have = 0;
@@ -342,9 +350,9 @@ uploads_and_their_parts_come_back(void)
 	CHECK_STR(all[0].store_id, "");
 	CHECK_STR(all[0].path, "u/big");
 	CHECK_UINT(all[0].begun_ns, 42);
-	CHECK(memcmp(&all[0].st, &u.st, sizeof(u.st)) == 0);
+	CHECK(same_stat(&all[0].st, &u.st));
 	ledger_uploads_free(all, n);
-	CHECK_UINT(ledger_upload_begun(l, u.id, "2~xyz", &e), 0);
+	CHECK_UINT(ledger_upload_begun(l, u.id, "2~xyz", 0x4001, &e), 0);
 	part.proved = true;
 	CHECK_UINT(ledger_part_put(l, u.id, &part, &e), 0);
 	part.proved = false;
@@ -357,6 +365,7 @@ uploads_and_their_parts_come_back(void)
 	CHECK_UINT(ledger_uploads(l, &all, &n, &e), 0);
 	CHECK_UINT(n, 1);
 	CHECK_STR(all[0].store_id, "2~xyz");
+	CHECK_UINT(all[0].attrs, 0x4001);
 	CHECK_UINT(ledger_parts(l, all[0].id, &parts, &n, &e), 0);
 	CHECK_UINT(n, 2);
 	CHECK_UINT(parts[0].number, 2);
@@ -706,6 +715,7 @@ a_ledger_of_version_1_is_taken_over(void)
 	CHECK_UINT(row.run_id, 1);
 	CHECK_UINT(row.outcome.how, HOW_UNKNOWN);
 	CHECK_UINT(row.outcome.done_ns, 0);
+	CHECK_UINT(row.attrs, 0); /* never looked at */
 	CHECK_UINT(ledger_diff_next(l, &row, &e), 0);
 	CHECK_UINT(ledger_uploads(l, &all, &n, &e), 0);
 	CHECK_UINT(n, 1);

@@ -208,6 +208,32 @@ letters_may_share_a_dash(void)
 }
 
 static void
+an_archive_keeps_links_unless_they_are_followed(void)
+{
+	static const struct {
+		const char *words;
+		enum scan_links links;
+	} cases[] = {{"-a", SCAN_LINKS_KEEP}, {"--archive", SCAN_LINKS_KEEP},
+	    {"-aL", SCAN_LINKS_FOLLOW}, {"-La", SCAN_LINKS_FOLLOW},
+	    {"-al", SCAN_LINKS_KEEP}};
+	struct attempt a;
+	size_t i;
+
+	for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		parse(&a, VERB_SYNC, cases[i].words);
+		CHECK(a.rc == 0 && a.o.links == cases[i].links);
+		/* as with rsync */
+		CHECK(!a.o.store.keep_xattrs && !a.o.store.keep_acls &&
+		    !a.o.store.keep_atimes && !a.o.store.sparse);
+		options_free(&a.o);
+	}
+	parse(&a, VERB_COPY, "-aAXUS");
+	CHECK(a.rc == 0 && a.o.store.keep_xattrs && a.o.store.keep_acls &&
+	    a.o.store.keep_atimes && a.o.store.sparse);
+	options_free(&a.o);
+}
+
+static void
 filters_keep_their_order(void)
 {
 	AUTO(buf) struct buf rules = BUF_INIT(1000);
@@ -474,6 +500,7 @@ main(void)
 	RUN(two_dashes_end_the_options);
 	RUN(values_are_read_in_their_units);
 	RUN(letters_may_share_a_dash);
+	RUN(an_archive_keeps_links_unless_they_are_followed);
 	RUN(filters_keep_their_order);
 	RUN(an_error_names_the_option_and_the_reason);
 	RUN(options_must_agree);

@@ -214,6 +214,32 @@ no_secret_is_recorded(void)
 	options_free(&o);
 }
 
+/* Who adds an option decides, here or in record.c, whether it may hold one. */
+static void
+what_may_hold_a_secret_is_known(void)
+{
+	static const char known[] = "sftp-ssh sftp-checksum";
+	struct err e = ERR_INIT;
+	size_t i;
+
+	for (i = 0; i < option_count; i++) {
+		const struct option_def *d = &option_table[i];
+		bool kept;
+
+		if ((d->verbs & 1u << VERB_RETRY) == 0)
+			continue;
+		CHECK_UINT(options_init(&o, &e), 0);
+		record_option(&o, d, d->arg != NULL ? "x" : NULL);
+		kept = o.recorded.len == 0 || o.recorded.data[0] != '?';
+		if (kept ==
+		    (words_index(known, d->name, strlen(d->name)) != -1))
+			fprintf(stderr, "--%s\n", d->name);
+		CHECK(kept ==
+		    (words_index(known, d->name, strlen(d->name)) == -1));
+		options_free(&o);
+	}
+}
+
 static void
 recorded_files_are_found_from_everywhere(void)
 {
@@ -265,6 +291,7 @@ main(void)
 	RUN(a_plot_stays_inside_of_its_frame);
 	RUN(every_kind_of_error_has_a_next_step);
 	RUN(no_secret_is_recorded);
+	RUN(what_may_hold_a_secret_is_known);
 	RUN(recorded_files_are_found_from_everywhere);
 	RUN(a_retry_takes_up_what_was_given);
 	buf_free(&out);

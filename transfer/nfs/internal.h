@@ -38,6 +38,7 @@ struct nfs_store {
 	struct nfs_wire_config config;
 	uint64_t owner; /* temp_owner() */
 	bool read_back;
+	bool keep_atimes;
 	/* How much of path the server lets us mount; 0: not known yet. */
 	atomic_size_t mount_len;
 	/* The last owner and group that only root may give, and we are not:
@@ -202,6 +203,8 @@ int nfs_link_key(struct session *c, const char *key, const char *existing,
 int nfs_set_metadata(struct session *c, const char *key,
     const struct item_stat *st, const struct store_stat *was,
     struct store_receipt *out, struct err *e);
+int nfs_set_aside(struct session *c, const char *key, const char *to,
+    bool *keep, struct err *e);
 int nfs_remove_keys(struct session *c, const char *const *keys, size_t n,
     struct err *results, struct err *e);
 int nfs_upload_begin(struct session *c, const char *key,

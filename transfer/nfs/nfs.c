@@ -70,6 +70,7 @@ nfs_open_store(const struct store_url *url, const struct store_config *config,
 	atomic_init(&s->refused_gid, -1);
 	s->owner = temp_owner(config->owner);
 	s->read_back = config->read_back;
+	s->keep_atimes = config->keep_atimes;
 	return &s->base;
 }
 
@@ -259,5 +260,6 @@ const struct store_driver nfs_driver = {
     .upload_complete = nfs_upload_complete,
     .upload_abort = nfs_upload_abort,
     .uploads = nfs_uploads,
+    .set_aside = nfs_set_aside,
     .remove = nfs_remove_keys,
 };

@@ -170,6 +170,7 @@ nfs_open_file(struct session *c, const char *key, uint64_t size, struct err *e)
 		return NULL;
 	}
 	f->base.state = state_of(&f->base.meta);
+	f->base.meta.has_atime = nfs_store_of(c)->keep_atimes;
 	return &TAKE(f)->base;
 }
 

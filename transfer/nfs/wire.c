@@ -274,6 +274,7 @@ nfs_stat_take(struct item_stat *out, const fattr3 *in)
 	    .dev = in->fsid,
 	    .mtime_ns = time_of(&in->mtime),
 	    .ctime_ns = time_of(&in->ctime),
+	    .atime_ns = time_of(&in->atime),
 	    .nlink = in->type == NF3REG ? in->nlink : 0,
 	};
 }

@@ -170,6 +170,10 @@ sattr3_of(unsigned what, const struct item_stat *st)
 		a.mtime.set_it = SET_TO_CLIENT_TIME;
 		a.mtime.set_mtime_u.mtime = time3_of(st->mtime_ns);
 	}
+	if (what & NFS_SET_ATIME) {
+		a.atime.set_it = SET_TO_CLIENT_TIME;
+		a.atime.set_atime_u.atime = time3_of(st->atime_ns);
+	}
 	return a;
 }
 
@@ -327,12 +331,12 @@ nfs_wire_link(struct nfs_wire *w, const struct nfs_fh *fh,
 
 int
 nfs_wire_rename(struct nfs_wire *w, const struct nfs_fh *dir, const char *from,
-    const char *to, struct err *e)
+    const struct nfs_fh *to_dir, const char *to, struct err *e)
 {
 	struct nfs_call call = {.link = &w->link};
 	RENAME3args args = {
 	    .from = {.dir = nfs_fh3_of(dir), .name = nfs_plain(from)},
-	    .to = {.dir = nfs_fh3_of(dir), .name = nfs_plain(to)}};
+	    .to = {.dir = nfs_fh3_of(to_dir), .name = nfs_plain(to)}};
 
 	return nfs_call_end(w, &call,
 	    NFS3_QUEUE(&w->link, rename, done, &args, &call), "rename", e);

@@ -115,6 +115,8 @@ nfs_apply(struct session *c, const struct nfs_fh *fh,
 	}
 	if (st->mtime_ns != ITEM_TIME_UNKNOWN)
 		what |= NFS_SET_MTIME;
+	if (st->has_atime)
+		what |= NFS_SET_ATIME;
 	if (what == 0)
 		return 0;
 	if (nfs_wire_setattr(
@@ -187,8 +189,8 @@ int
 nfs_publish(struct session *c, const struct nfs_place *p, const char *temp,
     struct err *e)
 {
-	if (nfs_wire_rename(
-		nfs_session_of(c)->wire, &p->dir, temp, p->name, e) == 0)
+	if (nfs_wire_rename(nfs_session_of(c)->wire, &p->dir, temp, &p->dir,
+		p->name, e) == 0)
 		return 0;
 	if (e->sys == EISDIR || e->sys == ENOTEMPTY || e->sys == EEXIST)
 		return err_set(e, ERR_EXISTS,

@@ -33,19 +33,29 @@ other_kind(struct err *e)
 	return err_set(e, ERR_CHANGED, "is another kind of file now");
 }
 
-/* A descriptor of KEY.  No symlinks on the way to it but with follow_links. */
 static int
-open_key(struct session *c, const char *key, int flags, struct err *e)
+try_open(struct session *c, int root, const char *key, int flags)
+{
+	if (posix_store_of(c)->follow_links)
+		return openat(
+		    root, key[0] != '\0' ? key : ".", flags | O_CLOEXEC);
+	return beneath_open(root, key, flags, 0);
+}
+
+int
+posix_open_key(struct session *c, const char *key, int flags, struct err *e)
 {
 	int root = posix_root(c, e);
-	int fd;
+	bool quiet = posix_store_of(c)->keep_atimes && (flags & O_PATH) == 0;
+	int fd = -1;
 
 	if (root == -1)
 		return -1;
-	if (posix_store_of(c)->follow_links)
-		fd = openat(root, key, flags | O_CLOEXEC);
-	else
-		fd = beneath_open(root, key, flags, 0);
+	/* Who may not ask for that leaves traces. */
+	if (quiet)
+		fd = try_open(c, root, key, flags | O_NOATIME);
+	if (fd == -1 && (!quiet || errno == EPERM))
+		fd = try_open(c, root, key, flags);
 	if (fd >= 0)
 		return fd;
 	if (errno == ESTALE)
@@ -59,8 +69,9 @@ open_key(struct session *c, const char *key, int flags, struct err *e)
 	return err_sys(e, "open");
 }
 
-static int
-state_of(int fd, enum item_type type, struct item_stat *out, struct err *e)
+int
+posix_state_of(
+    int fd, enum item_type type, struct item_stat *out, struct err *e)
 {
 	struct stat st;
 
@@ -80,17 +91,22 @@ posix_open_file(
 	/* O_NONBLOCK: who opens a fifo would wait for its writer. */
 	int flags = O_RDONLY | O_NONBLOCK | O_NOCTTY;
 	AUTO(close) int fd = -1;
+	struct attrs *a = NULL;
 	struct posix_file *f;
 	struct item_stat st;
 
 	(void)size;
 	if (!posix_store_of(base)->follow_links)
 		flags |= O_NOFOLLOW;
-	fd = open_key(base, key, flags, e);
-	if (fd == -1 || state_of(fd, ITEM_FILE, &st, e) == -1)
+	fd = posix_open_key(base, key, flags, e);
+	if (fd == -1 || posix_state_of(fd, ITEM_FILE, &st, e) == -1)
+		return NULL;
+	if (posix_store_of(base)->attrs != 0 &&
+	    (a = posix_attrs_read(base, fd, false, e)) == NULL)
 		return NULL;
 	f = c->spare != NULL ? TAKE(c->spare) : malloc(sizeof(*f));
 	if (f == NULL) {
+		attrs_free(a);
 		err_set(e, ERR_NOMEM, "out of memory");
 		return NULL;
 	}
@@ -98,7 +114,10 @@ posix_open_file(
 	    .session = base,
 	    .state = st,
 	    .meta = st,
+	    .attrs = a,
 	};
+	f->base.meta.attrs = a;
+	f->base.meta.has_atime = posix_store_of(base)->keep_atimes;
 	posix_holes_init(base, &f->in, take_fd(&fd), st.size, st.sparse);
 	return &f->base;
 }
@@ -119,7 +138,7 @@ posix_check_file(struct store_file *f, struct err *e)
 {
 	struct item_stat now;
 
-	if (state_of(posix_file_of(f)->in.fd, ITEM_FILE, &now, e) == -1)
+	if (posix_state_of(posix_file_of(f)->in.fd, ITEM_FILE, &now, e) == -1)
 		return -1;
 	if (item_same(&now, &f->state))
 		return 0;
@@ -136,6 +155,7 @@ posix_close_file(struct store_file *base)
 		return;
 	c = posix_session_of(base->session);
 	close(f->in.fd);
+	attrs_free(f->base.attrs);
 	free(c->spare);
 	c->spare = f;
 }
@@ -149,8 +169,8 @@ posix_readlink(struct session *c, const char *key, struct item_stat *st,
 	struct item_stat now;
 	ssize_t n;
 
-	fd = open_key(c, key, O_PATH | O_NOFOLLOW, e);
-	if (fd == -1 || state_of(fd, ITEM_SYMLINK, &now, e) == -1)
+	fd = posix_open_key(c, key, O_PATH | O_NOFOLLOW, e);
+	if (fd == -1 || posix_state_of(fd, ITEM_SYMLINK, &now, e) == -1)
 		return -1;
 	n = readlinkat(fd, "", out, size);
 	if (n == -1)
@@ -158,6 +178,7 @@ posix_readlink(struct session *c, const char *key, struct item_stat *st,
 	if ((size_t)n == size)
 		return err_set(e, ERR_NAME, "symlink target too long");
 	*st = now;
+	st->has_atime = posix_store_of(c)->keep_atimes;
 	*len = (size_t)n;
 	return 0;
 }

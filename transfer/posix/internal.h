@@ -47,6 +47,9 @@ struct posix_store {
 	bool defer_sync;
 	bool follow_links;
 	bool read_back;
+	bool keep_atimes;
+	bool sparse;		 /* all zeros become holes */
+	unsigned attrs;		 /* kinds of them that are kept */
 	atomic_bool no_clone;	 /* it can't be, from that source */
 	uint64_t owner;		 /* CRC of config.owner; 0: not known */
 	const atomic_bool *stop; /* or NULL */
@@ -105,7 +108,8 @@ struct posix_session {
 	struct posix_dir dir;
 	struct posix_file *spare; /* of the file closed last, or NULL */
 	struct digester *digester;
-	uint8_t *io; /* POSIX_IO_SIZE bytes */
+	uint8_t *io;		       /* POSIX_IO_SIZE bytes */
+	struct posix_scratch *scratch; /* attrs.c's, or NULL */
 };
 
 static inline struct posix_store *
@@ -177,14 +181,35 @@ int posix_sync_later(struct session *c, int fd, struct err *e);
 int posix_flush(struct session *c, struct err *e);
 /* fdatasync, likewise. */
 int posix_sync_data(struct session *c, int fd, struct err *e);
-/* Gives FD owner, mode and times of ST.  A mode of 0 means none is known. */
+/* Gives FD all that ST knows. */
 int posix_apply(
     struct session *c, int fd, const struct item_stat *st, struct err *e);
-int posix_set_times(
+/* The same of a file that was made with its owner and mode. */
+int posix_apply_rest(
     struct session *c, int fd, const struct item_stat *st, struct err *e);
 /* The same for the symlink NAME in DIR_FD: it has no mode. */
 int posix_apply_link(struct session *c, int dir_fd, const char *name,
     const struct item_stat *st, struct err *e);
+
+/* A descriptor of KEY as a source: ERR_VANISHED, ERR_CHANGED.  No symlinks on
+ * the way to it but with follow_links. */
+int posix_open_key(
+    struct session *c, const char *key, int flags, struct err *e);
+/* ERR_CHANGED if it isn't a TYPE any more. */
+int posix_state_of(
+    int fd, enum item_type type, struct item_stat *out, struct err *e);
+/* Those of FD that are kept: the caller's.  BY_PATH: FD is an O_PATH one. */
+struct attrs *posix_attrs_read(
+    struct session *c, int fd, bool by_path, struct err *e);
+/* Makes those of FD what WANT says. */
+int posix_attrs_set(struct session *c, int fd, bool by_path,
+    const struct attrs *want, struct err *e);
+/* Whether the file that ST is of is to have holes where it has zeros. */
+static inline bool
+posix_is_sparse(struct session *c, const struct item_stat *st)
+{
+	return st->sparse || posix_store_of(c)->sparse;
+}
 
 /* Makes FD, which is empty, share the blocks of F; nothing moved in F then. */
 int posix_share(struct session *c, int fd, struct store_file *f, struct err *e);
@@ -266,6 +291,8 @@ int posix_stat(
     struct session *c, const char *key, struct store_stat *out, struct err *e);
 int posix_read_key(struct session *c, const char *key, uint64_t offset,
     void *data, size_t len, struct err *e);
+int posix_attrs(struct session *c, const char *key, enum item_type type,
+    struct attrs **out, struct err *e);
 int posix_put(struct session *c, const char *key, const struct item_stat *st,
     const void *data, size_t len, const struct digest *digest,
     struct store_receipt *out, struct err *e);
@@ -279,6 +306,8 @@ int posix_link(struct session *c, const char *key, const char *existing,
 int posix_set_metadata(struct session *c, const char *key,
     const struct item_stat *st, const struct store_stat *was,
     struct store_receipt *out, struct err *e);
+int posix_set_aside(struct session *c, const char *key, const char *to,
+    bool *keep, struct err *e);
 int posix_remove(struct session *c, const char *const *keys, size_t n,
     struct err *results, struct err *e);
 int posix_upload_begin(struct session *c, const char *key,

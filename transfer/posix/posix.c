@@ -37,6 +37,9 @@ posix_open_store(const struct store_url *url, const struct store_config *config,
 	s->defer_sync = config->defer_sync;
 	s->follow_links = config->follow_links;
 	s->read_back = config->read_back;
+	s->keep_atimes = config->keep_atimes;
+	s->sparse = config->sparse;
+	s->attrs = store_attrs_kinds(config);
 	s->owner = temp_owner(config->owner);
 	s->stop = config->stop;
 	atomic_init(&s->name_max, NAME_MAX);
@@ -151,6 +154,7 @@ posix_disconnect(struct session *base)
 	digester_free(c->digester);
 	free(c->spare);
 	free(c->io);
+	free(c->scratch);
 	free(c);
 }
 
@@ -353,7 +357,8 @@ posix_probe(struct session *c, bool create, bool checksum,
 const struct store_driver posix_driver = {
     .scheme = "file",
     .features = STORE_HAS_DIRS | STORE_HAS_MODES | STORE_LIST_MTIME |
-	STORE_LIST_META | STORE_IS_LOCAL | STORE_LIST_LINKS | STORE_HAS_LINKS,
+	STORE_LIST_META | STORE_IS_LOCAL | STORE_LIST_LINKS | STORE_HAS_LINKS |
+	STORE_HAS_ATTRS,
     .open = posix_open_store,
     .close = posix_close,
     .place = posix_place,
@@ -372,6 +377,7 @@ const struct store_driver posix_driver = {
     .check_file = posix_check_file,
     .close_file = posix_close_file,
     .readlink = posix_readlink,
+    .attrs = posix_attrs,
     .put = posix_put,
     .mkdir = posix_mkdir,
     .symlink = posix_symlink,
@@ -386,5 +392,6 @@ const struct store_driver posix_driver = {
     .upload_complete = posix_upload_complete,
     .upload_abort = posix_upload_abort,
     .uploads = posix_uploads,
+    .set_aside = posix_set_aside,
     .remove = posix_remove,
 };

@@ -89,7 +89,7 @@ posix_upload_begin(struct session *c, const char *key,
 	    c, dir, name, true, st->mode != 0 ? 0600 : 0666, temp, e);
 	if (fd == -1)
 		return -1;
-	if (reserve(fd, plan->size, st->sparse, e) == -1) {
+	if (reserve(fd, plan->size, posix_is_sparse(c, st), e) == -1) {
 		unlinkat(dir, temp, 0);
 		return -1;
 	}
@@ -108,7 +108,7 @@ write_part(struct session *c, const struct store_upload *u, int fd,
 	/* Zeros need no writing, but few of them are worth no look: of a file
 	 * with holes each is one. */
 	return posix_write_sparse(c, fd, data, len, offset,
-	    u->st.sparse ? POSIX_BLOCK : 16 * POSIX_BLOCK, e);
+	    posix_is_sparse(c, &u->st) ? POSIX_BLOCK : 16 * POSIX_BLOCK, e);
 }
 
 static int

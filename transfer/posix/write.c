@@ -64,114 +64,15 @@ posix_flush(struct session *c, struct err *e)
 	return err_sys(e, "syncfs");
 }
 
+/* What is read back has not been read. */
 static void
-times_of(const struct item_stat *st, struct timespec out[2])
+read_quietly(struct session *c, int fd)
 {
-	int64_t s = st->mtime_ns / 1000000000;
-	int64_t ns = st->mtime_ns % 1000000000;
+	int flags;
 
-	if (ns < 0) {
-		ns += 1000000000;
-		s--;
-	}
-	out[0] = (struct timespec){.tv_nsec = UTIME_OMIT};
-	out[1] = (struct timespec){.tv_sec = s, .tv_nsec = ns};
-	if (st->mtime_ns == ITEM_TIME_UNKNOWN)
-		out[1].tv_nsec = UTIME_OMIT;
-}
-
-/* Whether FD is ours to be set right, and yet errno says that it can't be. */
-static bool
-is_lacking(int fd)
-{
-	int sys = errno;
-	struct stat st;
-	bool ours =
-	    geteuid() == 0 || (fstat(fd, &st) == 0 && st.st_uid == geteuid());
-
-	errno = sys;
-	return ours && (sys == EPERM || sys == EINVAL || sys == ENOTSUP);
-}
-
-/* Only root gives files away; others may pass a group that they are in. */
-static bool
-may_be_refused(int sys)
-{
-	return sys == EPERM || sys == EINVAL || sys == ENOTSUP;
-}
-
-static void
-lacks_owner(struct session *c)
-{
-	store_lacks(c->store, STORE_LACK_OWNER,
-	    geteuid() == 0 ? "root may not give files away there: root is "
-			     "squashed (NFS: no_root_squash), or the file "
-			     "system has no owners"
-			   : "only root (or CAP_CHOWN) gives files to another "
-			     "owner or group");
-}
-
-int
-posix_set_times(
-    struct session *c, int fd, const struct item_stat *st, struct err *e)
-{
-	struct timespec times[2];
-
-	times_of(st, times);
-	if (futimens(fd, times) == 0)
-		return 0;
-	if (!is_lacking(fd))
-		return err_sys(e, "set times");
-	store_lacks(c->store, STORE_LACK_TIME,
-	    "the file system doesn't take it, or not from us");
-	return 0;
-}
-
-int
-posix_apply(
-    struct session *c, int fd, const struct item_stat *st, struct err *e)
-{
-	mode_t mode = st->mode & 07777;
-
-	if (st->mode == 0)
-		return posix_set_times(c, fd, st, e);
-	if (fchown(fd, st->uid, st->gid) == -1) {
-		if (!may_be_refused(errno))
-			return err_sys(e, "chown");
-		lacks_owner(c);
-		/* Set-id bits are not for another owner. */
-		mode &= ~(mode_t)(S_ISUID | S_ISGID);
-		if (fchown(fd, (uid_t)-1, st->gid) == -1 &&
-		    !may_be_refused(errno))
-			return err_sys(e, "chown");
-	}
-	if (fchmod(fd, mode) == -1) {
-		if (!is_lacking(fd))
-			return err_sys(e, "chmod");
-		store_lacks(c->store, STORE_LACK_MODE,
-		    "the file system has no such modes, or lets us set none");
-	}
-	return posix_set_times(c, fd, st, e);
-}
-
-int
-posix_apply_link(struct session *c, int dir_fd, const char *name,
-    const struct item_stat *st, struct err *e)
-{
-	struct timespec times[2];
-
-	if (st->mode != 0 &&
-	    fchownat(dir_fd, name, st->uid, st->gid, AT_SYMLINK_NOFOLLOW) ==
-		-1) {
-		if (!may_be_refused(errno))
-			return err_sys(e, "chown");
-		lacks_owner(c);
-	}
-	times_of(st, times);
-	if (utimensat(dir_fd, name, times, AT_SYMLINK_NOFOLLOW) == -1 &&
-	    !may_be_refused(errno))
-		return err_sys(e, "set times");
-	return 0;
+	if (posix_store_of(c)->keep_atimes &&
+	    (flags = fcntl(fd, F_GETFL)) != -1)
+		(void)fcntl(fd, F_SETFL, flags | O_NOATIME);
 }
 
 int
@@ -184,8 +85,10 @@ posix_temp_file(struct session *c, int dir_fd, const char *name, bool fresh,
 		temp_name(posix_store_of(c)->owner, name, fresh, temp);
 		fd = openat(dir_fd, temp,
 		    O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, mode);
-		if (fd != -1)
+		if (fd != -1) {
+			read_quietly(c, fd);
 			return fd;
+		}
 		if (errno != EEXIST)
 			break;
 		/* A killed run left it. */
@@ -297,7 +200,7 @@ static int
 write_all(struct session *c, int fd, const struct item_stat *st,
     const void *data, size_t len, struct err *e)
 {
-	if (!st->sparse)
+	if (!posix_is_sparse(c, st))
 		return posix_write(fd, data, len, 0, e);
 	if (posix_write_sparse(c, fd, data, len, 0, POSIX_BLOCK, e) == -1)
 		return -1;
@@ -381,7 +284,7 @@ fill(struct session *c, int taken, const struct item_stat *st, bool as_it_is,
 	if (x->from != NULL ? posix_share(c, fd, x->from, e) == -1
 			    : write_all(c, fd, st, x->data, x->len, e) == -1)
 		return -1;
-	if ((as_it_is ? posix_set_times(c, fd, st, e)
+	if ((as_it_is ? posix_apply_rest(c, fd, st, e)
 		      : posix_apply(c, fd, st, e)) == -1)
 		return -1;
 	if (!later && posix_sync(c, fd, e) == -1)
@@ -564,75 +467,6 @@ posix_symlink(struct session *c, const char *key, const struct item_stat *st,
 		return -1;
 	}
 	return 0;
-}
-
-int
-posix_check_was(
-    const struct stat *st, const struct store_stat *was, struct err *e)
-{
-	struct store_stat now = {
-	    .type = item_type_of_mode(st->st_mode),
-	    .size = (uint64_t)st->st_size,
-	    .mtime_ns = item_time_ns(st->st_mtim),
-	};
-
-	return store_check_still(&posix_driver, &now, was, e);
-}
-
-static int
-set_link_metadata(struct session *c, const char *key,
-    const struct item_stat *st, const struct store_stat *was, struct err *e)
-{
-	const char *name;
-	AUTO(close) int dir = posix_parent(c, key, &name, e);
-	struct stat now;
-
-	if (dir == -1)
-		return -1;
-	if (fstatat(dir, name, &now, AT_SYMLINK_NOFOLLOW) == -1)
-		return err_sys(e, "stat");
-	if (posix_check_was(&now, was, e) == -1)
-		return -1;
-	return posix_apply_link(c, dir, name, st, e);
-}
-
-static int
-set_file_metadata(struct session *c, const char *key,
-    const struct item_stat *st, const struct store_stat *was, struct err *e)
-{
-	AUTO(close) int fd = posix_open(c, key, O_RDONLY | O_NONBLOCK, e);
-	struct stat now;
-
-	/* Its owner may have no right to read it. */
-	if (fd == -1 && e->kind == ERR_DENIED)
-		fd = posix_open(c, key, O_WRONLY | O_NONBLOCK, e);
-	if (fd == -1) {
-		/* A symlink; a fifo or socket. */
-		if (was != NULL && (e->sys == ELOOP || e->sys == ENXIO))
-			return store_check_still(&posix_driver,
-			    &(struct store_stat){.type = ITEM_SPECIAL}, was, e);
-		return -1;
-	}
-	if (fstat(fd, &now) == -1)
-		return err_sys(e, "stat");
-	if (posix_check_was(&now, was, e) == -1 ||
-	    posix_apply(c, fd, st, e) == -1)
-		return -1;
-	return posix_sync_later(c, fd, e);
-}
-
-int
-posix_set_metadata(struct session *c, const char *key,
-    const struct item_stat *st, const struct store_stat *was,
-    struct store_receipt *out, struct err *e)
-{
-	int rc = st->type == ITEM_SYMLINK
-	    ? set_link_metadata(c, key, st, was, e)
-	    : set_file_metadata(c, key, st, was, e);
-
-	if (rc == 0)
-		memset(out, 0, sizeof(*out));
-	return rc;
 }
 
 static int

@@ -43,6 +43,7 @@ s3_link(struct session *session, const char *key, const char *existing,
     struct store_receipt *out, struct err *e)
 {
 	struct s3_session *c = s3_session_of(session);
+	AUTO(s3_carried) struct s3_carried x = {.st = *st};
 	struct store_receipt copy;
 	struct store_stat now;
 
@@ -51,10 +52,8 @@ s3_link(struct session *session, const char *key, const char *existing,
 		    "S3 copies objects of 5 GiB at most");
 		return err_set(e, ERR_UNSUPPORTED, "too big to be copied");
 	}
-	if (was == NULL ? s3_head(c, existing, false, &now, e) == -1
-			: s3_check_was(c, existing, false, was, &now, e) == -1)
-		return -1;
-	if (s3_copy(c, existing, key, false, now.etag, st, &copy, e) == -1 ||
+	if (s3_carry(c, existing, false, was, &now, &x, e) == -1 ||
+	    s3_copy(c, existing, key, false, now.etag, &x, &copy, e) == -1 ||
 	    prove(c, key, &now, &copy, e) == -1)
 		return -1;
 	*out = copy;

@@ -47,6 +47,8 @@ on_object(void *arg, const struct reply_object *o, struct err *e)
 	 * listing with a delimiter shows. */
 	if (o->key_len == l->prefix.len && (o->size == 0 || l->recursive))
 		return 0;
+	if (s3_is_own(entry.key))
+		return 0;
 	memcpy(entry.st.etag, o->etag, sizeof(o->etag));
 	entry.key_len = o->key_len - l->root_len;
 	if (entry.key_len > 0 && entry.key[entry.key_len - 1] == '/' &&

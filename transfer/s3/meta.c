@@ -18,6 +18,10 @@ meta_format(const struct item_stat *st, struct meta_text *out)
 	snprintf(out->permissions, sizeof(out->permissions), "0%06" PRIo32,
 	    st->mode & 0177777);
 	snprintf(out->mtime, sizeof(out->mtime), "%" PRId64 "ns", st->mtime_ns);
+	out->atime[0] = '\0';
+	if (st->has_atime)
+		snprintf(out->atime, sizeof(out->atime), "%" PRId64 "ns",
+		    st->atime_ns);
 	out->hardlink[0] = '\0';
 	if (st->nlink > 1)
 		snprintf(out->hardlink, sizeof(out->hardlink),
@@ -148,7 +152,7 @@ parse_hardlink(const char *s, uint64_t *dev, uint64_t *ino)
 struct found {
 	const char *owner, *group, *permissions, *mtime;
 	const char *uid, *gid, *mode, *plain_mtime;
-	const char *hardlink;
+	const char *hardlink, *atime, *plain_atime, *sparse;
 };
 
 static void
@@ -160,7 +164,9 @@ find(const struct http_headers *headers, struct found *f)
 	} keys[] = {{"file-owner", &f->owner}, {"file-group", &f->group},
 	    {"file-permissions", &f->permissions}, {"file-mtime", &f->mtime},
 	    {"uid", &f->uid}, {"gid", &f->gid}, {"mode", &f->mode},
-	    {"mtime", &f->plain_mtime}, {"dray-hardlink", &f->hardlink}};
+	    {"mtime", &f->plain_mtime}, {"dray-hardlink", &f->hardlink},
+	    {"file-atime", &f->atime}, {"atime", &f->plain_atime},
+	    {"dray-sparse", &f->sparse}};
 	const char *name, *value;
 	size_t pos = 0, n, i;
 
@@ -203,4 +209,10 @@ meta_parse(const struct http_headers *headers, struct store_stat *out)
 	    (f.plain_mtime != NULL &&
 		parse_time(f.plain_mtime, &out->mtime_ns)))
 		out->has_source_mtime = true;
+	if ((f.atime != NULL && parse_time(f.atime, &out->atime_ns)) ||
+	    (f.plain_atime != NULL &&
+		(parse_time(f.plain_atime, &out->atime_ns) ||
+		    http_parse_date(f.plain_atime, &out->atime_ns))))
+		out->has_atime = true;
+	out->sparse = f.sparse != NULL && strcmp(f.sparse, "1") == 0;
 }

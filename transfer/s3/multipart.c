@@ -33,12 +33,15 @@ s3_upload_begin(struct session *session, const char *key,
 	struct s3_session *c = s3_session_of(session);
 	struct s3 *s = s3_of(session);
 	const char *name = algorithm(s), *type;
+	AUTO(buf) struct buf attrs = BUF_INIT(2 * S3_KEY_MAX);
 
 	(void)plan;
+	if (s3_attrs_text(c, st->attrs, &attrs, e) == -1)
+		return -1;
 	req_begin(c, HTTP_POST, key, false);
 	req_query(c, "uploads", NULL);
 	c->once = true;
-	req_meta(c, st);
+	req_meta(c, st, buf_str(&attrs));
 	if (name != NULL) {
 		req_header(c, "x-amz-checksum-algorithm", name);
 		req_header(c, "x-amz-checksum-type", "FULL_OBJECT");

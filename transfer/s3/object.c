@@ -123,8 +123,12 @@ put(struct s3_session *c, const char *key, bool dir, const struct item_stat *st,
     const void *data, size_t len, const struct digest *digest,
     struct store_receipt *out, struct err *e)
 {
+	AUTO(buf) struct buf attrs = BUF_INIT(2 * S3_KEY_MAX);
+
+	if (s3_attrs_text(c, st->attrs, &attrs, e) == -1)
+		return -1;
 	req_begin(c, HTTP_PUT, key, dir);
-	req_meta(c, st);
+	req_meta(c, st, buf_str(&attrs));
 	req_checksum(c, digest);
 	if (!dir)
 		req_expect(c);
@@ -206,35 +210,20 @@ copy_source(struct s3_session *c, const char *key, bool dir)
 	c->too_many |= buf_failed(&source);
 }
 
-/* A copy replaces all metadata: what ST doesn't know is taken over. */
-static int
-keep_the_rest(struct s3_session *c, const char *key, bool dir,
-    struct item_stat *st, struct err *e)
+void
+s3_carried_free(struct s3_carried *x)
 {
-	struct store_stat now;
-
-	if (st->mode != 0 && st->mtime_ns != ITEM_TIME_UNKNOWN)
-		return 0;
-	if (s3_head(c, key, dir, &now, e) == -1)
-		return -1;
-	if (st->mode == 0 && now.has_owner) {
-		st->mode = now.mode;
-		st->uid = now.uid;
-		st->gid = now.gid;
-	}
-	if (st->mtime_ns == ITEM_TIME_UNKNOWN && now.has_source_mtime)
-		st->mtime_ns = now.mtime_ns;
-	return 0;
+	attrs_free(x->attrs);
+	buf_free(&x->text);
 }
 
-int
-s3_check_was(struct s3_session *c, const char *key, bool dir,
-    const struct store_stat *was, struct store_stat *now, struct err *e)
+/* Whether NOW is what the caller knows as WAS. */
+static int
+check_was(
+    const struct store_stat *now, const struct store_stat *was, struct err *e)
 {
 	bool same;
 
-	if (s3_head(c, key, dir, now, e) == -1)
-		return -1;
 	if (was->etag[0] != '\0' && now->etag[0] != '\0')
 		same = strcmp(was->etag, now->etag) == 0;
 	else
@@ -246,25 +235,60 @@ s3_check_was(struct s3_session *c, const char *key, bool dir,
 	    "is not the object that was left at the target any more");
 }
 
+/* Attributes: as they are now, as far as X doesn't know better. */
+static int
+carry_attrs(
+    struct s3_session *c, const char *key, struct s3_carried *x, struct err *e)
+{
+	const unsigned all = ATTRS_XATTRS | ATTRS_ACLS;
+	const char *as_is = http_header(c->reply.headers, S3_ATTRS_HEADER);
+	AUTO(attrs) struct attrs *now = NULL;
+
+	if (x->st.attrs == NULL) {
+		buf_adds(&x->text, as_is != NULL ? as_is : "");
+		return 0;
+	}
+	if (x->st.attrs->kinds != all &&
+	    s3_attrs_of_reply(c, key, all, &now, e) == -1)
+		return -1;
+	x->attrs = attrs_copy(x->st.attrs, e);
+	if (x->attrs == NULL || attrs_merge(x->attrs, now, e) == -1)
+		return -1;
+	return s3_attrs_text(c, x->attrs, &x->text, e);
+}
+
 int
-s3_copy(struct s3_session *c, const char *from, const char *to, bool dir,
-    const char *etag, const struct item_stat *st, struct store_receipt *out,
+s3_carry(struct s3_session *c, const char *key, bool dir,
+    const struct store_stat *was, struct store_stat *now, struct s3_carried *x,
     struct err *e)
 {
-	char quoted[STORE_ETAG_MAX + 2];
+	struct item_stat *st = &x->st;
+
+	buf_init(&x->text, HTTP_HEADERS_MAX);
+	if (s3_head(c, key, dir, now, e) == -1 ||
+	    (was != NULL && check_was(now, was, e) == -1))
+		return -1;
+	if (st->mode == 0 && now->has_owner) {
+		st->mode = now->mode;
+		st->uid = now->uid;
+		st->gid = now->gid;
+	}
+	if (st->mtime_ns == ITEM_TIME_UNKNOWN && now->has_source_mtime)
+		st->mtime_ns = now->mtime_ns;
+	if (!st->has_atime && now->has_atime) {
+		st->has_atime = true;
+		st->atime_ns = now->atime_ns;
+	}
+	st->sparse |= now->sparse;
+	return carry_attrs(c, key, x, e);
+}
+
+static int
+finish_copy(struct s3_session *c, struct store_receipt *out, struct err *e)
+{
 	struct store_receipt r;
 	int rc;
 
-	req_begin(c, HTTP_PUT, to, dir);
-	c->slow = true;
-	req_meta(c, st);
-	req_header(c, "x-amz-metadata-directive", "REPLACE");
-	copy_source(c, from, dir);
-	/* Not every store heeds it: whoever must know has looked before. */
-	if (etag[0] != '\0') {
-		snprintf(quoted, sizeof(quoted), "\"%s\"", etag);
-		req_header(c, "x-amz-copy-source-if-match", quoted);
-	}
 	if (req_do(c, "copy", e) == -1) {
 		if (c->reply.status == 412)
 			e->kind = ERR_MISMATCH;
@@ -283,14 +307,48 @@ s3_copy(struct s3_session *c, const char *from, const char *to, bool dir,
 }
 
 int
+s3_copy(struct s3_session *c, const char *from, const char *to, bool dir,
+    const char *etag, const struct s3_carried *x, struct store_receipt *out,
+    struct err *e)
+{
+	char quoted[STORE_ETAG_MAX + 2];
+
+	req_begin(c, HTTP_PUT, to, dir);
+	c->slow = true;
+	req_meta(c, &x->st, buf_str(&x->text));
+	req_header(c, "x-amz-metadata-directive", "REPLACE");
+	copy_source(c, from, dir);
+	/* Not every store heeds it: whoever must know has looked before. */
+	if (etag[0] != '\0') {
+		snprintf(quoted, sizeof(quoted), "\"%s\"", etag);
+		req_header(c, "x-amz-copy-source-if-match", quoted);
+	}
+	return finish_copy(c, out, e);
+}
+
+int
+s3_set_aside(struct session *session, const char *key, const char *to,
+    bool *keep, struct err *e)
+{
+	struct s3_session *c = s3_session_of(session);
+	struct store_receipt ignored;
+
+	*keep = true; /* a copy */
+	req_begin(c, HTTP_PUT, to, false);
+	c->slow = true;
+	copy_source(c, key, false);
+	return finish_copy(c, &ignored, e);
+}
+
+int
 s3_set_metadata(struct session *session, const char *key,
     const struct item_stat *st, const struct store_stat *was,
     struct store_receipt *out, struct err *e)
 {
 	struct s3_session *c = s3_session_of(session);
+	AUTO(s3_carried) struct s3_carried x = {.st = *st};
 	bool dir = st->type == ITEM_DIR;
-	struct store_stat now = {.etag = ""};
-	struct item_stat as = *st;
+	struct store_stat now;
 
 	if (is_bucket(c, key))
 		return 0;
@@ -299,10 +357,8 @@ s3_set_metadata(struct session *session, const char *key,
 		    "S3 changes the metadata of an object by a copy, and that "
 		    "of 5 GiB at most");
 	if (st->type == ITEM_SYMLINK)
-		as.mode = S_IFLNK | 0777;
-	if (was != NULL && s3_check_was(c, key, dir, was, &now, e) == -1)
+		x.st.mode = S_IFLNK | 0777;
+	if (s3_carry(c, key, dir, was, &now, &x, e) == -1)
 		return -1;
-	if (keep_the_rest(c, key, dir, &as, e) == -1)
-		return -1;
-	return s3_copy(c, key, key, dir, now.etag, &as, out, e);
+	return s3_copy(c, key, key, dir, now.etag, &x, out, e);
 }

@@ -255,13 +255,19 @@ req_do(struct s3_session *c, const char *op, struct err *e)
 }
 
 void
-req_meta(struct s3_session *c, const struct item_stat *st)
+req_meta(struct s3_session *c, const struct item_stat *st, const char *attrs)
 {
 	struct s3 *s = s3_of(&c->session);
 	struct meta_text m;
 
 	meta_format(st, &m);
 	req_header(c, "content-type", S3_TYPE);
+	if (st->sparse)
+		req_header(c, "x-amz-meta-dray-sparse", "1");
+	if (attrs[0] != '\0')
+		req_header(c, S3_ATTRS_HEADER, attrs);
+	if (st->has_atime)
+		req_header(c, "x-amz-meta-file-atime", m.atime);
 	if (m.hardlink[0] != '\0')
 		req_header(c, "x-amz-meta-dray-hardlink", m.hardlink);
 	if (st->mode != 0)

@@ -8,6 +8,7 @@
 #define TRANSFER_S3_REQUEST_H
 
 #include <pthread.h>
+#include <string.h>
 
 #include "transfer/http.h"
 #include "transfer/s3/cred.h"
@@ -19,6 +20,9 @@
 #define S3_KEY_MAX 1024
 #define S3_COPY_MAX (5ULL << 30)
 #define S3_HEADERS_MAX 32
+/* What is kept below this, at the root, is of dray itself. */
+#define S3_OWN_DIR ".dray"
+#define S3_ATTRS_HEADER "x-amz-meta-dray-xattrs"
 #define S3_TYPE "application/octet-stream"
 
 struct s3 {
@@ -56,6 +60,7 @@ struct s3_session {
 	unsigned generation;
 	int64_t date_s;
 	char date[SIGN_DATE_BYTES];
+	uint8_t side[32]; /* SHA-256 of the attributes put last */
 
 	/* The request. */
 	enum http_method method;
@@ -110,8 +115,10 @@ void req_data(struct s3_session *c, void *data, size_t max);
 /* 0 for 2xx; else -1 and *E by the table; c->reply and c->error stay. */
 int req_do(struct s3_session *c, const char *op, struct err *e);
 
-/* Headers for metadata and storage class of ST. */
-void req_meta(struct s3_session *c, const struct item_stat *st);
+/* Headers for metadata and storage class of ST.  ATTRS: s3_attrs_text(), or ""
+ * if nothing is known. */
+void req_meta(
+    struct s3_session *c, const struct item_stat *st, const char *attrs);
 /* Headers for what the session's caller expects under the key. */
 void req_expect(struct s3_session *c);
 /* The request for KEY failed, by *E: ERR_CONFLICT if for that.  -1. */
@@ -149,20 +156,38 @@ int s3_mkdir(struct session *c, const char *key, const struct item_stat *st,
     struct err *e);
 int s3_symlink(struct session *c, const char *key, const struct item_stat *st,
     const char *target, size_t len, struct err *e);
+int s3_set_aside(struct session *c, const char *key, const char *to, bool *keep,
+    struct err *e);
 int s3_set_metadata(struct session *c, const char *key,
     const struct item_stat *st, const struct store_stat *was,
     struct store_receipt *out, struct err *e);
-/* HEAD of KEY, which must still be what the caller knows as WAS, or
- * ERR_MISMATCH; fills *NOW. */
-int s3_check_was(struct s3_session *c, const char *key, bool dir,
-    const struct store_stat *was, struct store_stat *now, struct err *e);
+/* The metadata of a copy, which replaces all that there was. */
+struct s3_carried {
+	struct item_stat st;
+	struct attrs *attrs;
+	struct buf text; /* s3_attrs_text() */
+};
+void s3_carried_free(struct s3_carried *x);
+static inline void
+auto_s3_carried(struct s3_carried *x)
+{
+	s3_carried_free(x);
+}
+/*
+ * HEAD of KEY, which must still be what the caller knows as WAS (NULL: any),
+ * or ERR_MISMATCH; fills *NOW.  What X->st doesn't know is taken over from it
+ * into X.
+ */
+int s3_carry(struct s3_session *c, const char *key, bool dir,
+    const struct store_stat *was, struct store_stat *now, struct s3_carried *x,
+    struct err *e);
 /*
  * TO becomes a copy, made by the store, of FROM (the keys of directories if
- * DIR) with the metadata ST.  ERR_MISMATCH if FROM's ETag isn't ETAG ("":
+ * DIR) with the metadata X.  ERR_MISMATCH if FROM's ETag isn't ETAG ("":
  * any), as far as the store looks.
  */
 int s3_copy(struct s3_session *c, const char *from, const char *to, bool dir,
-    const char *etag, const struct item_stat *st, struct store_receipt *out,
+    const char *etag, const struct s3_carried *x, struct store_receipt *out,
     struct err *e);
 /* link.c */
 int s3_link(struct session *c, const char *key, const char *existing,
@@ -200,6 +225,30 @@ int s3_upload_complete(struct session *c, const struct store_upload *u,
     struct store_receipt *out, struct err *e);
 int s3_upload_abort(
     struct session *c, const char *key, const char *id, struct err *e);
+
+/* Whether KEY is what dray keeps for itself, or below it. */
+static inline bool
+s3_is_own(const char *key)
+{
+	const size_t n = sizeof(S3_OWN_DIR) - 1;
+
+	return strncmp(key, S3_OWN_DIR, n) == 0 &&
+	    (key[n] == '\0' || key[n] == '/');
+}
+
+/* attrs.c */
+/*
+ * Appends to TEXT how an object's metadata tells of A; nothing if A is NULL.
+ * What is too long for that is put beside it.  Before req_begin().
+ */
+int s3_attrs_text(struct s3_session *c, const struct attrs *a, struct buf *text,
+    struct err *e);
+/* What the headers of the reply, of KEY, tell, of KINDS: the caller's, or NULL.
+ * The reply may be another one then. */
+int s3_attrs_of_reply(struct s3_session *c, const char *key, unsigned kinds,
+    struct attrs **out, struct err *e);
+int s3_attrs(struct session *c, const char *key, enum item_type type,
+    struct attrs **out, struct err *e);
 
 /* list.c */
 int s3_list(struct session *c, const char *dir, bool recursive,

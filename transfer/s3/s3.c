@@ -210,6 +210,11 @@ s3_check_key(const struct store *store, const char *key, enum item_type type,
 	const struct s3 *s = (const struct s3 *)store;
 	size_t n = strlen(key) + (type == ITEM_DIR);
 
+	if (s3_is_own(key))
+		return err_set(e, ERR_NAME,
+		    S3_OWN_DIR " at the target's root is where dray keeps what "
+			       "has no place in an object: exclude it, or "
+			       "rename it");
 	if (s->prefix[0] != '\0')
 		n += strlen(s->prefix) + 1;
 	if (n > S3_KEY_MAX)
@@ -290,7 +295,7 @@ s3_place(const struct store *store, char *out, size_t size)
 
 const struct store_driver s3_driver = {
     .scheme = "s3",
-    .features = 0,
+    .features = STORE_HAS_ATTRS,
     .open = s3_open,
     .close = s3_close,
     .place = s3_place,
@@ -309,6 +314,7 @@ const struct store_driver s3_driver = {
     .read_file = s3_read_file,
     .check_file = s3_check_file,
     .close_file = s3_close_file,
+    .attrs = s3_attrs,
     .put = s3_put,
     .mkdir = s3_mkdir,
     .symlink = s3_symlink,
@@ -320,5 +326,6 @@ const struct store_driver s3_driver = {
     .upload_complete = s3_upload_complete,
     .upload_abort = s3_upload_abort,
     .uploads = s3_uploads,
+    .set_aside = s3_set_aside,
     .remove = s3_remove,
 };

@@ -77,7 +77,7 @@ fetch(struct s3_session *c, struct s3_file *f, uint64_t size,
 }
 
 static struct item_stat
-meta_of(const struct store_stat *st)
+meta_of(const struct s3 *s, const struct store_stat *st)
 {
 	return (struct item_stat){
 	    .type = st->type,
@@ -88,6 +88,9 @@ meta_of(const struct store_stat *st)
 	    .ino = st->ino,
 	    .dev = st->dev,
 	    .mtime_ns = st->mtime_ns,
+	    .sparse = st->sparse,
+	    .has_atime = st->has_atime && s->config.keep_atimes,
+	    .atime_ns = st->atime_ns,
 	    .nlink = st->nlink,
 	};
 }
@@ -113,6 +116,7 @@ s3_close_file(struct store_file *file)
 
 	if (f == NULL)
 		return;
+	attrs_free(f->file.attrs);
 	free(f->data);
 	free(f->key);
 	free(f);
@@ -129,6 +133,7 @@ s3_open_file(
     struct session *session, const char *key, uint64_t size, struct err *e)
 {
 	struct s3_session *c = s3_session_of(session);
+	const struct s3 *s = s3_of(session);
 	AUTO(s3_file) struct s3_file *f = calloc(1, sizeof(*f));
 	struct store_stat st;
 	int rc;
@@ -149,8 +154,12 @@ s3_open_file(
 	}
 	memcpy(f->etag, st.etag, sizeof(f->etag));
 	f->file.state = state_of(&st);
-	f->file.meta = meta_of(&st);
+	f->file.meta = meta_of(s, &st);
 	f->file.digest = st.digest;
+	if (s3_attrs_of_reply(
+		c, key, store_attrs_kinds(&s->config), &f->file.attrs, e) == -1)
+		return NULL;
+	f->file.meta.attrs = f->file.attrs;
 	return &TAKE(f)->file;
 }
 

@@ -7,8 +7,10 @@
 
 #include "transfer/sftp/internal.h"
 
-/* A file up to this size is fetched when it is opened. */
-#define SMALL_BYTES ((uint64_t)256 << 10)
+/* A file up to this size is fetched when it is opened: many may be. */
+#define SMALL_BYTES ((uint64_t)64 << 10)
+/* A bigger one is worth a connection. */
+#define BULK_BYTES ((uint64_t)64 << 20)
 
 struct sftp_file {
 	struct store_file base;
@@ -209,6 +211,9 @@ begin_file(struct session *c, struct sftp_file *f, uint64_t size, struct err *e)
 	if (st.type != ITEM_FILE)
 		return other_kind(e);
 	f->base.state = f->base.meta = item_of_listed(&st);
+	f->base.meta.has_atime =
+	    st.has_atime && sftp_store_of(c)->config.keep_atimes;
+	f->base.meta.atime_ns = st.atime_ns;
 	if (!fetch)
 		return 0;
 	f->unchanged =
@@ -257,7 +262,7 @@ sftp_open_file(struct session *c, const char *key, uint64_t size, struct err *e)
 		return NULL;
 	}
 	f->base.session = c;
-	rc = sftp_begin(c, e);
+	rc = size > BULK_BYTES ? sftp_begin_bulk(c, e) : sftp_begin(c, e);
 	if (rc == 0) {
 		rc = open_source(c, key, size, f, e);
 		sftp_end(c);

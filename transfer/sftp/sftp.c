@@ -452,18 +452,23 @@ make_root(struct session *base, uint32_t *status, struct err *e)
 	return 0;
 }
 
+/* *FS is what the server tells of the file system there, if it does. */
 static int
 look_at_root(
-    struct session *base, bool create, struct proto_attrs *out, struct err *e)
+    struct session *base, bool create, struct proto_statvfs *fs, struct err *e)
 {
 	struct sftp_session *c = sftp_session_of(base);
 	struct sftp_store *s = sftp_store_of(base);
+	bool tells = (c->call.caps.features & PROTO_HAS_STATVFS) != 0;
 	uint32_t status, made_status = PROTO_OK;
+	struct proto_attrs root = {0};
 	bool made = false;
 
 	for (;;) {
 		call_again(&c->call);
-		call_stat(&c->call, PROTO_STAT, s->root, out);
+		call_stat(&c->call, PROTO_STAT, s->root, &root);
+		if (tells)
+			call_statvfs(&c->call, s->root, &c->body[0]);
 		if (call_run(&c->call, e) == -1)
 			return -1;
 		status = call_status(&c->call, 0);
@@ -477,9 +482,11 @@ look_at_root(
 		return sftp_failed(base, made_status, "make directory", e);
 	if (status != PROTO_OK)
 		return sftp_failed(base, status, "open directory", e);
-	if ((out->have & PROTO_ATTR_MODE) != 0 && !S_ISDIR(out->mode))
+	if ((root.have & PROTO_ATTR_MODE) != 0 && !S_ISDIR(root.mode))
 		return err_set(e, ERR_CONFIG, "%s is not a directory", s->root);
-	return 0;
+	if (!tells || call_status(&c->call, 1) != PROTO_OK)
+		return 0;
+	return proto_get_statvfs(call_body(&c->body[0]), fs, e);
 }
 
 static void
@@ -505,25 +512,14 @@ describe(struct session *base, const struct proto_statvfs *fs,
 static int
 probe(struct session *base, bool create, struct store_probe *out, struct err *e)
 {
-	struct sftp_session *c = sftp_session_of(base);
-	struct sftp_store *s = sftp_store_of(base);
-	struct proto_attrs attrs;
+	const char *root = sftp_store_of(base)->root;
 	struct proto_statvfs fs = {0};
 
-	if (look_at_root(base, create, &attrs, e) == -1)
-		return err_context(e, "%s", s->root);
-	if ((c->call.caps.features & PROTO_HAS_STATVFS) != 0) {
-		call_again(&c->call);
-		call_statvfs(&c->call, s->root, &c->body[0]);
-		if (call_run(&c->call, e) == -1)
-			return -1;
-		if (call_status(&c->call, 0) == PROTO_OK &&
-		    proto_get_statvfs(call_body(&c->body[0]), &fs, e) == -1)
-			return -1;
-	}
+	if (look_at_root(base, create, &fs, e) == -1)
+		return err_context(e, "%s", root);
 	if (create && fs.read_only)
 		return err_set(
-		    e, ERR_DENIED, "%s: the file system is read-only", s->root);
+		    e, ERR_DENIED, "%s: the file system is read-only", root);
 	describe(base, &fs, out);
 	return 0;
 }
@@ -575,6 +571,7 @@ const struct store_driver sftp_driver = {
     .mkdir = sftp_mkdir,
     .symlink = sftp_symlink,
     .link = sftp_link,
+    .set_aside = sftp_set_aside,
     .set_metadata = sftp_set_metadata,
     .upload_begin = sftp_upload_begin,
     .upload_part = sftp_upload_part,

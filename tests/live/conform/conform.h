@@ -47,8 +47,8 @@ struct conform_case {
 		.name = #function, .run = function \
 	}
 extern const struct conform_case store_cases[], item_cases[], name_cases[],
-    meta_cases[], link_cases[], hardlink_cases[], part_cases[], source_cases[],
-    local_cases[];
+    meta_cases[], attrs_cases[], link_cases[], hardlink_cases[], part_cases[],
+    source_cases[], local_cases[];
 
 /* CLAIM is true if the claim is. */
 #define CLAIM(claim) claim_that((claim), __FILE__, __LINE__, #claim)

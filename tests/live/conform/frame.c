@@ -130,8 +130,8 @@ static void
 run_all(const char *only)
 {
 	static const struct conform_case *const sets[] = {store_cases,
-	    item_cases, name_cases, meta_cases, link_cases, hardlink_cases,
-	    part_cases, source_cases, local_cases};
+	    item_cases, name_cases, meta_cases, attrs_cases, link_cases,
+	    hardlink_cases, part_cases, source_cases, local_cases};
 	const struct conform_case *one;
 	size_t i;
 

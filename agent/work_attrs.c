@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: ISC */
+/* Extended attributes and ACLs on their way. */
+#include "config.h"
+
+#include "agent/work_do.h"
+
+void
+work_held(struct worker *me, struct item_stat *st)
+{
+	const char *why = "this kind of store has no place for them";
+	struct store *target = me->work.target;
+
+	if (st->attrs == NULL || (target->ops->features & STORE_HAS_ATTRS) != 0)
+		return;
+	if (attrs_any(st->attrs, ATTRS_XATTRS))
+		store_lacks(target, STORE_LACK_XATTR, why);
+	if (attrs_any(st->attrs, ATTRS_ACLS))
+		store_lacks(target, STORE_LACK_ACL, why);
+	st->attrs = NULL;
+}
+
+int
+work_attrs(
+    struct worker *me, struct job *j, enum item_type type, struct attrs **out)
+{
+	*out = NULL;
+	j->attrs = 0;
+	if (me->work.attrs == 0)
+		return 0;
+	j->from_source = true;
+	/* A directory that went meanwhile is one that was there. */
+	if (work_source(me)->attrs(me->from, j->path, type, out, &j->err) ==
+		-1 &&
+	    (type != ITEM_DIR ||
+		(j->err.kind != ERR_VANISHED && j->err.kind != ERR_CHANGED)))
+		return -1;
+	j->attrs = attrs_mark(*out, me->work.attrs);
+	return 0;
+}
+
+int
+work_target_has(
+    struct worker *me, struct job *j, const struct attrs *want, bool *has)
+{
+	const struct store_driver *to = me->work.target->ops;
+	AUTO(attrs) struct attrs *there = NULL;
+
+	*has = true;
+	if (me->work.attrs == 0 || want == NULL || to->attrs == NULL)
+		return 0;
+	if (to->attrs(me->session, j->path, ITEM_FILE, &there, &j->err) == -1)
+		return -1;
+	*has = attrs_same_mark(j->attrs, attrs_mark(there, me->work.attrs));
+	return 0;
+}
