@@ -166,6 +166,8 @@ upload_new(struct engine *en, const struct job *j, const struct plan *plan)
 	}
 	up->serial = ++en->serial;
 	up->st = j->st;
+	up->expect = j->expect;
+	up->expected = j->expected;
 	up->plan = *plan;
 	up->next = 1;
 	en->uploads++;
@@ -550,7 +552,9 @@ bury(struct engine *en, struct upload *up, struct job *j)
 {
 	enum err_kind kind = up->err.kind;
 	bool useless = kind == ERR_CHANGED || kind == ERR_VANISHED ||
-	    kind == ERR_GONE || kind == ERR_MISMATCH || kind == ERR_NAME;
+	    kind == ERR_GONE || kind == ERR_MISMATCH || kind == ERR_NAME ||
+	    kind == ERR_CONFLICT ||
+	    (kind == ERR_EXISTS && en->options->delete_extra);
 
 	j->up = NULL;
 	j->err = up->err;
@@ -560,7 +564,7 @@ bury(struct engine *en, struct upload *up, struct job *j)
 		up->state = UPLOAD_ENDED;
 	}
 	engine_upload_release(en, up);
-	if (!engine_start_over(en, j))
+	if (!engine_start_over(en, j) && !engine_put_off(en, j))
 		engine_item_failed(en, j);
 }
 

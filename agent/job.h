@@ -10,6 +10,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "agent/ledger.h"
 #include "agent/outcome.h"
 #include "base/err.h"
 #include "transfer/item.h"
@@ -30,12 +31,16 @@ enum job_kind {
 	JOB_COMPLETE, /* make one object of the parts */
 	JOB_ABORT,    /* give up an upload at the store */
 	JOB_SWEEP,    /* find and abort what an intent may have begun */
+	JOB_LOOK,     /* may what is at the target be replaced? */
+	JOB_DELETE,   /* delete items at the target */
 };
 
 /* What JOB_ADOPT, JOB_REHASH and JOB_HARDLINK found; JOB_SWEEP: OTHER, or
  * NOTHING; JOB_PUT: GROUP, or NOTHING. */
 enum job_finding {
 	FOUND_NOTHING,
+	FOUND_EXISTING, /* LOOK: it stays, as it is there */
+	FOUND_NEWER,	/* LOOK: it stays, as it is newer */
 	FOUND_SAME,	/* content and metadata are right; it is linked */
 	FOUND_METADATA, /* content is right, metadata was set */
 	FOUND_OTHER,	/* content differs, or the item at the target isn't
@@ -44,6 +49,13 @@ enum job_finding {
 			   names */
 	FOUND_FULL,	/* HARDLINK: its leader can't have more names */
 	FOUND_ALONE,	/* HARDLINK: it can't be linked there */
+};
+
+/* What must be at the target for J to write. */
+enum job_expect {
+	EXPECT_ANYTHING,
+	EXPECT_NOTHING,
+	EXPECT_WAS, /* what expected says */
 };
 
 enum upload_state {
@@ -74,22 +86,39 @@ struct upload {
 	struct store_part *parts; /* plan.parts; number 0: not sent yet */
 	bool *keep;		  /* CHECK's answer, one for each part */
 	uint32_t parts_done;
-	uint32_t next;	/* parts before this one are sent or on their way */
-	unsigned jobs;	/* alive, of any kind */
+	uint32_t next; /* parts before this one are sent or on their way */
+	unsigned jobs; /* alive, of any kind */
+	enum job_expect expect;
+	struct store_stat expected;
 	struct err err; /* why it is dying */
 	bool from_source;
+};
+
+/* An item to be deleted, and what became of it. */
+struct victim {
+	char *key;		 /* malloc'd; a directory's ends in a slash */
+	size_t path_len;	 /* without it */
+	struct ledger_target is; /* what is to go, and nothing else */
+	bool known;		 /* the ledger has it */
+	bool excluded;		 /* filters hide it at the source */
+	bool asked;		 /* the store was asked to remove it */
+	enum ledger_fate fate;
+	struct err err; /* FATE_FAILED */
 };
 
 struct job {
 	struct job *next;
 	enum job_kind kind;
-	bool refreshed;	   /* credentials were renewed for it once */
-	bool local;	   /* REHASH: metadata is as the target has it */
-	bool unmoved;	   /* REHASH: only its attributes are looked for */
-	bool again;	   /* DIR: was done, and isn't counted once more */
-	bool leads;	   /* other names of its file wait for it */
-	bool asked;	   /* the source was asked for its metadata's group */
-	bool doubt;	   /* HARDLINK: read it first, and compare with was */
+	bool refreshed;	    /* credentials were renewed for it once */
+	enum job_kind then; /* LOOK: what it is then, if it may */
+	bool looked;	    /* dry run: a LOOK found what is expected */
+	bool believed;	    /* the content was not looked at */
+	bool local;	    /* REHASH: metadata is as the target has it */
+	bool unmoved;	    /* REHASH: only its attributes are looked for */
+	bool again;	    /* DIR: was done, and isn't counted once more */
+	bool leads;	    /* other names of its file wait for it */
+	bool asked;	    /* the source was asked for its metadata's group */
+	bool doubt;	    /* HARDLINK: read it first, and compare with was */
 	bool unsettled;	   /* HARDLINK: the leader was recorded without ctime */
 	bool fresh;	   /* HARDLINK: the leader was recorded by this run */
 	unsigned attempts; /* that failed */
@@ -100,6 +129,9 @@ struct job {
 	struct item_stat st;
 	struct upload *up; /* BEGIN CHECK PART COMPLETE */
 	uint32_t part;	   /* PART: from 1 */
+
+	enum job_expect expect;
+	struct store_stat expected; /* EXPECT_WAS */
 
 	struct item_link link; /* as its row is to have it */
 	struct item_stat meta; /* HARDLINK: what the item is to carry */
@@ -117,6 +149,8 @@ struct job {
 	 * else all 0. */
 	struct outcome before;
 	char *upload_id; /* ABORT: malloc'd; SWEEP: the one to spare, or "" */
+	struct victim *victims; /* DELETE: malloc'd; path is the first one's */
+	size_t victim_count;
 
 	/* The answer */
 	struct err err; /* ERR_NONE: done */

@@ -207,13 +207,91 @@ int ledger_parts(struct ledger *l, int64_t upload_id, struct store_part **out,
 struct ledger_target {
 	enum item_type type;
 	uint64_t size;
+	int64_t mtime_ns; /* the source's, or ITEM_TIME_UNKNOWN */
 	char etag[STORE_ETAG_MAX];
 };
 int ledger_target_put(struct ledger *l, const char *path, size_t len,
     const struct ledger_target *t, struct err *e);
-/* 1 and *OUT, 0 if the target has no such item, -1. */
+/* 1 and *OUT, 0 if the target has no such item, -1.  A directory and anything
+ * else of one path are two items. */
 int ledger_target_get(struct ledger *l, const char *path, size_t len,
-    struct ledger_target *out, struct err *e);
+    bool is_dir, struct ledger_target *out, struct err *e);
+
+/*
+ * What is to be deleted at the target, collected during the scan: in temporary
+ * tables as well.  First what the ledger knows and the source has no more;
+ * then, if the target was listed, all of it that was not seen at the source.
+ */
+int ledger_gone_put(struct ledger *l, const char *path, size_t len,
+    const struct ledger_target *t, struct err *e);
+/* What the ledger has below directory PATH ("" is the root). */
+typedef int ledger_below_fn(void *arg, const char *path, size_t len,
+    const struct ledger_target *t, struct err *e);
+int ledger_below(struct ledger *l, const char *path, size_t len,
+    ledger_below_fn *fn, void *arg, struct err *e);
+/* The source has PATH: forgotten from the target's listing. */
+int ledger_target_seen(
+    struct ledger *l, const char *path, size_t len, bool is_dir, struct err *e);
+/* All below PATH is to be left alone. */
+int ledger_target_seen_below(
+    struct ledger *l, const char *path, size_t len, struct err *e);
+/* The directories above PATH stay, as it stays. */
+int ledger_hold_parents(
+    struct ledger *l, const char *path, size_t len, struct err *e);
+
+/* An item that is to go from the target. */
+struct ledger_victim {
+	int64_t at;	/* start with 0 */
+	unsigned depth; /* 0: no directory; else directories, deepest first */
+	char *path;	/* malloc'd; freed and replaced by each call */
+	size_t path_len;
+	struct ledger_target is; /* as the ledger knows it, else as listed */
+	bool known;		 /* by the ledger */
+	bool there;		 /* the listing, if there was one, has it */
+};
+/* Puts all that was collected in order; *COUNT is what is there. */
+int ledger_victims(
+    struct ledger *l, bool listed, uint64_t *count, struct err *e);
+/* The next one behind *V: 1, 0 if there is none, -1. */
+int ledger_victim_next(
+    struct ledger *l, struct ledger_victim *v, struct err *e);
+/* 1 if PATH is to go, which is (IS_DIR) or isn't a directory, 0, -1. */
+int ledger_victim_has(
+    struct ledger *l, const char *path, size_t len, bool is_dir, struct err *e);
+/* Directory PATH is not to go any more: 1 if it was, 0, -1. */
+int ledger_victim_spare(
+    struct ledger *l, const char *path, size_t len, struct err *e);
+
+/* Stored in the ledger: never renumbered. */
+enum ledger_fate {
+	FATE_OPEN = 1, /* intended: nobody knows whether it was done */
+	FATE_DELETED = 2,
+	FATE_ABSENT = 3,    /* it was not there */
+	FATE_RETURNED = 4,  /* kept: the source has it */
+	FATE_CHANGED = 5,   /* kept: somebody else has changed it there */
+	FATE_NOT_EMPTY = 6, /* kept: a directory that holds something */
+	FATE_FAILED = 7,
+};
+/* A stable lower-case word. */
+const char *ledger_fate_name(enum ledger_fate fate);
+/* An intent (FATE_OPEN), committed before the request, and what came of it. */
+int ledger_deletion_put(struct ledger *l, uint64_t run_id, const char *path,
+    size_t len, enum item_type type, uint64_t size, enum ledger_fate fate,
+    struct err *e);
+struct ledger_deletion {
+	const char *path; /* borrowed */
+	size_t path_len;
+	enum item_type type;
+	uint64_t size;
+	enum ledger_fate fate;
+};
+typedef int ledger_deletion_fn(
+    void *arg, const struct ledger_deletion *d, struct err *e);
+int ledger_deletions(struct ledger *l, uint64_t run_id, ledger_deletion_fn *fn,
+    void *arg, struct err *e);
+/* The row of PATH, if it is (IS_DIR) or isn't a directory's. */
+int ledger_forget(
+    struct ledger *l, const char *path, size_t len, bool is_dir, struct err *e);
 
 /* Runs. */
 struct ledger_run {

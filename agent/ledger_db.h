@@ -32,6 +32,17 @@ enum ledger_stmt {
 	STMT_PART_LIST,
 	STMT_TARGET_PUT,
 	STMT_TARGET_GET,
+	STMT_TARGET_SEEN,
+	STMT_TARGET_SEEN_BELOW,
+	STMT_GONE_PUT,
+	STMT_HOLD,
+	STMT_BELOW,
+	STMT_VICTIM_NEXT,
+	STMT_VICTIM_HAS,
+	STMT_VICTIM_SPARE,
+	STMT_DELETION_PUT,
+	STMT_DELETION_LIST,
+	STMT_FILE_FORGET,
 	STMT_RUN_ADD,
 	STMT_RUN_END,
 	STMT_RUN_GET,
@@ -43,6 +54,7 @@ enum ledger_stmt {
 	STMT_NOTICE_LIST,
 	STMT_NOTICE_DROP,
 	STMT_FAILURE_DROP,
+	STMT_DELETION_DROP,
 	STMT_RUN_ASK,
 	STMT_RUN_PROGRESS,
 	STMT_RUN_TEXTS,
@@ -61,6 +73,7 @@ struct ledger {
 	bool damaged;	 /* to be set aside when it is closed */
 	bool outdated;	 /* its schema is older, and it can't be written */
 	bool has_target; /* the temporary table is there */
+	bool has_gone;	 /* and those of what is to be deleted */
 	bool has_seen;	 /* so is this */
 	unsigned uncommitted;
 	char last_name[256]; /* sorts behind every name: 255 bytes at most */
@@ -78,6 +91,8 @@ int ledger_done(struct ledger *l, sqlite3_stmt *s, struct err *e);
 int ledger_error(struct ledger *l, const char *what, struct err *e);
 int ledger_exec(struct ledger *l, const char *sql, struct err *e);
 
+/* SQL gets depth(PATH): the directories that what is in PATH is in. */
+int ledger_depth(struct ledger *l, struct err *e);
 int ledger_schema(struct ledger *l, struct err *e);
 const char *ledger_sql(enum ledger_stmt which);
 

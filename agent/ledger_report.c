@@ -60,7 +60,8 @@ ledger_run_forget(struct ledger *l, uint64_t run_id, struct err *e)
 	if (run_id <= LEDGER_FAILURE_RUNS)
 		return 0;
 	run_id -= LEDGER_FAILURE_RUNS;
-	return write_one(l, STMT_FAILURE_DROP, run_id, e) == -1
+	return write_one(l, STMT_FAILURE_DROP, run_id, e) == -1 ||
+		write_one(l, STMT_DELETION_DROP, run_id, e) == -1
 	    ? -1
 	    : write_one(l, STMT_SERIES_DROP, run_id, e);
 }

@@ -41,7 +41,10 @@ static const char *const migrations[] = {
     "CREATE TABLE failure(run_id INTEGER NOT NULL, path BLOB NOT NULL,"
     " kind TEXT NOT NULL, message TEXT NOT NULL, attempts INTEGER NOT NULL,"
     " at_ns INTEGER NOT NULL, PRIMARY KEY(run_id, path)) WITHOUT ROWID;",
-
+    /* What was to be deleted at the target; state: enum ledger_fate. */
+    "CREATE TABLE deletion(run_id INTEGER NOT NULL, path BLOB NOT NULL,"
+    " type INTEGER NOT NULL, size INTEGER NOT NULL, state INTEGER NOT NULL,"
+    " PRIMARY KEY(run_id, path, type)) WITHOUT ROWID;"
     "ALTER TABLE file ADD COLUMN nlink INTEGER NOT NULL DEFAULT 1;"
     "ALTER TABLE file ADD COLUMN link_dev INTEGER NOT NULL DEFAULT 0;"
     "ALTER TABLE file ADD COLUMN link_ino INTEGER NOT NULL DEFAULT 0;"
@@ -133,8 +136,29 @@ static const char *const statements[STMT_COUNT] = {
     [STMT_PART_DROP] = "DELETE FROM part WHERE upload_id=?",
     [STMT_PART_LIST] = "SELECT number,size,digest_have,xxh3,crc64nvme,crc32c,"
 		       "etag FROM part WHERE upload_id=? ORDER BY number",
-    [STMT_TARGET_PUT] = "INSERT OR REPLACE INTO temp.target VALUES(?,?,?,?)",
-    [STMT_TARGET_GET] = "SELECT type,size,etag FROM temp.target WHERE path=?",
+    [STMT_TARGET_PUT] =
+	"INSERT OR REPLACE INTO temp.target VALUES(?,?,?,?,?,?)",
+    [STMT_TARGET_GET] = "SELECT type,size,etag,mtime_ns FROM temp.target"
+			" WHERE path=? AND is_dir=?",
+    [STMT_TARGET_SEEN] = "DELETE FROM temp.target WHERE path=? AND is_dir=?",
+    [STMT_TARGET_SEEN_BELOW] =
+	"DELETE FROM temp.target WHERE path>? AND path<?",
+    [STMT_GONE_PUT] = "INSERT OR IGNORE INTO temp.gone VALUES(?,?,?,?,?,?,1)",
+    [STMT_HOLD] = "INSERT OR IGNORE INTO temp.held VALUES(?)",
+    [STMT_BELOW] = "SELECT d.path,f.name,f.type,f.size,f.etag,f.mtime_ns"
+		   " FROM dir d JOIN file f ON f.dir_id=d.id"
+		   " WHERE d.path=? OR (d.path>? AND d.path<?)",
+    [STMT_VICTIM_NEXT] =
+	"SELECT at,depth,path,type,size,etag,mtime_ns,known,"
+	"there FROM temp.victim WHERE at>? ORDER BY at LIMIT 1",
+    [STMT_VICTIM_HAS] = "SELECT 1 FROM temp.victim WHERE path=? AND (type=2)=?",
+    [STMT_VICTIM_SPARE] = "DELETE FROM temp.victim WHERE path=? AND type=2",
+    [STMT_DELETION_PUT] = "INSERT OR REPLACE INTO deletion VALUES(?,?,?,?,?)",
+    [STMT_DELETION_LIST] = "SELECT path,type,size,state FROM deletion"
+			   " WHERE run_id=? ORDER BY path",
+    [STMT_FILE_FORGET] =
+	"DELETE FROM file WHERE dir_id=(SELECT id FROM dir WHERE path=?)"
+	" AND name=? AND (type=2)=?",
     [STMT_RUN_ADD] = "INSERT INTO run(started_ns,ended_ns,outcome,why,stats)"
 		     " VALUES(?,0,'','','')",
     [STMT_RUN_END] = "UPDATE run SET ended_ns=?,outcome=?,why=?,stats=?"
@@ -156,6 +180,7 @@ static const char *const statements[STMT_COUNT] = {
 			 " WHERE run_id=? AND what=? ORDER BY path",
     [STMT_NOTICE_DROP] = "DELETE FROM notice WHERE run_id<=?",
     [STMT_FAILURE_DROP] = "DELETE FROM failure WHERE run_id<=?",
+    [STMT_DELETION_DROP] = "DELETE FROM deletion WHERE run_id<=?",
     [STMT_RUN_ASK] = "UPDATE run SET words=?,retry_of=? WHERE id=?",
     [STMT_RUN_PROGRESS] = "UPDATE run SET stats=?,series=? WHERE id=?",
     [STMT_RUN_TEXTS] = "SELECT words,series FROM run WHERE id=?",

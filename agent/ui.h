@@ -20,6 +20,8 @@ enum ui_action {
 	UI_METADATA, /* only metadata set */
 	UI_DIR,	     /* directory made or set right */
 	UI_LINK,     /* symlink made */
+	UI_DELETED,  /* at the target */
+	UI_SKIPPED,  /* left as it is; err.msg says why */
 	UI_HARDLINK, /* another name of a file that was sent */
 	UI_FAILED,
 	UI_CHANGED,
@@ -33,6 +35,7 @@ enum ui_action {
 	UI_WOULD_HARDLINK,
 	UI_WOULD_ADOPT,
 	UI_WOULD_SET_METADATA,
+	UI_WOULD_DELETE,
 };
 
 enum run_outcome {
@@ -40,6 +43,7 @@ enum run_outcome {
 	RUN_FAILURES,	 /* 1: some items failed */
 	RUN_BAD_CONFIG,	 /* 3 */
 	RUN_UNREACHABLE, /* 4: the store */
+	RUN_GUARDED,	 /* 7: nothing was deleted, as it seemed too much */
 	RUN_UNSTABLE,	 /* 5: some sources changed or vanished, no worse */
 	RUN_INTERRUPTED, /* 130 */
 };

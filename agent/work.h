@@ -12,6 +12,7 @@
 
 #include "agent/inbox.h"
 #include "agent/lanes.h"
+#include "agent/options.h"
 #include "agent/stats.h"
 #include "transfer/pool.h"
 #include "transfer/store.h"
@@ -30,6 +31,11 @@ struct work {
 	unsigned attrs; /* kinds that the source is asked for */
 	/* Read back what the store's receipt doesn't prove. */
 	bool read_back;
+	const char *backup_dir; /* key of where to keep what is replaced */
+	enum compare_mode compare;
+	bool update;
+	bool ignore_existing;
+	bool dry_run;		 /* change nothing: look, and tell */
 	const atomic_bool *stop; /* give up what is under way */
 };
 

@@ -35,6 +35,10 @@ dispatch(struct worker *me, struct job *j)
 		    me->session, j->path, j->upload_id, &j->err);
 	case JOB_SWEEP:
 		return work_sweep(me, j);
+	case JOB_LOOK:
+		return work_look(me, j);
+	case JOB_DELETE:
+		return work_delete(me, j);
 	}
 	return 0;
 }

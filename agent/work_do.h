@@ -95,13 +95,31 @@ int work_attrs(
 int work_target_has(
     struct worker *me, struct job *j, const struct attrs *want, bool *has);
 
+/* work_expect.c */
+/*
+ * Whether J may write now, as far as looking tells; *X is for the store to
+ * heed in the moment of writing: the session has it until work_written.
+ */
+int work_expect(struct worker *me, struct job *j, struct store_expect *x);
+/* KEY, which is there, is kept in the backup directory, too. */
+int work_set_aside(
+    struct worker *me, const char *key, bool *keep, struct err *e);
+/*
+ * J was written (RC 0), or not.  A conflict with what is just what was to be
+ * written (an answer was lost) is none: 0, with its receipt.
+ */
+int work_written(struct worker *me, struct job *j, int rc);
+
 /* work_item.c */
 int work_put(struct worker *me, struct job *j);
 int work_link(struct worker *me, struct job *j);
 int work_dir(struct worker *me, struct job *j);
 int work_rehash(struct worker *me, struct job *j);
+int work_look(struct worker *me, struct job *j);
 int work_adopt(struct worker *me, struct job *j);
 
+/* work_delete.c */
+int work_delete(struct worker *me, struct job *j);
 /* work_links.c */
 int work_hardlink(struct worker *me, struct job *j);
 /* Whether F, as only its metadata tells, has other names, and nobody knew: J's

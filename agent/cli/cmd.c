@@ -32,11 +32,14 @@ exit_code(enum err_kind kind)
 		return 4;
 	case ERR_STOPPED:
 		return 130;
+	case ERR_GUARD:
+		return 7;
 	case ERR_SYS:
 	case ERR_NOMEM:
 	case ERR_NOSPACE:
 	case ERR_GONE:
 	case ERR_EXISTS:
+	case ERR_CONFLICT:
 	case ERR_MISMATCH:
 	case ERR_CHANGED:
 	case ERR_VANISHED:

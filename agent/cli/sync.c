@@ -29,6 +29,7 @@ struct sync {
 	struct store_url *source;
 	struct store_url *target;
 	char *task;
+	char *backup; /* a key of the target, or NULL */
 	char owner[1024];
 	struct store_config source_config;
 	struct store_config store_config;
@@ -51,6 +52,7 @@ sync_free(struct sync *s)
 	store_close(s->store);
 	store_close(s->source_store);
 	free(s->task);
+	free(s->backup);
 	store_url_free(s->source);
 	store_url_free(s->target);
 }
@@ -165,6 +167,57 @@ name_owner(struct sync *s)
 		s->source_config.profile = s->o->source_profile;
 }
 
+/* As a scan would name it. */
+static bool
+is_key(const char *p)
+{
+	while (*p != '\0') {
+		size_t n = strcspn(p, "/");
+
+		if (n == 0 || (n == 1 && p[0] == '.') ||
+		    (n == 2 && p[0] == '.' && p[1] == '.'))
+			return false;
+		p += n;
+		if (*p == '/' && *++p == '\0')
+			return false;
+	}
+	return true;
+}
+
+/* --backup-dir as a key of the target, which it must lie in. */
+static int
+name_backup(struct sync *s, struct err *e)
+{
+	const char *given = s->o->backup_dir, *key = given;
+	AUTO(store_url) struct store_url *url = NULL;
+	size_t n = strlen(s->target->path);
+
+	if (given == NULL)
+		return 0;
+	if (given[0] == '/' || strstr(given, "://") != NULL) {
+		url = store_url_parse(given, e);
+		if (url == NULL)
+			return err_context(e, "--backup-dir");
+		key = "";
+		if (url->scheme == s->target->scheme &&
+		    strcasecmp(url->host, s->target->host) == 0 &&
+		    lies_inside(url->path, s->target->path))
+			key = url->path + n;
+		key += strspn(key, "/");
+	}
+	s->backup = strdup(key);
+	if (s->backup == NULL)
+		return err_set(e, ERR_NOMEM, "out of memory");
+	n = strlen(s->backup);
+	if (n > 0 && s->backup[n - 1] == '/')
+		s->backup[n - 1] = '\0';
+	if (s->backup[0] != '\0' && is_key(s->backup))
+		return 0;
+	return err_set(e, ERR_USAGE,
+	    "--backup-dir %s: it must lie in the target %s", given,
+	    s->target->text);
+}
+
 /* The same URLs at other endpoints are other tasks. */
 static int
 name_task(struct sync *s, struct err *e)
@@ -232,7 +285,7 @@ open_both(struct sync *s, struct err *e)
 	s->store = store_open(s->target, &s->store_config, e);
 	if (s->store == NULL)
 		return err_context(e, "target %s", s->target->text);
-	if (refuse_inside(s, e) == -1)
+	if (refuse_inside(s, e) == -1 || name_backup(s, e) == -1)
 		return -1;
 	return name_task(s, e);
 }
@@ -407,6 +460,12 @@ needs_reconcile(struct sync *s, struct err *e)
 	    s->ledger, "reconciled", reconciled, sizeof(reconciled), e);
 
 	s->reconcile = s->o->reconcile || rc == 0;
+	if (rc == -1 || !s->o->delete_extra)
+		return rc == -1 ? -1 : 0;
+	/* A mirror has nothing but what the source has: look once. */
+	rc = ledger_meta_get(
+	    s->ledger, "mirrored", reconciled, sizeof(reconciled), e);
+	s->reconcile = s->reconcile || rc == 0;
 	return rc == -1 ? -1 : 0;
 }
 
@@ -474,6 +533,7 @@ run(struct sync *s)
 	    .ui = s->ui,
 	    .about = &about,
 	    .stats = &s->stats,
+	    .backup_dir = s->backup,
 	    .reached = s->reached,
 	    .reconcile = s->reconcile,
 	    .only = s->order->only,

@@ -4,6 +4,7 @@
 #include <limits.h>
 #include <string.h>
 
+#include "agent/cli/set.h"
 #include "agent/cli/table.h"
 
 #define BIT(verb) (1u << (verb))
@@ -101,12 +102,14 @@ const struct verb verb_table[VERB_COUNT] = {
     [VERB_SYNC] = {"sync", "SRC DST", 2, 2,
 	"Make DST hold what SRC holds; send only what is new or changed.",
 	"The contents of SRC go into DST, whether SRC ends in a slash or not. "
-	"Nothing is ever deleted at DST. Stopped, killed or cut off, the same "
+	"Nothing is deleted at DST without --delete. Stopped, killed or cut "
+	"off, the same "
 	"command again goes on where it was: finished parts are kept.",
 	"dray sync /data s3://bucket/prefix\n"
 	"dray sync -n --exclude '*.tmp' --exclude cache/ /data s3://bucket\n"
 	"dray sync --endpoint-url http://10.0.0.7:9000 /data s3://bucket\n"
-	"dray sync s3://bucket/prefix /restored\n"},
+	"dray sync s3://bucket/prefix /restored\n"
+	"dray sync -n --delete /data s3://bucket/prefix\n"},
     [VERB_COPY] = {"copy", "SRC DST", 2, 2, "The same as sync. Never deletes.",
 	"The contents of SRC go into DST. Options, state and resuming are "
 	"those of sync.",
@@ -175,6 +178,7 @@ const struct verb verb_table[VERB_COUNT] = {
 	.choices = c, __VA_ARGS__
 
 #define WHAT .group = GROUP_WHAT, .verbs = RUNS
+#define MIRROR .group = GROUP_WHAT, .verbs = BIT(VERB_SYNC)
 #define SPEED .group = GROUP_SPEED, .verbs = RUNS
 #define STORE .group = GROUP_STORE, .verbs = STORES
 #define SENDING .group = GROUP_STORE, .verbs = RUNS
@@ -218,6 +222,48 @@ const struct option_def option_table[] = {
     {FLAG("reconcile", 0, reconcile, WHAT,
 	.help = "Compare with what the target really has, and tell what "
 		"others changed there")},
+    {CUSTOM("checksum", 'c', option_set_compare, WHAT,
+	.help = "Compare files by their content, not by times")},
+    {CUSTOM("size-only", 0, option_set_compare, WHAT,
+	.help = "Take files of the same size for the same")},
+    {CUSTOM("ignore-times", 'I', option_set_compare, WHAT,
+	.help = "Send all files, also those that are as they were")},
+    {FLAG("update", 'u', update, WHAT, .help = "Leave what is newer at DST")},
+    {FLAG("ignore-existing", 0, ignore_existing, WHAT,
+	.aliases = "no-clobber no-overwrite",
+	.help = "Leave what is at DST as it is")},
+    {ENUM("overwrite", overwrite, "always", "WHAT", "always if-unchanged never",
+	WHAT,
+	.help = "What may be replaced at DST: always; if-unchanged: only what "
+		"this task sent and nobody changed; never")},
+    {CUSTOM("if-none-match", 0, option_set_if_none_match, WHAT,
+	.help = "The same as --overwrite if-unchanged")},
+    {CUSTOM("min-size", 0, option_set_min_size, WHAT, .arg = "SIZE",
+	.help = "Leave out smaller files; a bare number is bytes")},
+    {CUSTOM("max-size", 0, option_set_max_size, WHAT, .arg = "SIZE",
+	.help = "Leave out bigger files")},
+    {DURATION("min-age", min_age_ms, NULL, 0, WHAT, .min = 1,
+	.help = "Leave out files changed less than TIME ago")},
+    {DURATION("max-age", max_age_ms, NULL, 0, WHAT, .min = 1,
+	.help = "Leave out files not changed for TIME")},
+    {FLAG("delete", 0, delete_extra, MIRROR, .aliases = "delete-after",
+	.help = "Delete at DST what SRC has no more, once all is there")},
+    {CUSTOM("max-delete", 0, option_set_max_delete, MIRROR, .arg = "N|N%",
+	.help = "Delete nothing if it were more than that [50%, and nothing "
+		"if SRC is empty]")},
+    {FLAG("delete-excluded", 0, delete_excluded, MIRROR,
+	.help = "Delete also what filters exclude")},
+    {FLAG("ignore-errors", 0, ignore_errors, MIRROR,
+	.help = "Delete even if some items didn't get to DST")},
+    {STRING("source-marker", source_marker, "NAME", MIRROR,
+	.help = "Delete only if SRC has a file of that name")},
+    {STRING("backup-dir", backup_dir, "DIR", WHAT,
+	.help = "Keep what is replaced or deleted at DST in DIR, which is "
+		"below DST")},
+    {FLAG("accept-source", 0, accept_source, MIRROR,
+	.help = "SRC has moved: take it for the source from now on")},
+    {SIZE("estimate-rate", estimate_rate, "119M", WHAT, .min = 1,
+	.help = "Bytes a second that a dry run estimates the time by")},
     {ENUM("verify", verify, "transferred", "WHAT", "none transferred", WHAT,
 	.help = "none, or transferred: the store must confirm each file")},
     {FLAG("recursive", 'R', recursive, .group = GROUP_WHAT,
@@ -275,6 +321,13 @@ const struct option_def option_table[] = {
 	.help = "What the store checks: auto, crc64nvme, crc32c, md5, none")},
     {STRING("storage-class", store.storage_class, "NAME", SENDING,
 	.help = "Storage class of new objects")},
+    {CHOICE("object-lock-mode", store.lock_mode, NULL, "MODE",
+	"GOVERNANCE COMPLIANCE", SENDING,
+	.help = "Lock new objects: GOVERNANCE or COMPLIANCE")},
+    {CUSTOM("object-lock-retain-until", 0, option_set_lock_until, SENDING,
+	.arg = "DATE", .help = "Until when: a date, or +30d")},
+    {FLAG("object-lock-legal-hold", 0, store.legal_hold, SENDING,
+	.help = "Put new objects under a legal hold")},
     {STRING("proxy", store.proxy, "URL", STORE,
 	.help = "HTTP proxy [HTTPS_PROXY, NO_PROXY]")},
     {STRING("bind", store.bind_address, "ADDR", STORE,
@@ -489,7 +542,8 @@ static const struct {
 	"dray ls URL lists a place, dray ls -R all below it"},
     {"mv move moveto", "dray never deletes at the source: dray sync SRC DST"},
     {"rm delete purge del remove cleanup rmdir",
-	"dray deletes nothing by itself"},
+	"dray sync --delete deletes at DST what SRC has no more, and nothing "
+	"else does"},
     {"run start resume restart continue",
 	"the same dray sync SRC DST again goes on where it was"},
     {"config configure init",

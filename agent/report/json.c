@@ -136,6 +136,20 @@ notices(
 	return 0;
 }
 
+static int
+deletion(void *arg, const struct ledger_deletion *d, struct err *e)
+{
+	struct listing *l = arg;
+
+	json_object(l->j, NULL);
+	json_name(l->j, "path", d->path, d->path_len);
+	json_str(l->j, "type", report_type_name(d->type));
+	json_uint(l->j, "size", d->size);
+	json_str(l->j, "fate", ledger_fate_name(d->fate));
+	json_object_end(l->j);
+	return report_flush(l->r, e);
+}
+
 int
 report_json(struct report *r, struct err *e)
 {
@@ -154,6 +168,11 @@ report_json(struct report *r, struct err *e)
 	if (r->all) {
 		if (notices(&l, "skipped", NOTICE_SKIPPED, e) == -1)
 			return -1;
+		json_array(&j, "deletions");
+		if (ledger_deletions(r->ledger, r->run.id, deletion, &l, e) ==
+		    -1)
+			return -1;
+		json_array_end(&j);
 		json_array(&j, "items");
 		if (ledger_items(r->ledger, r->run.id, item, &l, e) == -1)
 			return -1;
