@@ -170,18 +170,25 @@ void engine_end_deletions(struct engine *en);
 
 /* engine_diff.c: what is to be done about a batch. */
 void engine_batch(struct engine *en, struct scan_batch *b);
+
+/* engine_target.c */
 /* Lists the target into the ledger's temporary table. */
 void engine_list_target(struct engine *en);
+
+/* engine_dry.c */
+/* J is not done, but told; ends J. */
+void engine_would(struct engine *en, struct job *j, enum ui_action action);
+/* The same where J would write; what it expects there is looked at first. */
+void engine_would_write(
+    struct engine *en, struct job *j, enum ui_action action);
+/* What J would cost. */
+void engine_estimate(struct engine *en, const struct job *j);
 
 /* engine_item.c */
 /* Queues the file of J (kind is set by its size). */
 void engine_queue_file(struct engine *en, struct job *j);
 /* J goes to work, or a dry run tells of it. */
 void engine_submit(struct engine *en, struct job *j);
-/* Dry run: J is not done, but told; ends J. */
-void engine_would(struct engine *en, struct job *j, enum ui_action action);
-/* Dry run: what J would cost. */
-void engine_estimate(struct engine *en, const struct job *j);
 /* An answer to any job but those of an upload. */
 void engine_item_answer(struct engine *en, struct job *j);
 /*
