@@ -116,6 +116,7 @@ a_link_is_listed_as_a_file_where_there_are_none(void)
 
 	want.type = ITEM_SYMLINK;
 	now.has_owner = false; /* as listed */
+	now.size = 0;
 	CHECK_UINT(check_metadata(&r, &want, &now, &compared), 0);
 	now.has_owner = true; /* as it says itself */
 	CHECK_UINT(check_metadata(&r, &want, &now, &compared), CHECK_TYPE);
