@@ -57,7 +57,7 @@ bool
 compare_is_wanted(
     const struct options *o, const struct item_stat *st, int64_t now_ns)
 {
-	int64_t age_ms = (now_ns - st->mtime_ns) / 1000000;
+	int64_t age_ms = now_ns / 1000000 - st->mtime_ns / 1000000;
 
 	if (st->type != ITEM_FILE)
 		return true;
