@@ -114,7 +114,7 @@ sizes_and_ages_are_inclusive(void)
 	CHECK(compare_is_wanted(&o, &now, 0));
 	o = (struct options){.min_age_ms = 1000, .max_age_ms = 2000};
 	now.type = ITEM_FILE;
-	CHECK(!compare_is_wanted(&o, &now, now.mtime_ns + SECOND - 1));
+	CHECK(!compare_is_wanted(&o, &now, now.mtime_ns + SECOND - 1000000));
 	CHECK(compare_is_wanted(&o, &now, now.mtime_ns + SECOND));
 	CHECK(compare_is_wanted(&o, &now, now.mtime_ns + 2 * SECOND));
 	CHECK(!compare_is_wanted(&o, &now, now.mtime_ns + 3 * SECOND));
