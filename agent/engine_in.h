@@ -86,7 +86,8 @@ struct engine {
 	bool use_target;      /* the target's listing is in the ledger */
 	bool reached;	      /* the target answered in this run */
 	bool stopping;
-	struct err fatal;   /* why the run ends early; ERR_NONE if it doesn't */
+	struct err fatal; /* why the run ends early; ERR_NONE if it doesn't */
+	struct err no_manifest; /* why there is none, though asked for */
 	struct err guarded; /* why nothing was deleted; ERR_NONE if it was */
 
 	size_t jobs;		      /* alive, wherever they are */
@@ -205,6 +206,8 @@ void engine_item_failed(struct engine *en, struct job *j);
 /* Reports a failure that has no job. */
 void engine_failure(struct engine *en, enum ui_action action, const char *path,
     size_t len, const struct err *e, unsigned attempts);
+/* The digests that are recorded of what J did. */
+unsigned engine_digests(const struct engine *en, const struct job *j);
 int engine_record(
     struct engine *en, const struct job *j, const struct ledger_file *row);
 /*
@@ -280,22 +283,38 @@ void engine_send_root(struct engine *en);
 /* The root's job is over, well or not; ends it. */
 void engine_root_answer(struct engine *en, struct job *j);
 
+/* engine_manifest.c */
+/* With --manifest: writes it. */
+void engine_manifest(struct engine *en);
+
+/* engine_verify.c */
+/* With --verify all: each item of the task, also those of other runs. */
+void engine_verify(struct engine *en);
+
 /* engine_upload.c */
 /* Starts uploads of waiting big files while there is room. */
 void engine_start_uploads(struct engine *en);
 void engine_upload_answer(struct engine *en, struct job *j);
+/* Frees an upload once its last job is over. */
+void engine_upload_release(struct engine *en, struct upload *up);
+
+/* engine_old.c: uploads of earlier runs, and intents. */
 void engine_load_uploads(struct engine *en);
+/* The unfinished upload of an earlier run for J's path, or NULL. */
+struct ledger_upload *engine_find_old(struct engine *en, const struct job *j);
 enum engine_old { OLD_NONE, OLD_OWN, OLD_OTHER };
 /* Whether an earlier run began to upload J's file, under J's name or, as it
  * is now, under another. */
 enum engine_old engine_old_upload(struct engine *en, const struct job *j);
+/* A job that aborts U, which the store knows as STORE_ID; of a JOB_SWEEP that
+ * is the one to spare. */
+void engine_abort_one(struct engine *en, enum job_kind kind,
+    const struct ledger_upload *u, const char *store_id);
 /* Jobs that abort the uploads of earlier runs that nothing took up again. */
 void engine_abort_old(struct engine *en);
 /* Jobs that look for what intents may have begun.  No upload may be alive. */
 void engine_sweep_intents(struct engine *en);
 /* Whether nothing can come of J's intent any more, once it was swept. */
 bool engine_intent_is_settled(const struct job *j);
-/* Frees an upload once its last job is over. */
-void engine_upload_release(struct engine *en, struct upload *up);
 
 #endif
