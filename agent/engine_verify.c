@@ -124,8 +124,9 @@ engine_verify(struct engine *en)
 	};
 	struct err e = ERR_INIT;
 
+	/* A retry looks at nothing else than what it is for. */
 	if (en->options->verify != VERIFY_ALL || en->options->dry_run ||
-	    en->stopping || engine_reach(en) == -1)
+	    en->setup->only != NULL || en->stopping || engine_reach(en) == -1)
 		return;
 	workers_stop(en->workers);
 	en->workers = NULL;
