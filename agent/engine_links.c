@@ -198,6 +198,41 @@ take_first(struct engine *en, struct job *j, enum known known,
 	return j->doubt;
 }
 
+/* 1 if a run would make a link of J, 0, -1. */
+static int
+is_another_name(struct engine *en, const struct job *j)
+{
+	struct ledger_leader leader;
+	struct err e = ERR_INIT;
+	enum known known;
+	int seen;
+
+	known = look(en, j, &j->st, &leader);
+	if (known == KNOWN_SAME || known == KNOWN_DOUBT)
+		free(leader.path);
+	if (known == KNOWN_SAME)
+		return 1;
+	seen = ledger_link_seen(en->ledger, &j->link, &e);
+	if (seen == -1)
+		engine_ledger_failed(en, &e);
+	return seen;
+}
+
+/* Dry run: true if J would become a link; that is told then. */
+static bool
+would_link(struct engine *en, struct job *j)
+{
+	if (en->ops->link == NULL || is_another_name(en, j) != 1) {
+		j->leads = true; /* it isn't asked of again */
+		return false;
+	}
+	stats_sub(en->stats, queued_bytes, j->st.size);
+	stats_add(en->stats, linked_items, 1);
+	j->kind = JOB_HARDLINK;
+	engine_would(en, j, UI_WOULD_HARDLINK);
+	return true;
+}
+
 bool
 engine_links_take(struct engine *en, struct job *j)
 {
@@ -207,6 +242,8 @@ engine_links_take(struct engine *en, struct job *j)
 
 	if (j->link.nlink <= 1 || j->leads)
 		return false;
+	if (en->options->dry_run)
+		return would_link(en, j);
 	if (en->ops->link == NULL) {
 		store_lacks(
 		    en->target, STORE_LACK_LINKS, "it has no such thing");
@@ -349,26 +386,6 @@ engine_links_not_linked(struct engine *en, struct job *j)
 	else if (!j->leads)
 		j->link.nlink = 0;
 	engine_links_send(en, j);
-}
-
-int
-engine_links_dry(struct engine *en, const struct job *j)
-{
-	struct ledger_leader leader = {.path = NULL};
-	struct err e = ERR_INIT;
-	enum known known;
-	int seen;
-
-	if (j->link.nlink <= 1)
-		return 0;
-	known = look(en, j, &j->st, &leader);
-	free(leader.path);
-	if (known == KNOWN_SAME)
-		return 1;
-	seen = ledger_link_seen(en->ledger, &j->link, &e);
-	if (seen == -1)
-		engine_ledger_failed(en, &e);
-	return seen;
 }
 
 void

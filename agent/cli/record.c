@@ -14,13 +14,17 @@ static const char not_for_retry[] = "reconcile";
 static const char plain_args[] =
     "FILE DIR PATTERN RULE NAME ADDR SIZE DATE TIME MODE N N|N% PERCENT";
 
+/* A name alone before the host may be a token, but is none of the plain. */
 static bool
-has_password(const char *url)
+has_password(const char *url, bool plain)
 {
 	const char *scheme = strstr(url, "://");
-	const char *host = scheme != NULL ? scheme + 3 : url;
+	const char *user = scheme != NULL ? scheme + 3 : url;
+	const char *at = memchr(user, '@', strcspn(user, "/?#"));
 
-	return memchr(host, '@', strcspn(host, "/?#")) != NULL;
+	if (at == NULL || (plain && scheme == NULL))
+		return false;
+	return !plain || memchr(user, ':', (size_t)(at - user)) != NULL;
 }
 
 static bool
@@ -28,10 +32,11 @@ may_be_secret(const struct option_def *d, const char *value)
 {
 	if (d->kind != OPTION_STRING && d->kind != OPTION_CUSTOM)
 		return false;
-	if (value == NULL ||
-	    words_index(plain_args, d->arg, strlen(d->arg)) != -1)
+	if (value == NULL)
 		return false;
-	return strcmp(d->arg, "URL") != 0 || has_password(value);
+	if (words_index(plain_args, d->arg, strlen(d->arg)) != -1)
+		return has_password(value, true);
+	return strcmp(d->arg, "URL") != 0 || has_password(value, false);
 }
 
 static void
@@ -41,7 +46,8 @@ add_word(struct buf *out, const struct option_def *d, const char *value)
 	if (value != NULL) {
 		buf_addc(out, '=');
 		/* The retry may be asked for elsewhere. */
-		if (strcmp(d->arg, "FILE") == 0 && value[0] != '/') {
+		if (strcmp(d->arg, "FILE") == 0 && value[0] != '/' &&
+		    strstr(value, "://") == NULL) {
 			AUTO(free) char *here = realpath(".", NULL);
 
 			if (here != NULL)

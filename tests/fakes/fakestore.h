@@ -24,6 +24,7 @@ enum fake_op {
 	FAKE_COMPLETE,
 	FAKE_ABORT,
 	FAKE_UPLOADS,
+	FAKE_REMOVE, /* of each key */
 	FAKE_OPS
 };
 

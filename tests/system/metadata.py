@@ -33,7 +33,7 @@ def tree(root, big="3500"):
     os.makedirs(root)
     os.chdir(root)
     for d in ("modes", "times", "names", "empty", "attrs", "acls", "acls/shared",
-              "acls/shared/below", "acls/closed", "links", "holes"):
+              "acls/shared/below", "acls/closed", "links", "holes", "linked"):
         os.mkdir(d)
     for m in (0o644, 0o600, 0o444, 0o777, 0o4755, 0o2711, 0o6111, 0):
         p = "modes/%o" % m
@@ -88,6 +88,11 @@ def tree(root, big="3500"):
         os.symlink(to, "links/%d" % i)
         os.setxattr("links/%d" % i, "trusted.link", b"%d" % i, follow_symlinks=False)
         os.utime("links/%d" % i, ns=(5 * S, i * S + 6), follow_symlinks=False)
+    write("linked/a", b"of three names")
+    os.setxattr("linked/a", "user.shared", b"by all")
+    os.setxattr("linked/a", "user.big", b"b" * 2000)
+    os.link("linked/a", "linked/b")
+    os.link("linked/a", "attrs/c")
     with open("holes/sparse", "wb") as f:
         f.truncate(24 << 20)
         f.seek(12 << 20)

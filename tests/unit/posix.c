@@ -1014,6 +1014,27 @@ a_clone_is_whole_or_nothing_is_there(void)
 	end();
 }
 
+/* Not even to find out what names can be there. */
+static void
+a_link_that_is_there_changes_nothing(void)
+{
+	struct stat before, after;
+
+	begin();
+	tree_file(root, "a", "text");
+	CHECK(linkat(root, "a", root, "b", 0) == 0);
+	CHECK(fstat(root, &before) == 0);
+	CHECK(OPS->link(c, "b", "a", &file_st, NULL, &receipt, &e) == 0);
+	CHECK(receipt.was_there && receipt.proved);
+	CHECK(fstat(root, &after) == 0);
+	CHECK(item_time_ns(before.st_ctim) == item_time_ns(after.st_ctim));
+	CHECK(OPS->link(c, "c", "a", &file_st, NULL, &receipt, &e) == 0);
+	CHECK(!receipt.was_there && receipt.proved);
+	CHECK(fstatat(root, "c", &after, 0) == 0 && after.st_nlink == 3);
+	CHECK_STR(text_of("c"), "text");
+	end();
+}
+
 int
 main(void)
 {
@@ -1046,6 +1067,7 @@ main(void)
 	RUN(a_clone_is_whole_or_nothing_is_there);
 	RUN(a_directory_that_was_moved_away_is_not_written_into);
 	RUN(owner_and_mode_are_right_from_the_second_file_on);
+	RUN(a_link_that_is_there_changes_nothing);
 	check_failures = 0;
 	CHECK_UINT(open_fds(), fds);
 	return check_failures == 0 ? check_end() : 1;

@@ -207,10 +207,13 @@ no_secret_is_recorded(void)
 	parse("-l|--proxy|http://me:pa55@proxy:3128|"
 	      "--sftp-ssh=sshpass -p pa55 ssh|--exclude|*.tmp|-v|"
 	      "--endpoint-url|http://me:pa55@host|--task=t|"
-	      "--source-endpoint-url=https://host/a@b");
+	      "--source-endpoint-url=https://host/a@b|"
+	      "--exclude=a:b@c|--ca-bundle=sftp://me@host/x|"
+	      "--ca-bundle=sftp://me:pa55@host/x");
 	CHECK_STR(words(&o.recorded),
 	    "--links ?--proxy ?--sftp-ssh --exclude=*.tmp ?--endpoint-url "
-	    "--source-endpoint-url=https://host/a@b");
+	    "--source-endpoint-url=https://host/a@b --exclude=a:b@c "
+	    "--ca-bundle=sftp://me@host/x ?--ca-bundle");
 	options_free(&o);
 }
 
@@ -243,9 +246,11 @@ what_may_hold_a_secret_is_known(void)
 static void
 recorded_files_are_found_from_everywhere(void)
 {
-	parse("--exclude-from=/dev/null|--ca-bundle|x.pem");
+	parse("--exclude-from=/dev/null|--ca-bundle|x.pem|"
+	      "--sftp-known-hosts=s3://not/a/path");
 	CHECK(strstr(words(&o.recorded), "--exclude-from=/dev/null ") != NULL);
 	CHECK(strstr(words(&o.recorded), "--ca-bundle=/") != NULL);
+	CHECK(strstr(words(&o.recorded), "hosts=s3://not/a/path") != NULL);
 	options_free(&o);
 }
 

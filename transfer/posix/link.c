@@ -75,6 +75,23 @@ link_as(struct session *c, int from, const char *from_name,
 	return rc;
 }
 
+/* Whether KEY is a name of THAT already: 1, 0, -1.  Nothing is tried there, as
+ * nothing may be to be changed. */
+static int
+is_there(
+    struct session *c, const char *key, const struct stat *that, struct err *e)
+{
+	struct err ignored = ERR_INIT;
+	const char *name;
+	AUTO(close) int dir = posix_parent(c, key, &name, &ignored);
+	struct stat now;
+
+	if (dir == -1 || !look(dir, name, &now) || !is_same_file(&now, that))
+		return 0;
+	posix_names_look(c, dir, name);
+	return posix_spelled(c, dir, name, e) == -1 ? -1 : 1;
+}
+
 int
 posix_link(struct session *c, const char *key, const char *existing,
     const struct item_stat *st, const struct store_stat *was,
@@ -83,8 +100,8 @@ posix_link(struct session *c, const char *key, const char *existing,
 	const char *name, *from_name;
 	AUTO(close) int from = posix_parent(c, existing, &from_name, e);
 	AUTO(close) int dir = -1;
-	struct stat that, now;
-	bool is_there;
+	struct stat that;
+	int there;
 
 	(void)st;
 	if (from == -1) {
@@ -100,16 +117,18 @@ posix_link(struct session *c, const char *key, const char *existing,
 		    e, ERR_MISMATCH, "is another kind of file at the target");
 	if (posix_check_was(&that, was, e) == -1)
 		return -1;
-	dir = posix_parent_made(c, key, &name, e);
-	if (dir == -1 ||
-	    posix_names_check(posix_store_of(c), name, strlen(name), e) == -1)
-		return -1;
 	/* A rename onto another name of the same file would do nothing. */
-	is_there = look(dir, name, &now) && is_same_file(&now, &that);
-	if (is_there && posix_spelled(c, dir, name, e) == -1)
+	there = is_there(c, key, &that, e);
+	if (there == 0) {
+		dir = posix_parent_made(c, key, &name, e);
+		if (dir == -1 ||
+		    posix_names_check(
+			posix_store_of(c), name, strlen(name), e) == -1 ||
+		    link_as(c, from, from_name, &that, dir, name, e) == -1)
+			return -1;
+	}
+	if (there == -1)
 		return -1;
-	if (!is_there && link_as(c, from, from_name, &that, dir, name, e) == -1)
-		return -1;
-	*out = (struct store_receipt){.proved = true, .was_there = is_there};
+	*out = (struct store_receipt){.proved = true, .was_there = there};
 	return 0;
 }
