@@ -24,6 +24,15 @@ known_file(const struct options *o, const struct item_stat *is,
 	return VERDICT_SEND;
 }
 
+/* It is asked for now, and wasn't when the file was sent. */
+static bool
+lacks_sha256(const struct options *o, const struct ledger_file *row)
+{
+	return o->sha256 && row->st.type == ITEM_FILE &&
+	    (row->digest_have & DIGEST_XXH3) != 0 &&
+	    (row->digest_have & DIGEST_SHA256) == 0;
+}
+
 enum verdict
 compare_known(const struct options *o, const struct item_stat *is,
     const struct ledger_file *row)
@@ -38,7 +47,7 @@ compare_known(const struct options *o, const struct item_stat *is,
 		return item_same_metadata(is, was) ? VERDICT_SAME
 						   : VERDICT_SEND;
 	if (times && item_same(is, was))
-		return VERDICT_SAME;
+		return lacks_sha256(o, row) ? VERDICT_LOOK : VERDICT_SAME;
 	if (o->ignore_existing)
 		return VERDICT_KEEP;
 	return is->type == ITEM_FILE ? known_file(o, is, row) : VERDICT_SEND;
@@ -48,7 +57,7 @@ bool
 compare_is_wanted(
     const struct options *o, const struct item_stat *st, int64_t now_ns)
 {
-	int64_t age_ms = (now_ns - st->mtime_ns) / 1000000;
+	int64_t age_ms = now_ns / 1000000 - st->mtime_ns / 1000000;
 
 	if (st->type != ITEM_FILE)
 		return true;

@@ -96,8 +96,9 @@ start_workers(struct engine *en)
 	    .inbox = en->inbox,
 	    .stats = en->stats,
 	    .limits = en->limits,
+	    .algos = en->options->sha256 ? DIGEST_SHA256 : 0,
+	    .read_back = en->options->verify != VERIFY_NONE,
 	    .attrs = en->attrs,
-	    .read_back = en->options->verify == VERIFY_TRANSFERRED,
 	    .compare = en->options->compare,
 	    .update = en->options->update,
 	    .ignore_existing = en->options->ignore_existing,
@@ -428,8 +429,12 @@ outcome_of(const struct engine *en)
 		return RUN_INTERRUPTED;
 	if (en->guarded.kind != ERR_NONE)
 		return RUN_GUARDED;
-	if (stats_get(en->stats, failed_items) > 0 ||
-	    stats_get(en->stats, unreadable_items) > 0)
+	if (en->no_manifest.kind != ERR_NONE ||
+	    stats_get(en->stats, failed_items) > 0 ||
+	    stats_get(en->stats, unreadable_items) > 0 ||
+	    stats_get(en->stats, checked_differ) > 0 ||
+	    stats_get(en->stats, checked_missing) > 0 ||
+	    stats_get(en->stats, checked_errors) > 0)
 		return RUN_FAILURES;
 	if (stats_get(en->stats, changed_items) > 0 ||
 	    stats_get(en->stats, vanished_items) > 0)
@@ -604,9 +609,13 @@ engine_run(const struct engine_setup *setup, struct engine_result *out)
 		engine_commit(&en);
 		engine_ask_the_store(&en);
 		count_lacks(&en);
+		engine_verify(&en);
+		engine_manifest(&en);
 	}
 	out->outcome = outcome_of(&en);
 	out->why = en.fatal.kind != ERR_NONE ? en.fatal : en.guarded;
+	if (out->why.kind == ERR_NONE)
+		out->why = en.no_manifest;
 	out->run_id = en.run_id;
 	end(&en);
 	if (en.run_id != 0) {

@@ -86,7 +86,8 @@ struct engine {
 	bool use_target;      /* the target's listing is in the ledger */
 	bool reached;	      /* the target answered in this run */
 	bool stopping;
-	struct err fatal;   /* why the run ends early; ERR_NONE if it doesn't */
+	struct err fatal; /* why the run ends early; ERR_NONE if it doesn't */
+	struct err no_manifest; /* why there is none, though asked for */
 	struct err guarded; /* why nothing was deleted; ERR_NONE if it was */
 
 	size_t jobs;		      /* alive, wherever they are */
@@ -205,6 +206,8 @@ void engine_item_failed(struct engine *en, struct job *j);
 /* Reports a failure that has no job. */
 void engine_failure(struct engine *en, enum ui_action action, const char *path,
     size_t len, const struct err *e, unsigned attempts);
+/* The digests that are recorded of what J did. */
+unsigned engine_digests(const struct engine *en, const struct job *j);
 int engine_record(
     struct engine *en, const struct job *j, const struct ledger_file *row);
 /*
@@ -279,6 +282,14 @@ void engine_feed_dirs(struct engine *en);
 void engine_send_root(struct engine *en);
 /* The root's job is over, well or not; ends it. */
 void engine_root_answer(struct engine *en, struct job *j);
+
+/* engine_manifest.c */
+/* With --manifest: writes it. */
+void engine_manifest(struct engine *en);
+
+/* engine_verify.c */
+/* With --verify all: each item of the task, also those of other runs. */
+void engine_verify(struct engine *en);
 
 /* engine_upload.c */
 /* Starts uploads of waiting big files while there is room. */

@@ -274,6 +274,7 @@ engine_known(const struct ledger_file *row)
 	};
 
 	memcpy(known.digest.xxh3, row->xxh3, sizeof(row->xxh3));
+	memcpy(known.digest.sha256, row->sha256, sizeof(row->sha256));
 	memcpy(known.etag, row->etag, sizeof(row->etag));
 	return known;
 }
@@ -288,6 +289,18 @@ engine_settled(const struct item_stat *st, int64_t read_ns)
 	return settled;
 }
 
+unsigned
+engine_digests(const struct engine *en, const struct job *j)
+{
+	unsigned kept = DIGEST_XXH3 | DIGEST_CRC64NVME;
+
+	/* Some stores need it of each request: that is no wish of the user. */
+	if (en->options->sha256 || j->kind == JOB_REHASH ||
+	    j->kind == JOB_HARDLINK)
+		kept |= DIGEST_SHA256;
+	return kept;
+}
+
 /* J's row turns done, with the outcome O. */
 static int
 record_done(struct engine *en, const struct job *j, const struct outcome *o)
@@ -296,7 +309,7 @@ record_done(struct engine *en, const struct job *j, const struct outcome *o)
 	    .state = LEDGER_DONE,
 	    .st = j->st,
 	    .part_bytes = j->known_part_bytes,
-	    .digest_have = j->digest.have,
+	    .digest_have = j->digest.have & engine_digests(en, j),
 	    .crc64nvme = j->digest.crc64nvme,
 	    .run_id = en->run_id,
 	    .outcome = *o,
@@ -310,6 +323,7 @@ record_done(struct engine *en, const struct job *j, const struct outcome *o)
 	if (j->believed || (j->unsettled && j->read_ns == 0))
 		row.st.ctime_ns = -1;
 	memcpy(row.xxh3, j->digest.xxh3, sizeof(row.xxh3));
+	memcpy(row.sha256, j->digest.sha256, sizeof(row.sha256));
 	memcpy(row.etag, j->receipt.etag, sizeof(row.etag));
 	return engine_record(en, j, &row);
 }
@@ -533,6 +547,9 @@ item_done(struct engine *en, struct job *j)
 		return; /* engine_upload.c's */
 	case JOB_DELETE:
 		return; /* engine_delete.c's */
+	case JOB_VERIFY:
+	case JOB_VERIFY_PART:
+		return; /* verify_answer.c's */
 	}
 }
 

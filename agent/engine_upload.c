@@ -292,7 +292,7 @@ completed(struct engine *en, struct upload *up, struct job *j)
 	    .state = LEDGER_DONE,
 	    .st = up->st,
 	    .part_bytes = up->plan.part_bytes,
-	    .digest_have = j->digest.have & (DIGEST_XXH3 | DIGEST_CRC64NVME),
+	    .digest_have = j->digest.have & engine_digests(en, j),
 	    .crc64nvme = j->digest.crc64nvme,
 	    .run_id = en->run_id,
 	    .outcome = engine_outcome(
@@ -308,6 +308,7 @@ completed(struct engine *en, struct upload *up, struct job *j)
 	if ((row.digest_have & DIGEST_XXH3) != 0)
 		row.st = engine_settled(&up->st, up->begun_ns);
 	memcpy(row.xxh3, j->digest.xxh3, sizeof(row.xxh3));
+	memcpy(row.sha256, j->digest.sha256, sizeof(row.sha256));
 	memcpy(row.etag, j->receipt.etag, sizeof(row.etag));
 	if (engine_record(en, j, &row) == -1)
 		return;

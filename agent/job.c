@@ -35,6 +35,8 @@ job_free(struct job *j)
 
 	if (j == NULL)
 		return;
+	if (j->kind == JOB_VERIFY)
+		check_free(j->check);
 	for (i = 0; i < j->victim_count; i++)
 		free(j->victims[i].key);
 	free(j->victims);

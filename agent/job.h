@@ -10,6 +10,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "agent/check.h"
 #include "agent/ledger.h"
 #include "agent/outcome.h"
 #include "base/err.h"
@@ -19,20 +20,22 @@
 #include "verify/plan.h"
 
 enum job_kind {
-	JOB_PUT,      /* a whole file */
-	JOB_LINK,     /* a symlink */
-	JOB_HARDLINK, /* another name of a file that was sent */
-	JOB_DIR,      /* a directory and its metadata */
-	JOB_ADOPT,    /* is what the target has the same? */
-	JOB_REHASH,   /* has the content changed, or only the metadata? */
-	JOB_BEGIN,    /* begin a multipart upload */
-	JOB_CHECK,    /* which parts of an earlier upload are still good? */
-	JOB_PART,     /* send a part */
-	JOB_COMPLETE, /* make one object of the parts */
-	JOB_ABORT,    /* give up an upload at the store */
-	JOB_SWEEP,    /* find and abort what an intent may have begun */
-	JOB_LOOK,     /* may what is at the target be replaced? */
-	JOB_DELETE,   /* delete items at the target */
+	JOB_PUT,	 /* a whole file */
+	JOB_LINK,	 /* a symlink */
+	JOB_HARDLINK,	 /* another name of a file that was sent */
+	JOB_DIR,	 /* a directory and its metadata */
+	JOB_ADOPT,	 /* is what the target has the same? */
+	JOB_REHASH,	 /* has the content changed, or only the metadata? */
+	JOB_BEGIN,	 /* begin a multipart upload */
+	JOB_CHECK,	 /* which parts of an earlier upload are still good? */
+	JOB_PART,	 /* send a part */
+	JOB_COMPLETE,	 /* make one object of the parts */
+	JOB_ABORT,	 /* give up an upload at the store */
+	JOB_SWEEP,	 /* find and abort what an intent may have begun */
+	JOB_LOOK,	 /* may what is at the target be replaced? */
+	JOB_DELETE,	 /* delete items at the target */
+	JOB_VERIFY,	 /* is what the target has what it should be? */
+	JOB_VERIFY_PART, /* the same of a part of a file, by reading it */
 };
 
 /* What JOB_ADOPT, JOB_REHASH and JOB_HARDLINK found; JOB_SWEEP: OTHER, or
@@ -127,8 +130,9 @@ struct job {
 	int64_t dir_id;
 	/* As scanned; a worker replaces it by the state that it read. */
 	struct item_stat st;
-	struct upload *up; /* BEGIN CHECK PART COMPLETE */
-	uint32_t part;	   /* PART: from 1 */
+	struct upload *up;   /* BEGIN CHECK PART COMPLETE */
+	struct check *check; /* VERIFY: its own; VERIFY_PART: of its file */
+	uint32_t part;	     /* PART, VERIFY_PART: from 1 */
 
 	enum job_expect expect;
 	struct store_stat expected; /* EXPECT_WAS */
@@ -137,9 +141,9 @@ struct job {
 	struct item_stat meta; /* HARDLINK: what the item is to carry */
 	char *leader; /* HARDLINK: malloc'd path of the other name, of was */
 
-	/* REHASH: what the ledger knows of the item at the target: as it was
-	 * sent; nlink, dev and ino are its link's.  ABORT, SWEEP: the upload's
-	 * row. */
+	/* REHASH, VERIFY: what the ledger knows of the item at the target: as
+	 * it was sent; nlink, dev and ino are its link's.  ABORT, SWEEP: the
+	 * upload's row. */
 	struct store_stat was;
 	uint64_t known_part_bytes;
 	uint64_t was_attrs; /* REHASH: the mark of what was sent */
@@ -173,7 +177,7 @@ struct job {
 
 struct job *job_new(enum job_kind kind, const char *dir, size_t dir_len,
     const char *name, size_t name_len, struct err *e);
-/* Closes nothing and frees no upload. */
+/* Closes nothing and frees no upload; of JOB_VERIFY, the check. */
 void job_free(struct job *j);
 
 static inline const char *

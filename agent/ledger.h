@@ -31,6 +31,7 @@ enum ledger_mode {
 	LEDGER_WRITE, /* made if missing; locked: one process owns it */
 	LEDGER_READ,  /* ERR_NOTFOUND if missing; not locked */
 	LEDGER_DRY,   /* as READ, but an empty one in memory if missing */
+	LEDGER_EMPTY, /* one in memory, whatever there is */
 };
 
 /*
@@ -80,9 +81,10 @@ struct ledger_file {
 	enum ledger_state state;
 	struct item_stat st;
 	uint64_t part_bytes;  /* the digest is over parts of this; 0: whole */
-	unsigned digest_have; /* DIGEST_XXH3, DIGEST_CRC64NVME bits */
+	unsigned digest_have; /* DIGEST_XXH3, _CRC64NVME, _SHA256 bits */
 	uint8_t xxh3[16];     /* of the file, or of the list of its parts */
 	uint64_t crc64nvme;   /* of the whole file */
+	uint8_t sha256[32];   /* as xxh3: of the file, or of the list */
 	char etag[STORE_ETAG_MAX];
 	uint64_t run_id; /* the run that wrote it last */
 	uint64_t attrs;	 /* attrs_mark() of what was sent; 0: never looked at */
@@ -293,6 +295,31 @@ int ledger_deletions(struct ledger *l, uint64_t run_id, ledger_deletion_fn *fn,
 int ledger_forget(
     struct ledger *l, const char *path, size_t len, bool is_dir, struct err *e);
 
+/*
+ * The target's listing for a verification: with all that a listing tells, and
+ * which of it was looked at; in a temporary file, too.  Of one path there may
+ * be a directory and something else.
+ */
+int ledger_listed_begin(struct ledger *l, struct err *e);
+int ledger_listed_put(struct ledger *l, const char *path, size_t len,
+    const struct store_stat *st, struct err *e);
+/*
+ * What was listed of PATH, rather of that kind; from now on it was looked at.
+ * 1 and *OUT, 0, -1.  ino, dev, ctime and digests aren't kept.
+ */
+int ledger_listed_take(struct ledger *l, const char *path, size_t len,
+    bool is_dir, struct store_stat *out, struct err *e);
+/* PATH and all below it count as looked at. */
+int ledger_listed_pass(
+    struct ledger *l, const char *path, size_t len, struct err *e);
+/* Whether there is anything below PATH: 1, 0, -1. */
+int ledger_listed_below(
+    struct ledger *l, const char *path, size_t len, struct err *e);
+/* What was not looked at, by path: 1, 0 at the end, -1.  *PATH is valid until
+ * the next call; the other functions must not be called in between. */
+int ledger_listed_next(struct ledger *l, const char **path, size_t *len,
+    struct store_stat *out, struct err *e);
+
 /* Runs. */
 struct ledger_run {
 	uint64_t id;
@@ -323,6 +350,9 @@ struct ledger_failure {
 
 int ledger_failure_put(struct ledger *l, uint64_t run_id,
     const struct ledger_failure *f, struct err *e);
+/* Whether one of PATH is known: 1, 0, -1. */
+int ledger_failure_has(struct ledger *l, uint64_t run_id, const char *path,
+    size_t len, struct err *e);
 typedef int ledger_failure_fn(
     void *arg, const struct ledger_failure *f, struct err *e);
 int ledger_failures(struct ledger *l, uint64_t run_id, ledger_failure_fn *fn,
@@ -392,6 +422,8 @@ typedef int ledger_item_fn(void *arg, const char *path, size_t len,
     const struct ledger_file *row, struct err *e);
 int ledger_items(struct ledger *l, uint64_t run_id, ledger_item_fn *fn,
     void *arg, struct err *e);
+/* All rows, directory by directory, in the order of paths and names. */
+int ledger_all(struct ledger *l, ledger_item_fn *fn, void *arg, struct err *e);
 /* Items and bytes recorded as done in all. */
 int ledger_totals(
     struct ledger *l, uint64_t *items, uint64_t *bytes, struct err *e);

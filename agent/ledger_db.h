@@ -47,8 +47,16 @@ enum ledger_stmt {
 	STMT_RUN_END,
 	STMT_RUN_GET,
 	STMT_FAILURE_PUT,
+	STMT_FAILURE_HAS,
 	STMT_FAILURE_LIST,
+	STMT_LISTED_PUT,
+	STMT_LISTED_GET,
+	STMT_LISTED_SEEN,
+	STMT_LISTED_PASS,
+	STMT_LISTED_BELOW,
+	STMT_LISTED_NEXT,
 	STMT_ITEM_LIST,
+	STMT_ITEM_ALL,
 	STMT_ITEM_SUMS,
 	STMT_NOTICE_PUT,
 	STMT_NOTICE_LIST,
@@ -73,6 +81,8 @@ struct ledger {
 	bool damaged;	 /* to be set aside when it is closed */
 	bool outdated;	 /* its schema is older, and it can't be written */
 	bool has_target; /* the temporary table is there */
+	bool has_listed; /* likewise */
+	bool in_listed;	 /* ledger_listed_next() is under way */
 	bool has_gone;	 /* and those of what is to be deleted */
 	bool has_seen;	 /* so is this */
 	unsigned uncommitted;
@@ -146,6 +156,8 @@ void column_outcome(sqlite3_stmt *s, int at, struct outcome *out);
 void column_file(sqlite3_stmt *s, int at, struct ledger_file *out);
 /* Counters as text; 4096 bytes are enough. */
 void ledger_stats_text(const struct stats_snapshot *st, struct buf *out);
+/* A column of exactly SIZE bytes into OUT; false if it isn't one. */
+bool column_bytes(sqlite3_stmt *s, int at, void *out, size_t size);
 /* Text or blob of a column into OUT, cut to SIZE - 1, NUL-terminated. */
 void column_copy(sqlite3_stmt *s, int at, char *out, size_t size);
 /* DIR (path of its directory) and NAME put together; malloc'd or NULL. */

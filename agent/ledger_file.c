@@ -60,19 +60,16 @@ ledger_diff_begin(struct ledger *l, int64_t dir_id, const char *after,
 void
 column_file(sqlite3_stmt *s, int at, struct ledger_file *out)
 {
-	const void *digest;
-
 	out->state = (enum ledger_state)sqlite3_column_int(s, at);
 	column_stat(s, at + 1, &out->st);
 	at += 1 + STAT_COLUMN_COUNT;
 	out->part_bytes = column_u64(s, at);
-	out->digest_have = (unsigned)sqlite3_column_int(s, at + 1);
-	digest = sqlite3_column_blob(s, at + 2);
-	if (digest != NULL &&
-	    sqlite3_column_bytes(s, at + 2) == (int)sizeof(out->xxh3))
-		memcpy(out->xxh3, digest, sizeof(out->xxh3));
-	else
-		out->digest_have &= ~(unsigned)DIGEST_XXH3;
+	out->digest_have =
+	    (unsigned)sqlite3_column_int(s, at + 1) & DIGEST_CRC64NVME;
+	if (column_bytes(s, at + 2, out->xxh3, sizeof(out->xxh3)))
+		out->digest_have |= DIGEST_XXH3;
+	if (column_bytes(s, at + 16, out->sha256, sizeof(out->sha256)))
+		out->digest_have |= DIGEST_SHA256;
 	out->crc64nvme = column_u64(s, at + 3);
 	column_copy(s, at + 4, out->etag, sizeof(out->etag));
 	out->run_id = column_u64(s, at + 5);
@@ -130,6 +127,10 @@ ledger_file_put(struct ledger *l, int64_t dir_id, const char *name,
 	bind_u64(s, at + 9, row->link.id);
 	bind_outcome(s, at + 10, &row->outcome);
 	bind_attrs(s, at + 15, row->attrs);
+	if ((row->digest_have & DIGEST_SHA256) != 0)
+		bind_bytes(s, at + 16, row->sha256, sizeof(row->sha256));
+	else
+		sqlite3_bind_null(s, at + 16);
 	return ledger_done(l, s, e);
 }
 

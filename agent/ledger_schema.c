@@ -52,6 +52,8 @@ static const char *const migrations[] = {
     "CREATE INDEX file_links ON file(link_dev, link_ino, ctime_ns)"
     " WHERE nlink > 1;"
 
+    "ALTER TABLE file ADD COLUMN sha256 BLOB;"
+    "ALTER TABLE part ADD COLUMN sha256 BLOB;"
     /* What reports tell of an item; what a run was asked to do. */
     "ALTER TABLE file ADD COLUMN how INTEGER NOT NULL DEFAULT 0;"
     "ALTER TABLE file ADD COLUMN proof INTEGER NOT NULL DEFAULT 0;"
@@ -76,7 +78,7 @@ static const char *const migrations[] = {
 #define FILE_COLUMNS                                         \
 	",part_bytes,digest_have,xxh3,crc64nvme,etag,run_id" \
 	",nlink,link_dev,link_ino,link_id"                   \
-	",how,proof,attempts,done_ns,did_run,attrs"
+	",how,proof,attempts,done_ns,did_run,attrs,sha256"
 
 /* A row that tells what run ?1 did; earlier releases kept one run only. */
 #define OF_RUN "(f.did_run=?1 OR (f.did_run=0 AND f.run_id=?1))"
@@ -94,7 +96,7 @@ static const char *const statements[STMT_COUNT] = {
     [STMT_FILE_PUT] =
 	"INSERT OR REPLACE INTO file(dir_id,name,state," STAT_COLUMNS
 	    FILE_COLUMNS ")"
-	" VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
+	" VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
     /* "nlink > 1", word by word: else the index isn't used. */
     [STMT_LEADER] = "SELECT d.path,f.name,f.state," STAT_COLUMNS FILE_COLUMNS
 		    " FROM file f CROSS JOIN dir d ON d.id=f.dir_id"
@@ -132,10 +134,11 @@ static const char *const statements[STMT_COUNT] = {
 			 "u.part_bytes,u.begun_ns,u.attrs," STAT_COLUMNS
 			 " FROM upload u JOIN dir d ON d.id=u.dir_id"
 			 " ORDER BY u.id",
-    [STMT_PART_PUT] = "INSERT OR REPLACE INTO part VALUES(?,?,?,?,?,?,?,?)",
+    [STMT_PART_PUT] = "INSERT OR REPLACE INTO part VALUES(?,?,?,?,?,?,?,?,?)",
     [STMT_PART_DROP] = "DELETE FROM part WHERE upload_id=?",
-    [STMT_PART_LIST] = "SELECT number,size,digest_have,xxh3,crc64nvme,crc32c,"
-		       "etag FROM part WHERE upload_id=? ORDER BY number",
+    [STMT_PART_LIST] =
+	"SELECT number,size,digest_have,xxh3,crc64nvme,crc32c,"
+	"etag,sha256 FROM part WHERE upload_id=? ORDER BY number",
     [STMT_TARGET_PUT] =
 	"INSERT OR REPLACE INTO temp.target VALUES(?,?,?,?,?,?)",
     [STMT_TARGET_GET] = "SELECT type,size,etag,mtime_ns FROM temp.target"
@@ -166,6 +169,20 @@ static const char *const statements[STMT_COUNT] = {
     [STMT_RUN_GET] = "SELECT id,started_ns,ended_ns,outcome,why,stats,retry_of"
 		     " FROM run WHERE id<=? ORDER BY id DESC LIMIT 1",
     [STMT_FAILURE_PUT] = "INSERT OR REPLACE INTO failure VALUES(?,?,?,?,?,?)",
+    [STMT_FAILURE_HAS] = "SELECT 1 FROM failure WHERE run_id=? AND path=?",
+    [STMT_LISTED_PUT] = "INSERT OR REPLACE INTO temp.listed"
+			" VALUES(?,?,?,?,?,?,?,?,?,0)",
+    [STMT_LISTED_GET] = "SELECT type,size,etag,mtime_ns,mode,uid,gid"
+			" FROM temp.listed WHERE path=?1"
+			" ORDER BY is_dir=?2 DESC LIMIT 1",
+    [STMT_LISTED_SEEN] =
+	"UPDATE temp.listed SET seen=1 WHERE path=? AND is_dir=?",
+    [STMT_LISTED_PASS] =
+	"UPDATE temp.listed SET seen=1 WHERE path>=? AND path<?",
+    [STMT_LISTED_BELOW] =
+	"SELECT 1 FROM temp.listed WHERE path>=? AND path<? LIMIT 1",
+    [STMT_LISTED_NEXT] = "SELECT type,size,etag,mtime_ns,mode,uid,gid,path"
+			 " FROM temp.listed WHERE seen=0 ORDER BY path",
     [STMT_FAILURE_LIST] = "SELECT path,kind,message,attempts,at_ns"
 			  " FROM failure WHERE run_id=? ORDER BY path",
     /* By the index of paths, then by that of names: nothing is sorted. */
@@ -185,6 +202,9 @@ static const char *const statements[STMT_COUNT] = {
     [STMT_RUN_PROGRESS] = "UPDATE run SET stats=?,series=? WHERE id=?",
     [STMT_RUN_TEXTS] = "SELECT words,series FROM run WHERE id=?",
     [STMT_SERIES_DROP] = "UPDATE run SET series='' WHERE id=?",
+    [STMT_ITEM_ALL] = "SELECT d.path,f.name,f.state," STAT_COLUMNS FILE_COLUMNS
+		      " FROM dir d CROSS JOIN file f ON f.dir_id=d.id"
+		      " ORDER BY d.path,f.name",
     [STMT_TOTALS] = "SELECT COUNT(*),COALESCE(SUM(CASE WHEN type=1 THEN size"
 		    " ELSE 0 END),0) FROM file WHERE state=2",
 };

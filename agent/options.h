@@ -15,7 +15,7 @@
 #include "transfer/scan.h"
 #include "transfer/store.h"
 
-enum verify_mode { VERIFY_NONE, VERIFY_TRANSFERRED };
+enum verify_mode { VERIFY_NONE, VERIFY_TRANSFERRED, VERIFY_ALL };
 /* By what a file counts as the one that was sent. */
 enum compare_mode {
 	COMPARE_TIMES,	  /* and size, inode...: read if only these moved */
@@ -39,6 +39,11 @@ struct options {
 	char *default_state_dir;
 	bool dry_run;
 	bool reconcile;
+	bool sha256;	      /* is taken of each file, too */
+	const char *manifest; /* where to write it; verify: where to read it */
+	bool deep;	      /* verify: read the target's bytes */
+	uint32_t sample_slices; /* verify: one of so many; 0, 1: all */
+	bool one_way; /* verify: what only the target has doesn't count */
 	struct filter *filter; /* owned; never NULL */
 	enum scan_links links;
 	bool one_file_system;
@@ -87,6 +92,9 @@ struct options {
 	const char *format; /* report, status: "text" or "json"; report: more */
 	const char *level;  /* report: "errors", "all"; NULL: by the format */
 	const char *output; /* report: a file, or a directory; NULL: stdout */
+	/* verify: lists of paths; "-" is standard output */
+	const char *combined, *match, *differ, *missing_on_src, *missing_on_dst,
+	    *error;
 	uint64_t estimate_rate; /* bytes a second, in a dry run */
 	bool recursive;		/* ls: all below, not the children only */
 	bool dump_filters;	/* print the filter rules, do nothing else */

@@ -48,6 +48,15 @@
 	X(special_items)    /* fifos, sockets, devices */                   \
 	X(skipped_links)    /* symlinks, neither kept nor followed */       \
 	X(unreadable_items) /* could not be listed or stat'ed */            \
+	X(checked_items)    /* compared, source with target */              \
+	X(checked_equal)    /* of these: as they should be */               \
+	X(checked_differ)   /* not so */                                    \
+	X(checked_missing)  /* not at the target */                         \
+	X(checked_extra)    /* at the target only */                        \
+	X(checked_errors)   /* could not be told */                         \
+	X(checked_by_store) /* files: by what the store says of them */     \
+	X(checked_by_reading)                                               \
+	X(checked_by_size)  /* by size, and time where it is kept */        \
 	X(cloned_items)	    /* share their blocks with the source */        \
 	X(linked_items)	    /* became other names of files sent before */   \
 	X(lack_owner_items) /* there, but the target can't hold that */     \

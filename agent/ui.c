@@ -67,6 +67,7 @@ static const struct {
     [UI_VANISHED] = {"vanished", "vanished", PROBLEM},
     [UI_UNREADABLE] = {"unreadable", "unreadable", PROBLEM},
     [UI_RETRY] = {"to be tried again", "retry", NOTICE},
+    [UI_DIFFERS] = {"not verified", "differs", PROBLEM},
     [UI_DRIFT] = {"changed at the target", "drift", PROBLEM},
     [UI_WOULD_SEND] = {"would send", "would_send", FINE},
     [UI_WOULD_MKDIR] = {"would make directory", "would_make_directory", FINE},
@@ -423,7 +424,8 @@ log_item(struct ui *u, enum ui_action action, const char *path, size_t len,
 		buf_adds(&text, actions[action].text);
 	if (action == UI_RETRY)
 		log_info("%s", buf_str(&text));
-	else if (action == UI_FAILED || action == UI_UNREADABLE)
+	else if (action == UI_FAILED || action == UI_UNREADABLE ||
+	    action == UI_DIFFERS)
 		log_error("%s", buf_str(&text));
 	else
 		log_warn("%s", buf_str(&text));
@@ -444,6 +446,22 @@ ui_item(struct ui *u, enum ui_action action, const char *path, size_t len,
 	    (o->verbosity > 0 ||
 		(action >= UI_WOULD_SEND && o->verbosity == 0)))
 		print_item(u, action, path, len, err);
+}
+
+void
+ui_print(struct ui *u, const char *text, size_t len)
+{
+	pthread_mutex_lock(&u->mutex);
+	buf_reset(&u->out);
+	buf_add(&u->out, text, len);
+	print_out(u);
+	pthread_mutex_unlock(&u->mutex);
+}
+
+void
+ui_stop(struct ui *u)
+{
+	stop_drawing(u);
 }
 
 void

@@ -28,6 +28,7 @@ enum ui_action {
 	UI_VANISHED,
 	UI_UNREADABLE,
 	UI_RETRY,      /* will be tried again; err says why */
+	UI_DIFFERS,    /* --verify all found it so, or could not tell */
 	UI_DRIFT,      /* target differs from what was recorded */
 	UI_WOULD_SEND, /* --dry-run */
 	UI_WOULD_MKDIR,
@@ -75,6 +76,11 @@ void ui_begin(struct ui *u, const struct ui_run *r);
  */
 void ui_item(struct ui *u, enum ui_action action, const char *path, size_t len,
     uint64_t size, const struct err *err);
+
+/* TEXT, whole lines, to standard output. */
+void ui_print(struct ui *u, const char *text, size_t len);
+/* Draws no more; ui_print() still works. */
+void ui_stop(struct ui *u);
 
 /*
  * The run is over: stop drawing, print the summary (not with -q, unless

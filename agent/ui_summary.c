@@ -196,6 +196,29 @@ add_skipped(struct buf *out, const struct stats_snapshot *c)
 	buf_addc(out, '\n');
 }
 
+/* --verify all */
+static void
+add_checked(struct buf *out, const struct stats_snapshot *c)
+{
+	if (c->checked_items == 0)
+		return;
+	label(out, "compared");
+	add_count(out, c->checked_items, "item", "items");
+	buf_adds(out, " with the target: ");
+	add_count(out, c->checked_equal, "is equal", "are equal");
+	buf_adds(out, "; contents of ");
+	add_count(out, c->checked_by_store, "file", "files");
+	buf_adds(out, "\n              by what the store tells, of ");
+	add_count(out, c->checked_by_size, "file", "files");
+	buf_adds(out, " by size and time alone\n");
+	items_line(out, "differ", c->checked_differ, 0, "");
+	items_line(out, "missing", c->checked_missing, 0, " not at the target");
+	items_line(out, "extra", c->checked_extra, 0,
+	    " at the target only, left there");
+	items_line(
+	    out, "not told", c->checked_errors, 0, " could not be compared");
+}
+
 static void
 add_verification(struct buf *out, const struct ui_summary *s)
 {
@@ -207,6 +230,7 @@ add_verification(struct buf *out, const struct ui_summary *s)
 		    "the server's certificate was not checked "
 		    "(--no-verify-ssl)\n");
 	}
+	add_checked(out, c);
 	if (s->run->dry_run || c->done_items + c->adopted_items == 0)
 		return;
 	if (c->verified_items > 0) {
@@ -373,6 +397,7 @@ ui_stats_json(struct json *j, const struct stats_snapshot *s)
 void
 ui_summary_json(struct buf *out, const struct ui_summary *s)
 {
+	static const char *const modes[] = {"none", "transferred", "all"};
 	struct json j;
 
 	json_begin(&j, out);
@@ -386,8 +411,7 @@ ui_summary_json(struct buf *out, const struct ui_summary *s)
 	json_str(&j, "outcome", run_outcome_name(s->outcome));
 	json_int(&j, "exit_code", run_exit_code(s->outcome));
 	json_uint(&j, "elapsed_ms", s->elapsed_ms);
-	json_str(&j, "verify",
-	    s->options->verify == VERIFY_NONE ? "none" : "transferred");
+	json_str(&j, "verify", modes[s->options->verify]);
 	json_bool(&j, "tls_verified", !s->options->store.no_verify_tls);
 	if (s->why != NULL) {
 		json_str(&j, "error", err_kind_name(s->why->kind));

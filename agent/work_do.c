@@ -39,6 +39,10 @@ dispatch(struct worker *me, struct job *j)
 		return work_look(me, j);
 	case JOB_DELETE:
 		return work_delete(me, j);
+	case JOB_VERIFY:
+		return work_verify(me, j);
+	case JOB_VERIFY_PART:
+		return work_verify_part(me, j);
 	}
 	return 0;
 }

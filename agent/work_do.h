@@ -43,7 +43,7 @@ work_changed(struct err *e)
 static inline unsigned
 work_algos(const struct worker *me)
 {
-	return DIGEST_XXH3 | DIGEST_CRC64NVME |
+	return DIGEST_XXH3 | DIGEST_CRC64NVME | me->work.algos |
 	    me->work.target->ops->digests(me->work.target);
 }
 
@@ -67,15 +67,18 @@ struct store_file *work_open(struct worker *me, struct job *j);
 int work_read(struct worker *me, struct store_file *f, unsigned char *out,
     size_t len, uint64_t offset, unsigned algos, struct digest *digest,
     struct err *e);
-/* Digest of LEN bytes at OFFSET: of F, or, if that is NULL, of what the target
- * has under J's path. */
+/* Digest of LEN bytes at OFFSET: of F (of either store), or, if that is NULL,
+ * of what the target has under J's path. */
 int work_hash(struct worker *me, struct job *j, struct store_file *f,
     uint64_t offset, uint64_t len, unsigned algos, struct digest *out,
     struct err *e);
-/* The digest of the source in the form that the ledger keeps: of the whole,
- * or of the list of its parts. */
+/* The digest of F, as work_hash, in the form that the ledger keeps: of the
+ * whole, or of the list of its parts. */
 int work_hash_like(struct worker *me, struct job *j, struct store_file *f,
     uint64_t part_bytes, struct digest *out);
+/* The SHA-256 of the list of N parts' SHA-256, which are at LIST. */
+void work_sha256_of_list(
+    struct worker *me, const uint8_t *list, size_t n, struct digest *out);
 /* Reads back LEN bytes of what was written and compares with WANT. */
 int work_read_back(struct worker *me, struct job *j, uint64_t offset,
     uint64_t len, const struct digest *want, struct err *e);
@@ -136,5 +139,9 @@ int work_check(struct worker *me, struct job *j);
 int work_part(struct worker *me, struct job *j);
 int work_complete(struct worker *me, struct job *j);
 int work_sweep(struct worker *me, struct job *j);
+
+/* work_verify.c */
+int work_verify(struct worker *me, struct job *j);
+int work_verify_part(struct worker *me, struct job *j);
 
 #endif

@@ -41,6 +41,9 @@ make_link(struct worker *me, struct job *j, const struct item_stat *st,
 	struct store_expect x;
 	int rc;
 
+	digester_start(me->digester, DIGEST_XXH3 | DIGEST_CRC64NVME);
+	digester_update(me->digester, target, len);
+	digester_finish(me->digester, &j->digest);
 	j->from_source = false;
 	work_held(me, &meta);
 	rc = work_expect(me, j, &x);
@@ -229,7 +232,18 @@ has_content(struct worker *me, struct job *j, struct store_file *f)
 	if (work_hash_like(me, j, f, j->known_part_bytes, &now) == -1 ||
 	    work_source(me)->check_file(f, &j->err) == -1)
 		return -1;
+	if ((now.have & DIGEST_SHA256) != 0) {
+		memcpy(j->was.digest.sha256, now.sha256, sizeof(now.sha256));
+		j->was.digest.have |= DIGEST_SHA256;
+	}
 	return memcmp(now.xxh3, j->was.digest.xxh3, sizeof(now.xxh3)) == 0;
+}
+
+/* All digests that are asked for were taken when it was sent. */
+static bool
+has_digests(const struct worker *me, const struct job *j)
+{
+	return (me->work.algos & ~j->was.digest.have) == 0;
 }
 
 /* The ledger knows it, but ctime, mtime, inode or owner moved; or nothing did,
@@ -246,7 +260,8 @@ work_rehash(struct worker *me, struct job *j)
 	if (f->meta.type == ITEM_FILE && work_is_grouped(me, j, f))
 		return 0;
 	if (f->meta.type == ITEM_FILE)
-		same = j->unmoved && item_same(&scanned, &f->state)
+		same = j->unmoved && has_digests(me, j) &&
+			item_same(&scanned, &f->state)
 		    ? 1
 		    : has_content(me, j, f);
 	if (same == -1)

@@ -110,7 +110,7 @@ work_begin(struct worker *me, struct job *j)
 		return -1;
 	j->from_source = false;
 	j->up->attrs_begun = j->up->attrs_mark;
-	if (same_driver(me) && to->clone != NULL) {
+	if (same_driver(me) && to->clone != NULL && me->work.algos == 0) {
 		int rc;
 
 		if (work_expect(me, j, &x) == -1)
@@ -197,7 +197,8 @@ copy_part(struct worker *me, struct job *j)
 	struct store_file *f;
 
 	/* Nobody would know what was copied. */
-	if (me->work.read_back || !same_driver(me) || to->copy_part == NULL)
+	if (me->work.read_back || me->work.algos != 0 || !same_driver(me) ||
+	    to->copy_part == NULL)
 		return 1;
 	f = hold_upload(me, j);
 	if (f == NULL || work_source(me)->check_file(f, &j->err) == -1)
@@ -254,6 +255,27 @@ digest_of_parts(const struct upload *up, struct digest *out, struct err *e)
 	return 0;
 }
 
+/* The same by SHA-256, if it is asked for and known of each part. */
+static int
+sha256_of_parts(struct worker *me, struct job *j)
+{
+	const struct upload *up = j->up;
+	AUTO(free) uint8_t *list = malloc((size_t)up->plan.parts * 32);
+	uint32_t i;
+
+	if (list == NULL)
+		return err_set(&j->err, ERR_NOMEM, "out of memory");
+	for (i = 0; i < up->plan.parts; i++) {
+		const struct digest *d = &up->parts[i].digest;
+
+		if ((d->have & DIGEST_SHA256) == 0)
+			return 0;
+		memcpy(list + (size_t)i * 32, d->sha256, 32);
+	}
+	work_sha256_of_list(me, list, up->plan.parts, &j->digest);
+	return 0;
+}
+
 static int
 read_back_part(struct worker *me, struct job *j, uint32_t i)
 {
@@ -283,6 +305,9 @@ work_complete(struct worker *me, struct job *j)
 		    j->up->parts, j->up->plan.parts, &j->digest, &j->receipt,
 		    &j->err);
 	if (work_written(me, j, rc) == -1)
+		return -1;
+	if ((me->work.algos & DIGEST_SHA256) != 0 &&
+	    sha256_of_parts(me, j) == -1)
 		return -1;
 	j->proved = j->receipt.proved;
 	if (j->proved || !me->work.read_back)

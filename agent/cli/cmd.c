@@ -12,8 +12,8 @@
 #include "base/log.h"
 #include "base/text.h"
 
-static int
-exit_code(enum err_kind kind)
+int
+cmd_exit_code(enum err_kind kind)
 {
 	switch (kind) {
 	case ERR_NONE:
@@ -61,7 +61,7 @@ cmd_fail(const struct err *e)
 
 	text_escape(&text, e->msg, strlen(e->msg));
 	log_error("%s", buf_str(&text));
-	return exit_code(e->kind);
+	return cmd_exit_code(e->kind);
 }
 
 static int

@@ -7,6 +7,7 @@
 
 #include "agent/cli/parse.h"
 #include "agent/cli/record.h"
+#include "agent/place.h"
 #include "agent/task.h"
 #include "base/buf.h"
 #include "base/text.h"
@@ -426,6 +427,8 @@ check_lock(const struct options *o, struct err *e)
 int
 options_finish(struct options *o, enum verb_id verb, struct err *e)
 {
+	if (o->manifest != NULL && place_check(o->manifest, e) == -1)
+		return err_context(e, "--manifest");
 	if (o->task != NULL && task_check_name(o->task, e) == -1)
 		return err_context(e, "--task");
 	if (check_memory(o, e) == -1 || check_deletion(o, e) == -1 ||

@@ -58,12 +58,17 @@ notice(void *arg, const struct ledger_notice *n, struct err *e)
 static void
 add_digests(struct json *j, const struct ledger_file *row)
 {
-	char hex[33];
+	char hex[65];
 
 	if ((row->digest_have & DIGEST_XXH3) != 0) {
 		text_hex(row->xxh3, sizeof(row->xxh3), hex);
 		json_str(
 		    j, row->part_bytes > 0 ? "xxh3_of_parts" : "xxh3", hex);
+	}
+	if ((row->digest_have & DIGEST_SHA256) != 0) {
+		text_hex(row->sha256, sizeof(row->sha256), hex);
+		json_str(
+		    j, row->part_bytes > 0 ? "sha256_of_parts" : "sha256", hex);
 	}
 	if (row->part_bytes > 0)
 		json_uint(j, "part_bytes", row->part_bytes);

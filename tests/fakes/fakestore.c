@@ -239,7 +239,7 @@ set_checksum(struct store *s, unsigned algo)
 }
 
 static struct store_stat
-stat_of(const struct fake_object *o)
+stat_of(const struct fake *f, const struct fake_object *o)
 {
 	struct store_stat st = {
 	    .type = o->st.type,
@@ -253,6 +253,10 @@ stat_of(const struct fake_object *o)
 	};
 
 	memcpy(st.etag, o->etag, sizeof(st.etag));
+	if (!f->proves_nothing) {
+		st.digest.have = DIGEST_CRC64NVME;
+		st.digest.crc64nvme = crc64nvme(0, o->data, o->len);
+	}
 	return st;
 }
 
@@ -274,7 +278,7 @@ list(struct session *c, const char *dir, bool recursive, store_list_fn *fn,
 		for (o = f->objects[i]; o != NULL && rc == 0; o = o->next) {
 			struct store_list_entry entry = {.key = o->key,
 			    .key_len = strlen(o->key),
-			    .st = stat_of(o)};
+			    .st = stat_of(f, o)};
 
 			if (*dir != '\0' &&
 			    (strncmp(o->key, dir, strlen(dir)) != 0 ||
@@ -306,7 +310,7 @@ stat_fake(
 	if (o != NULL && dir && o->st.type != ITEM_DIR)
 		o = NULL;
 	if (o != NULL)
-		*out = stat_of(o);
+		*out = stat_of(f, o);
 	pthread_mutex_unlock(&f->mutex);
 	return o != NULL ? 0 : err_set(e, ERR_NOTFOUND, "no such object");
 }

@@ -263,8 +263,8 @@ an_error_names_the_option_and_the_reason(void)
 	CHECK_ERROR(
 	    "--transfers 0", "--transfers: not a number from 1 to 1024: \"0\"");
 	CHECK_ERROR("--timeout 0", "--timeout: too short: \"0\"");
-	CHECK_ERROR(
-	    "--verify all", "--verify: not one of none transferred: \"all\"");
+	CHECK_ERROR("--verify some",
+	    "--verify: not one of none transferred all: \"some\"");
 	CHECK_ERROR("--task", "--task needs a value: NAME");
 	CHECK_ERROR("--task=", "--task: must not be empty");
 	CHECK_ERROR("--dry-run=yes", "--dry-run takes no value");
@@ -391,8 +391,9 @@ a_strange_verb_gets_a_hint(void)
 	CHECK(verb_by_name("cp") == VERB_COUNT);
 	CHECK(verb_unknown("cp", &e) == -1 && e.kind == ERR_USAGE);
 	CHECK(strstr(e.msg, "dray copy SRC DST") != NULL);
-	verb_unknown("check", &e);
-	CHECK(strstr(e.msg, "--reconcile") != NULL);
+	CHECK(verb_by_name("check") == VERB_VERIFY);
+	verb_unknown("compare", &e);
+	CHECK(strstr(e.msg, "dray verify") != NULL);
 	verb_unknown("snyc", &e);
 	CHECK_STR(e.msg, "no verb \"snyc\"; did you mean \"sync\"?");
 	verb_unknown("/data", &e);
