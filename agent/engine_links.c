@@ -198,39 +198,53 @@ take_first(struct engine *en, struct job *j, enum known known,
 	return j->doubt;
 }
 
-/* 1 if a run would make a link of J, 0, -1. */
-static int
-is_another_name(struct engine *en, const struct job *j)
+/* What a run would do with J, for there being other names of it. */
+enum dry {
+	DRY_ALONE, /* what it would do without them */
+	DRY_LINK,
+	DRY_NOTHING
+};
+
+static enum dry
+dry(struct engine *en, const struct job *j)
 {
-	struct ledger_leader leader;
+	struct ledger_leader leader = {.path = NULL};
 	struct err e = ERR_INIT;
-	enum known known;
+	enum known known = look(en, j, &j->st, &leader);
+	enum dry what = DRY_ALONE;
 	int seen;
 
-	known = look(en, j, &j->st, &leader);
-	if (known == KNOWN_SAME || known == KNOWN_DOUBT)
-		free(leader.path);
 	if (known == KNOWN_SAME)
-		return 1;
+		what = is_right(en, j, &leader.row) ? DRY_NOTHING : DRY_LINK;
+	free(leader.path);
+	if (known == KNOWN_SAME || known == KNOWN_FAILED ||
+	    (known == KNOWN_DOUBT && j->kind == JOB_REHASH))
+		return what;
 	seen = ledger_link_seen(en->ledger, &j->link, &e);
 	if (seen == -1)
 		engine_ledger_failed(en, &e);
-	return seen;
+	return seen == 1 ? DRY_LINK : DRY_ALONE;
 }
 
-/* Dry run: true if J would become a link; that is told then. */
+/* Dry run: true if nothing but J's being a link is to be told, or nothing. */
 static bool
 would_link(struct engine *en, struct job *j)
 {
-	if (en->ops->link == NULL || is_another_name(en, j) != 1) {
-		j->leads = true; /* it isn't asked of again */
-		return false;
+	switch (en->ops->link != NULL ? dry(en, j) : DRY_ALONE) {
+	case DRY_NOTHING:
+		engine_unchanged(en, j);
+		return true;
+	case DRY_LINK:
+		stats_sub(en->stats, queued_bytes, j->st.size);
+		stats_add(en->stats, linked_items, 1);
+		j->kind = JOB_HARDLINK;
+		engine_would(en, j, UI_WOULD_HARDLINK);
+		return true;
+	case DRY_ALONE:
+		break;
 	}
-	stats_sub(en->stats, queued_bytes, j->st.size);
-	stats_add(en->stats, linked_items, 1);
-	j->kind = JOB_HARDLINK;
-	engine_would(en, j, UI_WOULD_HARDLINK);
-	return true;
+	j->leads = true; /* it isn't asked of again */
+	return false;
 }
 
 bool

@@ -344,7 +344,7 @@ ui_summary_text(struct buf *out, const struct ui_summary *s)
 	items_line(out, "metadata", c->metadata_items, 0,
 	    " set right without moving contents");
 	items_line(out, "linked", c->linked_items, 0,
-	    " hard links, contents sent once");
+	    " by hard links: contents went once");
 	items_line(out, "adopted", c->adopted_items, c->adopted_bytes,
 	    ", there already");
 	items_line(
