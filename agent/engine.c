@@ -2,6 +2,7 @@
 #include "config.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "agent/engine_in.h"
@@ -50,6 +51,14 @@ engine_job_end(struct engine *en, struct job *j)
 	job_free(j);
 }
 
+/* A dry run goes on without the directory that a run would make. */
+static bool
+would_be_made(const struct engine *en, const struct err *e)
+{
+	return en->options->dry_run && e->kind == ERR_NOTFOUND &&
+	    (en->ops->features & STORE_HAS_DIRS) != 0;
+}
+
 int
 engine_reach(struct engine *en)
 {
@@ -63,7 +72,8 @@ engine_reach(struct engine *en)
 
 	if (en->reached)
 		return 0;
-	if (reach_store(en->target, &ro, &probe, &e) == -1) {
+	if (reach_store(en->target, &ro, &probe, &e) == -1 &&
+	    !would_be_made(en, &e)) {
 		if (e.kind != ERR_STOPPED)
 			engine_fatal(en, &e);
 		return -1;
@@ -86,8 +96,14 @@ start_workers(struct engine *en)
 	    .inbox = en->inbox,
 	    .stats = en->stats,
 	    .limits = en->limits,
+	    .algos = en->options->sha256 ? DIGEST_SHA256 : 0,
+	    .read_back = en->options->verify != VERIFY_NONE,
 	    .attrs = en->attrs,
-	    .read_back = en->options->verify == VERIFY_TRANSFERRED,
+	    .compare = en->options->compare,
+	    .update = en->options->update,
+	    .ignore_existing = en->options->ignore_existing,
+	    .backup_dir = en->setup->backup_dir,
+	    .dry_run = en->options->dry_run,
 	    .stop = en->setup->stop_now,
 	};
 
@@ -185,6 +201,8 @@ answered(struct engine *en, struct job *j)
 {
 	if (j->up != NULL)
 		engine_upload_answer(en, j);
+	else if (j->kind == JOB_DELETE)
+		engine_delete_answer(en, j);
 	else
 		engine_item_answer(en, j);
 }
@@ -278,15 +296,24 @@ next_phase(struct engine *en)
 			begin_scan(en);
 		return;
 	case PHASE_TRANSFER:
-		en->phase = en->options->dry_run ? PHASE_END : PHASE_ORPHANS;
-		if (en->phase == PHASE_END)
+		en->phase = PHASE_ORPHANS;
+		if (en->options->dry_run)
 			return;
 		if (!en->scan_incomplete && en->setup->only == NULL)
 			engine_abort_old(en);
 		engine_sweep_intents(en);
 		return;
 	case PHASE_ORPHANS:
-		en->phase = PHASE_DIRS;
+		en->phase = PHASE_DELETE;
+		engine_begin_deletions(en);
+		return;
+	case PHASE_DELETE:
+		engine_end_deletions(en);
+		en->phase = PHASE_AGAIN;
+		engine_unblock(en);
+		return;
+	case PHASE_AGAIN:
+		en->phase = en->options->dry_run ? PHASE_END : PHASE_DIRS;
 		return;
 	case PHASE_DIRS:
 		en->phase = PHASE_ROOT;
@@ -302,7 +329,9 @@ next_phase(struct engine *en)
 static bool
 is_idle(const struct engine *en)
 {
-	return en->jobs == 0 && (en->phase != PHASE_TRANSFER || en->scan_done);
+	return en->jobs == 0 &&
+	    (en->phase != PHASE_TRANSFER || en->scan_done) &&
+	    (en->phase != PHASE_DELETE || !en->deleting);
 }
 
 static void
@@ -340,6 +369,8 @@ step(struct engine *en)
 	engine_progress(en, false);
 	if (commit_is_due(en))
 		engine_commit(en);
+	if (en->phase == PHASE_DELETE)
+		engine_feed_deletions(en);
 	if (en->phase == PHASE_DIRS)
 		engine_feed_dirs(en);
 }
@@ -396,8 +427,14 @@ outcome_of(const struct engine *en)
 	}
 	if (en->stopping)
 		return RUN_INTERRUPTED;
-	if (stats_get(en->stats, failed_items) > 0 ||
-	    stats_get(en->stats, unreadable_items) > 0)
+	if (en->guarded.kind != ERR_NONE)
+		return RUN_GUARDED;
+	if (en->no_manifest.kind != ERR_NONE ||
+	    stats_get(en->stats, failed_items) > 0 ||
+	    stats_get(en->stats, unreadable_items) > 0 ||
+	    stats_get(en->stats, checked_differ) > 0 ||
+	    stats_get(en->stats, checked_missing) > 0 ||
+	    stats_get(en->stats, checked_errors) > 0)
 		return RUN_FAILURES;
 	if (stats_get(en->stats, changed_items) > 0 ||
 	    stats_get(en->stats, vanished_items) > 0)
@@ -505,7 +542,8 @@ begin(struct engine *en, const struct engine_setup *setup, struct err *e)
 	if ((setup->source->ops->features & STORE_HAS_ATTRS) != 0)
 		en->attrs = store_attrs_kinds(&en->options->store);
 	en->reached = setup->reached;
-	en->random = (uint64_t)clock_wall_ns() | 1;
+	en->started_ns = clock_wall_ns();
+	en->random = (uint64_t)en->started_ns | 1;
 	en->retry = (struct retry_policy){
 	    .attempts = en->options->retries,
 	    .base_ms = 500,
@@ -513,6 +551,7 @@ begin(struct engine *en, const struct engine_setup *setup, struct err *e)
 	};
 	job_list_init(&en->big);
 	job_list_init(&en->after_commit);
+	job_list_init(&en->blocked);
 	en->ops->limits(en->target, &en->limits);
 	en->limits.threshold_bytes = en->options->threshold_bytes;
 	en->limits.part_bytes = en->options->part_bytes;
@@ -525,6 +564,8 @@ begin(struct engine *en, const struct engine_setup *setup, struct err *e)
 	en->inbox = inbox_new(ENGINE_BATCHES_MAX, e);
 	en->pool = pool_new(en->options->memory_bytes, e);
 	if (en->lanes == NULL || en->inbox == NULL || en->pool == NULL)
+		return -1;
+	if (engine_source_place(en, e) == -1)
 		return -1;
 	if (en->options->dry_run)
 		return 0;
@@ -544,6 +585,7 @@ end(struct engine *en)
 	workers_stop(en->workers);
 	store_disconnect(en->session);
 	ledger_pending_free(&en->pending);
+	free(en->victim.path);
 	ledger_uploads_free(en->old, en->old_n);
 	delay_free(&en->delayed);
 	lanes_free(en->lanes);
@@ -568,9 +610,13 @@ engine_run(const struct engine_setup *setup, struct engine_result *out)
 		engine_commit(&en);
 		engine_ask_the_store(&en);
 		count_lacks(&en);
+		engine_verify(&en);
+		engine_manifest(&en);
 	}
 	out->outcome = outcome_of(&en);
-	out->why = en.fatal;
+	out->why = en.fatal.kind != ERR_NONE ? en.fatal : en.guarded;
+	if (out->why.kind == ERR_NONE)
+		out->why = en.no_manifest;
 	out->run_id = en.run_id;
 	end(&en);
 	if (en.run_id != 0) {

@@ -29,7 +29,8 @@ struct engine_setup {
 	struct ui *ui;
 	struct ui_run *about; /* run_id is filled in before it is shown */
 	struct run_stats *stats;
-	bool reached;	/* the target was probed already in this run */
+	const char *backup_dir; /* a key of the target, or NULL */
+	bool reached;		/* the target was probed already in this run */
 	bool reconcile; /* compare with the target's listing, not only the
 			   ledger */
 	const struct engine_events *events; /* NULL: nobody is told */

@@ -7,18 +7,37 @@
 
 #include <string.h>
 
+#include "agent/compare.h"
 #include "agent/engine_in.h"
-#include "agent/reach.h"
 #include "base/buf.h"
-#include "base/clock.h"
-#include "base/log.h"
 
 /* A batch on its way through the diff. */
 struct diff {
 	struct engine *en;
 	const struct scan_batch *batch;
-	int64_t dir_id; /* 0: the ledger doesn't know the directory yet */
+	int64_t dir_id;	 /* 0: the ledger doesn't know the directory yet */
+	struct buf path; /* whole_path()'s */
 };
+
+/* NAME in the batch's directory; valid until the next call.  NULL, and the run
+ * ends, without memory. */
+static const char *
+whole_path(struct diff *d, const char *name, size_t len)
+{
+	const struct scan_batch *b = d->batch;
+	struct err e;
+
+	buf_reset(&d->path);
+	buf_add(&d->path, b->dir, b->dir_len);
+	if (b->dir_len > 0)
+		buf_addc(&d->path, '/');
+	buf_add(&d->path, name, len);
+	if (!buf_failed(&d->path))
+		return buf_str(&d->path);
+	err_set(&e, ERR_NOMEM, "out of memory");
+	engine_fatal(d->en, &e);
+	return NULL;
+}
 
 static struct job *
 new_job(struct diff *d, enum job_kind kind, const struct scan_entry *entry)
@@ -58,26 +77,6 @@ key_is_possible(struct diff *d, struct job *j)
 }
 
 static void
-would(struct diff *d, struct job *j, enum ui_action action)
-{
-	ui_item(d->en->ui, action, j->path, j->path_len,
-	    j->st.type == ITEM_FILE ? j->st.size : 0, NULL);
-	engine_job_end(d->en, j);
-}
-
-/* The same of a file, which may be another name of one before. */
-static void
-would_file(struct diff *d, struct job *j, enum ui_action action)
-{
-	if (engine_links_dry(d->en, j) == 1) {
-		stats_sub(d->en->stats, queued_bytes, j->st.size);
-		stats_add(d->en->stats, linked_items, 1);
-		action = UI_WOULD_HARDLINK;
-	}
-	would(d, j, action);
-}
-
-static void
 queued(struct diff *d, const struct scan_entry *entry)
 {
 	stats_add(d->en->stats, queued_items, 1);
@@ -99,25 +98,11 @@ need_dir(struct diff *d, const struct scan_entry *entry)
 		return;
 	queued(d, entry);
 	if (d->en->options->dry_run) {
-		would(d, j, UI_WOULD_MKDIR);
+		engine_would(d->en, j, UI_WOULD_MKDIR);
 		return;
 	}
 	engine_record(d->en, j, &row);
 	engine_job_end(d->en, j);
-}
-
-static void
-need_link(struct diff *d, const struct scan_entry *entry)
-{
-	struct job *j = new_job(d, JOB_LINK, entry);
-
-	if (j == NULL || !key_is_possible(d, j))
-		return;
-	queued(d, entry);
-	if (d->en->options->dry_run)
-		would(d, j, UI_WOULD_LINK);
-	else
-		engine_send(d->en, j);
 }
 
 /* What the target's listing says of J's path: 1, 0 or -1. */
@@ -129,37 +114,98 @@ look_at_target(struct diff *d, const struct job *j, struct ledger_target *t)
 
 	if (!d->en->use_target)
 		return 0;
-	rc = ledger_target_get(d->en->ledger, j->path, j->path_len, t, &e);
+	rc = ledger_target_get(
+	    d->en->ledger, j->path, j->path_len, false, t, &e);
 	if (rc == -1)
 		engine_ledger_failed(d->en, &e);
 	return rc;
 }
 
-/* A file that the ledger has not as done. */
-static void
-need_file(struct diff *d, const struct scan_entry *entry)
+/* Whether the target has ENTRY, which the ledger has as done. */
+static bool
+is_there(struct diff *d, const struct scan_entry *entry)
 {
-	struct job *j = new_job(d, JOB_PUT, entry);
 	struct ledger_target there;
-	bool adopt;
+	struct err e = ERR_INIT;
+	const char *path = whole_path(d, entry->name, entry->name_len);
+	int rc = path != NULL && d->en->use_target
+	    ? ledger_target_get(
+		  d->en->ledger, path, d->path.len, false, &there, &e)
+	    : 1;
+
+	if (rc == -1)
+		engine_ledger_failed(d->en, &e);
+	return rc == 1;
+}
+
+/* What J must find at the target.  ROW may be NULL. */
+static void
+expect(struct diff *d, struct job *j, const struct scan_entry *entry,
+    const struct ledger_file *row)
+{
+	if (d->en->options->overwrite == OVERWRITE_ALWAYS)
+		return;
+	j->expect = EXPECT_NOTHING;
+	if (row == NULL || row->state != LEDGER_DONE ||
+	    row->st.type == ITEM_DIR || !is_there(d, entry))
+		return;
+	j->expect = EXPECT_WAS;
+	j->expected = engine_known(row);
+}
+
+/*
+ * J goes to work, or first looks whether what the target has is to stay.  What
+ * the ledger knows as done (not NEW) is there, and --ignore-existing has
+ * decided on it.
+ */
+static void
+submit(struct diff *d, struct job *j, bool new)
+{
+	const struct options *o = d->en->options;
+	struct ledger_target there;
+	int rc = 1;
+
+	if (o->update || (o->ignore_existing && new)) {
+		if (d->en->use_target)
+			rc = look_at_target(d, j, &there);
+		if (rc == 1) {
+			j->then = j->kind;
+			j->kind = JOB_LOOK;
+		}
+	}
+	engine_submit(d->en, j);
+}
+
+static void
+need_link(struct diff *d, const struct scan_entry *entry,
+    const struct ledger_file *row)
+{
+	struct job *j = new_job(d, JOB_LINK, entry);
 
 	if (j == NULL || !key_is_possible(d, j))
 		return;
 	queued(d, entry);
-	adopt = look_at_target(d, j, &there) == 1 && there.type == ITEM_FILE &&
-	    there.size == entry->st.size;
-	if (d->en->options->dry_run) {
-		would_file(d, j, adopt ? UI_WOULD_ADOPT : UI_WOULD_SEND);
+	expect(d, j, entry, row);
+	submit(d, j, true);
+}
+
+/* A file that the ledger has not as done. */
+static void
+need_file(struct diff *d, const struct scan_entry *entry,
+    const struct ledger_file *row)
+{
+	struct job *j = new_job(d, JOB_PUT, entry);
+	struct ledger_target there;
+
+	if (j == NULL || !key_is_possible(d, j))
 		return;
-	}
-	if (adopt)
+	queued(d, entry);
+	expect(d, j, entry, row);
+	if (d->en->options->compare != COMPARE_NOTHING &&
+	    look_at_target(d, j, &there) == 1 && there.type == ITEM_FILE &&
+	    there.size == entry->st.size)
 		j->kind = JOB_ADOPT;
-	if (engine_links_take(d->en, j))
-		return;
-	if (adopt)
-		engine_send(d->en, j);
-	else
-		engine_queue_file(d->en, j);
+	submit(d, j, true);
 }
 
 static void
@@ -210,25 +256,6 @@ link_id(const struct diff *d, const struct scan_entry *entry,
 	return shares(d) || row->link.dev == entry->st.dev ? row->link.id : 0;
 }
 
-/* As maybe_file: what can be said without reading it. */
-static void
-maybe_dry(struct diff *d, const struct scan_entry *entry,
-    const struct ledger_file *row)
-{
-	struct job *j;
-
-	if (item_same_metadata(&entry->st, &row->st) &&
-	    !is_to_be_linked(entry, row)) {
-		unchanged(d, entry);
-		return;
-	}
-	j = new_job(d, JOB_REHASH, entry);
-	if (j == NULL)
-		return;
-	queued(d, entry);
-	would_file(d, j, UI_WOULD_SET_METADATA);
-}
-
 /* A file whose content may be what the ledger says: look before sending. */
 static void
 maybe_file(struct diff *d, const struct scan_entry *entry,
@@ -236,47 +263,76 @@ maybe_file(struct diff *d, const struct scan_entry *entry,
 {
 	struct job *j;
 
-	if (d->en->options->dry_run) {
-		maybe_dry(d, entry, row);
-		return;
-	}
 	j = new_job(d, JOB_REHASH, entry);
 	if (j == NULL)
 		return;
 	j->was = engine_known(row);
+	expect(d, j, entry, row);
 	j->known_part_bytes = row->part_bytes;
 	j->before = row->outcome;
 	if (j->before.did_run == 0)
 		j->before.did_run = row->run_id;
 	j->was_attrs = row->attrs;
-	j->unmoved =
+	j->unmoved = d->en->options->compare != COMPARE_CHECKSUM &&
 	    item_same(&entry->st, &row->st) && !is_to_be_linked(entry, row);
 	j->local = item_same_metadata(&entry->st, &row->st);
+	j->believed = d->en->options->compare == COMPARE_SIZE;
 	if (row->link.nlink == 0 && j->link.nlink > 1)
 		j->link.nlink = 0;
 	if (j->link.nlink > 1)
 		j->link.id = link_id(d, entry, row);
+	/* Without a digest only the target can tell. */
+	if (!j->believed && !j->unmoved &&
+	    (row->digest_have & DIGEST_XXH3) == 0)
+		j->kind = JOB_ADOPT;
 	queued(d, entry);
-	if (!engine_links_take(d->en, j))
-		engine_send(d->en, j);
+	submit(d, j, false);
 }
 
 static void
-needed(struct diff *d, const struct scan_entry *entry)
+needed(struct diff *d, const struct scan_entry *entry,
+    const struct ledger_file *row)
 {
 	switch (entry->st.type) {
 	case ITEM_FILE:
-		need_file(d, entry);
+		need_file(d, entry, row);
 		return;
 	case ITEM_DIR:
 		need_dir(d, entry);
 		return;
 	case ITEM_SYMLINK:
-		need_link(d, entry);
+		need_link(d, entry, row);
 		return;
 	case ITEM_SPECIAL:
 		return;
 	}
+}
+
+/* Whether size or age exclude ENTRY, or it would go to where others are kept;
+ * then it is as good as not there. */
+static bool
+is_left_out(struct diff *d, const struct scan_entry *entry)
+{
+	struct engine *en = d->en;
+	const char *path = en->setup->backup_dir != NULL
+	    ? whole_path(d, entry->name, entry->name_len)
+	    : NULL;
+
+	if (compare_is_wanted(en->options, &entry->st, en->started_ns) &&
+	    (path == NULL || !engine_is_backup(en, path, d->path.len)))
+		return false;
+	stats_sub(en->stats, scanned_items, 1);
+	stats_sub(en->stats, scanned_bytes, entry->st.size);
+	stats_add(en->stats, excluded_items, 1);
+	return true;
+}
+
+/* The ledger knows nothing of it. */
+static void
+unknown(struct diff *d, const struct scan_entry *entry)
+{
+	if (!is_left_out(d, entry))
+		needed(d, entry, NULL);
 }
 
 /* True if somebody else changed or removed the item at the target. */
@@ -322,6 +378,26 @@ dirs_show(const struct engine *en)
 	    !en->setup->reconcile;
 }
 
+static void
+existing(struct diff *d, const struct scan_entry *entry)
+{
+	const char *path = whole_path(d, entry->name, entry->name_len);
+
+	stats_add(d->en->stats, existing_items, 1);
+	if (path != NULL)
+		engine_skipped(
+		    d->en, path, d->path.len, entry->st.type, "existing");
+}
+
+static void
+row_is_gone(struct diff *d, const struct ledger_file *row)
+{
+	const char *path = whole_path(d, row->name, row->name_len);
+
+	if (path != NULL)
+		engine_gone(d->en, path, d->path.len, row);
+}
+
 /* Whether the item's extended attributes or ACLs were never looked at, or may
  * have changed without anything else: of files, only reading tells. */
 static bool
@@ -338,25 +414,42 @@ static void
 known(struct diff *d, const struct scan_entry *entry,
     const struct ledger_file *row)
 {
-	const struct item_stat *is = &entry->st, *was = &row->st;
-	bool done = row->state == LEDGER_DONE && is->type == was->type;
-	bool same = item_same(is, was) && !is_to_be_linked(entry, row);
-	bool look = look_at_attrs(d->en, is, row);
+	bool file = entry->st.type == ITEM_FILE;
+	bool look = look_at_attrs(d->en, &entry->st, row) &&
+	    !d->en->options->ignore_existing;
+	enum verdict v = compare_known(d->en->options, &entry->st, row);
 
-	if (done && is->type == ITEM_DIR && item_same_metadata(is, was) &&
-	    !look && dirs_show(d->en))
+	/* What was in a directory is in none of the batches. */
+	if ((entry->st.type == ITEM_DIR) != (row->st.type == ITEM_DIR) &&
+	    d->en->options->delete_extra && d->en->setup->only == NULL)
+		row_is_gone(d, row);
+	if (entry->st.type == ITEM_DIR && v == VERDICT_SAME &&
+	    !dirs_show(d->en))
+		v = VERDICT_SEND;
+	if (v == VERDICT_SAME && file && is_to_be_linked(entry, row))
+		v = (row->digest_have & DIGEST_XXH3) != 0 ? VERDICT_LOOK
+							  : VERDICT_SEND;
+	if (v == VERDICT_LOOK && may_be_left(d, entry, row))
+		v = VERDICT_SEND;
+	if (v == VERDICT_SAME && look)
+		v = file ? VERDICT_LOOK : VERDICT_SEND;
+	if (v == VERDICT_KEEP ? !is_there(d, entry)
+			      : v != VERDICT_SEND && drifted(d, entry, row))
+		v = VERDICT_SEND;
+	switch (v) {
+	case VERDICT_SAME:
 		unchanged(d, entry);
-	else if (done && is->type != ITEM_DIR && same && !look &&
-	    !drifted(d, entry, row))
-		unchanged(d, entry);
-	else if (done && is->type == ITEM_FILE && is->size == was->size &&
-	    (same ? look
-		  : (row->digest_have & DIGEST_XXH3) != 0 &&
-			!may_be_left(d, entry, row)) &&
-	    !drifted(d, entry, row))
+		return;
+	case VERDICT_LOOK:
 		maybe_file(d, entry, row);
-	else
-		needed(d, entry);
+		return;
+	case VERDICT_KEEP:
+		existing(d, entry);
+		return;
+	case VERDICT_SEND:
+		needed(d, entry, row);
+		return;
+	}
 }
 
 static int
@@ -385,6 +478,23 @@ is_unseen(const struct scan_batch *b, const struct ledger_file *row)
 	return b->error.kind != ERR_NONE;
 }
 
+/* The source has them. */
+static void
+note_seen(struct diff *d)
+{
+	const struct scan_batch *b = d->batch;
+	size_t i;
+
+	for (i = 0; d->en->use_target && i < b->n; i++) {
+		const struct scan_entry *entry = &b->entries[i];
+		const char *path = whole_path(d, entry->name, entry->name_len);
+
+		if (path != NULL)
+			engine_seen(d->en, path, d->path.len,
+			    entry->st.type == ITEM_DIR, !entry->not_walked);
+	}
+}
+
 /* Merges; returns -1 if the ledger can't be read. */
 static int
 merge(struct diff *d, struct err *e)
@@ -404,13 +514,15 @@ merge(struct diff *d, struct err *e)
 				  : compare_names(&b->entries[i], &row);
 
 		if (c < 0) {
-			needed(d, &b->entries[i++]);
+			unknown(d, &b->entries[i++]);
 			continue;
 		}
-		if (c == 0)
+		if (c == 0 && is_left_out(d, &b->entries[i]))
+			i++;
+		else if (c == 0)
 			known(d, &b->entries[i++], &row);
 		else if (d->en->setup->only == NULL && !is_unseen(b, &row))
-			stats_add(d->en->stats, gone_items, 1);
+			row_is_gone(d, &row);
 		have = ledger_diff_next(d->en->ledger, &row, e);
 	}
 	return have;
@@ -500,11 +612,28 @@ count(struct engine *en, const struct scan_batch *b)
 		engine_fatal(en, &b->error);
 }
 
+static void
+compare(struct diff *d)
+{
+	const struct scan_batch *b = d->batch;
+	struct err e = ERR_INIT;
+	size_t i;
+
+	if (ledger_dir_id(
+		d->en->ledger, b->dir, b->dir_len, false, &d->dir_id, &e) == -1)
+		engine_ledger_failed(d->en, &e);
+	else if (d->dir_id != 0 && merge(d, &e) == -1)
+		engine_ledger_failed(d->en, &e);
+	else if (d->dir_id == 0)
+		for (i = 0; i < b->n; i++)
+			unknown(d, &b->entries[i]);
+}
+
 void
 engine_batch(struct engine *en, struct scan_batch *b)
 {
-	struct diff d = {.en = en, .batch = b};
-	struct err e = ERR_INIT;
+	struct diff d = {
+	    .en = en, .batch = b, .path = BUF_INIT((size_t)1 << 20)};
 	size_t i;
 
 	count(en, b);
@@ -513,74 +642,7 @@ engine_batch(struct engine *en, struct scan_batch *b)
 	if (b->dir_len == 0 && b->first && b->error.kind != ERR_NONE &&
 	    b->n == 0)
 		engine_fatal(en, &b->error);
-	if (ledger_dir_id(
-		en->ledger, b->dir, b->dir_len, false, &d.dir_id, &e) == -1) {
-		engine_ledger_failed(en, &e);
-		return;
-	}
-	if (d.dir_id == 0) {
-		for (i = 0; i < b->n; i++)
-			needed(&d, &b->entries[i]);
-		return;
-	}
-	if (merge(&d, &e) == -1)
-		engine_ledger_failed(en, &e);
-}
-
-struct listing {
-	struct engine *en;
-	struct err ledger_err;
-};
-
-static int
-list_one(void *arg, const struct store_list_entry *entry, struct err *e)
-{
-	struct listing *l = arg;
-	struct ledger_target t = {
-	    .type = entry->st.type,
-	    .size = entry->st.size,
-	};
-
-	if (atomic_load(l->en->setup->stop_soon))
-		return err_set(e, ERR_STOPPED, "stopped");
-	memcpy(t.etag, entry->st.etag, sizeof(t.etag));
-	if (ledger_target_put(l->en->ledger, entry->key, entry->key_len, &t,
-		&l->ledger_err) == -1) {
-		*e = l->ledger_err;
-		return -1;
-	}
-	return 0;
-}
-
-void
-engine_list_target(struct engine *en)
-{
-	struct listing l = {.en = en, .ledger_err = ERR_INIT};
-	struct err e = ERR_INIT;
-	AUTO(session) struct session *c = NULL;
-	unsigned attempt;
-	int64_t wait;
-
-	if (engine_reach(en) == -1)
-		return;
-	c = store_connect(en->target, &e);
-	for (attempt = 1; c != NULL; attempt++) {
-		if (en->ops->list(c, "", true, list_one, &l, &e) == 0) {
-			en->use_target = true;
-			return;
-		}
-		wait = retry_delay_ms(
-		    &en->retry, attempt, &e, (uint64_t)clock_wall_ns());
-		if (l.ledger_err.kind != ERR_NONE || wait < 0 ||
-		    !reach_pause(wait, en->setup->stop_soon))
-			break;
-	}
-	if (e.kind == ERR_STOPPED || atomic_load(en->setup->stop_soon))
-		return;
-	err_context(&e, "listing the target");
-	if (e.kind != ERR_DENIED || en->options->reconcile) {
-		engine_fatal(en, &e);
-		return;
-	}
-	log_warn("%s; what is there already is sent again", e.msg);
+	compare(&d);
+	note_seen(&d);
+	buf_free(&d.path);
 }

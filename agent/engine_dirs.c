@@ -71,6 +71,21 @@ engine_touched(struct engine *en, const struct job *j)
 		engine_ledger_failed(en, &e);
 }
 
+void
+engine_touched_in(struct engine *en, const char *path, size_t len)
+{
+	struct err e = ERR_INIT;
+
+	if (!may_have_moved(en))
+		return;
+	if (len == 0) {
+		if (has_dirs(en))
+			root_touched(en);
+	} else if (ledger_dir_again(en->ledger, path, len, &e) == -1) {
+		engine_ledger_failed(en, &e);
+	}
+}
+
 static struct job *
 dir_job(struct engine *en)
 {

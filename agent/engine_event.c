@@ -173,6 +173,25 @@ engine_event_done(struct engine *en, const struct job *j,
 }
 
 int
+engine_event_deleted(struct engine *en, const struct victim *v, struct err *e)
+{
+	AUTO(event) struct event ev = EVENT_INIT;
+
+	if (en->setup->events == NULL || v->fate != FATE_DELETED ||
+	    v->is.type == ITEM_DIR)
+		return 0;
+	cloudevent_key(&ev.key, en->setup->events->task, v->key, v->path_len);
+	if (start(en, &ev, "file.deleted", v->key, v->path_len, e) == -1)
+		return -1;
+	write_target(en, &ev.json, v->key, v->path_len, "");
+	json_name(&ev.json, "path", v->key, v->path_len);
+	json_str(
+	    &ev.json, "type", v->is.type == ITEM_SYMLINK ? "symlink" : "file");
+	json_uint(&ev.json, "size", v->is.size);
+	return put(en, &ev, e);
+}
+
+int
 engine_event_failed(
     struct engine *en, const struct ledger_failure *f, struct err *e)
 {
@@ -210,7 +229,6 @@ engine_event_run_started(struct engine *en, struct err *e)
 		return 0;
 	if (start_run(en, &ev, "run.started", e) == -1)
 		return -1;
-	en->started_ns = ev.row.time_ns;
 	json_str(&ev.json, "target_kind", en->setup->events->target_kind);
 	return put(en, &ev, e);
 }
@@ -222,6 +240,7 @@ write_counts(struct json *j, const struct stats_snapshot *st)
 	json_uint(j, "done", st->done_items);
 	json_uint(j, "unchanged", st->unchanged_items);
 	json_uint(j, "adopted", st->adopted_items);
+	json_uint(j, "deleted", st->deleted_items);
 	json_uint(j, "failed", st->failed_items + st->unreadable_items);
 	json_uint(j, "changed", st->changed_items);
 	json_uint(j, "vanished", st->vanished_items);

@@ -37,6 +37,8 @@
 #define ENGINE_PROGRESS_ALONE_MS 60000
 /* Final failures of the store in a row after which the run is given up. */
 #define ENGINE_HOPELESS 20
+/* Bytes that the description of a store's place takes. */
+#define ENGINE_PLACE_MAX 1024
 
 struct link_group;
 
@@ -45,6 +47,8 @@ enum engine_phase {
 	PHASE_TRANSFER, /* scan and send */
 	PHASE_ORPHANS,	/* abort uploads that nothing took up again, and what
 			   intents may have begun */
+	PHASE_DELETE,	/* delete at the target what the source has no more */
+	PHASE_AGAIN,	/* send what that stood in the way of */
 	PHASE_DIRS,	/* set directories right: whatever else is done in one
 			   changes its time */
 	PHASE_ROOT,	/* and the root, last */
@@ -65,7 +69,7 @@ struct engine {
 	unsigned transfers; /* workers */
 	struct retry_policy retry;
 	uint64_t run_id;
-	int64_t started_ns;   /* where somebody is told */
+	int64_t started_ns;
 	uint64_t first_event; /* of this run; 0: none yet */
 	uint64_t random;
 	uint64_t serial; /* of the last upload */
@@ -84,6 +88,8 @@ struct engine {
 	bool reached;	      /* the target answered in this run */
 	bool stopping;
 	struct err fatal; /* why the run ends early; ERR_NONE if it doesn't */
+	struct err no_manifest; /* why there is none, though asked for */
+	struct err guarded; /* why nothing was deleted; ERR_NONE if it was */
 
 	size_t jobs;		      /* alive, wherever they are */
 	size_t uploads;		      /* alive */
@@ -99,7 +105,15 @@ struct engine {
 	bool pending_held;   /* it waits for those of the depth before */
 	unsigned dirs_depth; /* of the directories being set right */
 	bool root_touched;
-	int64_t touched[64]; /* ids of directories known as pending, some */
+	int64_t touched[64];   /* ids of directories known as pending, some */
+	uint64_t listed_items; /* at the target, in its listing */
+	uint64_t victims;      /* items that are to be deleted */
+	struct ledger_victim victim;
+	bool deleting;		 /* there may be more */
+	unsigned victim_depth;	 /* of those being deleted */
+	struct job_list blocked; /* wait for what is to be deleted */
+	char source_recorded[ENGINE_PLACE_MAX]; /* by an earlier run, or "" */
+	char source_scanned[ENGINE_PLACE_MAX];
 	uint64_t committed_ms;
 	uint64_t progress_ms; /* when the ledger was told last */
 	unsigned notices;     /* recorded in this run */
@@ -129,14 +143,53 @@ void engine_ask_the_store(struct engine *en);
 /* Sends again later. */
 void engine_delay(struct engine *en, struct job *j, uint64_t ms);
 
+/* engine_delete.c */
+/* Whether PATH is --backup-dir, or below it. */
+bool engine_is_backup(const struct engine *en, const char *path, size_t len);
+/* The ledger's ROW is of what the source has no more. */
+void engine_gone(struct engine *en, const char *path, size_t len,
+    const struct ledger_file *row);
+/* The source has this; what lies below a directory is not known if it wasn't
+ * walked. */
+void engine_seen(struct engine *en, const char *path, size_t len, bool is_dir,
+    bool is_walked);
+/* The target has this. */
+int engine_listed(struct engine *en, const char *path, size_t len,
+    const struct ledger_target *t, struct err *e);
+/* True if J, for its err, waits now for what is to be deleted. */
+bool engine_put_off(struct engine *en, struct job *j);
+/* Those that waited go on. */
+void engine_unblock(struct engine *en);
+/* What place the source is now, and was. */
+int engine_source_place(struct engine *en, struct err *e);
+/* All is collected: decides whether it goes. */
+void engine_begin_deletions(struct engine *en);
+/* Makes jobs of what is to go, a bounded number. */
+void engine_feed_deletions(struct engine *en);
+void engine_delete_answer(struct engine *en, struct job *j);
+void engine_end_deletions(struct engine *en);
+
 /* engine_diff.c: what is to be done about a batch. */
 void engine_batch(struct engine *en, struct scan_batch *b);
+
+/* engine_target.c */
 /* Lists the target into the ledger's temporary table. */
 void engine_list_target(struct engine *en);
+
+/* engine_dry.c */
+/* J is not done, but told; ends J. */
+void engine_would(struct engine *en, struct job *j, enum ui_action action);
+/* The same where J would write; what it expects there is looked at first. */
+void engine_would_write(
+    struct engine *en, struct job *j, enum ui_action action);
+/* What J would cost. */
+void engine_estimate(struct engine *en, const struct job *j);
 
 /* engine_item.c */
 /* Queues the file of J (kind is set by its size). */
 void engine_queue_file(struct engine *en, struct job *j);
+/* J goes to work, or a dry run tells of it. */
+void engine_submit(struct engine *en, struct job *j);
 /* An answer to any job but those of an upload. */
 void engine_item_answer(struct engine *en, struct job *j);
 /*
@@ -154,6 +207,8 @@ void engine_item_failed(struct engine *en, struct job *j);
 /* Reports a failure that has no job. */
 void engine_failure(struct engine *en, enum ui_action action, const char *path,
     size_t len, const struct err *e, unsigned attempts);
+/* The digests that are recorded of what J did. */
+unsigned engine_digests(const struct engine *en, const struct job *j);
 int engine_record(
     struct engine *en, const struct job *j, const struct ledger_file *row);
 /*
@@ -187,8 +242,6 @@ void engine_links_not_linked(struct engine *en, struct job *j);
 void engine_links_over(struct engine *en, struct job *j);
 /* What J's row, which turns done, is to say. */
 struct item_link engine_links_record(struct engine *en, const struct job *j);
-/* --dry-run: whether J would become a link; -1. */
-int engine_links_dry(struct engine *en, const struct job *j);
 /* No further name will come, or none can be taken: what waits for one that
  * began to be uploaded in an earlier run goes on. */
 void engine_links_expect_no_more(struct engine *en);
@@ -218,6 +271,8 @@ int engine_begin_run(struct engine *en, struct err *e);
 /* engine_event.c: into the open transaction; 0, or -1 and *e. */
 int engine_event_done(struct engine *en, const struct job *j,
     const struct ledger_file *row, struct err *e);
+int engine_event_deleted(
+    struct engine *en, const struct victim *v, struct err *e);
 int engine_event_failed(
     struct engine *en, const struct ledger_failure *f, struct err *e);
 int engine_event_run_started(struct engine *en, struct err *e);
@@ -232,6 +287,8 @@ int engine_event_run_ended(struct engine *en,
  * surely as J's row is written.  Where directories aren't items: nothing.
  */
 void engine_touched(struct engine *en, const struct job *j);
+/* The same for directory PATH itself ("" is the root). */
+void engine_touched_in(struct engine *en, const char *path, size_t len);
 /* Makes jobs of directories that wait to be set right, a bounded number. */
 void engine_feed_dirs(struct engine *en);
 /* Makes a job of the root, if it isn't what the ledger says. */
@@ -239,22 +296,38 @@ void engine_send_root(struct engine *en);
 /* The root's job is over, well or not; ends it. */
 void engine_root_answer(struct engine *en, struct job *j);
 
+/* engine_manifest.c */
+/* With --manifest: writes it. */
+void engine_manifest(struct engine *en);
+
+/* engine_verify.c */
+/* With --verify all: each item of the task, also those of other runs. */
+void engine_verify(struct engine *en);
+
 /* engine_upload.c */
 /* Starts uploads of waiting big files while there is room. */
 void engine_start_uploads(struct engine *en);
 void engine_upload_answer(struct engine *en, struct job *j);
+/* Frees an upload once its last job is over. */
+void engine_upload_release(struct engine *en, struct upload *up);
+
+/* engine_old.c: uploads of earlier runs, and intents. */
 void engine_load_uploads(struct engine *en);
+/* The unfinished upload of an earlier run for J's path, or NULL. */
+struct ledger_upload *engine_find_old(struct engine *en, const struct job *j);
 enum engine_old { OLD_NONE, OLD_OWN, OLD_OTHER };
 /* Whether an earlier run began to upload J's file, under J's name or, as it
  * is now, under another. */
 enum engine_old engine_old_upload(struct engine *en, const struct job *j);
+/* A job that aborts U, which the store knows as STORE_ID; of a JOB_SWEEP that
+ * is the one to spare. */
+void engine_abort_one(struct engine *en, enum job_kind kind,
+    const struct ledger_upload *u, const char *store_id);
 /* Jobs that abort the uploads of earlier runs that nothing took up again. */
 void engine_abort_old(struct engine *en);
 /* Jobs that look for what intents may have begun.  No upload may be alive. */
 void engine_sweep_intents(struct engine *en);
 /* Whether nothing can come of J's intent any more, once it was swept. */
 bool engine_intent_is_settled(const struct job *j);
-/* Frees an upload once its last job is over. */
-void engine_upload_release(struct engine *en, struct upload *up);
 
 #endif

@@ -26,11 +26,29 @@ engine_queue_file(struct engine *en, struct job *j)
 	j->kind = JOB_PUT;
 	j->finding = FOUND_NOTHING;
 	j->grown = false;
-	if (!j->asked && asks_for_links(en))
+	if (en->options->dry_run)
+		engine_would_write(en, j, UI_WOULD_SEND);
+	else if (!j->asked && asks_for_links(en))
 		engine_send(en, j);
 	else if (j->st.size >= en->limits.threshold_bytes ||
 	    j->st.size > en->limits.put_max_bytes)
 		job_list_push(&en->big, j);
+	else
+		engine_send(en, j);
+}
+
+void
+engine_submit(struct engine *en, struct job *j)
+{
+	bool file =
+	    j->kind == JOB_PUT || j->kind == JOB_ADOPT || j->kind == JOB_REHASH;
+
+	if (file && engine_links_take(en, j))
+		return;
+	if (j->kind == JOB_PUT)
+		engine_queue_file(en, j);
+	else if (j->kind == JOB_LINK && en->options->dry_run)
+		engine_would_write(en, j, UI_WOULD_LINK);
 	else
 		engine_send(en, j);
 }
@@ -41,6 +59,8 @@ engine_record(
 {
 	struct err e = ERR_INIT;
 
+	if (en->options->dry_run)
+		return 0;
 	if (ledger_file_put(en->ledger, j->dir_id, job_name(j), j->name_len,
 		row, &e) == -1 ||
 	    engine_event_done(en, j, row, &e) == -1)
@@ -92,6 +112,14 @@ is_hopeless(const struct job *j, const struct err *e)
 	}
 }
 
+static void
+not_queued(struct engine *en, const struct job *j)
+{
+	stats_sub(en->stats, queued_items, 1);
+	if (j->st.type == ITEM_FILE)
+		stats_sub(en->stats, queued_bytes, j->st.size);
+}
+
 void
 engine_item_failed(struct engine *en, struct job *j)
 {
@@ -110,6 +138,10 @@ engine_item_failed(struct engine *en, struct job *j)
 	} else {
 		stats_add(en->stats, failed_items, 1);
 	}
+	/* What is looked at only is counted already. */
+	if (en->options->dry_run && j->kind != JOB_PUT && j->kind != JOB_LINK &&
+	    j->kind != JOB_DIR)
+		not_queued(en, j);
 	engine_failure(
 	    en, action, j->path, j->path_len, &e, j->attempts + j->changes + 1);
 	engine_touched(en, j); /* by a temporary file */
@@ -244,6 +276,7 @@ engine_known(const struct ledger_file *row)
 	};
 
 	memcpy(known.digest.xxh3, row->xxh3, sizeof(row->xxh3));
+	memcpy(known.digest.sha256, row->sha256, sizeof(row->sha256));
 	memcpy(known.etag, row->etag, sizeof(row->etag));
 	return known;
 }
@@ -258,6 +291,18 @@ engine_settled(const struct item_stat *st, int64_t read_ns)
 	return settled;
 }
 
+unsigned
+engine_digests(const struct engine *en, const struct job *j)
+{
+	unsigned kept = DIGEST_XXH3 | DIGEST_CRC64NVME;
+
+	/* Some stores need it of each request: that is no wish of the user. */
+	if (en->options->sha256 || j->kind == JOB_REHASH ||
+	    j->kind == JOB_HARDLINK)
+		kept |= DIGEST_SHA256;
+	return kept;
+}
+
 /* J's row turns done, with the outcome O. */
 static int
 record_done(struct engine *en, const struct job *j, const struct outcome *o)
@@ -266,7 +311,7 @@ record_done(struct engine *en, const struct job *j, const struct outcome *o)
 	    .state = LEDGER_DONE,
 	    .st = j->st,
 	    .part_bytes = j->known_part_bytes,
-	    .digest_have = j->digest.have,
+	    .digest_have = j->digest.have & engine_digests(en, j),
 	    .crc64nvme = j->digest.crc64nvme,
 	    .run_id = en->run_id,
 	    .outcome = *o,
@@ -277,9 +322,10 @@ record_done(struct engine *en, const struct job *j, const struct outcome *o)
 	/* Without a digest there would be nothing to compare. */
 	if (j->st.type == ITEM_FILE && (j->digest.have & DIGEST_XXH3) != 0)
 		row.st = engine_settled(&j->st, j->read_ns);
-	if (j->unsettled && j->read_ns == 0)
+	if (j->believed || (j->unsettled && j->read_ns == 0))
 		row.st.ctime_ns = -1;
 	memcpy(row.xxh3, j->digest.xxh3, sizeof(row.xxh3));
+	memcpy(row.sha256, j->digest.sha256, sizeof(row.sha256));
 	memcpy(row.etag, j->receipt.etag, sizeof(row.etag));
 	return engine_record(en, j, &row);
 }
@@ -358,8 +404,9 @@ adopted(struct engine *en, struct job *j)
 		stats_add(en->stats, adopted_items, 1);
 		stats_add(en->stats, adopted_bytes, j->st.size);
 		engine_count_proof(en, &o);
-		ui_item(
-		    en->ui, UI_ADOPTED, j->path, j->path_len, j->st.size, NULL);
+		ui_item(en->ui,
+		    en->options->dry_run ? UI_WOULD_ADOPT : UI_ADOPTED, j->path,
+		    j->path_len, j->st.size, NULL);
 	}
 	engine_links_over(en, j);
 	engine_job_end(en, j);
@@ -381,8 +428,14 @@ found(struct engine *en, struct job *j)
 			return;
 		}
 		stats_add(en->stats, metadata_items, 1);
-		done(en, j, HOW_METADATA);
+		if (en->options->dry_run)
+			engine_would(en, j, UI_WOULD_SET_METADATA);
+		else
+			done(en, j, HOW_METADATA);
 		return;
+	case FOUND_EXISTING:
+	case FOUND_NEWER:
+		return; /* of a LOOK only */
 	case FOUND_GROUP:
 		engine_links_found(en, j);
 		return;
@@ -390,11 +443,34 @@ found(struct engine *en, struct job *j)
 	case FOUND_OTHER:
 	case FOUND_FULL:
 	case FOUND_ALONE:
+		j->believed = false;
 		if (j->link.nlink == 0)
 			j->link.nlink = j->st.nlink > 1 ? j->st.nlink : 1;
 		engine_links_send(en, j);
 		return;
 	}
+}
+
+/* JOB_LOOK is done: it stays, or J is what it was. */
+static void
+looked(struct engine *en, struct job *j)
+{
+	bool newer = j->finding == FOUND_NEWER;
+
+	if (!newer && j->finding != FOUND_EXISTING) {
+		j->looked = true;
+		j->kind = j->then;
+		engine_submit(en, j);
+		return;
+	}
+	if (newer)
+		stats_add(en->stats, newer_items, 1);
+	else
+		stats_add(en->stats, existing_items, 1);
+	not_queued(en, j);
+	engine_skipped(
+	    en, j->path, j->path_len, j->st.type, newer ? "newer" : "existing");
+	engine_job_end(en, j);
 }
 
 /* JOB_ABORT or JOB_SWEEP is done: forget the upload, if nothing can come
@@ -460,6 +536,9 @@ item_done(struct engine *en, struct job *j)
 	case JOB_REHASH:
 		found(en, j);
 		return;
+	case JOB_LOOK:
+		looked(en, j);
+		return;
 	case JOB_ABORT:
 	case JOB_SWEEP:
 		swept(en, j);
@@ -469,6 +548,11 @@ item_done(struct engine *en, struct job *j)
 	case JOB_PART:
 	case JOB_COMPLETE:
 		return; /* engine_upload.c's */
+	case JOB_DELETE:
+		return; /* engine_delete.c's */
+	case JOB_VERIFY:
+	case JOB_VERIFY_PART:
+		return; /* verify_answer.c's */
 	}
 }
 
@@ -509,6 +593,8 @@ engine_item_answer(struct engine *en, struct job *j)
 		return;
 	}
 	if (j->err.kind == ERR_CHANGED && engine_start_over(en, j))
+		return;
+	if (engine_put_off(en, j))
 		return;
 	if (j->kind == JOB_ABORT || j->kind == JOB_SWEEP)
 		not_swept(en, j);

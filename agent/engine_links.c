@@ -198,6 +198,55 @@ take_first(struct engine *en, struct job *j, enum known known,
 	return j->doubt;
 }
 
+/* What a run would do with J, for there being other names of it. */
+enum dry {
+	DRY_ALONE, /* what it would do without them */
+	DRY_LINK,
+	DRY_NOTHING
+};
+
+static enum dry
+dry(struct engine *en, const struct job *j)
+{
+	struct ledger_leader leader = {.path = NULL};
+	struct err e = ERR_INIT;
+	enum known known = look(en, j, &j->st, &leader);
+	enum dry what = DRY_ALONE;
+	int seen;
+
+	if (known == KNOWN_SAME)
+		what = is_right(en, j, &leader.row) ? DRY_NOTHING : DRY_LINK;
+	free(leader.path);
+	if (known == KNOWN_SAME || known == KNOWN_FAILED ||
+	    (known == KNOWN_DOUBT && j->kind == JOB_REHASH))
+		return what;
+	seen = ledger_link_seen(en->ledger, &j->link, &e);
+	if (seen == -1)
+		engine_ledger_failed(en, &e);
+	return seen == 1 ? DRY_LINK : DRY_ALONE;
+}
+
+/* Dry run: true if nothing but J's being a link is to be told, or nothing. */
+static bool
+would_link(struct engine *en, struct job *j)
+{
+	switch (en->ops->link != NULL ? dry(en, j) : DRY_ALONE) {
+	case DRY_NOTHING:
+		engine_unchanged(en, j);
+		return true;
+	case DRY_LINK:
+		stats_sub(en->stats, queued_bytes, j->st.size);
+		stats_add(en->stats, linked_items, 1);
+		j->kind = JOB_HARDLINK;
+		engine_would(en, j, UI_WOULD_HARDLINK);
+		return true;
+	case DRY_ALONE:
+		break;
+	}
+	j->leads = true; /* it isn't asked of again */
+	return false;
+}
+
 bool
 engine_links_take(struct engine *en, struct job *j)
 {
@@ -207,6 +256,8 @@ engine_links_take(struct engine *en, struct job *j)
 
 	if (j->link.nlink <= 1 || j->leads)
 		return false;
+	if (en->options->dry_run)
+		return would_link(en, j);
 	if (en->ops->link == NULL) {
 		store_lacks(
 		    en->target, STORE_LACK_LINKS, "it has no such thing");
@@ -349,26 +400,6 @@ engine_links_not_linked(struct engine *en, struct job *j)
 	else if (!j->leads)
 		j->link.nlink = 0;
 	engine_links_send(en, j);
-}
-
-int
-engine_links_dry(struct engine *en, const struct job *j)
-{
-	struct ledger_leader leader = {.path = NULL};
-	struct err e = ERR_INIT;
-	enum known known;
-	int seen;
-
-	if (j->link.nlink <= 1)
-		return 0;
-	known = look(en, j, &j->st, &leader);
-	free(leader.path);
-	if (known == KNOWN_SAME)
-		return 1;
-	seen = ledger_link_seen(en->ledger, &j->link, &e);
-	if (seen == -1)
-		engine_ledger_failed(en, &e);
-	return seen;
 }
 
 void

@@ -64,6 +64,10 @@ void
 engine_skipped(struct engine *en, const char *path, size_t len,
     enum item_type type, const char *reason)
 {
+	struct err why;
+
+	err_set(&why, ERR_NONE, "%s", reason);
+	ui_item(en->ui, UI_SKIPPED, path, len, 0, &why);
 	notice(en,
 	    &(struct ledger_notice){
 		.what = NOTICE_SKIPPED,

@@ -22,11 +22,6 @@
 #include "agent/engine_in.h"
 #include "base/clock.h"
 
-/* How far the store's clock may be behind ours: S3 allows 15 minutes. */
-#define INTENT_SLACK_NS ((int64_t)16 * 60 * 1000000000)
-/* The age at which no request of an intent can be under way any more. */
-#define INTENT_SETTLED_NS ((int64_t)60 * 1000000000)
-
 /* What the next run needn't send again. */
 static void
 count_kept(struct engine *en, const struct upload *up)
@@ -54,96 +49,6 @@ engine_upload_release(struct engine *en, struct upload *up)
 	en->uploads--;
 }
 
-void
-engine_load_uploads(struct engine *en)
-{
-	struct err e = ERR_INIT;
-
-	if (ledger_uploads(en->ledger, &en->old, &en->old_n, &e) == -1)
-		engine_ledger_failed(en, &e);
-}
-
-/* STORE_ID: the one to abort; of a sweep, the one to spare. */
-static void
-abort_one(struct engine *en, enum job_kind kind, const struct ledger_upload *u,
-    const char *store_id)
-{
-	struct job *j = engine_job(en, kind, "", 0, u->path, u->path_len);
-
-	if (j == NULL)
-		return;
-	j->ledger_id = u->id;
-	j->begun_ns = u->begun_ns - INTENT_SLACK_NS;
-	j->upload_id = strdup(store_id);
-	if (j->upload_id == NULL) {
-		struct err e;
-
-		err_set(&e, ERR_NOMEM, "out of memory");
-		engine_fatal(en, &e);
-		engine_job_end(en, j);
-		return;
-	}
-	engine_send(en, j);
-}
-
-void
-engine_abort_old(struct engine *en)
-{
-	size_t i;
-
-	for (i = 0; i < en->old_n && !en->stopping; i++) {
-		struct ledger_upload *u = &en->old[i];
-
-		if (u->id == 0 || u->store_id[0] == '\0')
-			continue;
-		abort_one(en, JOB_ABORT, u, u->store_id);
-		u->id = 0;
-	}
-}
-
-/* The id of the upload of U's path that is kept for the next run, or "". */
-static const char *
-kept_id(
-    const struct ledger_upload *all, size_t n, const struct ledger_upload *u)
-{
-	const char *id = "";
-	size_t i;
-
-	for (i = 0; i < n; i++)
-		if (all[i].store_id[0] != '\0' &&
-		    all[i].path_len == u->path_len &&
-		    memcmp(all[i].path, u->path, u->path_len) == 0)
-			id = all[i].store_id;
-	return id;
-}
-
-void
-engine_sweep_intents(struct engine *en)
-{
-	struct err e = ERR_INIT;
-	struct ledger_upload *all = NULL;
-	size_t n = 0, i;
-
-	if (en->stopping)
-		return;
-	if (ledger_uploads(en->ledger, &all, &n, &e) == -1) {
-		engine_ledger_failed(en, &e);
-		return;
-	}
-	for (i = 0; i < n && !en->stopping; i++)
-		if (all[i].store_id[0] == '\0')
-			abort_one(
-			    en, JOB_SWEEP, &all[i], kept_id(all, n, &all[i]));
-	ledger_uploads_free(all, n);
-}
-
-bool
-engine_intent_is_settled(const struct job *j)
-{
-	return clock_wall_ns() - j->begun_ns >=
-	    INTENT_SLACK_NS + INTENT_SETTLED_NS;
-}
-
 static struct upload *
 upload_new(struct engine *en, const struct job *j, const struct plan *plan)
 {
@@ -166,6 +71,8 @@ upload_new(struct engine *en, const struct job *j, const struct plan *plan)
 	}
 	up->serial = ++en->serial;
 	up->st = j->st;
+	up->expect = j->expect;
+	up->expected = j->expected;
 	up->plan = *plan;
 	up->next = 1;
 	en->uploads++;
@@ -194,35 +101,6 @@ load_parts(struct engine *en, struct upload *up, struct err *e)
 	return 0;
 }
 
-/* The unfinished upload of an earlier run for J's path, or NULL. */
-static struct ledger_upload *
-find_old(struct engine *en, const struct job *j)
-{
-	size_t i;
-
-	for (i = 0; i < en->old_n; i++)
-		if (en->old[i].id != 0 && en->old[i].store_id[0] != '\0' &&
-		    en->old[i].path_len == j->path_len &&
-		    memcmp(en->old[i].path, j->path, j->path_len) == 0)
-			return &en->old[i];
-	return NULL;
-}
-
-enum engine_old
-engine_old_upload(struct engine *en, const struct job *j)
-{
-	enum engine_old found = OLD_NONE;
-	size_t i;
-
-	if (find_old(en, j) != NULL)
-		return OLD_OWN;
-	for (i = 0; i < en->old_n; i++)
-		if (en->old[i].id != 0 && en->old[i].store_id[0] != '\0' &&
-		    item_same(&en->old[i].st, &j->st))
-			found = OLD_OTHER;
-	return found;
-}
-
 /* The plan that an upload was begun with, whatever is asked for now. */
 static bool
 plan_of_old(
@@ -249,7 +127,7 @@ resume(struct engine *en, struct job *j, struct ledger_upload *old)
 	struct upload *up;
 
 	if (!item_same(&old->st, &j->st) || !plan_of_old(en, old, &plan)) {
-		abort_one(en, JOB_ABORT, old, old->store_id);
+		engine_abort_one(en, JOB_ABORT, old, old->store_id);
 		old->id = 0;
 		return NULL;
 	}
@@ -291,7 +169,7 @@ intend(struct engine *en, struct job *j, struct upload *up)
 static void
 start(struct engine *en, struct job *j)
 {
-	struct ledger_upload *old = find_old(en, j);
+	struct ledger_upload *old = engine_find_old(en, j);
 	struct upload *up = NULL;
 	struct plan plan;
 
@@ -414,7 +292,7 @@ completed(struct engine *en, struct upload *up, struct job *j)
 	    .state = LEDGER_DONE,
 	    .st = up->st,
 	    .part_bytes = up->plan.part_bytes,
-	    .digest_have = j->digest.have & (DIGEST_XXH3 | DIGEST_CRC64NVME),
+	    .digest_have = j->digest.have & engine_digests(en, j),
 	    .crc64nvme = j->digest.crc64nvme,
 	    .run_id = en->run_id,
 	    .outcome = engine_outcome(
@@ -430,6 +308,7 @@ completed(struct engine *en, struct upload *up, struct job *j)
 	if ((row.digest_have & DIGEST_XXH3) != 0)
 		row.st = engine_settled(&up->st, up->begun_ns);
 	memcpy(row.xxh3, j->digest.xxh3, sizeof(row.xxh3));
+	memcpy(row.sha256, j->digest.sha256, sizeof(row.sha256));
 	memcpy(row.etag, j->receipt.etag, sizeof(row.etag));
 	if (engine_record(en, j, &row) == -1)
 		return;
@@ -535,7 +414,7 @@ forget(struct engine *en, struct upload *up, const struct job *j)
 	};
 
 	if (up->id[0] != '\0' && up->err.kind != ERR_GONE)
-		abort_one(en, JOB_ABORT, &row, up->id);
+		engine_abort_one(en, JOB_ABORT, &row, up->id);
 	else if (ledger_upload_drop(en->ledger, up->ledger_id, &e) == -1)
 		engine_ledger_failed(en, &e);
 }
@@ -550,7 +429,9 @@ bury(struct engine *en, struct upload *up, struct job *j)
 {
 	enum err_kind kind = up->err.kind;
 	bool useless = kind == ERR_CHANGED || kind == ERR_VANISHED ||
-	    kind == ERR_GONE || kind == ERR_MISMATCH || kind == ERR_NAME;
+	    kind == ERR_GONE || kind == ERR_MISMATCH || kind == ERR_NAME ||
+	    kind == ERR_CONFLICT ||
+	    (kind == ERR_EXISTS && en->options->delete_extra);
 
 	j->up = NULL;
 	j->err = up->err;
@@ -560,7 +441,7 @@ bury(struct engine *en, struct upload *up, struct job *j)
 		up->state = UPLOAD_ENDED;
 	}
 	engine_upload_release(en, up);
-	if (!engine_start_over(en, j))
+	if (!engine_start_over(en, j) && !engine_put_off(en, j))
 		engine_item_failed(en, j);
 }
 

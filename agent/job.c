@@ -31,8 +31,15 @@ job_new(enum job_kind kind, const char *dir, size_t dir_len, const char *name,
 void
 job_free(struct job *j)
 {
+	size_t i;
+
 	if (j == NULL)
 		return;
+	if (j->kind == JOB_VERIFY)
+		check_free(j->check);
+	for (i = 0; i < j->victim_count; i++)
+		free(j->victims[i].key);
+	free(j->victims);
 	free(j->upload_id);
 	free(j->leader);
 	free(j);

@@ -10,6 +10,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "agent/check.h"
+#include "agent/ledger.h"
 #include "agent/outcome.h"
 #include "base/err.h"
 #include "transfer/item.h"
@@ -18,24 +20,30 @@
 #include "verify/plan.h"
 
 enum job_kind {
-	JOB_PUT,      /* a whole file */
-	JOB_LINK,     /* a symlink */
-	JOB_HARDLINK, /* another name of a file that was sent */
-	JOB_DIR,      /* a directory and its metadata */
-	JOB_ADOPT,    /* is what the target has the same? */
-	JOB_REHASH,   /* has the content changed, or only the metadata? */
-	JOB_BEGIN,    /* begin a multipart upload */
-	JOB_CHECK,    /* which parts of an earlier upload are still good? */
-	JOB_PART,     /* send a part */
-	JOB_COMPLETE, /* make one object of the parts */
-	JOB_ABORT,    /* give up an upload at the store */
-	JOB_SWEEP,    /* find and abort what an intent may have begun */
+	JOB_PUT,	 /* a whole file */
+	JOB_LINK,	 /* a symlink */
+	JOB_HARDLINK,	 /* another name of a file that was sent */
+	JOB_DIR,	 /* a directory and its metadata */
+	JOB_ADOPT,	 /* is what the target has the same? */
+	JOB_REHASH,	 /* has the content changed, or only the metadata? */
+	JOB_BEGIN,	 /* begin a multipart upload */
+	JOB_CHECK,	 /* which parts of an earlier upload are still good? */
+	JOB_PART,	 /* send a part */
+	JOB_COMPLETE,	 /* make one object of the parts */
+	JOB_ABORT,	 /* give up an upload at the store */
+	JOB_SWEEP,	 /* find and abort what an intent may have begun */
+	JOB_LOOK,	 /* may what is at the target be replaced? */
+	JOB_DELETE,	 /* delete items at the target */
+	JOB_VERIFY,	 /* is what the target has what it should be? */
+	JOB_VERIFY_PART, /* the same of a part of a file, by reading it */
 };
 
 /* What JOB_ADOPT, JOB_REHASH and JOB_HARDLINK found; JOB_SWEEP: OTHER, or
  * NOTHING; JOB_PUT: GROUP, or NOTHING. */
 enum job_finding {
 	FOUND_NOTHING,
+	FOUND_EXISTING, /* LOOK: it stays, as it is there */
+	FOUND_NEWER,	/* LOOK: it stays, as it is newer */
 	FOUND_SAME,	/* content and metadata are right; it is linked */
 	FOUND_METADATA, /* content is right, metadata was set */
 	FOUND_OTHER,	/* content differs, or the item at the target isn't
@@ -44,6 +52,13 @@ enum job_finding {
 			   names */
 	FOUND_FULL,	/* HARDLINK: its leader can't have more names */
 	FOUND_ALONE,	/* HARDLINK: it can't be linked there */
+};
+
+/* What must be at the target for J to write. */
+enum job_expect {
+	EXPECT_ANYTHING,
+	EXPECT_NOTHING,
+	EXPECT_WAS, /* what expected says */
 };
 
 enum upload_state {
@@ -74,23 +89,40 @@ struct upload {
 	struct store_part *parts; /* plan.parts; number 0: not sent yet */
 	bool *keep;		  /* CHECK's answer, one for each part */
 	uint32_t parts_done;
-	uint32_t next;	/* parts before this one are sent or on their way */
-	unsigned jobs;	/* alive, of any kind */
+	uint32_t next; /* parts before this one are sent or on their way */
+	unsigned jobs; /* alive, of any kind */
+	enum job_expect expect;
+	struct store_stat expected;
 	struct err err; /* why it is dying */
 	bool from_source;
+};
+
+/* An item to be deleted, and what became of it. */
+struct victim {
+	char *key;		 /* malloc'd; a directory's ends in a slash */
+	size_t path_len;	 /* without it */
+	struct ledger_target is; /* what is to go, and nothing else */
+	bool known;		 /* the ledger has it */
+	bool excluded;		 /* filters hide it at the source */
+	bool asked;		 /* the store was asked to remove it */
+	enum ledger_fate fate;
+	struct err err; /* FATE_FAILED */
 };
 
 struct job {
 	struct job *next;
 	enum job_kind kind;
-	bool refreshed;	   /* credentials were renewed for it once */
-	bool local;	   /* REHASH: metadata is as the target has it */
-	bool unmoved;	   /* REHASH: only its attributes are looked for */
-	bool unchanged;	   /* nothing was moved, and nobody is told */
-	bool again;	   /* DIR: was done, and isn't counted once more */
-	bool leads;	   /* other names of its file wait for it */
-	bool asked;	   /* the source was asked for its metadata's group */
-	bool doubt;	   /* HARDLINK: read it first, and compare with was */
+	bool refreshed;	    /* credentials were renewed for it once */
+	enum job_kind then; /* LOOK: what it is then, if it may */
+	bool looked;	    /* dry run: a LOOK found what is expected */
+	bool believed;	    /* the content was not looked at */
+	bool local;	    /* REHASH: metadata is as the target has it */
+	bool unmoved;	    /* REHASH: only its attributes are looked for */
+	bool again;	    /* DIR: was done, and isn't counted once more */
+	bool leads;	    /* other names of its file wait for it */
+	bool asked;	    /* the source was asked for its metadata's group */
+	bool doubt;	    /* HARDLINK: read it first, and compare with was */
+	bool unchanged;	    /* nothing was moved, and nobody is told */
 	bool unsettled;	   /* HARDLINK: the leader was recorded without ctime */
 	bool fresh;	   /* HARDLINK: the leader was recorded by this run */
 	unsigned attempts; /* that failed */
@@ -99,16 +131,20 @@ struct job {
 	int64_t dir_id;
 	/* As scanned; a worker replaces it by the state that it read. */
 	struct item_stat st;
-	struct upload *up; /* BEGIN CHECK PART COMPLETE */
-	uint32_t part;	   /* PART: from 1 */
+	struct upload *up;   /* BEGIN CHECK PART COMPLETE */
+	struct check *check; /* VERIFY: its own; VERIFY_PART: of its file */
+	uint32_t part;	     /* PART, VERIFY_PART: from 1 */
+
+	enum job_expect expect;
+	struct store_stat expected; /* EXPECT_WAS */
 
 	struct item_link link; /* as its row is to have it */
 	struct item_stat meta; /* HARDLINK: what the item is to carry */
 	char *leader; /* HARDLINK: malloc'd path of the other name, of was */
 
-	/* REHASH: what the ledger knows of the item at the target: as it was
-	 * sent; nlink, dev and ino are its link's.  ABORT, SWEEP: the upload's
-	 * row. */
+	/* REHASH, VERIFY: what the ledger knows of the item at the target: as
+	 * it was sent; nlink, dev and ino are its link's.  ABORT, SWEEP: the
+	 * upload's row. */
 	struct store_stat was;
 	uint64_t known_part_bytes;
 	uint64_t was_attrs; /* REHASH: the mark of what was sent */
@@ -118,6 +154,8 @@ struct job {
 	 * else all 0. */
 	struct outcome before;
 	char *upload_id; /* ABORT: malloc'd; SWEEP: the one to spare, or "" */
+	struct victim *victims; /* DELETE: malloc'd; path is the first one's */
+	size_t victim_count;
 
 	/* The answer */
 	struct err err; /* ERR_NONE: done */
@@ -140,7 +178,7 @@ struct job {
 
 struct job *job_new(enum job_kind kind, const char *dir, size_t dir_len,
     const char *name, size_t name_len, struct err *e);
-/* Closes nothing and frees no upload. */
+/* Closes nothing and frees no upload; of JOB_VERIFY, the check. */
 void job_free(struct job *j);
 
 static inline const char *

@@ -30,7 +30,7 @@ struct lanes {
 static int
 lane_of(const struct job *j)
 {
-	return j->kind == JOB_PART ? BULK : SMALL;
+	return j->kind == JOB_PART || j->kind == JOB_VERIFY_PART ? BULK : SMALL;
 }
 
 struct lanes *
@@ -138,7 +138,7 @@ lanes_done(struct lanes *l, const struct job *j)
 		if (l->limit > l->workers)
 			l->limit = l->workers;
 	}
-	if (j->err.kind == ERR_NONE && j->kind == JOB_PART)
+	if (j->err.kind == ERR_NONE && lane_of(j) == BULK)
 		ramp_sent(&l->ramp, j->sent_bytes, clock_mono_ms());
 	if (l->idle > 0 && choose(l) != -1)
 		pthread_cond_signal(&l->wakeup);

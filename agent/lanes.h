@@ -24,8 +24,8 @@ struct lanes *lanes_new(unsigned workers, unsigned parts, struct err *e);
 void lanes_free(struct lanes *l);
 AUTO_DEFINE(lanes, struct lanes, lanes_free)
 
-/* Parts go to the one lane, all else to the other.  False if no worker waits
- * that could take it. */
+/* Parts (sent or read) go to the one lane, all else to the other.  False if no
+ * worker waits that could take it. */
 bool lanes_push(struct lanes *l, struct job *j);
 /* Waits for a job; NULL once the lanes are closed. */
 struct job *lanes_take(struct lanes *l);

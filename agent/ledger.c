@@ -186,6 +186,17 @@ column_stat(sqlite3_stmt *s, int at, struct item_stat *st)
 	st->dev = column_u64(s, at + 8);
 }
 
+bool
+column_bytes(sqlite3_stmt *s, int at, void *out, size_t size)
+{
+	const void *p = sqlite3_column_blob(s, at);
+
+	if (p == NULL || (size_t)sqlite3_column_bytes(s, at) != size)
+		return false;
+	memcpy(out, p, size);
+	return true;
+}
+
 void
 column_copy(sqlite3_stmt *s, int at, char *out, size_t size)
 {
@@ -423,6 +434,16 @@ bring_up_to_date(struct ledger *l, struct err *e)
 }
 
 static int
+open_empty(struct ledger *l, struct err *e)
+{
+	free(l->path);
+	l->path = strdup(":memory:");
+	if (l->path == NULL)
+		return err_set(e, ERR_NOMEM, "out of memory");
+	return open_db(l, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, e);
+}
+
+static int
 open_read(struct ledger *l, enum ledger_mode mode, struct err *e)
 {
 	if (access(l->path, F_OK) == -1)
@@ -434,11 +455,7 @@ open_read(struct ledger *l, enum ledger_mode mode, struct err *e)
 	if (mode == LEDGER_READ || e->kind != ERR_NOTFOUND)
 		return -1;
 	close_db(l);
-	free(l->path);
-	l->path = strdup(":memory:");
-	if (l->path == NULL)
-		return err_set(e, ERR_NOMEM, "out of memory");
-	return open_db(l, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, e);
+	return open_empty(l, e);
 }
 
 struct ledger *
@@ -462,6 +479,8 @@ ledger_open(const char *state_dir, const char *task, enum ledger_mode mode,
 	l->path = buf_take(&path);
 	if (mode == LEDGER_WRITE)
 		rc = open_write(l, buf_str(&dir), set_aside, e);
+	else if (mode == LEDGER_EMPTY)
+		rc = open_empty(l, e);
 	else
 		rc = open_read(l, mode, e);
 	return rc == 0 ? TAKE(l) : NULL;

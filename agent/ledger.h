@@ -31,6 +31,7 @@ enum ledger_mode {
 	LEDGER_WRITE, /* made if missing; locked: one process owns it */
 	LEDGER_READ,  /* ERR_NOTFOUND if missing; not locked */
 	LEDGER_DRY,   /* as READ, but an empty one in memory if missing */
+	LEDGER_EMPTY, /* one in memory, whatever there is */
 };
 
 /*
@@ -80,9 +81,10 @@ struct ledger_file {
 	enum ledger_state state;
 	struct item_stat st;
 	uint64_t part_bytes;  /* the digest is over parts of this; 0: whole */
-	unsigned digest_have; /* DIGEST_XXH3, DIGEST_CRC64NVME bits */
+	unsigned digest_have; /* DIGEST_XXH3, _CRC64NVME, _SHA256 bits */
 	uint8_t xxh3[16];     /* of the file, or of the list of its parts */
 	uint64_t crc64nvme;   /* of the whole file */
+	uint8_t sha256[32];   /* as xxh3: of the file, or of the list */
 	char etag[STORE_ETAG_MAX];
 	uint64_t run_id; /* the run that wrote it last */
 	uint64_t attrs;	 /* attrs_mark() of what was sent; 0: never looked at */
@@ -207,13 +209,116 @@ int ledger_parts(struct ledger *l, int64_t upload_id, struct store_part **out,
 struct ledger_target {
 	enum item_type type;
 	uint64_t size;
+	int64_t mtime_ns; /* the source's, or ITEM_TIME_UNKNOWN */
 	char etag[STORE_ETAG_MAX];
 };
 int ledger_target_put(struct ledger *l, const char *path, size_t len,
     const struct ledger_target *t, struct err *e);
-/* 1 and *OUT, 0 if the target has no such item, -1. */
+/* 1 and *OUT, 0 if the target has no such item, -1.  A directory and anything
+ * else of one path are two items. */
 int ledger_target_get(struct ledger *l, const char *path, size_t len,
-    struct ledger_target *out, struct err *e);
+    bool is_dir, struct ledger_target *out, struct err *e);
+
+/*
+ * What is to be deleted at the target, collected during the scan: in temporary
+ * tables as well.  First what the ledger knows and the source has no more;
+ * then, if the target was listed, all of it that was not seen at the source.
+ */
+int ledger_gone_put(struct ledger *l, const char *path, size_t len,
+    const struct ledger_target *t, struct err *e);
+/* What the ledger has below directory PATH ("" is the root). */
+typedef int ledger_below_fn(void *arg, const char *path, size_t len,
+    const struct ledger_target *t, struct err *e);
+int ledger_below(struct ledger *l, const char *path, size_t len,
+    ledger_below_fn *fn, void *arg, struct err *e);
+/* The source has PATH: forgotten from the target's listing. */
+int ledger_target_seen(
+    struct ledger *l, const char *path, size_t len, bool is_dir, struct err *e);
+/* All below PATH is to be left alone. */
+int ledger_target_seen_below(
+    struct ledger *l, const char *path, size_t len, struct err *e);
+/* The directories above PATH stay, as it stays. */
+int ledger_hold_parents(
+    struct ledger *l, const char *path, size_t len, struct err *e);
+
+/* An item that is to go from the target. */
+struct ledger_victim {
+	int64_t at;	/* start with 0 */
+	unsigned depth; /* 0: no directory; else directories, deepest first */
+	char *path;	/* malloc'd; freed and replaced by each call */
+	size_t path_len;
+	struct ledger_target is; /* as the ledger knows it, else as listed */
+	bool known;		 /* by the ledger */
+	bool there;		 /* the listing, if there was one, has it */
+};
+/* Puts all that was collected in order; *COUNT is what is there. */
+int ledger_victims(
+    struct ledger *l, bool listed, uint64_t *count, struct err *e);
+/* The next one behind *V: 1, 0 if there is none, -1. */
+int ledger_victim_next(
+    struct ledger *l, struct ledger_victim *v, struct err *e);
+/* 1 if PATH is to go, which is (IS_DIR) or isn't a directory, 0, -1. */
+int ledger_victim_has(
+    struct ledger *l, const char *path, size_t len, bool is_dir, struct err *e);
+/* Directory PATH is not to go any more: 1 if it was, 0, -1. */
+int ledger_victim_spare(
+    struct ledger *l, const char *path, size_t len, struct err *e);
+
+/* Stored in the ledger: never renumbered. */
+enum ledger_fate {
+	FATE_OPEN = 1, /* intended: nobody knows whether it was done */
+	FATE_DELETED = 2,
+	FATE_ABSENT = 3,    /* it was not there */
+	FATE_RETURNED = 4,  /* kept: the source has it */
+	FATE_CHANGED = 5,   /* kept: somebody else has changed it there */
+	FATE_NOT_EMPTY = 6, /* kept: a directory that holds something */
+	FATE_FAILED = 7,
+};
+/* A stable lower-case word. */
+const char *ledger_fate_name(enum ledger_fate fate);
+/* An intent (FATE_OPEN), committed before the request, and what came of it. */
+int ledger_deletion_put(struct ledger *l, uint64_t run_id, const char *path,
+    size_t len, enum item_type type, uint64_t size, enum ledger_fate fate,
+    struct err *e);
+struct ledger_deletion {
+	const char *path; /* borrowed */
+	size_t path_len;
+	enum item_type type;
+	uint64_t size;
+	enum ledger_fate fate;
+};
+typedef int ledger_deletion_fn(
+    void *arg, const struct ledger_deletion *d, struct err *e);
+int ledger_deletions(struct ledger *l, uint64_t run_id, ledger_deletion_fn *fn,
+    void *arg, struct err *e);
+/* The row of PATH, if it is (IS_DIR) or isn't a directory's. */
+int ledger_forget(
+    struct ledger *l, const char *path, size_t len, bool is_dir, struct err *e);
+
+/*
+ * The target's listing for a verification: with all that a listing tells, and
+ * which of it was looked at; in a temporary file, too.  Of one path there may
+ * be a directory and something else.
+ */
+int ledger_listed_begin(struct ledger *l, struct err *e);
+int ledger_listed_put(struct ledger *l, const char *path, size_t len,
+    const struct store_stat *st, struct err *e);
+/*
+ * What was listed of PATH, rather of that kind; from now on it was looked at.
+ * 1 and *OUT, 0, -1.  ino, dev, ctime and digests aren't kept.
+ */
+int ledger_listed_take(struct ledger *l, const char *path, size_t len,
+    bool is_dir, struct store_stat *out, struct err *e);
+/* PATH and all below it count as looked at. */
+int ledger_listed_pass(
+    struct ledger *l, const char *path, size_t len, struct err *e);
+/* Whether there is anything below PATH: 1, 0, -1. */
+int ledger_listed_below(
+    struct ledger *l, const char *path, size_t len, struct err *e);
+/* What was not looked at, by path: 1, 0 at the end, -1.  *PATH is valid until
+ * the next call; the other functions must not be called in between. */
+int ledger_listed_next(struct ledger *l, const char **path, size_t *len,
+    struct store_stat *out, struct err *e);
 
 /* Runs. */
 struct ledger_run {
@@ -245,6 +350,9 @@ struct ledger_failure {
 
 int ledger_failure_put(struct ledger *l, uint64_t run_id,
     const struct ledger_failure *f, struct err *e);
+/* Whether one of PATH is known: 1, 0, -1. */
+int ledger_failure_has(struct ledger *l, uint64_t run_id, const char *path,
+    size_t len, struct err *e);
 typedef int ledger_failure_fn(
     void *arg, const struct ledger_failure *f, struct err *e);
 int ledger_failures(struct ledger *l, uint64_t run_id, ledger_failure_fn *fn,
@@ -337,6 +445,8 @@ typedef int ledger_item_fn(void *arg, const char *path, size_t len,
     const struct ledger_file *row, struct err *e);
 int ledger_items(struct ledger *l, uint64_t run_id, ledger_item_fn *fn,
     void *arg, struct err *e);
+/* All rows, directory by directory, in the order of paths and names. */
+int ledger_all(struct ledger *l, ledger_item_fn *fn, void *arg, struct err *e);
 /* Items and bytes recorded as done in all. */
 int ledger_totals(
     struct ledger *l, uint64_t *items, uint64_t *bytes, struct err *e);

@@ -32,17 +32,37 @@ enum ledger_stmt {
 	STMT_PART_LIST,
 	STMT_TARGET_PUT,
 	STMT_TARGET_GET,
+	STMT_TARGET_SEEN,
+	STMT_TARGET_SEEN_BELOW,
+	STMT_GONE_PUT,
+	STMT_HOLD,
+	STMT_BELOW,
+	STMT_VICTIM_NEXT,
+	STMT_VICTIM_HAS,
+	STMT_VICTIM_SPARE,
+	STMT_DELETION_PUT,
+	STMT_DELETION_LIST,
+	STMT_FILE_FORGET,
 	STMT_RUN_ADD,
 	STMT_RUN_END,
 	STMT_RUN_GET,
 	STMT_FAILURE_PUT,
+	STMT_FAILURE_HAS,
 	STMT_FAILURE_LIST,
+	STMT_LISTED_PUT,
+	STMT_LISTED_GET,
+	STMT_LISTED_SEEN,
+	STMT_LISTED_PASS,
+	STMT_LISTED_BELOW,
+	STMT_LISTED_NEXT,
 	STMT_ITEM_LIST,
+	STMT_ITEM_ALL,
 	STMT_ITEM_SUMS,
 	STMT_NOTICE_PUT,
 	STMT_NOTICE_LIST,
 	STMT_NOTICE_DROP,
 	STMT_FAILURE_DROP,
+	STMT_DELETION_DROP,
 	STMT_RUN_ASK,
 	STMT_RUN_PROGRESS,
 	STMT_RUN_TEXTS,
@@ -64,6 +84,9 @@ struct ledger {
 	bool damaged;	 /* to be set aside when it is closed */
 	bool outdated;	 /* its schema is older, and it can't be written */
 	bool has_target; /* the temporary table is there */
+	bool has_listed; /* likewise */
+	bool in_listed;	 /* ledger_listed_next() is under way */
+	bool has_gone;	 /* and those of what is to be deleted */
 	bool has_seen;	 /* so is this */
 	unsigned uncommitted;
 	uint64_t event_seq;  /* of the last event; 0: not looked up yet */
@@ -82,6 +105,8 @@ int ledger_done(struct ledger *l, sqlite3_stmt *s, struct err *e);
 int ledger_error(struct ledger *l, const char *what, struct err *e);
 int ledger_exec(struct ledger *l, const char *sql, struct err *e);
 
+/* SQL gets depth(PATH): the directories that what is in PATH is in. */
+int ledger_depth(struct ledger *l, struct err *e);
 int ledger_schema(struct ledger *l, struct err *e);
 const char *ledger_sql(enum ledger_stmt which);
 
@@ -135,6 +160,8 @@ void column_outcome(sqlite3_stmt *s, int at, struct outcome *out);
 void column_file(sqlite3_stmt *s, int at, struct ledger_file *out);
 /* Counters as text; 4096 bytes are enough. */
 void ledger_stats_text(const struct stats_snapshot *st, struct buf *out);
+/* A column of exactly SIZE bytes into OUT; false if it isn't one. */
+bool column_bytes(sqlite3_stmt *s, int at, void *out, size_t size);
 /* Text or blob of a column into OUT, cut to SIZE - 1, NUL-terminated. */
 void column_copy(sqlite3_stmt *s, int at, char *out, size_t size);
 /* DIR (path of its directory) and NAME put together; malloc'd or NULL. */

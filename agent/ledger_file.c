@@ -60,19 +60,16 @@ ledger_diff_begin(struct ledger *l, int64_t dir_id, const char *after,
 void
 column_file(sqlite3_stmt *s, int at, struct ledger_file *out)
 {
-	const void *digest;
-
 	out->state = (enum ledger_state)sqlite3_column_int(s, at);
 	column_stat(s, at + 1, &out->st);
 	at += 1 + STAT_COLUMN_COUNT;
 	out->part_bytes = column_u64(s, at);
-	out->digest_have = (unsigned)sqlite3_column_int(s, at + 1);
-	digest = sqlite3_column_blob(s, at + 2);
-	if (digest != NULL &&
-	    sqlite3_column_bytes(s, at + 2) == (int)sizeof(out->xxh3))
-		memcpy(out->xxh3, digest, sizeof(out->xxh3));
-	else
-		out->digest_have &= ~(unsigned)DIGEST_XXH3;
+	out->digest_have =
+	    (unsigned)sqlite3_column_int(s, at + 1) & DIGEST_CRC64NVME;
+	if (column_bytes(s, at + 2, out->xxh3, sizeof(out->xxh3)))
+		out->digest_have |= DIGEST_XXH3;
+	if (column_bytes(s, at + 16, out->sha256, sizeof(out->sha256)))
+		out->digest_have |= DIGEST_SHA256;
 	out->crc64nvme = column_u64(s, at + 3);
 	column_copy(s, at + 4, out->etag, sizeof(out->etag));
 	out->run_id = column_u64(s, at + 5);
@@ -130,6 +127,10 @@ ledger_file_put(struct ledger *l, int64_t dir_id, const char *name,
 	bind_u64(s, at + 9, row->link.id);
 	bind_outcome(s, at + 10, &row->outcome);
 	bind_attrs(s, at + 15, row->attrs);
+	if ((row->digest_have & DIGEST_SHA256) != 0)
+		bind_bytes(s, at + 16, row->sha256, sizeof(row->sha256));
+	else
+		sqlite3_bind_null(s, at + 16);
 	return ledger_done(l, s, e);
 }
 
@@ -162,14 +163,22 @@ sql_depth(sqlite3_context *c, int n, sqlite3_value **path)
 	sqlite3_result_int(c, depth);
 }
 
-/* Sorts what is pending now, in a temporary file. */
-static int
-list_pending(struct ledger *l, struct err *e)
+int
+ledger_depth(struct ledger *l, struct err *e)
 {
 	if (sqlite3_create_function(l->db, "depth", 1,
 		SQLITE_UTF8 | SQLITE_DETERMINISTIC, NULL, sql_depth, NULL,
 		NULL) != SQLITE_OK)
 		return ledger_error(l, "list directories", e);
+	return 0;
+}
+
+/* Sorts what is pending now, in a temporary file. */
+static int
+list_pending(struct ledger *l, struct err *e)
+{
+	if (ledger_depth(l, e) == -1)
+		return -1;
 	return ledger_exec(l,
 	    "DROP TABLE IF EXISTS temp.pending;"
 	    "CREATE TEMP TABLE pending(at INTEGER PRIMARY KEY,"
@@ -227,67 +236,6 @@ ledger_pending_free(struct ledger_pending *p)
 	free(p->path);
 	p->name = NULL;
 	p->path = NULL;
-}
-
-static int
-make_target(struct ledger *l, struct err *e)
-{
-	if (l->has_target)
-		return 0;
-	if (ledger_exec(l,
-		"CREATE TEMP TABLE target(path BLOB PRIMARY KEY, type, size,"
-		" etag) WITHOUT ROWID",
-		e) == -1)
-		return -1;
-	l->has_target = true;
-	return 0;
-}
-
-int
-ledger_target_put(struct ledger *l, const char *path, size_t len,
-    const struct ledger_target *t, struct err *e)
-{
-	sqlite3_stmt *s;
-	unsigned uncommitted = l->uncommitted;
-
-	if (make_target(l, e) == -1)
-		return -1;
-	s = ledger_prepare(l, STMT_TARGET_PUT, e);
-	if (s == NULL)
-		return -1;
-	bind_bytes(s, 1, path, len);
-	sqlite3_bind_int(s, 2, (int)t->type);
-	bind_u64(s, 3, t->size);
-	bind_text(s, 4, t->etag);
-	if (ledger_done(l, s, e) == -1)
-		return -1;
-	l->uncommitted = uncommitted; /* it isn't part of the ledger */
-	return 0;
-}
-
-int
-ledger_target_get(struct ledger *l, const char *path, size_t len,
-    struct ledger_target *out, struct err *e)
-{
-	sqlite3_stmt *s;
-	int rc;
-
-	if (!l->has_target)
-		return 0;
-	s = ledger_prepare(l, STMT_TARGET_GET, e);
-	if (s == NULL)
-		return -1;
-	bind_bytes(s, 1, path, len);
-	rc = sqlite3_step(s);
-	if (rc == SQLITE_ROW) {
-		out->type = (enum item_type)sqlite3_column_int(s, 0);
-		out->size = column_u64(s, 1);
-		column_copy(s, 2, out->etag, sizeof(out->etag));
-	} else if (rc != SQLITE_DONE) {
-		ledger_error(l, "read", e);
-	}
-	sqlite3_reset(s);
-	return rc == SQLITE_ROW ? 1 : rc == SQLITE_DONE ? 0 : -1;
 }
 
 int

@@ -60,7 +60,8 @@ ledger_run_forget(struct ledger *l, uint64_t run_id, struct err *e)
 	if (run_id <= LEDGER_FAILURE_RUNS)
 		return 0;
 	run_id -= LEDGER_FAILURE_RUNS;
-	return write_one(l, STMT_FAILURE_DROP, run_id, e) == -1
+	return write_one(l, STMT_FAILURE_DROP, run_id, e) == -1 ||
+		write_one(l, STMT_DELETION_DROP, run_id, e) == -1
 	    ? -1
 	    : write_one(l, STMT_SERIES_DROP, run_id, e);
 }
@@ -225,16 +226,13 @@ ledger_sums(
 	return end_of_rows(l, s, rc, e);
 }
 
-int
-ledger_items(struct ledger *l, uint64_t run_id, ledger_item_fn *fn, void *arg,
+/* Each row of S, whose columns begin with path and name. */
+static int
+each_item(struct ledger *l, sqlite3_stmt *s, ledger_item_fn *fn, void *arg,
     struct err *e)
 {
-	sqlite3_stmt *s = ledger_prepare(l, STMT_ITEM_LIST, e);
 	int rc;
 
-	if (s == NULL)
-		return -1;
-	bind_u64(s, 1, run_id);
 	while ((rc = sqlite3_step(s)) == SQLITE_ROW) {
 		struct ledger_file row = {0};
 		AUTO(free) char *path = NULL;
@@ -253,4 +251,24 @@ ledger_items(struct ledger *l, uint64_t run_id, ledger_item_fn *fn, void *arg,
 		}
 	}
 	return end_of_rows(l, s, rc, e);
+}
+
+int
+ledger_items(struct ledger *l, uint64_t run_id, ledger_item_fn *fn, void *arg,
+    struct err *e)
+{
+	sqlite3_stmt *s = ledger_prepare(l, STMT_ITEM_LIST, e);
+
+	if (s == NULL)
+		return -1;
+	bind_u64(s, 1, run_id);
+	return each_item(l, s, fn, arg, e);
+}
+
+int
+ledger_all(struct ledger *l, ledger_item_fn *fn, void *arg, struct err *e)
+{
+	sqlite3_stmt *s = ledger_prepare(l, STMT_ITEM_ALL, e);
+
+	return s != NULL ? each_item(l, s, fn, arg, e) : -1;
 }

@@ -132,6 +132,24 @@ ledger_failure_put(struct ledger *l, uint64_t run_id,
 }
 
 int
+ledger_failure_has(struct ledger *l, uint64_t run_id, const char *path,
+    size_t len, struct err *e)
+{
+	sqlite3_stmt *s = ledger_prepare(l, STMT_FAILURE_HAS, e);
+	int rc;
+
+	if (s == NULL)
+		return -1;
+	bind_u64(s, 1, run_id);
+	bind_bytes(s, 2, path, len);
+	rc = sqlite3_step(s);
+	if (rc != SQLITE_ROW && rc != SQLITE_DONE)
+		ledger_error(l, "read", e);
+	sqlite3_reset(s);
+	return rc == SQLITE_ROW ? 1 : rc == SQLITE_DONE ? 0 : -1;
+}
+
+int
 ledger_failures(struct ledger *l, uint64_t run_id, ledger_failure_fn *fn,
     void *arg, struct err *e)
 {

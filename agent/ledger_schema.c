@@ -45,6 +45,10 @@ static const char *const migrations[] = {
     "CREATE TABLE event(seq INTEGER PRIMARY KEY AUTOINCREMENT,"
     " time_ms INTEGER NOT NULL, type TEXT NOT NULL, pkey TEXT NOT NULL,"
     " run INTEGER NOT NULL, barrier INTEGER NOT NULL, body TEXT NOT NULL);"
+    /* What was to be deleted at the target; state: enum ledger_fate. */
+    "CREATE TABLE deletion(run_id INTEGER NOT NULL, path BLOB NOT NULL,"
+    " type INTEGER NOT NULL, size INTEGER NOT NULL, state INTEGER NOT NULL,"
+    " PRIMARY KEY(run_id, path, type)) WITHOUT ROWID;"
     "ALTER TABLE file ADD COLUMN nlink INTEGER NOT NULL DEFAULT 1;"
     "ALTER TABLE file ADD COLUMN link_dev INTEGER NOT NULL DEFAULT 0;"
     "ALTER TABLE file ADD COLUMN link_ino INTEGER NOT NULL DEFAULT 0;"
@@ -52,6 +56,8 @@ static const char *const migrations[] = {
     "CREATE INDEX file_links ON file(link_dev, link_ino, ctime_ns)"
     " WHERE nlink > 1;"
 
+    "ALTER TABLE file ADD COLUMN sha256 BLOB;"
+    "ALTER TABLE part ADD COLUMN sha256 BLOB;"
     /* What reports tell of an item; what a run was asked to do. */
     "ALTER TABLE file ADD COLUMN how INTEGER NOT NULL DEFAULT 0;"
     "ALTER TABLE file ADD COLUMN proof INTEGER NOT NULL DEFAULT 0;"
@@ -76,7 +82,7 @@ static const char *const migrations[] = {
 #define FILE_COLUMNS                                         \
 	",part_bytes,digest_have,xxh3,crc64nvme,etag,run_id" \
 	",nlink,link_dev,link_ino,link_id"                   \
-	",how,proof,attempts,done_ns,did_run,attrs"
+	",how,proof,attempts,done_ns,did_run,attrs,sha256"
 
 /* A row that tells what run ?1 did; earlier releases kept one run only. */
 #define OF_RUN "(f.did_run=?1 OR (f.did_run=0 AND f.run_id=?1))"
@@ -94,7 +100,7 @@ static const char *const statements[STMT_COUNT] = {
     [STMT_FILE_PUT] =
 	"INSERT OR REPLACE INTO file(dir_id,name,state," STAT_COLUMNS
 	    FILE_COLUMNS ")"
-	" VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
+	" VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
     /* "nlink > 1", word by word: else the index isn't used. */
     [STMT_LEADER] = "SELECT d.path,f.name,f.state," STAT_COLUMNS FILE_COLUMNS
 		    " FROM file f CROSS JOIN dir d ON d.id=f.dir_id"
@@ -132,12 +138,34 @@ static const char *const statements[STMT_COUNT] = {
 			 "u.part_bytes,u.begun_ns,u.attrs," STAT_COLUMNS
 			 " FROM upload u JOIN dir d ON d.id=u.dir_id"
 			 " ORDER BY u.id",
-    [STMT_PART_PUT] = "INSERT OR REPLACE INTO part VALUES(?,?,?,?,?,?,?,?)",
+    [STMT_PART_PUT] = "INSERT OR REPLACE INTO part VALUES(?,?,?,?,?,?,?,?,?)",
     [STMT_PART_DROP] = "DELETE FROM part WHERE upload_id=?",
-    [STMT_PART_LIST] = "SELECT number,size,digest_have,xxh3,crc64nvme,crc32c,"
-		       "etag FROM part WHERE upload_id=? ORDER BY number",
-    [STMT_TARGET_PUT] = "INSERT OR REPLACE INTO temp.target VALUES(?,?,?,?)",
-    [STMT_TARGET_GET] = "SELECT type,size,etag FROM temp.target WHERE path=?",
+    [STMT_PART_LIST] =
+	"SELECT number,size,digest_have,xxh3,crc64nvme,crc32c,"
+	"etag,sha256 FROM part WHERE upload_id=? ORDER BY number",
+    [STMT_TARGET_PUT] =
+	"INSERT OR REPLACE INTO temp.target VALUES(?,?,?,?,?,?)",
+    [STMT_TARGET_GET] = "SELECT type,size,etag,mtime_ns FROM temp.target"
+			" WHERE path=? AND is_dir=?",
+    [STMT_TARGET_SEEN] = "DELETE FROM temp.target WHERE path=? AND is_dir=?",
+    [STMT_TARGET_SEEN_BELOW] =
+	"DELETE FROM temp.target WHERE path>? AND path<?",
+    [STMT_GONE_PUT] = "INSERT OR IGNORE INTO temp.gone VALUES(?,?,?,?,?,?,1)",
+    [STMT_HOLD] = "INSERT OR IGNORE INTO temp.held VALUES(?)",
+    [STMT_BELOW] = "SELECT d.path,f.name,f.type,f.size,f.etag,f.mtime_ns"
+		   " FROM dir d JOIN file f ON f.dir_id=d.id"
+		   " WHERE d.path=? OR (d.path>? AND d.path<?)",
+    [STMT_VICTIM_NEXT] =
+	"SELECT at,depth,path,type,size,etag,mtime_ns,known,"
+	"there FROM temp.victim WHERE at>? ORDER BY at LIMIT 1",
+    [STMT_VICTIM_HAS] = "SELECT 1 FROM temp.victim WHERE path=? AND (type=2)=?",
+    [STMT_VICTIM_SPARE] = "DELETE FROM temp.victim WHERE path=? AND type=2",
+    [STMT_DELETION_PUT] = "INSERT OR REPLACE INTO deletion VALUES(?,?,?,?,?)",
+    [STMT_DELETION_LIST] = "SELECT path,type,size,state FROM deletion"
+			   " WHERE run_id=? ORDER BY path",
+    [STMT_FILE_FORGET] =
+	"DELETE FROM file WHERE dir_id=(SELECT id FROM dir WHERE path=?)"
+	" AND name=? AND (type=2)=?",
     [STMT_RUN_ADD] = "INSERT INTO run(started_ns,ended_ns,outcome,why,stats)"
 		     " VALUES(?,0,'','','')",
     [STMT_RUN_END] = "UPDATE run SET ended_ns=?,outcome=?,why=?,stats=?"
@@ -145,6 +173,20 @@ static const char *const statements[STMT_COUNT] = {
     [STMT_RUN_GET] = "SELECT id,started_ns,ended_ns,outcome,why,stats,retry_of"
 		     " FROM run WHERE id<=? ORDER BY id DESC LIMIT 1",
     [STMT_FAILURE_PUT] = "INSERT OR REPLACE INTO failure VALUES(?,?,?,?,?,?)",
+    [STMT_FAILURE_HAS] = "SELECT 1 FROM failure WHERE run_id=? AND path=?",
+    [STMT_LISTED_PUT] = "INSERT OR REPLACE INTO temp.listed"
+			" VALUES(?,?,?,?,?,?,?,?,?,0)",
+    [STMT_LISTED_GET] = "SELECT type,size,etag,mtime_ns,mode,uid,gid"
+			" FROM temp.listed WHERE path=?1"
+			" ORDER BY is_dir=?2 DESC LIMIT 1",
+    [STMT_LISTED_SEEN] =
+	"UPDATE temp.listed SET seen=1 WHERE path=? AND is_dir=?",
+    [STMT_LISTED_PASS] =
+	"UPDATE temp.listed SET seen=1 WHERE path>=? AND path<?",
+    [STMT_LISTED_BELOW] =
+	"SELECT 1 FROM temp.listed WHERE path>=? AND path<? LIMIT 1",
+    [STMT_LISTED_NEXT] = "SELECT type,size,etag,mtime_ns,mode,uid,gid,path"
+			 " FROM temp.listed WHERE seen=0 ORDER BY path",
     [STMT_FAILURE_LIST] = "SELECT path,kind,message,attempts,at_ns"
 			  " FROM failure WHERE run_id=? ORDER BY path",
     /* By the index of paths, then by that of names: nothing is sorted. */
@@ -159,10 +201,14 @@ static const char *const statements[STMT_COUNT] = {
 			 " WHERE run_id=? AND what=? ORDER BY path",
     [STMT_NOTICE_DROP] = "DELETE FROM notice WHERE run_id<=?",
     [STMT_FAILURE_DROP] = "DELETE FROM failure WHERE run_id<=?",
+    [STMT_DELETION_DROP] = "DELETE FROM deletion WHERE run_id<=?",
     [STMT_RUN_ASK] = "UPDATE run SET words=?,retry_of=? WHERE id=?",
     [STMT_RUN_PROGRESS] = "UPDATE run SET stats=?,series=? WHERE id=?",
     [STMT_RUN_TEXTS] = "SELECT words,series FROM run WHERE id=?",
     [STMT_SERIES_DROP] = "UPDATE run SET series='' WHERE id=?",
+    [STMT_ITEM_ALL] = "SELECT d.path,f.name,f.state," STAT_COLUMNS FILE_COLUMNS
+		      " FROM dir d CROSS JOIN file f ON f.dir_id=d.id"
+		      " ORDER BY d.path,f.name",
     [STMT_TOTALS] = "SELECT COUNT(*),COALESCE(SUM(CASE WHEN type=1 THEN size"
 		    " ELSE 0 END),0) FROM file WHERE state=2",
     [STMT_EVENT_LAST] = "SELECT seq FROM sqlite_sequence WHERE name='event'",

@@ -143,6 +143,11 @@ ledger_part_put(struct ledger *l, int64_t upload_id,
 	bind_u64(s, 6, part->digest.crc64nvme);
 	bind_u64(s, 7, part->digest.crc32c);
 	bind_text(s, 8, part->etag);
+	if ((part->digest.have & DIGEST_SHA256) != 0)
+		bind_bytes(
+		    s, 9, part->digest.sha256, sizeof(part->digest.sha256));
+	else
+		sqlite3_bind_null(s, 9);
 	return ledger_done(l, s, e);
 }
 
@@ -150,19 +155,16 @@ ledger_part_put(struct ledger *l, int64_t upload_id,
 static void
 column_part(sqlite3_stmt *s, struct store_part *p)
 {
-	const void *digest = sqlite3_column_blob(s, 3);
-
 	memset(p, 0, sizeof(*p));
 	p->number = (uint32_t)sqlite3_column_int64(s, 0);
 	p->size = column_u64(s, 1);
 	p->proved = (sqlite3_column_int(s, 2) & PART_PROVED) != 0;
 	p->digest.have = (unsigned)sqlite3_column_int(s, 2) &
-	    (DIGEST_XXH3 | DIGEST_CRC64NVME | DIGEST_CRC32C);
-	if (digest != NULL &&
-	    sqlite3_column_bytes(s, 3) == (int)sizeof(p->digest.xxh3))
-		memcpy(p->digest.xxh3, digest, sizeof(p->digest.xxh3));
-	else
-		p->digest.have &= ~(unsigned)DIGEST_XXH3;
+	    (DIGEST_CRC64NVME | DIGEST_CRC32C);
+	if (column_bytes(s, 3, p->digest.xxh3, sizeof(p->digest.xxh3)))
+		p->digest.have |= DIGEST_XXH3;
+	if (column_bytes(s, 7, p->digest.sha256, sizeof(p->digest.sha256)))
+		p->digest.have |= DIGEST_SHA256;
 	p->digest.crc64nvme = column_u64(s, 4);
 	p->digest.crc32c = (uint32_t)column_u64(s, 5);
 	column_copy(s, 6, p->etag, sizeof(p->etag));

@@ -9,6 +9,7 @@ main(int argc, char **argv)
 	static cmd_fn *const verbs[VERB_COUNT] = {
 	    [VERB_SYNC] = cmd_sync,
 	    [VERB_COPY] = cmd_sync,
+	    [VERB_VERIFY] = cmd_verify,
 	    [VERB_LS] = cmd_ls,
 	    [VERB_STATUS] = cmd_status,
 	    [VERB_REPORT] = cmd_report,

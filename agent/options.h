@@ -15,7 +15,20 @@
 #include "transfer/scan.h"
 #include "transfer/store.h"
 
-enum verify_mode { VERIFY_NONE, VERIFY_TRANSFERRED };
+enum verify_mode { VERIFY_NONE, VERIFY_TRANSFERRED, VERIFY_ALL };
+/* By what a file counts as the one that was sent. */
+enum compare_mode {
+	COMPARE_TIMES,	  /* and size, inode...: read if only these moved */
+	COMPARE_CHECKSUM, /* content, always read */
+	COMPARE_SIZE,
+	COMPARE_NOTHING, /* all is sent */
+};
+/* What may be replaced at the target. */
+enum overwrite_mode {
+	OVERWRITE_ALWAYS,
+	OVERWRITE_UNCHANGED, /* only what was sent by this task */
+	OVERWRITE_NEVER,
+};
 enum progress_mode { PROGRESS_AUTO, PROGRESS_ON, PROGRESS_OFF };
 
 #define OPTIONS_SECRETS_MAX 8
@@ -31,12 +44,35 @@ struct options {
 	char *default_subscriptions_dir;
 	bool dry_run;
 	bool reconcile;
+	bool sha256;	      /* is taken of each file, too */
+	const char *manifest; /* where to write it; verify: where to read it */
+	bool deep;	      /* verify: read the target's bytes */
+	uint32_t sample_slices; /* verify: one of so many; 0, 1: all */
+	bool one_way; /* verify: what only the target has doesn't count */
 	struct filter *filter; /* owned; never NULL */
 	enum scan_links links;
 	bool one_file_system;
 	bool archive; /* -a: links are kept, unless they are followed */
 	bool hard_links;
 	enum verify_mode verify;
+	enum compare_mode compare;
+	enum overwrite_mode overwrite;
+	char lock_until[32];  /* what store.lock_until points to */
+	bool update;	      /* leave what is newer at the target */
+	bool ignore_existing; /* leave what is at the target */
+	uint64_t min_size, max_size;
+	bool max_size_set;
+	uint64_t min_age_ms, max_age_ms; /* 0: any */
+	/* Deleting what the source has no more */
+	bool delete_extra;
+	bool delete_excluded;
+	bool ignore_errors;
+	bool accept_source;	/* whatever place it is now */
+	const char *backup_dir; /* relative, or by URL */
+	const char *source_marker;
+	bool max_delete_set;
+	bool max_delete_percent;
+	uint64_t max_delete;
 
 	/* How */
 	unsigned transfers;    /* workers; 0: as the target likes it */
@@ -70,8 +106,12 @@ struct options {
 	const char *format; /* report, status: "text" or "json"; report: more */
 	const char *level;  /* report: "errors", "all"; NULL: by the format */
 	const char *output; /* report: a file, or a directory; NULL: stdout */
-	bool recursive;	    /* ls: all below, not the children only */
-	bool dump_filters;  /* print the filter rules, do nothing else */
+	/* verify: lists of paths; "-" is standard output */
+	const char *combined, *match, *differ, *missing_on_src, *missing_on_dst,
+	    *error;
+	uint64_t estimate_rate; /* bytes a second, in a dry run */
+	bool recursive;		/* ls: all below, not the children only */
+	bool dump_filters;	/* print the filter rules, do nothing else */
 
 	/* The options as given, NUL-terminated: all, and those that say what a
 	 * run does without what may be secret; such a one is "?--name". */

@@ -11,47 +11,63 @@
 #include <stdint.h>
 
 /* X(name): a uint64_t each.  Items are files, symlinks and directories. */
-#define STATS_COUNTERS(X)                                                 \
-	X(scanned_dirs)	   /* directories read */                         \
-	X(scanned_items)   /* items found, after filters */               \
-	X(scanned_bytes)   /* bytes of the files among them */            \
-	X(unchanged_items) /* as the ledger has them: nothing to do */    \
-	X(unchanged_bytes)                                                \
-	X(queued_items) /* to be moved, so far */                         \
-	X(queued_bytes)                                                   \
-	X(done_items) /* of these: moved, confirmed and recorded */       \
-	X(done_bytes)                                                     \
-	X(sent_bytes)	 /* bytes sent, also those sent again */          \
-	X(adopted_items) /* of these: were at the target already */       \
-	X(adopted_bytes)                                                  \
-	X(verified_items)  /* files proved: by the store, or read back */ \
-	X(read_back_items) /* of these: by reading back */                \
-	X(unproved_items)  /* files done, and nothing proved them */      \
-	X(metadata_items)  /* only metadata was set right */              \
-	X(resumed_files)   /* uploads taken up again */                   \
-	X(resumed_parts)   /* parts that needn't be sent again */         \
-	X(resumed_bytes)                                                  \
-	X(kept_parts) /* confirmed, of files not done: set at the end */  \
-	X(kept_bytes)                                                     \
-	X(aborted_uploads)  /* orphaned uploads removed at the store */   \
-	X(failed_items)	    /* given up, reason reported */               \
-	X(changed_items)    /* changed while read, again and again */     \
-	X(vanished_items)   /* gone between scan and read */              \
-	X(gone_items)	    /* in the ledger, no longer at the source */  \
-	X(drift_items)	    /* changed or gone at the target by others */ \
-	X(excluded_items)   /* by filters; a directory counts once */     \
-	X(special_items)    /* fifos, sockets, devices */                 \
-	X(skipped_links)    /* symlinks, neither kept nor followed */     \
-	X(unreadable_items) /* could not be listed or stat'ed */          \
-	X(cloned_items)	    /* share their blocks with the source */      \
-	X(linked_items)	    /* became other names of files sent before */ \
-	X(lack_owner_items) /* there, but the target can't hold that */   \
-	X(lack_mode_items)                                                \
-	X(lack_time_items)                                                \
-	X(lack_xattr_items)                                               \
-	X(lack_acl_items)                                                 \
-	X(lack_link_items)                                                \
-	X(retries)                                                        \
+#define STATS_COUNTERS(X)                                                   \
+	X(scanned_dirs)	   /* directories read */                           \
+	X(scanned_items)   /* items found, after filters */                 \
+	X(scanned_bytes)   /* bytes of the files among them */              \
+	X(unchanged_items) /* as the ledger has them: nothing to do */      \
+	X(unchanged_bytes)                                                  \
+	X(queued_items) /* to be moved, so far */                           \
+	X(queued_bytes)                                                     \
+	X(done_items) /* of these: moved, confirmed and recorded */         \
+	X(done_bytes)                                                       \
+	X(sent_bytes)	 /* bytes sent, also those sent again */            \
+	X(adopted_items) /* of these: were at the target already */         \
+	X(adopted_bytes)                                                    \
+	X(verified_items)  /* files proved: by the store, or read back */   \
+	X(read_back_items) /* of these: by reading back */                  \
+	X(unproved_items)  /* files done, and nothing proved them */        \
+	X(metadata_items)  /* only metadata was set right */                \
+	X(resumed_files)   /* uploads taken up again */                     \
+	X(resumed_parts)   /* parts that needn't be sent again */           \
+	X(resumed_bytes)                                                    \
+	X(kept_parts) /* confirmed, of files not done: set at the end */    \
+	X(kept_bytes)                                                       \
+	X(aborted_uploads) /* orphaned uploads removed at the store */      \
+	X(failed_items)	   /* given up, reason reported */                  \
+	X(changed_items)   /* changed while read, again and again */        \
+	X(vanished_items)  /* gone between scan and read */                 \
+	X(gone_items)	   /* in the ledger, no longer at the source */     \
+	X(existing_items)  /* left, as the target has something there */    \
+	X(newer_items)	   /* left, as what the target has is newer */      \
+	X(deleted_items)   /* at the target; in a dry run: would be */      \
+	X(deleted_bytes)                                                    \
+	X(kept_items)	    /* of what was to be deleted: not, after all */ \
+	X(drift_items)	    /* changed or gone at the target by others */   \
+	X(excluded_items)   /* by filters; a directory counts once */       \
+	X(special_items)    /* fifos, sockets, devices */                   \
+	X(skipped_links)    /* symlinks, neither kept nor followed */       \
+	X(unreadable_items) /* could not be listed or stat'ed */            \
+	X(checked_items)    /* compared, source with target */              \
+	X(checked_equal)    /* of these: as they should be */               \
+	X(checked_differ)   /* not so */                                    \
+	X(checked_missing)  /* not at the target */                         \
+	X(checked_extra)    /* at the target only */                        \
+	X(checked_errors)   /* could not be told */                         \
+	X(checked_by_store) /* files: by what the store says of them */     \
+	X(checked_by_reading)                                               \
+	X(checked_by_size)  /* by size, and time where it is kept */        \
+	X(cloned_items)	    /* share their blocks with the source */        \
+	X(linked_items)	    /* became other names of files sent before */   \
+	X(lack_owner_items) /* there, but the target can't hold that */     \
+	X(lack_mode_items)                                                  \
+	X(lack_time_items)                                                  \
+	X(lack_xattr_items)                                                 \
+	X(lack_acl_items)                                                   \
+	X(lack_link_items)                                                  \
+	X(estimate_requests) /* of a dry run */                             \
+	X(estimate_bytes)                                                   \
+	X(retries)                                                          \
 	X(throttled)
 
 struct run_stats {

@@ -59,12 +59,15 @@ static const struct {
     [UI_METADATA] = {"metadata", "metadata", FINE},
     [UI_DIR] = {"directory", "directory", FINE},
     [UI_LINK] = {"link", "link", FINE},
+    [UI_DELETED] = {"deleted", "deleted", FINE},
+    [UI_SKIPPED] = {"skipped", "skipped", FINE},
     [UI_HARDLINK] = {"hard link", "hardlink", FINE},
     [UI_FAILED] = {"failed", "failed", PROBLEM},
     [UI_CHANGED] = {"changed while read", "changed", PROBLEM},
     [UI_VANISHED] = {"vanished", "vanished", PROBLEM},
     [UI_UNREADABLE] = {"unreadable", "unreadable", PROBLEM},
     [UI_RETRY] = {"to be tried again", "retry", NOTICE},
+    [UI_DIFFERS] = {"not verified", "differs", PROBLEM},
     [UI_DRIFT] = {"changed at the target", "drift", PROBLEM},
     [UI_WOULD_SEND] = {"would send", "would_send", FINE},
     [UI_WOULD_MKDIR] = {"would make directory", "would_make_directory", FINE},
@@ -73,6 +76,7 @@ static const struct {
     [UI_WOULD_ADOPT] = {"would adopt", "would_adopt", FINE},
     [UI_WOULD_SET_METADATA] = {"would set metadata", "would_set_metadata",
 	FINE},
+    [UI_WOULD_DELETE] = {"would delete", "would_delete", FINE},
 };
 
 static void
@@ -372,7 +376,8 @@ print_item_json(struct ui *u, enum ui_action action, const char *path,
 	json_name(&j, "path", path, len);
 	json_uint(&j, "size", size);
 	if (err != NULL) {
-		json_str(&j, "error", err_kind_name(err->kind));
+		if (err->kind != ERR_NONE)
+			json_str(&j, "error", err_kind_name(err->kind));
 		json_str(&j, "message", err->msg);
 	}
 	json_object_end(&j);
@@ -382,12 +387,15 @@ print_item_json(struct ui *u, enum ui_action action, const char *path,
 }
 
 static void
-print_item(struct ui *u, enum ui_action action, const char *path, size_t len)
+print_item(struct ui *u, enum ui_action action, const char *path, size_t len,
+    const struct err *why)
 {
 	pthread_mutex_lock(&u->mutex);
 	buf_reset(&u->out);
 	buf_addf(&u->out, "%-9s ", actions[action].text);
 	text_escape(&u->out, path, len);
+	if (why != NULL)
+		buf_addf(&u->out, ": %s", why->msg);
 	buf_addc(&u->out, '\n');
 	print_out(u);
 	pthread_mutex_unlock(&u->mutex);
@@ -416,7 +424,8 @@ log_item(struct ui *u, enum ui_action action, const char *path, size_t len,
 		buf_adds(&text, actions[action].text);
 	if (action == UI_RETRY)
 		log_info("%s", buf_str(&text));
-	else if (action == UI_FAILED || action == UI_UNREADABLE)
+	else if (action == UI_FAILED || action == UI_UNREADABLE ||
+	    action == UI_DIFFERS)
 		log_error("%s", buf_str(&text));
 	else
 		log_warn("%s", buf_str(&text));
@@ -436,7 +445,23 @@ ui_item(struct ui *u, enum ui_action action, const char *path, size_t len,
 	else if (!o->json &&
 	    (o->verbosity > 0 ||
 		(action >= UI_WOULD_SEND && o->verbosity == 0)))
-		print_item(u, action, path, len);
+		print_item(u, action, path, len, err);
+}
+
+void
+ui_print(struct ui *u, const char *text, size_t len)
+{
+	pthread_mutex_lock(&u->mutex);
+	buf_reset(&u->out);
+	buf_add(&u->out, text, len);
+	print_out(u);
+	pthread_mutex_unlock(&u->mutex);
+}
+
+void
+ui_stop(struct ui *u)
+{
+	stop_drawing(u);
 }
 
 void

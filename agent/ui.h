@@ -20,12 +20,15 @@ enum ui_action {
 	UI_METADATA, /* only metadata set */
 	UI_DIR,	     /* directory made or set right */
 	UI_LINK,     /* symlink made */
+	UI_DELETED,  /* at the target */
+	UI_SKIPPED,  /* left as it is; err.msg says why */
 	UI_HARDLINK, /* another name of a file that was sent */
 	UI_FAILED,
 	UI_CHANGED,
 	UI_VANISHED,
 	UI_UNREADABLE,
 	UI_RETRY,      /* will be tried again; err says why */
+	UI_DIFFERS,    /* --verify all found it so, or could not tell */
 	UI_DRIFT,      /* target differs from what was recorded */
 	UI_WOULD_SEND, /* --dry-run */
 	UI_WOULD_MKDIR,
@@ -33,6 +36,7 @@ enum ui_action {
 	UI_WOULD_HARDLINK,
 	UI_WOULD_ADOPT,
 	UI_WOULD_SET_METADATA,
+	UI_WOULD_DELETE,
 };
 
 enum run_outcome {
@@ -40,6 +44,7 @@ enum run_outcome {
 	RUN_FAILURES,	 /* 1: some items failed */
 	RUN_BAD_CONFIG,	 /* 3 */
 	RUN_UNREACHABLE, /* 4: the store */
+	RUN_GUARDED,	 /* 7: nothing was deleted, as it seemed too much */
 	RUN_UNSTABLE,	 /* 5: some sources changed or vanished, no worse */
 	RUN_INTERRUPTED, /* 130 */
 };
@@ -71,6 +76,11 @@ void ui_begin(struct ui *u, const struct ui_run *r);
  */
 void ui_item(struct ui *u, enum ui_action action, const char *path, size_t len,
     uint64_t size, const struct err *err);
+
+/* TEXT, whole lines, to standard output. */
+void ui_print(struct ui *u, const char *text, size_t len);
+/* Draws no more; ui_print() still works. */
+void ui_stop(struct ui *u);
 
 /*
  * The run is over: stop drawing, print the summary (not with -q, unless

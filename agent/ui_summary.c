@@ -18,6 +18,8 @@ run_outcome_name(enum run_outcome outcome)
 		return "config";
 	case RUN_UNREACHABLE:
 		return "unreachable";
+	case RUN_GUARDED:
+		return "guarded";
 	case RUN_UNSTABLE:
 		return "unstable";
 	case RUN_INTERRUPTED:
@@ -38,6 +40,8 @@ run_exit_code(enum run_outcome outcome)
 		return 3;
 	case RUN_UNREACHABLE:
 		return 4;
+	case RUN_GUARDED:
+		return 7;
 	case RUN_UNSTABLE:
 		return 5;
 	case RUN_INTERRUPTED:
@@ -114,6 +118,30 @@ add_moved(struct buf *out, const struct ui_summary *s)
 	buf_addc(out, '\n');
 }
 
+/* What a run would cost, and take at best. */
+static void
+add_estimate(struct buf *out, const struct ui_summary *s)
+{
+	const struct stats_snapshot *c = s->stats;
+	uint64_t rate = s->options->estimate_rate;
+	char time[32];
+
+	if (!s->run->dry_run || rate == 0)
+		return;
+	label(out, "estimate");
+	if (c->estimate_requests > 0) {
+		add_count(out, c->estimate_requests, "request", "requests");
+		buf_adds(out, ", ");
+	}
+	add_size(out, c->estimate_bytes);
+	buf_addf(out, " to send: %s at ",
+	    text_duration(
+		(uint64_t)((double)c->estimate_bytes * 1000 / (double)rate),
+		time, sizeof(time)));
+	add_size(out, rate);
+	buf_adds(out, "/s\n");
+}
+
 static void
 add_resumed(struct buf *out, const struct stats_snapshot *c)
 {
@@ -146,11 +174,16 @@ add_skipped(struct buf *out, const struct stats_snapshot *c)
 	    {c->special_items, "fifo, socket or device",
 		"fifos, sockets or devices"},
 	    {c->excluded_items, "excluded", "excluded"},
+	    {c->existing_items, "at the target already",
+		"at the target already"},
+	    {c->newer_items, "newer at the target", "newer at the target"},
 	};
 	const char *lead = "";
 	size_t i;
 
-	if (c->skipped_links + c->special_items + c->excluded_items == 0)
+	if (c->skipped_links + c->special_items + c->excluded_items +
+		c->existing_items + c->newer_items ==
+	    0)
 		return;
 	label(out, "skipped");
 	for (i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
@@ -161,6 +194,29 @@ add_skipped(struct buf *out, const struct stats_snapshot *c)
 		lead = ", ";
 	}
 	buf_addc(out, '\n');
+}
+
+/* --verify all */
+static void
+add_checked(struct buf *out, const struct stats_snapshot *c)
+{
+	if (c->checked_items == 0)
+		return;
+	label(out, "compared");
+	add_count(out, c->checked_items, "item", "items");
+	buf_adds(out, " with the target: ");
+	add_count(out, c->checked_equal, "is equal", "are equal");
+	buf_adds(out, "; contents of ");
+	add_count(out, c->checked_by_store, "file", "files");
+	buf_adds(out, "\n              by what the store tells, of ");
+	add_count(out, c->checked_by_size, "file", "files");
+	buf_adds(out, " by size and time alone\n");
+	items_line(out, "differ", c->checked_differ, 0, "");
+	items_line(out, "missing", c->checked_missing, 0, " not at the target");
+	items_line(out, "extra", c->checked_extra, 0,
+	    " at the target only, left there");
+	items_line(
+	    out, "not told", c->checked_errors, 0, " could not be compared");
 }
 
 static void
@@ -174,6 +230,7 @@ add_verification(struct buf *out, const struct ui_summary *s)
 		    "the server's certificate was not checked "
 		    "(--no-verify-ssl)\n");
 	}
+	add_checked(out, c);
 	if (s->run->dry_run || c->done_items + c->adopted_items == 0)
 		return;
 	if (c->verified_items > 0) {
@@ -238,6 +295,9 @@ add_next_step(struct buf *out, const struct ui_summary *s)
 		    "\nThe same command again tries those items again; "
 		    "dray retry tries only them.\n");
 		break;
+	case RUN_GUARDED:
+		buf_adds(out, "Nothing was deleted: see the message above.\n");
+		break;
 	case RUN_UNSTABLE:
 		buf_adds(out,
 		    "Some files changed or vanished while they were "
@@ -278,17 +338,22 @@ ui_summary_text(struct buf *out, const struct ui_summary *s)
 	    (unsigned long long)s->run->run_id);
 	if (s->outcome != RUN_BAD_CONFIG) {
 		add_moved(out, s);
+		add_estimate(out, s);
 		add_resumed(out, c);
 	}
 	items_line(out, "metadata", c->metadata_items, 0,
 	    " set right without moving contents");
 	items_line(out, "linked", c->linked_items, 0,
-	    " hard links, contents sent once");
+	    " by hard links: contents went once");
 	items_line(out, "adopted", c->adopted_items, c->adopted_bytes,
 	    ", there already");
 	items_line(
 	    out, "unchanged", c->unchanged_items, c->unchanged_bytes, "");
 	add_skipped(out, c);
+	items_line(out, s->run->dry_run ? "would del." : "deleted",
+	    c->deleted_items, c->deleted_bytes, " at the target");
+	items_line(out, "kept", c->kept_items, 0,
+	    " of what was to be deleted (see -v)");
 	items_line(out, "gone", c->gone_items, 0,
 	    " no longer at the source, kept at the target");
 	items_line(out, "drift", c->drift_items, 0,
@@ -332,6 +397,7 @@ ui_stats_json(struct json *j, const struct stats_snapshot *s)
 void
 ui_summary_json(struct buf *out, const struct ui_summary *s)
 {
+	static const char *const modes[] = {"none", "transferred", "all"};
 	struct json j;
 
 	json_begin(&j, out);
@@ -345,8 +411,7 @@ ui_summary_json(struct buf *out, const struct ui_summary *s)
 	json_str(&j, "outcome", run_outcome_name(s->outcome));
 	json_int(&j, "exit_code", run_exit_code(s->outcome));
 	json_uint(&j, "elapsed_ms", s->elapsed_ms);
-	json_str(&j, "verify",
-	    s->options->verify == VERIFY_NONE ? "none" : "transferred");
+	json_str(&j, "verify", modes[s->options->verify]);
 	json_bool(&j, "tls_verified", !s->options->store.no_verify_tls);
 	if (s->why != NULL) {
 		json_str(&j, "error", err_kind_name(s->why->kind));

@@ -26,11 +26,12 @@ answer(struct worker *me, struct job *j)
 static bool
 connected(struct worker *me, struct err *e)
 {
-	if (me->from == NULL)
+	if (me->from == NULL && me->work.source != NULL)
 		me->from = store_connect(me->work.source, e);
 	if (me->session == NULL)
 		me->session = store_connect(me->work.target, e);
-	return me->from != NULL && me->session != NULL;
+	return me->session != NULL &&
+	    (me->from != NULL || me->work.source == NULL);
 }
 
 static void *

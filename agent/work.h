@@ -12,24 +12,32 @@
 
 #include "agent/inbox.h"
 #include "agent/lanes.h"
+#include "agent/options.h"
 #include "agent/stats.h"
 #include "transfer/pool.h"
 #include "transfer/store.h"
 
 /* What all workers share; nothing here changes while they run. */
 struct work {
-	struct store *source;
+	struct store *source; /* NULL: there is none, for VERIFY only */
 	struct store *target;
-	bool hard_links; /* names of one file are to be told */
+	const struct check_rules *rules; /* VERIFY */
+	bool hard_links;		 /* names of one file are to be told */
 	bool keep_links; /* else an object that is a symlink is skipped */
 	struct pool *pool;
 	struct lanes *lanes;
 	struct inbox *inbox;
 	struct run_stats *stats;
 	struct plan_limits limits;
+	unsigned algos; /* digests that are taken beside what it takes */
 	unsigned attrs; /* kinds that the source is asked for */
 	/* Read back what the store's receipt doesn't prove. */
 	bool read_back;
+	const char *backup_dir; /* key of where to keep what is replaced */
+	enum compare_mode compare;
+	bool update;
+	bool ignore_existing;
+	bool dry_run;		 /* change nothing: look, and tell */
 	const atomic_bool *stop; /* give up what is under way */
 };
 

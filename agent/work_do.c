@@ -35,6 +35,14 @@ dispatch(struct worker *me, struct job *j)
 		    me->session, j->path, j->upload_id, &j->err);
 	case JOB_SWEEP:
 		return work_sweep(me, j);
+	case JOB_LOOK:
+		return work_look(me, j);
+	case JOB_DELETE:
+		return work_delete(me, j);
+	case JOB_VERIFY:
+		return work_verify(me, j);
+	case JOB_VERIFY_PART:
+		return work_verify_part(me, j);
 	}
 	return 0;
 }

@@ -43,7 +43,7 @@ work_changed(struct err *e)
 static inline unsigned
 work_algos(const struct worker *me)
 {
-	return DIGEST_XXH3 | DIGEST_CRC64NVME |
+	return DIGEST_XXH3 | DIGEST_CRC64NVME | me->work.algos |
 	    me->work.target->ops->digests(me->work.target);
 }
 
@@ -67,15 +67,18 @@ struct store_file *work_open(struct worker *me, struct job *j);
 int work_read(struct worker *me, struct store_file *f, unsigned char *out,
     size_t len, uint64_t offset, unsigned algos, struct digest *digest,
     struct err *e);
-/* Digest of LEN bytes at OFFSET: of F, or, if that is NULL, of what the target
- * has under J's path. */
+/* Digest of LEN bytes at OFFSET: of F (of either store), or, if that is NULL,
+ * of what the target has under J's path. */
 int work_hash(struct worker *me, struct job *j, struct store_file *f,
     uint64_t offset, uint64_t len, unsigned algos, struct digest *out,
     struct err *e);
-/* The digest of the source in the form that the ledger keeps: of the whole,
- * or of the list of its parts. */
+/* The digest of F, as work_hash, in the form that the ledger keeps: of the
+ * whole, or of the list of its parts. */
 int work_hash_like(struct worker *me, struct job *j, struct store_file *f,
     uint64_t part_bytes, struct digest *out);
+/* The SHA-256 of the list of N parts' SHA-256, which are at LIST. */
+void work_sha256_of_list(
+    struct worker *me, const uint8_t *list, size_t n, struct digest *out);
 /* Reads back LEN bytes of what was written and compares with WANT. */
 int work_read_back(struct worker *me, struct job *j, uint64_t offset,
     uint64_t len, const struct digest *want, struct err *e);
@@ -95,13 +98,31 @@ int work_attrs(
 int work_target_has(
     struct worker *me, struct job *j, const struct attrs *want, bool *has);
 
+/* work_expect.c */
+/*
+ * Whether J may write now, as far as looking tells; *X is for the store to
+ * heed in the moment of writing: the session has it until work_written.
+ */
+int work_expect(struct worker *me, struct job *j, struct store_expect *x);
+/* KEY, which is there, is kept in the backup directory, too. */
+int work_set_aside(
+    struct worker *me, const char *key, bool *keep, struct err *e);
+/*
+ * J was written (RC 0), or not.  A conflict with what is just what was to be
+ * written (an answer was lost) is none: 0, with its receipt.
+ */
+int work_written(struct worker *me, struct job *j, int rc);
+
 /* work_item.c */
 int work_put(struct worker *me, struct job *j);
 int work_link(struct worker *me, struct job *j);
 int work_dir(struct worker *me, struct job *j);
 int work_rehash(struct worker *me, struct job *j);
+int work_look(struct worker *me, struct job *j);
 int work_adopt(struct worker *me, struct job *j);
 
+/* work_delete.c */
+int work_delete(struct worker *me, struct job *j);
 /* work_links.c */
 int work_hardlink(struct worker *me, struct job *j);
 /* Whether F, as only its metadata tells, has other names, and nobody knew: J's
@@ -118,5 +139,9 @@ int work_check(struct worker *me, struct job *j);
 int work_part(struct worker *me, struct job *j);
 int work_complete(struct worker *me, struct job *j);
 int work_sweep(struct worker *me, struct job *j);
+
+/* work_verify.c */
+int work_verify(struct worker *me, struct job *j);
+int work_verify_part(struct worker *me, struct job *j);
 
 #endif

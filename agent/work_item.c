@@ -16,6 +16,8 @@ put_bytes(
 	unsigned algos = work_algos(me) | f->digest.have;
 	struct item_stat meta = f->meta;
 	size_t len = (size_t)j->st.size;
+	struct store_expect x;
+	int rc;
 
 	if (work_read(me, f, data, len, 0, algos, &j->digest, &j->err) == -1 ||
 	    work_source(me)->check_file(f, &j->err) == -1 ||
@@ -24,8 +26,11 @@ put_bytes(
 	j->sent_bytes = len;
 	j->from_source = false;
 	work_held(me, &meta);
-	return me->work.target->ops->put(me->session, j->path, &meta, data, len,
-	    &j->digest, &j->receipt, &j->err);
+	rc = work_expect(me, j, &x);
+	if (rc == 0)
+		rc = me->work.target->ops->put(me->session, j->path, &meta,
+		    data, len, &j->digest, &j->receipt, &j->err);
+	return work_written(me, j, rc);
 }
 
 static int
@@ -33,11 +38,19 @@ make_link(struct worker *me, struct job *j, const struct item_stat *st,
     const char *target, size_t len)
 {
 	struct item_stat meta = *st;
+	struct store_expect x;
+	int rc;
 
+	digester_start(me->digester, DIGEST_XXH3 | DIGEST_CRC64NVME);
+	digester_update(me->digester, target, len);
+	digester_finish(me->digester, &j->digest);
 	j->from_source = false;
 	work_held(me, &meta);
-	return me->work.target->ops->symlink(
-	    me->session, j->path, &meta, target, len, &j->err);
+	rc = work_expect(me, j, &x);
+	if (rc == 0)
+		rc = me->work.target->ops->symlink(
+		    me->session, j->path, &meta, target, len, &j->err);
+	return work_written(me, j, rc);
 }
 
 /* An object whose metadata says that it stands for a symlink. */
@@ -157,6 +170,23 @@ work_dir(struct worker *me, struct job *j)
 	return me->work.target->ops->mkdir(me->session, j->path, &st, &j->err);
 }
 
+/* 0 if set_metadata would succeed, as far as looking can tell. */
+static int
+would_set_metadata(
+    struct worker *me, struct job *j, const struct store_stat *was)
+{
+	const struct store_driver *ops = me->work.target->ops;
+	struct store_stat now;
+
+	if (ops->stat(me->session, j->path, &now, &j->err) == -1)
+		return -1;
+	if (was->etag[0] == '\0' || now.etag[0] == '\0')
+		return store_check_still(ops, &now, was, &j->err);
+	return strcmp(was->etag, now.etag) == 0
+	    ? 0
+	    : err_set(&j->err, ERR_MISMATCH, "another item");
+}
+
 /* What is at the target is left alone unless it still is WAS. */
 static int
 set_metadata(struct worker *me, struct job *j, const struct item_stat *st,
@@ -166,8 +196,10 @@ set_metadata(struct worker *me, struct job *j, const struct item_stat *st,
 
 	j->from_source = false;
 	work_held(me, &meta);
-	if (me->work.target->ops->set_metadata(
-		me->session, j->path, &meta, was, &j->receipt, &j->err) == 0) {
+	if ((me->work.dry_run
+		    ? would_set_metadata(me, j, was)
+		    : me->work.target->ops->set_metadata(me->session, j->path,
+			  &meta, was, &j->receipt, &j->err)) == 0) {
 		j->finding = FOUND_METADATA;
 		return 0;
 	}
@@ -193,12 +225,25 @@ has_content(struct worker *me, struct job *j, struct store_file *f)
 {
 	struct digest now;
 
+	if (j->believed)
+		return 1;
 	if ((j->was.digest.have & DIGEST_XXH3) == 0)
 		return 0;
 	if (work_hash_like(me, j, f, j->known_part_bytes, &now) == -1 ||
 	    work_source(me)->check_file(f, &j->err) == -1)
 		return -1;
+	if ((now.have & DIGEST_SHA256) != 0) {
+		memcpy(j->was.digest.sha256, now.sha256, sizeof(now.sha256));
+		j->was.digest.have |= DIGEST_SHA256;
+	}
 	return memcmp(now.xxh3, j->was.digest.xxh3, sizeof(now.xxh3)) == 0;
+}
+
+/* All digests that are asked for were taken when it was sent. */
+static bool
+has_digests(const struct worker *me, const struct job *j)
+{
+	return (me->work.algos & ~j->was.digest.have) == 0;
 }
 
 /* The ledger knows it, but ctime, mtime, inode or owner moved; or nothing did,
@@ -215,7 +260,8 @@ work_rehash(struct worker *me, struct job *j)
 	if (f->meta.type == ITEM_FILE && work_is_grouped(me, j, f))
 		return 0;
 	if (f->meta.type == ITEM_FILE)
-		same = j->unmoved && item_same(&scanned, &f->state)
+		same = j->unmoved && has_digests(me, j) &&
+			item_same(&scanned, &f->state)
 		    ? 1
 		    : has_content(me, j, f);
 	if (same == -1)
@@ -309,6 +355,90 @@ is_as_old(const struct worker *me, const struct store_stat *there,
 		me->work.target->ops, there->mtime_ns, st->mtime_ns);
 }
 
+/* 1 if source and target have the same content, 0, -1: by the checksum that
+ * the store tells, if it tells one, else by reading. */
+static int
+compare_content(struct worker *me, struct job *j, struct store_file *f,
+    const struct store_stat *there)
+{
+	struct err differs;
+
+	if (there->digest.have == 0)
+		return compare_by_reading(me, j, f);
+	if (hash_source(me, j, f,
+		there->digest.have | DIGEST_XXH3 | DIGEST_CRC64NVME) == -1)
+		return -1;
+	j->proved =
+	    work_check_source(&there->digest, &j->digest, &differs) == 0;
+	return j->proved;
+}
+
+/* --checksum, --size-only: THERE, of the same size, is the same if its content
+ * is, or for its size alone.  Then nothing but metadata is to be set. */
+static int
+adopt_anyhow(struct worker *me, struct job *j, const struct store_stat *there)
+{
+	AUTO(file) struct store_file *f = work_open(me, j);
+	bool same_attrs;
+	int rc = 1;
+
+	if (f == NULL)
+		return -1;
+	if (f->meta.type != ITEM_FILE || there->size != j->st.size ||
+	    work_is_grouped(me, j, f))
+		return 0;
+	j->believed = me->work.compare == COMPARE_SIZE;
+	if (!j->believed)
+		rc = compare_content(me, j, f, there);
+	if (rc != 1)
+		return rc;
+	j->from_source = false;
+	if (work_target_has(me, j, f->meta.attrs, &same_attrs) == -1)
+		return -1;
+	j->finding = FOUND_SAME;
+	return is_as_old(me, there, &f->meta) && has_owner(there, &f->meta) &&
+		same_attrs && work_marks_same(me, there, &f->meta)
+	    ? 0
+	    : set_metadata(me, j, &f->meta, there);
+}
+
+static int
+look(struct worker *me, struct job *j)
+{
+	struct store_stat there;
+
+	j->finding = FOUND_OTHER;
+	if (me->work.target->ops->stat(me->session, j->path, &there, &j->err) ==
+	    -1)
+		return j->err.kind == ERR_NOTFOUND ? 0 : -1;
+	if (there.type == ITEM_DIR)
+		return 0;
+	if (me->work.ignore_existing)
+		j->finding = FOUND_EXISTING;
+	else if (me->work.update && there.mtime_ns > j->st.mtime_ns &&
+	    !store_same_time(
+		me->work.target->ops, there.mtime_ns, j->st.mtime_ns))
+		j->finding = FOUND_NEWER;
+	return 0;
+}
+
+/* --update, --ignore-existing: whether J may have its way; in a dry run, also
+ * whether it would find what it expects. */
+int
+work_look(struct worker *me, struct job *j)
+{
+	bool writes = j->then == JOB_PUT || j->then == JOB_LINK;
+	struct store_expect x;
+	int rc = look(me, j);
+
+	if (rc == -1 || j->finding != FOUND_OTHER || !me->work.dry_run ||
+	    !writes)
+		return rc;
+	rc = work_expect(me, j, &x);
+	me->session->expect = NULL;
+	return rc;
+}
+
 /*
  * The target has an item of that name and size already.  It is the same if
  * it carries the source's mtime (and its content, read, is the same where the
@@ -332,6 +462,8 @@ work_adopt(struct worker *me, struct job *j)
 	memcpy(j->receipt.etag, there.etag, sizeof(j->receipt.etag));
 	if (there.type != ITEM_FILE || there.size != j->st.size)
 		return 0;
+	if (me->work.compare != COMPARE_TIMES)
+		return adopt_anyhow(me, j, &there);
 	same_age = is_as_old(me, &there, meta);
 	if (!listed || !same_age || me->work.attrs != 0 ||
 	    must_be_read(me, &there)) {

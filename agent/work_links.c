@@ -122,12 +122,17 @@ int
 work_hardlink(struct worker *me, struct job *j)
 {
 	int rc = j->doubt ? check_leader(me, j) : 1;
+	struct store_expect x;
 
 	if (rc != 1)
 		return rc;
 	j->from_source = false;
-	if (me->work.target->ops->link(me->session, j->path, j->leader,
-		&j->meta, &j->was, &j->receipt, &j->err) == 0)
+	if (work_expect(me, j, &x) == -1)
+		return -1;
+	rc = me->work.target->ops->link(me->session, j->path, j->leader,
+	    &j->meta, &j->was, &j->receipt, &j->err);
+	me->session->expect = NULL;
+	if (rc == 0)
 		return linked(me, j);
 	if (is_another(&j->err))
 		return found(j, FOUND_OTHER);

@@ -67,16 +67,17 @@ work_read(struct worker *me, struct store_file *f, unsigned char *out,
 	return 0;
 }
 
-/* Digest of LEN bytes at OFFSET: of F, or, if that is NULL, of what the target
- * has under J's path. */
+/* Digest of LEN bytes at OFFSET: of F (of either store), or, if that is NULL,
+ * of what the target has under J's path. */
 int
 work_hash(struct worker *me, struct job *j, struct store_file *f,
     uint64_t offset, uint64_t len, unsigned algos, struct digest *out,
     struct err *e)
 {
-	const struct store *s = f != NULL ? me->work.source : me->work.target;
-	bool local = (s->ops->features & STORE_IS_LOCAL) != 0;
-	size_t most = local ? WORK_CHUNK_BYTES : FAR_CHUNK_BYTES;
+	const struct store *s = f != NULL ? f->session->store : me->work.target;
+	/* Each read() opens anew: nothing is read ahead for it. */
+	bool near = f != NULL && (s->ops->features & STORE_IS_LOCAL) != 0;
+	size_t most = near ? WORK_CHUNK_BYTES : FAR_CHUNK_BYTES;
 	void *data = me->own;
 	uint64_t done = 0;
 	int rc = 0;
@@ -109,34 +110,52 @@ work_hash(struct worker *me, struct job *j, struct store_file *f,
 	return rc;
 }
 
-/* The digest of the source in the form that the ledger keeps: of the whole,
- * or of the list of its parts. */
+/* The digest of F, as work_hash, in the form that the ledger keeps: of the
+ * whole, or of the list of its parts. */
 int
 work_hash_like(struct worker *me, struct job *j, struct store_file *f,
     uint64_t part_bytes, struct digest *out)
 {
 	struct plan plan = {.size = j->st.size, .part_bytes = part_bytes};
+	unsigned algos = DIGEST_XXH3 | me->work.algos;
 	AUTO(free) uint8_t *list = NULL;
+	uint8_t *sha256;
 	struct digest part;
 	uint32_t i, parts;
 
 	if (part_bytes == 0)
-		return work_hash(
-		    me, j, f, 0, j->st.size, DIGEST_XXH3, out, &j->err);
+		return work_hash(me, j, f, 0, j->st.size, algos, out, &j->err);
 	parts = (uint32_t)((j->st.size + part_bytes - 1) / part_bytes);
-	list = malloc((size_t)parts * 16 + 1);
+	list = malloc((size_t)parts * (16 + 32) + 1);
 	if (list == NULL)
 		return err_set(&j->err, ERR_NOMEM, "out of memory");
+	sha256 = list + (size_t)parts * 16;
 	for (i = 0; i < parts; i++) {
 		if (work_hash(me, j, f, plan_offset(&plan, i + 1),
-			plan_length(&plan, i + 1), DIGEST_XXH3, &part,
-			&j->err) == -1)
+			plan_length(&plan, i + 1), algos, &part, &j->err) == -1)
 			return -1;
 		memcpy(list + (size_t)i * 16, part.xxh3, 16);
+		memcpy(sha256 + (size_t)i * 32, part.sha256, 32);
 	}
+	out->have = 0;
+	if ((algos & DIGEST_SHA256) != 0)
+		work_sha256_of_list(me, sha256, parts, out);
 	digest_of_list(list, parts, out->xxh3);
-	out->have = DIGEST_XXH3;
+	out->have |= DIGEST_XXH3;
 	return 0;
+}
+
+void
+work_sha256_of_list(
+    struct worker *me, const uint8_t *list, size_t n, struct digest *out)
+{
+	struct digest d;
+
+	digester_start(me->digester, DIGEST_SHA256);
+	digester_update(me->digester, list, n * 32);
+	digester_finish(me->digester, &d);
+	memcpy(out->sha256, d.sha256, sizeof(d.sha256));
+	out->have |= d.have & DIGEST_SHA256;
 }
 
 /* Reads back LEN bytes of what was written and compares with WANT. */

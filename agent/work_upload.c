@@ -104,21 +104,29 @@ int
 work_begin(struct worker *me, struct job *j)
 {
 	const struct store_driver *to = me->work.target->ops;
+	struct store_expect x;
 
 	if (open_upload(me, j) == -1)
 		return -1;
 	j->from_source = false;
 	j->up->attrs_begun = j->up->attrs_mark;
-	if (same_driver(me) && to->clone != NULL) {
+	if (same_driver(me) && to->clone != NULL && me->work.algos == 0) {
+		int rc;
+
+		if (work_expect(me, j, &x) == -1)
+			return -1;
 		memset(&j->digest, 0, sizeof(j->digest));
-		if (to->clone(me->session, j->path, me->held, &j->receipt,
-			&j->err) == 0) {
+		rc = to->clone(
+		    me->session, j->path, me->held, &j->receipt, &j->err);
+		me->session->expect = NULL;
+		if (rc == 0) {
 			j->finding = FOUND_SAME;
 			return 0;
 		}
 		if (j->err.kind != ERR_UNSUPPORTED)
 			return -1;
 	}
+	me->session->expect = NULL;
 	return me->work.target->ops->upload_begin(me->session, j->path,
 	    &j->up->meta, &j->up->plan, j->up->id, &j->err);
 }
@@ -189,7 +197,8 @@ copy_part(struct worker *me, struct job *j)
 	struct store_file *f;
 
 	/* Nobody would know what was copied. */
-	if (me->work.read_back || !same_driver(me) || to->copy_part == NULL)
+	if (me->work.read_back || me->work.algos != 0 || !same_driver(me) ||
+	    to->copy_part == NULL)
 		return 1;
 	f = hold_upload(me, j);
 	if (f == NULL || work_source(me)->check_file(f, &j->err) == -1)
@@ -246,6 +255,27 @@ digest_of_parts(const struct upload *up, struct digest *out, struct err *e)
 	return 0;
 }
 
+/* The same by SHA-256, if it is asked for and known of each part. */
+static int
+sha256_of_parts(struct worker *me, struct job *j)
+{
+	const struct upload *up = j->up;
+	AUTO(free) uint8_t *list = malloc((size_t)up->plan.parts * 32);
+	uint32_t i;
+
+	if (list == NULL)
+		return err_set(&j->err, ERR_NOMEM, "out of memory");
+	for (i = 0; i < up->plan.parts; i++) {
+		const struct digest *d = &up->parts[i].digest;
+
+		if ((d->have & DIGEST_SHA256) == 0)
+			return 0;
+		memcpy(list + (size_t)i * 32, d->sha256, 32);
+	}
+	work_sha256_of_list(me, list, up->plan.parts, &j->digest);
+	return 0;
+}
+
 static int
 read_back_part(struct worker *me, struct job *j, uint32_t i)
 {
@@ -260,15 +290,24 @@ work_complete(struct worker *me, struct job *j)
 {
 	struct store_upload u = store_upload_of(j);
 	struct store_file *f = hold_upload(me, j);
+	struct store_expect x;
 	uint32_t i;
+	int rc;
 
 	if (f == NULL || work_source(me)->check_file(f, &j->err) == -1 ||
 	    digest_of_parts(j->up, &j->digest, &j->err) == -1 ||
 	    work_check_source(&j->up->source, &j->digest, &j->err) == -1)
 		return -1;
 	j->from_source = false;
-	if (me->work.target->ops->upload_complete(me->session, &u, j->up->parts,
-		j->up->plan.parts, &j->digest, &j->receipt, &j->err) == -1)
+	rc = work_expect(me, j, &x);
+	if (rc == 0)
+		rc = me->work.target->ops->upload_complete(me->session, &u,
+		    j->up->parts, j->up->plan.parts, &j->digest, &j->receipt,
+		    &j->err);
+	if (work_written(me, j, rc) == -1)
+		return -1;
+	if ((me->work.algos & DIGEST_SHA256) != 0 &&
+	    sha256_of_parts(me, j) == -1)
 		return -1;
 	j->proved = j->receipt.proved;
 	if (j->proved || !me->work.read_back)

@@ -60,3 +60,12 @@ clock_iso8601(int64_t wall_ns, char *out, size_t size)
 	    strftime(out, size, "%Y-%m-%dT%H:%M:%SZ", &tm) == 0)
 		snprintf(out, size, "?");
 }
+
+bool
+clock_is_iso8601(const char *s)
+{
+	struct tm tm = {0};
+	const char *end = strptime(s, "%Y-%m-%dT%H:%M:%SZ", &tm);
+
+	return end != NULL && *end == '\0' && end - s == 20;
+}

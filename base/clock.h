@@ -4,6 +4,7 @@
 #define BASE_CLOCK_H
 
 #include <pthread.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <time.h>
@@ -19,5 +20,7 @@ struct timespec clock_deadline(uint64_t ms);
 void clock_cond_init(pthread_cond_t *cond);
 /* 2026-11-23T08:00:00Z into OUT (21 bytes at least). */
 void clock_iso8601(int64_t wall_ns, char *out, size_t size);
+/* Whether S is a time as clock_iso8601 writes it. */
+bool clock_is_iso8601(const char *s);
 
 #endif

@@ -107,6 +107,7 @@ err_kind_name(enum err_kind kind)
 	    [ERR_NOTFOUND] = "not-found",
 	    [ERR_GONE] = "upload-gone",
 	    [ERR_EXISTS] = "exists",
+	    [ERR_CONFLICT] = "conflict",
 	    [ERR_MISMATCH] = "mismatch",
 	    [ERR_CHANGED] = "changed",
 	    [ERR_VANISHED] = "vanished",
@@ -117,6 +118,7 @@ err_kind_name(enum err_kind kind)
 	    [ERR_UNSUPPORTED] = "unsupported",
 	    [ERR_BUSY] = "busy",
 	    [ERR_STOPPED] = "stopped",
+	    [ERR_GUARD] = "guard",
 	};
 
 	return kind < ERR_KIND_COUNT ? names[kind] : "unknown";

@@ -25,6 +25,7 @@ enum err_kind {
 	ERR_NOTFOUND,	 /* no such object, file, bucket */
 	ERR_GONE,	 /* the upload is not known (any more) at the store */
 	ERR_EXISTS,	 /* it is there already and must not be replaced */
+	ERR_CONFLICT,	 /* somebody else has written what is there */
 	ERR_MISMATCH,	 /* a checksum, size or ETag is not what was sent */
 	ERR_CHANGED,	 /* the source changed while it was read */
 	ERR_VANISHED,	 /* the source is gone since it was seen */
@@ -35,6 +36,7 @@ enum err_kind {
 	ERR_UNSUPPORTED, /* the store can't do that */
 	ERR_BUSY,	 /* somebody else owns it now */
 	ERR_STOPPED,	 /* given up because the run is to stop */
+	ERR_GUARD,	 /* refused, as too much might be deleted */
 	ERR_KIND_COUNT
 };
 

@@ -318,12 +318,14 @@ stat_local(struct reading *r, const char *name, struct item_stat *out)
 
 /* Remembers the directory ENTRY for later.  False: out of memory. */
 static bool
-add_child(struct reading *r, const struct scan_entry *entry)
+add_child(struct reading *r, struct scan_entry *entry)
 {
 	struct scan *s = r->w->scan;
 	struct node *n;
 
-	if (s->options.one_file_system && entry->st.dev != s->root_dev)
+	entry->not_walked =
+	    s->options.one_file_system && entry->st.dev != s->root_dev;
+	if (entry->not_walked)
 		return true;
 	n = node_new(r->node, entry);
 	if (n == NULL)
@@ -460,6 +462,7 @@ take_name(struct reading *r, size_t i)
 	}
 	entry->name = keep_name(r, name);
 	entry->name_len = len;
+	entry->not_walked = false;
 	if (st->type == ITEM_DIR && !add_child(r, entry))
 		return false;
 	if (place == PLACE_INSIDE)

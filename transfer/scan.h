@@ -46,6 +46,7 @@ struct scan_entry {
 	const char *name; /* NUL-terminated; owned by the batch */
 	size_t name_len;
 	struct item_stat st;
+	bool not_walked; /* a directory of another file system */
 };
 
 /* An entry that could not be looked at. */

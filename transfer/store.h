@@ -83,6 +83,11 @@ struct store_config {
 	const char *proxy;
 	const char *bind_address; /* source address or interface */
 	const char *storage_class;
+	/* S3, of what is written: GOVERNANCE or COMPLIANCE, until when (ISO
+	 * 8601), and a legal hold. */
+	const char *lock_mode;
+	const char *lock_until;
+	bool legal_hold;
 	const char *checksum;	/* auto crc64nvme crc32c md5 none */
 	const char *addressing; /* auto path virtual */
 	bool no_verify_tls;
@@ -397,6 +402,14 @@ struct store_driver {
 	    void *arg, struct err *e);
 
 	/*
+	 * The file or symlink KEY, with its metadata, is under TO from now on,
+	 * in the place of what was there (no directory).  *KEEP: it is to stay
+	 * under KEY, too; becomes false if it is no longer there.  NULL:
+	 * never.
+	 */
+	int (*set_aside)(struct session *c, const char *key, const char *to,
+	    bool *keep, struct err *e);
+	/*
 	 * Remove N items, in order; a directory's key ends in '/' here, and
 	 * goes only if it is empty (S3: its marker).  What is not there, or as
 	 * another kind of item, is no error, and stays.
@@ -435,8 +448,23 @@ void store_lacks(struct store *s, enum store_lack what, const char *why);
 /* The kinds (attrs_kind) that CONFIG asks to keep. */
 unsigned store_attrs_kinds(const struct store_config *config);
 
+/* What must be there for a call to write. */
+struct store_expect {
+	/* It must be this still, by its ETag if it has one; NULL: nothing must
+	 * be there.  Borrowed. */
+	const struct store_stat *was;
+};
+
 struct session {
 	struct store *store;
+	/*
+	 * Set by the caller around put, clone, symlink and upload_complete;
+	 * NULL: anything may be there.  ERR_CONFLICT, and nothing is written,
+	 * where the store itself can tell in the moment of writing (S3 by
+	 * If-None-Match and If-Match, a directory as far as its renames can);
+	 * elsewhere it is ignored: the caller has looked before.
+	 */
+	const struct store_expect *expect;
 };
 
 /* Whether A and B are one time to a store that keeps it in units of D's. */

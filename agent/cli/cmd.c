@@ -12,8 +12,8 @@
 #include "base/log.h"
 #include "base/text.h"
 
-static int
-exit_code(enum err_kind kind)
+int
+cmd_exit_code(enum err_kind kind)
 {
 	switch (kind) {
 	case ERR_NONE:
@@ -32,11 +32,14 @@ exit_code(enum err_kind kind)
 		return 4;
 	case ERR_STOPPED:
 		return 130;
+	case ERR_GUARD:
+		return 7;
 	case ERR_SYS:
 	case ERR_NOMEM:
 	case ERR_NOSPACE:
 	case ERR_GONE:
 	case ERR_EXISTS:
+	case ERR_CONFLICT:
 	case ERR_MISMATCH:
 	case ERR_CHANGED:
 	case ERR_VANISHED:
@@ -58,7 +61,7 @@ cmd_fail(const struct err *e)
 
 	text_escape(&text, e->msg, strlen(e->msg));
 	log_error("%s", buf_str(&text));
-	return exit_code(e->kind);
+	return cmd_exit_code(e->kind);
 }
 
 static int

@@ -12,6 +12,7 @@
 typedef int cmd_fn(const struct options *o, int argc, char **argv);
 
 cmd_fn cmd_sync;
+cmd_fn cmd_verify;
 cmd_fn cmd_status;
 cmd_fn cmd_report;
 cmd_fn cmd_retry;
@@ -21,6 +22,9 @@ cmd_fn cmd_events;
 cmd_fn cmd_subscriptions;
 cmd_fn cmd_help;
 cmd_fn cmd_version;
+
+/* The exit status that goes with KIND. */
+int cmd_exit_code(enum err_kind kind);
 
 /* Logs *E; returns the exit status that goes with its kind. */
 int cmd_fail(const struct err *e);

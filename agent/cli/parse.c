@@ -7,6 +7,7 @@
 
 #include "agent/cli/parse.h"
 #include "agent/cli/record.h"
+#include "agent/place.h"
 #include "agent/task.h"
 #include "base/buf.h"
 #include "base/text.h"
@@ -394,13 +395,73 @@ check_memory(const struct options *o, struct err *e)
 	    parts ? "part-size" : "multipart-threshold");
 }
 
+/* What makes sense together with --delete only. */
+static int
+check_deletion(const struct options *o, struct err *e)
+{
+	const struct {
+		bool given;
+		const char *name;
+	} more[] = {
+	    {o->max_delete_set, "max-delete"},
+	    {o->delete_excluded, "delete-excluded"},
+	    {o->ignore_errors, "ignore-errors"},
+	    {o->source_marker != NULL, "source-marker"},
+	    {o->accept_source, "accept-source"},
+	};
+	size_t i;
+
+	for (i = 0; !o->delete_extra && i < sizeof(more) / sizeof(more[0]); i++)
+		if (more[i].given)
+			return err_set(e, ERR_USAGE,
+			    "--%s goes with --delete: nothing is deleted "
+			    "without it",
+			    more[i].name);
+	return 0;
+}
+
+static int
+check_comparison(const struct options *o, struct err *e)
+{
+	if (o->max_size_set && o->max_size < o->min_size)
+		return err_set(e, ERR_USAGE,
+		    "--max-size is less than --min-size: nothing would be "
+		    "left");
+	if (o->max_age_ms != 0 && o->max_age_ms < o->min_age_ms)
+		return err_set(e, ERR_USAGE,
+		    "--max-age is less than --min-age: nothing would be left");
+	return 0;
+}
+
+static int
+check_lock(const struct options *o, struct err *e)
+{
+	const struct store_config *s = &o->store;
+
+	if ((s->lock_mode == NULL) != (s->lock_until == NULL))
+		return err_set(e, ERR_USAGE,
+		    "--object-lock-mode and --object-lock-retain-until go "
+		    "together");
+	if ((s->lock_mode != NULL || s->legal_hold) && s->checksum != NULL &&
+	    strcmp(s->checksum, "none") == 0)
+		return err_set(e, ERR_USAGE,
+		    "S3 locks nothing without a checksum: leave out "
+		    "--checksum-algorithm none");
+	return 0;
+}
+
 int
 options_finish(struct options *o, enum verb_id verb, struct err *e)
 {
+	if (o->manifest != NULL && place_check(o->manifest, e) == -1)
+		return err_context(e, "--manifest");
 	if (o->task != NULL && task_check_name(o->task, e) == -1)
 		return err_context(e, "--task");
-	if (check_memory(o, e) == -1)
+	if (check_memory(o, e) == -1 || check_deletion(o, e) == -1 ||
+	    check_comparison(o, e) == -1 || check_lock(o, e) == -1)
 		return -1;
+	if (o->overwrite == OVERWRITE_NEVER)
+		o->ignore_existing = true;
 	if ((option_by_name("state-dir", 9)->verbs & 1u << verb) != 0 &&
 	    (find_state_dir(o, e) == -1 || find_subscriptions(o, e) == -1))
 		return -1;

@@ -15,13 +15,17 @@ static const char plain_args[] =
     "FILE DIR PATTERN RULE NAME ADDR SIZE DATE TIME MODE N N|N% PERCENT "
     "REF NETWORK";
 
+/* A name alone before the host may be a token, but is none of the plain. */
 static bool
-has_password(const char *url)
+has_password(const char *url, bool plain)
 {
 	const char *scheme = strstr(url, "://");
-	const char *host = scheme != NULL ? scheme + 3 : url;
+	const char *user = scheme != NULL ? scheme + 3 : url;
+	const char *at = memchr(user, '@', strcspn(user, "/?#"));
 
-	return memchr(host, '@', strcspn(host, "/?#")) != NULL;
+	if (at == NULL || (plain && scheme == NULL))
+		return false;
+	return !plain || memchr(user, ':', (size_t)(at - user)) != NULL;
 }
 
 static bool
@@ -29,12 +33,13 @@ may_be_secret(const struct option_def *d, const char *value)
 {
 	if (d->kind != OPTION_STRING && d->kind != OPTION_CUSTOM)
 		return false;
-	if (value == NULL ||
-	    words_index(plain_args, d->arg, strlen(d->arg)) != -1)
+	if (value == NULL)
 		return false;
+	if (words_index(plain_args, d->arg, strlen(d->arg)) != -1)
+		return has_password(value, true);
 	/* Webhooks are protected by what only their URLs tell. */
 	return strcmp(d->arg, "URL") != 0 || d->group == GROUP_EVENTS ||
-	    has_password(value);
+	    has_password(value, false);
 }
 
 static void

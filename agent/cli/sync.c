@@ -2,16 +2,12 @@
 /* dray sync, dray copy: one run of a task. */
 #include "config.h"
 
-#include <errno.h>
-#include <fcntl.h>
-#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
-#include <unistd.h>
 
 #include "agent/cli/cmd.h"
+#include "agent/cli/pair.h"
 #include "agent/cli/sync.h"
 #include "agent/engine.h"
 #include "agent/reach.h"
@@ -20,21 +16,11 @@
 #include "agent/webhook.h"
 #include "base/clock.h"
 #include "base/log.h"
-#include "base/text.h"
-
-#define PLACE_MAX 1024
 
 struct sync {
 	const struct options *o;
+	struct pair pair;
 	const struct sync_order *order;
-	struct store_url *source;
-	struct store_url *target;
-	char *task;
-	char owner[1024];
-	struct store_config source_config;
-	struct store_config store_config;
-	struct store *source_store;
-	struct store *store;
 	struct ledger *ledger;
 	struct webhook *webhook;
 	struct ui *ui;
@@ -51,239 +37,7 @@ sync_free(struct sync *s)
 	ui_free(s->ui);
 	webhook_free(s->webhook);
 	ledger_close(s->ledger);
-	store_close(s->store);
-	store_close(s->source_store);
-	free(s->task);
-	store_url_free(s->source);
-	store_url_free(s->target);
-}
-
-/* The place of S, but for a directory, which URLs tell apart; "" for that. */
-static void
-place_of(const struct store *s, const struct store_url *url, char *out)
-{
-	out[0] = '\0';
-	if (url->scheme != STORE_POSIX)
-		s->ops->place(s, out, PLACE_MAX);
-}
-
-/* The real path of what there is of PATH's components. */
-static char *
-real_beginning(const char *path)
-{
-	AUTO(free) char *up = strdup(path);
-	char *real;
-
-	while (up != NULL && (real = realpath(up, NULL)) == NULL) {
-		char *cut = strrchr(up, '/');
-
-		if (cut == NULL || cut == up)
-			return NULL;
-		*cut = '\0';
-	}
-	return up != NULL ? real : NULL;
-}
-
-static bool
-lies_inside(const char *inner, const char *outer)
-{
-	size_t n = strlen(outer);
-
-	return strncmp(inner, outer, n) == 0 &&
-	    (inner[n] == '/' || inner[n] == '\0' || n <= 1 ||
-		outer[n - 1] == '/');
-}
-
-static unsigned
-server_port(const struct store_url *u)
-{
-	return u->scheme == STORE_SFTP && u->port == 0 ? 22 : u->port;
-}
-
-/* Whether both are at one: bucket and endpoint, host and port.  Users and
- * options don't make it another. */
-static bool
-same_server(const struct sync *s)
-{
-	char from[PLACE_MAX], to[PLACE_MAX];
-
-	place_of(s->source_store, s->source, from);
-	place_of(s->store, s->target, to);
-	return strcmp(from, to) == 0 &&
-	    strcasecmp(s->source->host, s->target->host) == 0 &&
-	    server_port(s->source) == server_port(s->target);
-}
-
-/* A target inside of its source would grow for ever. */
-static int
-refuse_inside(const struct sync *s, struct err *e)
-{
-	AUTO(free) char *source = NULL;
-	AUTO(free) char *target = NULL;
-	bool inside;
-
-	if (s->source->scheme != s->target->scheme)
-		return 0;
-	if (s->target->scheme == STORE_POSIX) {
-		source = realpath(s->source->path, NULL);
-		target = real_beginning(s->target->path);
-		inside = source != NULL && target != NULL &&
-		    lies_inside(target, source);
-	} else {
-		inside = same_server(s) &&
-		    lies_inside(s->target->path, s->source->path);
-	}
-	if (!inside)
-		return 0;
-	return err_set(e, ERR_USAGE,
-	    "the target %s lies inside the source %s: it would be copied "
-	    "into itself",
-	    s->target->text, s->source->text);
-}
-
-/* The ledger is locked, so machine, state directory and source name who
- * writes. */
-static void
-name_owner(struct sync *s)
-{
-	bool relative = s->o->state_dir[0] != '/';
-	AUTO(free) char *here = relative ? realpath(".", NULL) : NULL;
-	char host[128] = "";
-
-	gethostname(host, sizeof(host) - 1);
-	snprintf(s->owner, sizeof(s->owner), "%s:%s/%s %s %s", host,
-	    here != NULL ? here : "", s->o->state_dir,
-	    s->o->task != NULL ? s->o->task : "", s->source->text);
-	s->store_config = s->o->store;
-	s->store_config.owner = s->owner;
-	s->store_config.defer_sync = true;
-	s->store_config.read_back = s->o->verify == VERIFY_TRANSFERRED;
-	s->source_config = s->o->store;
-	s->source_config.follow_links = s->o->links == SCAN_LINKS_FOLLOW;
-	if (s->o->source_endpoint_url != NULL)
-		s->source_config.endpoint_url = s->o->source_endpoint_url;
-	if (s->o->source_region != NULL)
-		s->source_config.region = s->o->source_region;
-	if (s->o->source_profile != NULL)
-		s->source_config.profile = s->o->source_profile;
-}
-
-/* The same URLs at other endpoints are other tasks. */
-static int
-name_task(struct sync *s, struct err *e)
-{
-	char both[2 * PLACE_MAX + 2];
-	size_t n;
-
-	place_of(s->store, s->target, both);
-	n = strlen(both);
-	if (s->source->scheme != STORE_POSIX) {
-		both[n++] = '\n';
-		place_of(s->source_store, s->source, both + n);
-	}
-	s->task = s->o->task != NULL
-	    ? strdup(s->o->task)
-	    : task_name(s->source->text, s->target->text, both, e);
-	if (s->task == NULL)
-		return err_set(e, ERR_NOMEM, "out of memory");
-	return 0;
-}
-
-/* The likely mistakes with a local source, in words of their own. */
-static int
-check_source(const struct sync *s, struct err *e)
-{
-	AUTO(close) int fd = -1;
-
-	if (s->source->scheme != STORE_POSIX) {
-		if (s->o->links == SCAN_LINKS_FOLLOW)
-			return err_set(e, ERR_USAGE,
-			    "-L works with a local source only, not with %s",
-			    s->source->text);
-		if (s->o->one_file_system)
-			return err_set(e, ERR_USAGE,
-			    "-x works with a local source only, not with %s",
-			    s->source->text);
-		return 0;
-	}
-	fd = open(s->source->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (fd == -1 && errno == ENOTDIR)
-		return err_set(e, ERR_CONFIG,
-		    "source %s: not a directory; name the one that it is in, "
-		    "with --include",
-		    s->source->text);
-	if (fd == -1)
-		return err_sys(e, "source %s", s->source->text);
-	return 0;
-}
-
-static int
-open_both(struct sync *s, struct err *e)
-{
-	s->source = store_url_parse(s->order->source, e);
-	if (s->source == NULL)
-		return err_context(e, "source");
-	s->target = store_url_parse(s->order->target, e);
-	if (s->target == NULL)
-		return err_context(e, "target");
-	if (check_source(s, e) == -1)
-		return -1;
-	name_owner(s);
-	s->source_store = store_open(s->source, &s->source_config, e);
-	if (s->source_store == NULL)
-		return err_context(e, "source %s", s->source->text);
-	s->store = store_open(s->target, &s->store_config, e);
-	if (s->store == NULL)
-		return err_context(e, "target %s", s->target->text);
-	if (refuse_inside(s, e) == -1)
-		return -1;
-	return name_task(s, e);
-}
-
-static int
-seen_one(void *arg, const struct store_list_entry *entry, struct err *e)
-{
-	(void)entry;
-	*(bool *)arg = true;
-	return err_set(e, ERR_STOPPED, "that is enough");
-}
-
-/* A prefix that nothing begins with is most likely mistyped. */
-static int
-check_prefix(struct sync *s, struct err *e)
-{
-	const struct store_driver *ops = s->source_store->ops;
-	AUTO(session) struct session *c = store_connect(s->source_store, e);
-	struct store_stat st;
-	bool any = false;
-
-	if (c == NULL)
-		return -1;
-	if (ops->list(c, "", false, seen_one, &any, e) == -1 && !any)
-		return -1;
-	/* An empty directory is one with a marker. */
-	if (any || ops->stat(c, "", &st, e) == 0)
-		return 0;
-	if (e->kind != ERR_NOTFOUND)
-		return -1;
-	return err_set(
-	    e, ERR_CONFIG, "there is nothing with that prefix: check it");
-}
-
-static int
-reach_source(struct sync *s, struct err *e)
-{
-	struct reach_options ro = {
-	    .attempts = s->o->retries,
-	    .stop = stop_soon_flag(),
-	};
-	struct store_probe probe;
-
-	if (reach_store(s->source_store, &ro, &probe, e) == -1 ||
-	    (s->source->scheme == STORE_S3 && s->source->path[0] != '\0' &&
-		check_prefix(s, e) == -1))
-		return err_context(e, "source %s", s->source->text);
-	return 0;
+	pair_free(&s->pair);
 }
 
 static int
@@ -296,10 +50,11 @@ reach(struct sync *s, bool checksum, struct store_probe *probe, struct err *e)
 	    .stop = stop_soon_flag(),
 	};
 
-	if (reach_store(s->store, &ro, probe, e) == -1) {
-		if (!s->o->dry_run || s->target->scheme != STORE_POSIX ||
+	if (reach_store(s->pair.target_store, &ro, probe, e) == -1) {
+		if (!s->o->dry_run || s->pair.target->scheme != STORE_POSIX ||
 		    e->kind != ERR_NOTFOUND)
-			return err_context(e, "target %s", s->target->text);
+			return err_context(
+			    e, "target %s", s->pair.target->text);
 		/* The directory that the run would make. */
 		s->absent = true;
 		*probe = (struct store_probe){.text = "not there yet"};
@@ -314,7 +69,7 @@ static int
 check_pair(struct sync *s, struct err *e)
 {
 	const char *const keys[] = {"source", "target"};
-	const char *const are[] = {s->source->text, s->target->text};
+	const char *const are[] = {s->pair.source->text, s->pair.target->text};
 	char was[4096];
 	int i, rc;
 
@@ -326,7 +81,7 @@ check_pair(struct sync *s, struct err *e)
 			return err_set(e, ERR_CONFIG,
 			    "task %s belongs to another %s, %s: choose "
 			    "another --task",
-			    s->task, keys[i], was);
+			    s->pair.task, keys[i], was);
 		if (rc == 0 && !s->o->dry_run &&
 		    ledger_meta_set(s->ledger, keys[i], are[i], e) == -1)
 			return -1;
@@ -338,9 +93,10 @@ check_pair(struct sync *s, struct err *e)
 static int
 remember_place(struct sync *s, struct err *e)
 {
-	char now[PLACE_MAX];
+	char now[PAIR_PLACE_MAX];
 
-	s->store->ops->place(s->store, now, sizeof(now));
+	s->pair.target_store->ops->place(
+	    s->pair.target_store, now, sizeof(now));
 	if (s->o->dry_run || now[0] == '\0')
 		return 0;
 	if (ledger_meta_set(s->ledger, "place", now, e) == -1)
@@ -356,24 +112,25 @@ remember_place(struct sync *s, struct err *e)
 static int
 check_place(struct sync *s, struct err *e)
 {
-	char was[PLACE_MAX], now[PLACE_MAX];
+	char was[PAIR_PLACE_MAX], now[PAIR_PLACE_MAX];
 	int rc = ledger_meta_get(s->ledger, "place", was, sizeof(was), e);
 
 	if (rc == -1)
 		return -1;
-	s->store->ops->place(s->store, now, sizeof(now));
+	s->pair.target_store->ops->place(
+	    s->pair.target_store, now, sizeof(now));
 	if (rc == 0)
 		return remember_place(s, e);
 	if (strcmp(was, now) == 0)
 		return 0;
-	if (s->target->scheme != STORE_POSIX && !s->o->reconcile)
+	if (s->pair.target->scheme != STORE_POSIX && !s->o->reconcile)
 		return err_set(e, ERR_CONFIG,
 		    "the ledger of task %s is of %s, not of %s: choose "
 		    "another --task, or --reconcile if it is the same store",
-		    s->task, was, now);
+		    s->pair.task, was, now);
 	log_warn("%s is not the place that it was in the last run: comparing "
 		 "with what is there",
-	    s->target->text);
+	    s->pair.target->text);
 	s->reconcile = true;
 	return 0;
 }
@@ -397,8 +154,9 @@ recall_probe(struct sync *s, struct err *e)
 	algo = rc == 1 && asked ? digest_by_name(name) : 0;
 	if (algo == 0)
 		return rc;
-	s->store->ops->set_checksum(s->store, algo);
-	return (s->store->ops->digests(s->store) & algo) != 0;
+	s->pair.target_store->ops->set_checksum(s->pair.target_store, algo);
+	return (s->pair.target_store->ops->digests(s->pair.target_store) &
+		   algo) != 0;
 }
 
 /* Whether the ledger has yet to be compared with what the target holds. */
@@ -410,6 +168,12 @@ needs_reconcile(struct sync *s, struct err *e)
 	    s->ledger, "reconciled", reconciled, sizeof(reconciled), e);
 
 	s->reconcile = s->o->reconcile || rc == 0;
+	if (rc == -1 || !s->o->delete_extra)
+		return rc == -1 ? -1 : 0;
+	/* A mirror has nothing but what the source has: look once. */
+	rc = ledger_meta_get(
+	    s->ledger, "mirrored", reconciled, sizeof(reconciled), e);
+	s->reconcile = s->reconcile || rc == 0;
 	return rc == -1 ? -1 : 0;
 }
 
@@ -429,7 +193,7 @@ remember_probe(struct sync *s, const struct store_probe *probe, struct err *e)
 static int
 open_ledger(struct sync *s, struct err *e)
 {
-	bool known = task_exists(s->o->state_dir, s->task);
+	bool known = task_exists(s->o->state_dir, s->pair.task);
 	struct store_probe probe;
 	AUTO(free) char *aside = NULL;
 	int rc;
@@ -437,7 +201,7 @@ open_ledger(struct sync *s, struct err *e)
 	/* No ledger for a target that was never reached. */
 	if (!known && reach(s, true, &probe, e) == -1)
 		return -1;
-	s->ledger = ledger_open(s->o->state_dir, s->task,
+	s->ledger = ledger_open(s->o->state_dir, s->pair.task,
 	    s->o->dry_run ? LEDGER_DRY : LEDGER_WRITE, &aside, e);
 	if (s->ledger == NULL || check_pair(s, e) == -1)
 		return -1;
@@ -463,20 +227,21 @@ static int
 run(struct sync *s)
 {
 	struct ui_run about = {
-	    .task = s->task,
-	    .source = s->source->text,
-	    .target = s->target->text,
+	    .task = s->pair.task,
+	    .source = s->pair.source->text,
+	    .target = s->pair.target->text,
 	    .probe = s->probe,
 	    .dry_run = s->o->dry_run,
 	};
 	struct engine_setup setup = {
 	    .options = s->o,
-	    .source = s->source_store,
-	    .target = s->store,
+	    .source = s->pair.source_store,
+	    .target = s->pair.target_store,
 	    .ledger = s->ledger,
 	    .ui = s->ui,
 	    .about = &about,
 	    .stats = &s->stats,
+	    .backup_dir = s->pair.backup,
 	    .reached = s->reached,
 	    .reconcile = s->reconcile,
 	    .only = s->order->only,
@@ -486,19 +251,19 @@ run(struct sync *s)
 	};
 	struct webhook_task whose = {
 	    .state_dir = s->o->state_dir,
-	    .name = s->task,
-	    .owner = s->owner,
-	    .target = s->target,
+	    .name = s->pair.task,
+	    .owner = s->pair.owner,
+	    .target = s->pair.target,
 	};
 	struct engine_result result;
 	struct stats_snapshot end;
 	struct err e = ERR_INIT;
 
 	if (store_attrs_kinds(&s->o->store) != 0 &&
-	    (s->source_store->ops->features & STORE_HAS_ATTRS) == 0)
+	    (s->pair.source_store->ops->features & STORE_HAS_ATTRS) == 0)
 		log_warn("%s tells no extended attributes and ACLs: with -X "
 			 "and -A nothing is kept of them",
-		    s->source->text);
+		    s->pair.source->text);
 	if (webhook_start(s->webhook, &whose, s->ledger, &setup.events, &e) ==
 	    -1)
 		return cmd_fail(&e);
@@ -518,12 +283,13 @@ run(struct sync *s)
 int
 sync_run(const struct options *o, const struct sync_order *order)
 {
-	struct sync s = {.o = o, .order = order};
+	struct sync s = {.o = o, .order = order, .pair.o = o};
 	struct err e = ERR_INIT;
 	int rc;
 
-	if (webhook_new(o, &s.webhook, &e) == -1 || open_both(&s, &e) == -1 ||
-	    reach_source(&s, &e) == -1 || open_ledger(&s, &e) == -1) {
+	if (webhook_new(o, &s.webhook, &e) == -1 ||
+	    pair_open(&s.pair, order->source, order->target, &e) == -1 ||
+	    pair_reach_source(&s.pair, &e) == -1 || open_ledger(&s, &e) == -1) {
 		rc = cmd_fail(&e);
 	} else {
 		s.ui = ui_new(o, &s.stats, &e);

@@ -4,14 +4,17 @@
 #include <limits.h>
 #include <string.h>
 
+#include "agent/cli/set.h"
 #include "agent/cli/table.h"
+#include "agent/sample.h"
 
 #define BIT(verb) (1u << (verb))
 #define RUNS (BIT(VERB_SYNC) | BIT(VERB_COPY) | BIT(VERB_RETRY))
-#define LEDGERS                                                          \
-	(RUNS | BIT(VERB_STATUS) | BIT(VERB_REPORT) | BIT(VERB_EVENTS) | \
+#define WALKS (RUNS | BIT(VERB_VERIFY))
+#define LEDGERS                                                           \
+	(WALKS | BIT(VERB_STATUS) | BIT(VERB_REPORT) | BIT(VERB_EVENTS) | \
 	    BIT(VERB_SUBSCRIPTIONS))
-#define STORES (RUNS | BIT(VERB_LS) | BIT(VERB_PROBE))
+#define STORES (WALKS | BIT(VERB_LS) | BIT(VERB_PROBE))
 #define WORKS (STORES | LEDGERS)
 #define ALL (BIT(VERB_COUNT) - 1)
 
@@ -55,6 +58,13 @@ set_links(struct options *o, char letter, const char *arg, struct err *e)
 		    "what they lead to");
 	o->links = links;
 	return 0;
+}
+
+static int
+set_sample(struct options *o, char letter, const char *arg, struct err *e)
+{
+	(void)letter;
+	return sample_parse(arg, &o->sample_slices, e);
 }
 
 static int
@@ -127,17 +137,32 @@ const struct verb verb_table[VERB_COUNT] = {
     [VERB_SYNC] = {"sync", "SRC DST", 2, 2,
 	"Make DST hold what SRC holds; send only what is new or changed.",
 	"The contents of SRC go into DST, whether SRC ends in a slash or not. "
-	"Nothing is ever deleted at DST. Stopped, killed or cut off, the same "
+	"Nothing is deleted at DST without --delete. Stopped, killed or cut "
+	"off, the same "
 	"command again goes on where it was: finished parts are kept.",
 	"dray sync /data s3://bucket/prefix\n"
 	"dray sync -n --exclude '*.tmp' --exclude cache/ /data s3://bucket\n"
 	"dray sync --endpoint-url http://10.0.0.7:9000 /data s3://bucket\n"
-	"dray sync s3://bucket/prefix /restored\n"},
+	"dray sync s3://bucket/prefix /restored\n"
+	"dray sync -n --delete /data s3://bucket/prefix\n"},
     [VERB_COPY] = {"copy", "SRC DST", 2, 2, "The same as sync. Never deletes.",
 	"The contents of SRC go into DST. Options, state and resuming are "
 	"those of sync.",
 	"dray copy /data s3://bucket/prefix\n"
 	"dray copy -l --reconcile /data /mnt/archive\n"},
+    [VERB_VERIFY] = {"verify", "[SRC] DST", 1, 2,
+	"Tell whether DST holds what SRC holds. Changes nothing.",
+	"Compares type, size, time, owner, mode and content of each item. "
+	"Content by what the store tells (ETag, checksum) against the ledger "
+	"or the source; files of directories and SFTP by size and time, "
+	"unless --deep reads them. A line for each difference: * differs, + "
+	"not at DST, - at DST only, ! can't be told. Also called check. "
+	"With --manifest there is no SRC.",
+	"dray verify /data s3://bucket/prefix\n"
+	"dray verify --deep /data /mnt/archive\n"
+	"dray verify --combined - /data s3://bucket\n"
+	"dray verify --deep --sample 5% /data s3://bucket\n"
+	"dray verify --manifest s3://bucket/proof.jsonl s3://bucket/prefix\n"},
     [VERB_LS] = {"ls", "URL", 1, 1, "List what is at URL.",
 	"Time, size in bytes and name, one item a line; a directory ends in "
 	"a slash.",
@@ -220,7 +245,11 @@ const struct verb verb_table[VERB_COUNT] = {
 	.choices = c, __VA_ARGS__
 
 #define WHAT .group = GROUP_WHAT, .verbs = RUNS
-#define SPEED .group = GROUP_SPEED, .verbs = RUNS
+#define CHOOSE .group = GROUP_WHAT, .verbs = WALKS
+#define CHECKS .group = GROUP_WHAT, .verbs = BIT(VERB_VERIFY)
+#define LISTS .group = GROUP_SHOW, .verbs = BIT(VERB_VERIFY)
+#define MIRROR .group = GROUP_WHAT, .verbs = BIT(VERB_SYNC)
+#define SPEED .group = GROUP_SPEED, .verbs = WALKS
 #define STORE .group = GROUP_STORE, .verbs = STORES
 #define SENDING .group = GROUP_STORE, .verbs = RUNS
 #define EVENTS .group = GROUP_EVENTS, .verbs = RUNS
@@ -230,23 +259,23 @@ const struct verb verb_table[VERB_COUNT] = {
 const struct option_def option_table[] = {
     {FLAG("dry-run", 'n', dry_run, WHAT, .aliases = "dryrun",
 	.help = "Tell what would be done, change nothing")},
-    {CUSTOM("exclude", 0, add_exclude, WHAT, .arg = "PATTERN",
+    {CUSTOM("exclude", 0, add_exclude, CHOOSE, .arg = "PATTERN",
 	.help = "Leave out what matches (dray(1), FILTER RULES)")},
-    {CUSTOM("include", 0, add_include, WHAT, .arg = "PATTERN",
+    {CUSTOM("include", 0, add_include, CHOOSE, .arg = "PATTERN",
 	.help = "Take what matches; the first match decides")},
-    {CUSTOM("filter", 0, add_rule, WHAT, .arg = "RULE",
+    {CUSTOM("filter", 0, add_rule, CHOOSE, .arg = "RULE",
 	.help = "\"+ PATTERN\", \"- PATTERN\", or \"!\" to forget all rules")},
-    {CUSTOM("exclude-from", 0, add_excludes, WHAT, .arg = "FILE",
+    {CUSTOM("exclude-from", 0, add_excludes, CHOOSE, .arg = "FILE",
 	.help = "Patterns to exclude, one a line")},
-    {CUSTOM("include-from", 0, add_includes, WHAT, .arg = "FILE",
+    {CUSTOM("include-from", 0, add_includes, CHOOSE, .arg = "FILE",
 	.help = "Patterns to include, one a line")},
-    {CUSTOM("filter-from", 0, add_rules, WHAT, .arg = "FILE",
+    {CUSTOM("filter-from", 0, add_rules, CHOOSE, .arg = "FILE",
 	.help = "Rules, one a line")},
-    {FLAG("dump-filters", 0, dump_filters, WHAT,
+    {FLAG("dump-filters", 0, dump_filters, CHOOSE,
 	.help = "Show the rules in order, do nothing else")},
-    {CUSTOM("links", 'l', set_links, WHAT,
+    {CUSTOM("links", 'l', set_links, CHOOSE,
 	.help = "Store symbolic links as links [skipped and counted]")},
-    {CUSTOM("copy-links", 'L', set_links, WHAT,
+    {CUSTOM("copy-links", 'L', set_links, CHOOSE,
 	.help = "Store what symbolic links lead to")},
     {FLAG("archive", 'a', archive, WHAT,
 	.help = "As -l: owners, modes and times are always kept")},
@@ -259,13 +288,68 @@ const struct option_def option_table[] = {
 	.help = "Make holes of all zeros [only where the source has holes]")},
     {FLAG("hard-links", 'H', hard_links, WHAT,
 	.help = "Send a file with several names once, and link the others")},
-    {FLAG("one-file-system", 'x', one_file_system, WHAT,
+    {FLAG("one-file-system", 'x', one_file_system, CHOOSE,
 	.help = "Don't cross into other file systems")},
     {FLAG("reconcile", 0, reconcile, WHAT,
 	.help = "Compare with what the target really has, and tell what "
 		"others changed there")},
-    {ENUM("verify", verify, "transferred", "WHAT", "none transferred", WHAT,
-	.help = "none, or transferred: the store must confirm each file")},
+    {CUSTOM("checksum", 'c', option_set_compare, WHAT,
+	.help = "Compare files by their content, not by times")},
+    {CUSTOM("size-only", 0, option_set_compare, WHAT,
+	.help = "Take files of the same size for the same")},
+    {CUSTOM("ignore-times", 'I', option_set_compare, WHAT,
+	.help = "Send all files, also those that are as they were")},
+    {FLAG("update", 'u', update, WHAT, .help = "Leave what is newer at DST")},
+    {FLAG("ignore-existing", 0, ignore_existing, WHAT,
+	.aliases = "no-clobber no-overwrite",
+	.help = "Leave what is at DST as it is")},
+    {ENUM("overwrite", overwrite, "always", "WHAT", "always if-unchanged never",
+	WHAT,
+	.help = "What may be replaced at DST: always; if-unchanged: only what "
+		"this task sent and nobody changed; never")},
+    {CUSTOM("if-none-match", 0, option_set_if_none_match, WHAT,
+	.help = "The same as --overwrite if-unchanged")},
+    {CUSTOM("min-size", 0, option_set_min_size, WHAT, .arg = "SIZE",
+	.help = "Leave out smaller files; a bare number is bytes")},
+    {CUSTOM("max-size", 0, option_set_max_size, WHAT, .arg = "SIZE",
+	.help = "Leave out bigger files")},
+    {DURATION("min-age", min_age_ms, NULL, 0, WHAT, .min = 1,
+	.help = "Leave out files changed less than TIME ago")},
+    {DURATION("max-age", max_age_ms, NULL, 0, WHAT, .min = 1,
+	.help = "Leave out files not changed for TIME")},
+    {FLAG("delete", 0, delete_extra, MIRROR, .aliases = "delete-after",
+	.help = "Delete at DST what SRC has no more, once all is there")},
+    {CUSTOM("max-delete", 0, option_set_max_delete, MIRROR, .arg = "N|N%",
+	.help = "Delete nothing if it were more than that [50%, and nothing "
+		"if SRC is empty]")},
+    {FLAG("delete-excluded", 0, delete_excluded, MIRROR,
+	.help = "Delete also what filters exclude")},
+    {FLAG("ignore-errors", 0, ignore_errors, MIRROR,
+	.help = "Delete even if some items didn't get to DST")},
+    {STRING("source-marker", source_marker, "NAME", MIRROR,
+	.help = "Delete only if SRC has a file of that name")},
+    {STRING("backup-dir", backup_dir, "DIR", WHAT,
+	.help = "Keep what is replaced or deleted at DST in DIR, which is "
+		"below DST")},
+    {FLAG("accept-source", 0, accept_source, MIRROR,
+	.help = "SRC has moved: take it for the source from now on")},
+    {SIZE("estimate-rate", estimate_rate, "119M", WHAT, .min = 1,
+	.help = "Bytes a second that a dry run estimates the time by")},
+    {ENUM("verify", verify, "transferred", "WHAT", "none transferred all", WHAT,
+	.help = "none, transferred (the store must confirm each file), or "
+		"all: compare each item at the end, too")},
+    {ENUM("digest", sha256, "none", "NAME", "none sha256", WHAT,
+	.help =
+	    "sha256: take that of each file, too, for manifest and report")},
+    {STRING("manifest", manifest, "FILE", CHOOSE,
+	.help = "Write what DST has then to FILE (a path or URL); verify: "
+		"compare with that, not with SRC")},
+    {FLAG("deep", 0, deep, CHECKS,
+	.help = "Read all that DST holds, and compare the bytes")},
+    {CUSTOM("sample", 0, set_sample, CHECKS, .arg = "PERCENT",
+	.help = "Only a part of the items, the next one in the next run")},
+    {FLAG("one-way", 0, one_way, CHECKS,
+	.help = "What only DST has is no difference")},
     {FLAG("recursive", 'R', recursive, .group = GROUP_WHAT,
 	.verbs = BIT(VERB_LS), .help = "List all below URL")},
 
@@ -286,7 +370,7 @@ const struct option_def option_table[] = {
 	.help = "All buffers for file contents together")},
     {UINT("retries", retries, "8", 1, 1000, SPEED, .aliases = "retry-count",
 	.help = "Attempts of one request in all")},
-    {FLAG("no-fsync", 0, store.no_fsync, SPEED,
+    {FLAG("no-fsync", 0, store.no_fsync, .group = GROUP_SPEED, .verbs = RUNS,
 	.help = "File targets: leave it to the system when data reaches the "
 		"disk")},
 
@@ -321,6 +405,13 @@ const struct option_def option_table[] = {
 	.help = "What the store checks: auto, crc64nvme, crc32c, md5, none")},
     {STRING("storage-class", store.storage_class, "NAME", SENDING,
 	.help = "Storage class of new objects")},
+    {CHOICE("object-lock-mode", store.lock_mode, NULL, "MODE",
+	"GOVERNANCE COMPLIANCE", SENDING,
+	.help = "Lock new objects: GOVERNANCE or COMPLIANCE")},
+    {CUSTOM("object-lock-retain-until", 0, option_set_lock_until, SENDING,
+	.arg = "DATE", .help = "Until when: a date, or +30d")},
+    {FLAG("object-lock-legal-hold", 0, store.legal_hold, SENDING,
+	.help = "Put new objects under a legal hold")},
     {STRING("proxy", store.proxy, "URL", STORE,
 	.help = "HTTP proxy [HTTPS_PROXY, NO_PROXY]")},
     {STRING("bind", store.bind_address, "ADDR", STORE,
@@ -376,9 +467,9 @@ const struct option_def option_table[] = {
 	.value = PROGRESS_ON,
 	FIELD(progress),
 	SHOW,
-	.verbs = RUNS,
+	.verbs = WALKS,
 	.help = "The live line, even where there is no terminal"},
-    {DURATION("stats", stats_ms, NULL, 0, SHOW, .verbs = RUNS,
+    {DURATION("stats", stats_ms, NULL, 0, SHOW, .verbs = WALKS,
 	.help = "Time between progress lines where there is no terminal; 0: "
 		"none [30s; --json: 1s]")},
     {FLAG("json", 0, json, SHOW, .verbs = WORKS,
@@ -392,6 +483,17 @@ const struct option_def option_table[] = {
 	    "errors, or all: each item too [text, html: errors; else all]")},
     {STRING("output", output, "FILE", SHOW, .verbs = BIT(VERB_REPORT),
 	.help = "Write the report to FILE (datasync: below that directory)")},
+    {STRING("combined", combined, "FILE", LISTS,
+	.help = "All paths with their symbol (= * + - !); - is standard "
+		"output")},
+    {STRING("match", match, "FILE", LISTS, .help = "Paths that are equal")},
+    {STRING("differ", differ, "FILE", LISTS, .help = "Paths that differ")},
+    {STRING("missing-on-src", missing_on_src, "FILE", LISTS,
+	.help = "Paths that only DST has")},
+    {STRING("missing-on-dst", missing_on_dst, "FILE", LISTS,
+	.help = "Paths that only SRC has")},
+    {STRING("error", error, "FILE", LISTS,
+	.help = "Paths that could not be compared")},
     {STRING("log-file", log_file, "FILE", SHOW, .verbs = WORKS,
 	.help = "Append messages to FILE, with the time")},
     {.name = "help",
@@ -538,6 +640,8 @@ verb_by_name(const char *name)
 {
 	int i;
 
+	if (strcmp(name, "check") == 0)
+		return VERB_VERIFY;
 	for (i = 0; i < VERB_COUNT; i++)
 		if (strcmp(verb_table[i].name, name) == 0)
 			break;
@@ -550,14 +654,14 @@ static const struct {
 } verb_hints[] = {
     {"cp copyto rsync mirror upload put push",
 	"dray copy SRC DST moves a tree, and so does dray sync SRC DST"},
-    {"check verify cryptcheck compare diff",
-	"dray sync verifies each file as it goes; --reconcile compares with "
-	"what the target has"},
+    {"cryptcheck compare diff",
+	"dray verify SRC DST tells whether they are equal"},
     {"lsl lsd lsf lsjson list dir tree find du size",
 	"dray ls URL lists a place, dray ls -R all below it"},
     {"mv move moveto", "dray never deletes at the source: dray sync SRC DST"},
     {"rm delete purge del remove cleanup rmdir",
-	"dray deletes nothing by itself"},
+	"dray sync --delete deletes at DST what SRC has no more, and nothing "
+	"else does"},
     {"run start resume restart continue",
 	"the same dray sync SRC DST again goes on where it was"},
     {"config configure init",

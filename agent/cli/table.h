@@ -16,6 +16,7 @@
 enum verb_id {
 	VERB_SYNC,
 	VERB_COPY,
+	VERB_VERIFY,
 	VERB_LS,
 	VERB_STATUS,
 	VERB_REPORT,

@@ -119,7 +119,7 @@ add_secret(struct subscription *s, const char *ref, struct err *e)
 static int
 add_network(struct subscription *s, const char *text, struct err *e)
 {
-	return guard_allow(&s->guard, text, e);
+	return netguard_allow(&s->guard, text, e);
 }
 
 static int
@@ -234,7 +234,7 @@ may_connect(const void *arg, const struct sockaddr *addr)
 {
 	const struct subscription *s = arg;
 
-	return guard_passes(&s->guard, addr);
+	return netguard_passes(&s->guard, addr);
 }
 
 struct http_many_config

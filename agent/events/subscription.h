@@ -6,7 +6,7 @@
 #ifndef AGENT_EVENTS_SUBSCRIPTION_H
 #define AGENT_EVENTS_SUBSCRIPTION_H
 
-#include "agent/events/guard.h"
+#include "agent/events/netguard.h"
 #include "agent/events/pattern.h"
 #include "agent/events/policy.h"
 #include "agent/events/signature.h"
@@ -22,7 +22,7 @@ struct subscription {
 	char *url;
 	struct pattern *pattern; /* NULL: all events */
 	struct signature_keys *keys;
-	struct guard guard;
+	struct netguard guard;
 	struct policy policy;
 	char *ca; /* NULL: the system's */
 	uint64_t timeout_ms;

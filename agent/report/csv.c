@@ -137,6 +137,20 @@ notice(void *arg, const struct ledger_notice *n, struct err *e)
 	return report_flush(l->r, e);
 }
 
+static int
+deletion(void *arg, const struct ledger_deletion *d, struct err *e)
+{
+	struct listing *l = arg;
+
+	begin(l, d->fate == FATE_DELETED ? "deleted" : "not deleted", d->path,
+	    d->path_len);
+	add_text(l, report_type_name(d->type));
+	buf_addf(&l->r->line, ",%" PRIu64 ",,,,,,,", d->size);
+	add_text(l, ledger_fate_name(d->fate));
+	buf_adds(&l->r->line, ",,\r\n");
+	return report_flush(l->r, e);
+}
+
 static void
 add_digests(struct listing *l, const struct ledger_file *row)
 {
@@ -187,7 +201,9 @@ list(struct listing *l, struct err *e)
 		return -1;
 	if (!l->r->all)
 		return 0;
-	return ledger_notices(ledger, run, NOTICE_SKIPPED, notice, l, e) == -1
+	return ledger_notices(ledger, run, NOTICE_SKIPPED, notice, l, e) ==
+		    -1 ||
+		ledger_deletions(ledger, run, deletion, l, e) == -1
 	    ? -1
 	    : ledger_items(ledger, run, item, l, e);
 }

@@ -37,6 +37,7 @@ struct kind {
 static const struct kind transferred = {"transferred", "Transferred"};
 static const struct kind verified = {"verified", "Verified"};
 static const struct kind skipped = {"skipped", "Skipped"};
+static const struct kind deleted = {"deleted", "Deleted"};
 
 /* The files of one kind as they are made. */
 struct set {
@@ -339,6 +340,24 @@ skipped_adopted(void *arg, const char *path, size_t len,
 	return end(s, e);
 }
 
+/* What was not there, or kept, is no deletion. */
+static int
+item_deleted(void *arg, const struct ledger_deletion *d, struct err *e)
+{
+	struct set *s = arg;
+	const struct item_stat st = {
+	    .type = d->type, .size = d->size, .mtime_ns = ITEM_TIME_UNKNOWN};
+
+	if (d->fate != FATE_DELETED && d->fate != FATE_FAILED)
+		return 0;
+	if (begin(s, d->path, d->path_len, e) == -1)
+		return -1;
+	add_metadata(&s->j, "DstMetadata", &st);
+	json_str(&s->j, "DeleteStatus",
+	    d->fate == FATE_DELETED ? "SUCCESS" : "FAILED");
+	return end(s, e);
+}
+
 /* All files of one kind. */
 static int
 make_set(struct set *s, const struct kind *kind, ledger_item_fn *item,
@@ -354,7 +373,10 @@ make_set(struct set *s, const struct kind *kind, ledger_item_fn *item,
 	if (kind == &skipped && s->r->all &&
 	    ledger_notices(l, run, NOTICE_SKIPPED, notice_skipped, s, e) == -1)
 		return -1;
-	if (s->r->all && ledger_items(l, run, item, s, e) == -1)
+	if (kind == &deleted &&
+	    ledger_deletions(l, run, item_deleted, s, e) == -1)
+		return -1;
+	if (s->r->all && item != NULL && ledger_items(l, run, item, s, e) == -1)
 		return -1;
 	return close_part(s, e);
 }
@@ -371,7 +393,7 @@ add_counts(struct json *j, const struct stats_snapshot *c)
 	json_uint(j, "FilesSkipped",
 	    c->unchanged_items + c->adopted_items + c->special_items +
 		c->skipped_links);
-	json_uint(j, "FilesDeleted", 0);
+	json_uint(j, "FilesDeleted", c->deleted_items);
 	json_uint(j, "FilesFailed",
 	    c->failed_items + c->changed_items + c->vanished_items +
 		c->unreadable_items);
@@ -444,6 +466,8 @@ report_datasync(struct report *r, const char *dir, struct err *e)
 		rc = make_set(s, &verified, item_verified, failure_verified, e);
 	if (rc == 0)
 		rc = make_set(s, &skipped, skipped_adopted, NULL, e);
+	if (rc == 0)
+		rc = make_set(s, &deleted, NULL, NULL, e);
 	/* The summary last: where it is, the rest is. */
 	if (rc == 0)
 		rc = enter(s, dir, "Summary-Reports", e);

@@ -264,6 +264,30 @@ notice(void *arg, const struct ledger_notice *n, struct err *e)
 }
 
 static int
+deletion(void *arg, const struct ledger_deletion *d, struct err *e)
+{
+	struct page *p = arg;
+
+	if (++p->rows > HTML_ROWS_MAX)
+		return 0;
+	buf_adds(&p->r->line, "<tr>");
+	add_path(p, d->path, d->path_len);
+	buf_addf(&p->r->line, "<td>%s</td></tr>\n", ledger_fate_name(d->fate));
+	return report_flush(p->r, e);
+}
+
+static int
+deletions(struct page *p, struct err *e)
+{
+	begin_table(p, "To be deleted at the target",
+	    "<th>Path</th><th>What became of it</th>");
+	if (ledger_deletions(p->r->ledger, p->r->run.id, deletion, p, e) == -1)
+		return -1;
+	end_table(p);
+	return report_flush(p->r, e);
+}
+
+static int
 item(void *arg, const char *path, size_t len, const struct ledger_file *row,
     struct err *e)
 {
@@ -303,7 +327,8 @@ lists(struct page *p, struct err *e)
 		return -1;
 	if (!p->r->all)
 		return 0;
-	if (notices(p, NOTICE_SKIPPED, "Left alone", e) == -1)
+	if (notices(p, NOTICE_SKIPPED, "Left alone", e) == -1 ||
+	    deletions(p, e) == -1)
 		return -1;
 	begin_table(
 	    p, "Done", "<th>Path</th><th>How</th><th>Size</th><th>Proof</th>");

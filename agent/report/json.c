@@ -58,12 +58,17 @@ notice(void *arg, const struct ledger_notice *n, struct err *e)
 static void
 add_digests(struct json *j, const struct ledger_file *row)
 {
-	char hex[33];
+	char hex[65];
 
 	if ((row->digest_have & DIGEST_XXH3) != 0) {
 		text_hex(row->xxh3, sizeof(row->xxh3), hex);
 		json_str(
 		    j, row->part_bytes > 0 ? "xxh3_of_parts" : "xxh3", hex);
+	}
+	if ((row->digest_have & DIGEST_SHA256) != 0) {
+		text_hex(row->sha256, sizeof(row->sha256), hex);
+		json_str(
+		    j, row->part_bytes > 0 ? "sha256_of_parts" : "sha256", hex);
 	}
 	if (row->part_bytes > 0)
 		json_uint(j, "part_bytes", row->part_bytes);
@@ -136,6 +141,20 @@ notices(
 	return 0;
 }
 
+static int
+deletion(void *arg, const struct ledger_deletion *d, struct err *e)
+{
+	struct listing *l = arg;
+
+	json_object(l->j, NULL);
+	json_name(l->j, "path", d->path, d->path_len);
+	json_str(l->j, "type", report_type_name(d->type));
+	json_uint(l->j, "size", d->size);
+	json_str(l->j, "fate", ledger_fate_name(d->fate));
+	json_object_end(l->j);
+	return report_flush(l->r, e);
+}
+
 int
 report_json(struct report *r, struct err *e)
 {
@@ -154,6 +173,11 @@ report_json(struct report *r, struct err *e)
 	if (r->all) {
 		if (notices(&l, "skipped", NOTICE_SKIPPED, e) == -1)
 			return -1;
+		json_array(&j, "deletions");
+		if (ledger_deletions(r->ledger, r->run.id, deletion, &l, e) ==
+		    -1)
+			return -1;
+		json_array_end(&j);
 		json_array(&j, "items");
 		if (ledger_items(r->ledger, r->run.id, item, &l, e) == -1)
 			return -1;

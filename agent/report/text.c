@@ -177,6 +177,20 @@ item(void *arg, const char *path, size_t len, const struct ledger_file *row,
 }
 
 static int
+deletion(void *arg, const struct ledger_deletion *d, struct err *e)
+{
+	struct listing *l = arg;
+	struct buf *line = &l->r->line;
+
+	if (l->n++ == 0)
+		buf_adds(line, "to be deleted at the target:\n");
+	buf_addf(line, "    %-18s ", ledger_fate_name(d->fate));
+	add_path(line, d->path, d->path_len);
+	buf_addc(line, '\n');
+	return report_flush(l->r, e);
+}
+
+static int
 notices(struct report *r, enum notice_kind what, struct err *e)
 {
 	struct listing l = {.r = r};
@@ -218,7 +232,7 @@ count_items(struct report *r, uint64_t *out, struct err *e)
 int
 report_text(struct report *r, struct err *e)
 {
-	struct listing items = {.r = r};
+	struct listing items = {.r = r}, gone = {.r = r};
 	uint64_t seen;
 
 	add_head(r);
@@ -231,6 +245,7 @@ report_text(struct report *r, struct err *e)
 		return count_items(r, &seen, e) == -1 ? -1
 						      : overwritten(r, seen, e);
 	if (notices(r, NOTICE_SKIPPED, e) == -1 ||
+	    ledger_deletions(r->ledger, r->run.id, deletion, &gone, e) == -1 ||
 	    ledger_items(r->ledger, r->run.id, item, &items, e) == -1)
 		return -1;
 	return overwritten(r, items.n, e);

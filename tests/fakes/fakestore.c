@@ -117,9 +117,10 @@ keep(struct fake *f, const char *key, const struct item_stat *st,
 	o->len = len;
 	o->st = *st;
 	o->puts++;
+	o->crc64nvme = crc64nvme(0, o->data, len);
 	o->file = ++f->files;
 	snprintf(o->etag, sizeof(o->etag), "e-%016llx",
-	    (unsigned long long)crc64nvme(0, o->data, len));
+	    (unsigned long long)o->crc64nvme);
 	return o;
 }
 
@@ -239,7 +240,7 @@ set_checksum(struct store *s, unsigned algo)
 }
 
 static struct store_stat
-stat_of(const struct fake_object *o)
+stat_of(const struct fake *f, const struct fake_object *o)
 {
 	struct store_stat st = {
 	    .type = o->st.type,
@@ -253,6 +254,10 @@ stat_of(const struct fake_object *o)
 	};
 
 	memcpy(st.etag, o->etag, sizeof(st.etag));
+	if (!f->proves_nothing) {
+		st.digest.have = DIGEST_CRC64NVME;
+		st.digest.crc64nvme = o->crc64nvme;
+	}
 	return st;
 }
 
@@ -274,8 +279,12 @@ list(struct session *c, const char *dir, bool recursive, store_list_fn *fn,
 		for (o = f->objects[i]; o != NULL && rc == 0; o = o->next) {
 			struct store_list_entry entry = {.key = o->key,
 			    .key_len = strlen(o->key),
-			    .st = stat_of(o)};
+			    .st = stat_of(f, o)};
 
+			if (*dir != '\0' &&
+			    (strncmp(o->key, dir, strlen(dir)) != 0 ||
+				o->key[strlen(dir)] != '/'))
+				continue;
 			rc = fn(arg, &entry, e);
 		}
 	}
@@ -290,12 +299,19 @@ stat_fake(
 	struct fake *f = fake_of(c->store);
 	struct fake_object *o;
 
+	char plain[1100];
+	size_t n = strlen(key);
+	bool dir = n > 0 && key[n - 1] == '/';
+
 	if (begin_call(c, FAKE_STAT, key, e) != 0)
 		return -1;
+	snprintf(plain, sizeof(plain), "%.*s", (int)(n - dir), key);
 	pthread_mutex_lock(&f->mutex);
-	o = *slot(f, key);
+	o = *slot(f, plain);
+	if (o != NULL && dir && o->st.type != ITEM_DIR)
+		o = NULL;
 	if (o != NULL)
-		*out = stat_of(o);
+		*out = stat_of(f, o);
 	pthread_mutex_unlock(&f->mutex);
 	return o != NULL ? 0 : err_set(e, ERR_NOTFOUND, "no such object");
 }
@@ -663,6 +679,48 @@ uploads(struct session *c, const char *key, store_upload_fn *fn, void *arg,
 	return 0;
 }
 
+/* Under the mutex.  KEY without a slash at its end. */
+static void
+drop(struct fake *f, const char *key, bool dir)
+{
+	struct fake_object **at = slot(f, key), *o = *at;
+
+	if (o == NULL || (o->st.type == ITEM_DIR) != dir)
+		return;
+	*at = o->next;
+	f->object_count--;
+	free(o->key);
+	free(o->data);
+	free(o);
+}
+
+static int
+remove_keys(struct session *c, const char *const *keys, size_t n,
+    struct err *results, struct err *e)
+{
+	struct fake *f = fake_of(c->store);
+	size_t i, failed = 0;
+
+	for (i = 0; i < n; i++) {
+		char plain[1100];
+		bool dir;
+		int rc;
+
+		results[i] = (struct err)ERR_INIT;
+		snprintf(plain, sizeof(plain), "%s", keys[i]);
+		dir = plain[strlen(plain) - 1] == '/';
+		plain[strlen(plain) - (dir ? 1 : 0)] = '\0';
+		rc = begin_call(c, FAKE_REMOVE, plain, &results[i]);
+		pthread_mutex_lock(&f->mutex);
+		if (rc >= 0)
+			drop(f, plain, dir);
+		pthread_mutex_unlock(&f->mutex);
+		if (rc != 0 && failed++ == 0)
+			*e = results[i];
+	}
+	return failed == 0 ? 0 : -1;
+}
+
 static const struct store_driver fake_driver = {
     .scheme = "fake",
     .features = STORE_LIST_MTIME | STORE_HAS_LINKS,
@@ -690,6 +748,7 @@ static const struct store_driver fake_driver = {
     .upload_complete = upload_complete,
     .upload_abort = upload_abort,
     .uploads = uploads,
+    .remove = remove_keys,
 };
 
 static struct store *

@@ -24,6 +24,7 @@ enum fake_op {
 	FAKE_COMPLETE,
 	FAKE_ABORT,
 	FAKE_UPLOADS,
+	FAKE_REMOVE, /* of each key */
 	FAKE_OPS
 };
 
@@ -43,8 +44,9 @@ struct fake_object {
 	struct item_stat st;
 	unsigned char *data;
 	size_t len;
-	unsigned puts; /* times it was written */
-	unsigned file; /* the same in all names that link() made of it */
+	unsigned puts;	    /* times it was written */
+	uint64_t crc64nvme; /* of what was written */
+	unsigned file;	    /* the same in all names that link() made of it */
 	char etag[STORE_ETAG_MAX];
 };
 

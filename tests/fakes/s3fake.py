@@ -294,14 +294,22 @@ class Fake:
     def CreateBucket(self, req):
         return Reply()
 
+    def check_conditions(self, req):
+        old = self.objects.get(req.key)
+        if req.headers.get("if-none-match") == "*" and old is not None:
+            raise S3Error(412, "PreconditionFailed")
+        match = req.headers.get("if-match")
+        if match is not None and old is None:
+            raise S3Error(404, "NoSuchKey")
+        if match is not None and match != '"%s"' % old.etag:
+            raise S3Error(412, "PreconditionFailed")
+
     def PutObject(self, req):
         sums = self.verify(req)
         if len(req.key) > 1024:
             raise S3Error(400, "KeyTooLongError")
         with self.lock:
-            if (req.headers.get("if-none-match") == "*" and
-                    req.key in self.objects):
-                raise S3Error(412, "PreconditionFailed")
+            self.check_conditions(req)
             o = Thing(req.body, self.keep(req), checksums=sums)
             self.objects[req.key] = o
         return Reply(headers=dict(self.sum_headers(sums, "FULL_OBJECT"),
@@ -558,9 +566,7 @@ class Fake:
                 sums[name] = crc.b64(data)
                 if given and given != sums[name]:
                     raise S3Error(400, "BadDigest", name)
-            if (req.headers.get("if-none-match") == "*" and
-                    req.key in self.objects):
-                raise S3Error(412, "PreconditionFailed")
+            self.check_conditions(req)
             md5s = b"".join(bytes.fromhex(p.etag) for p in parts)
             headers = {k: v for k, v in u.headers.items()
                        if k not in ("algo", "type")}

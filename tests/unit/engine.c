@@ -911,6 +911,228 @@ stopping_at_any_call_loses_nothing(void)
 	CHECK_UINT(open_fds(), fds);
 }
 
+static bool
+remove_file(struct rig *r, const char *name)
+{
+	return unlinkat(r->source, name, 0) == 0;
+}
+
+/* The fates that the ledger has of run RUN_ID, by number. */
+struct fates {
+	unsigned n[8];
+};
+
+static int
+count_fate(void *arg, const struct ledger_deletion *d, struct err *e)
+{
+	struct fates *f = arg;
+
+	(void)e;
+	f->n[d->fate]++;
+	return 0;
+}
+
+static struct fates
+fates_of_last_run(struct rig *r)
+{
+	AUTO(ledger) struct ledger *l = open_ledger(r, LEDGER_READ);
+	struct err e = ERR_INIT;
+	struct ledger_run run;
+	struct fates f = {.n = {0}};
+
+	CHECK_UINT(ledger_run_get(l, INT64_MAX, &run, &e), 1);
+	CHECK_UINT(ledger_deletions(l, run.id, count_fate, &f, &e), 0);
+	return f;
+}
+
+/* A run of --delete after ten of the tree's small files went. */
+static struct rig
+mirror_begin(void)
+{
+	struct rig r = rig_begin();
+	char name[64];
+	unsigned i;
+
+	make_tree(&r);
+	r.o.delete_extra = true;
+	CHECK_UINT(run(&r), RUN_OK);
+	for (i = 0; i < 10; i++) {
+		snprintf(name, sizeof(name), "d/e/small%u", i);
+		CHECK(remove_file(&r, name));
+	}
+	fake_forget_calls(r.target);
+	return r;
+}
+
+/* What a crash at the beginning of a removal would leave. */
+static void
+look_at_intents(void *arg, enum fake_op op, const char *key)
+{
+	struct rig *r = arg;
+
+	(void)key;
+	if (op != FAKE_REMOVE)
+		return;
+	if (fates_of_last_run(r).n[FATE_OPEN] != 10)
+		atomic_fetch_add(&r->count, 1);
+}
+
+static void
+what_is_gone_is_deleted_and_its_intent_is_durable_before(void)
+{
+	struct rig r = mirror_begin();
+	struct fates f;
+
+	fake_on_call(r.target, look_at_intents, &r);
+	CHECK_UINT(run(&r), RUN_OK);
+	CHECK_UINT(atomic_load(&r.count), 0);
+	CHECK_UINT(fake_calls(r.target, FAKE_REMOVE), 10);
+	CHECK_UINT(fake_calls(r.target, FAKE_LIST), 0);
+	CHECK_UINT(fake_objects(r.target), 36);
+	CHECK_UINT(stats_get(&r.stats, deleted_items), 10);
+	f = fates_of_last_run(&r);
+	CHECK_UINT(f.n[FATE_DELETED], 10);
+	CHECK_UINT(f.n[FATE_OPEN], 0);
+	CHECK(nothing_more_to_do(&r));
+	rig_end(&r);
+}
+
+static void
+a_removal_that_may_pass_is_tried_again(void)
+{
+	struct rig r = mirror_begin();
+
+	fake_fault(r.target,
+	    &(struct fake_fault){.op = FAKE_REMOVE,
+		.key = "d/e/small3",
+		.times = 2,
+		.kind = ERR_SERVER});
+	fake_fault(r.target,
+	    &(struct fake_fault){.op = FAKE_REMOVE,
+		.key = "d/e/small4",
+		.times = 1,
+		.kind = ERR_NET,
+		.lost = true});
+	CHECK_UINT(run(&r), RUN_OK);
+	CHECK_UINT(fake_objects(r.target), 36);
+	CHECK_UINT(stats_get(&r.stats, deleted_items), 10);
+	CHECK_UINT(fates_of_last_run(&r).n[FATE_DELETED], 10);
+	CHECK(nothing_more_to_do(&r));
+	rig_end(&r);
+}
+
+static void
+a_removal_that_is_refused_fails_alone(void)
+{
+	struct rig r = mirror_begin();
+
+	fake_fault(r.target,
+	    &(struct fake_fault){.op = FAKE_REMOVE,
+		.key = "d/e/small3",
+		.times = 1,
+		.kind = ERR_DENIED});
+	CHECK_UINT(run(&r), RUN_FAILURES);
+	CHECK_UINT(fake_objects(r.target), 37);
+	CHECK_UINT(fates_of_last_run(&r).n[FATE_DELETED], 9);
+	CHECK_UINT(fates_of_last_run(&r).n[FATE_FAILED], 1);
+	/* Its row is there still: the next run tries it again. */
+	CHECK_UINT(run(&r), RUN_OK);
+	CHECK_UINT(fake_objects(r.target), 36);
+	rig_end(&r);
+}
+
+static void
+what_others_changed_is_not_deleted(void)
+{
+	struct rig r = mirror_begin();
+
+	fake_put(r.target, "d/e/small3", "theirs", 6, 7);
+	CHECK_UINT(run(&r), RUN_OK);
+	CHECK(fake_find(r.target, "d/e/small3") != NULL);
+	CHECK_UINT(fates_of_last_run(&r).n[FATE_CHANGED], 1);
+	CHECK_UINT(stats_get(&r.stats, kept_items), 1);
+	/* It is nobody's we know, until a listing says so. */
+	fake_forget_calls(r.target);
+	CHECK_UINT(run(&r), RUN_OK);
+	CHECK_UINT(fake_calls(r.target, FAKE_REMOVE), 0);
+	r.reconcile = true;
+	CHECK_UINT(run(&r), RUN_OK);
+	CHECK(fake_find(r.target, "d/e/small3") == NULL);
+	rig_end(&r);
+}
+
+/* A file that comes back while the run is about to delete it. */
+static void
+bring_back(void *arg, enum fake_op op, const char *key)
+{
+	struct rig *r = arg;
+
+	if (op == FAKE_STAT && strcmp(key, "d/e/small2") == 0)
+		make_file(r, "d/e/small7", 700, 7);
+}
+
+static void
+what_came_back_is_not_deleted(void)
+{
+	struct rig r = mirror_begin();
+
+	fake_on_call(r.target, bring_back, &r);
+	CHECK_UINT(run(&r), RUN_OK);
+	CHECK(fake_find(r.target, "d/e/small7") != NULL);
+	CHECK_UINT(fates_of_last_run(&r).n[FATE_RETURNED], 1);
+	rig_end(&r);
+}
+
+static void
+a_dry_run_deletes_nothing(void)
+{
+	struct rig r = mirror_begin();
+
+	r.o.dry_run = true;
+	CHECK_UINT(run(&r), RUN_OK);
+	CHECK_UINT(fake_calls(r.target, FAKE_REMOVE), 0);
+	CHECK_UINT(stats_get(&r.stats, deleted_items), 10);
+	CHECK_UINT(fake_objects(r.target), 46);
+	rig_end(&r);
+}
+
+static void
+a_guarded_run_deletes_nothing_and_says_so(void)
+{
+	struct rig r = mirror_begin();
+
+	r.o.max_delete_set = true;
+	r.o.max_delete = 9;
+	CHECK_UINT(run(&r), RUN_GUARDED);
+	CHECK_UINT(r.result.why.kind, ERR_GUARD);
+	CHECK_UINT(fake_calls(r.target, FAKE_REMOVE), 0);
+	CHECK_UINT(fates_of_last_run(&r).n[FATE_OPEN], 0);
+	CHECK_UINT(stats_get(&r.stats, gone_items), 10);
+	rig_end(&r);
+}
+
+static void
+a_stopped_deletion_is_decided_anew(void)
+{
+	unsigned at;
+
+	for (at = 1; at < 12; at += 2) {
+		struct rig r = mirror_begin();
+		struct stopper s = {.r = &r, .at = at};
+		enum run_outcome outcome;
+
+		fake_on_call(r.target, stop_at_call, &s);
+		outcome = run(&r);
+		CHECK(outcome == RUN_INTERRUPTED || outcome == RUN_OK);
+		fake_on_call(r.target, NULL, NULL);
+		make_file(&r, "d/e/small5", 500, 5);
+		CHECK_UINT(run(&r), RUN_OK);
+		CHECK_UINT(fake_objects(r.target), 37);
+		CHECK(arrived(&r, "d/e/small5"));
+		rig_end(&r);
+	}
+}
+
 int
 main(void)
 {
@@ -948,5 +1170,13 @@ main(void)
 	RUN(a_directory_that_fails_stops_no_other);
 	RUN(jobs_are_bounded_however_many_files);
 	RUN(stopping_at_any_call_loses_nothing);
+	RUN(what_is_gone_is_deleted_and_its_intent_is_durable_before);
+	RUN(a_removal_that_may_pass_is_tried_again);
+	RUN(a_removal_that_is_refused_fails_alone);
+	RUN(what_others_changed_is_not_deleted);
+	RUN(what_came_back_is_not_deleted);
+	RUN(a_dry_run_deletes_nothing);
+	RUN(a_guarded_run_deletes_nothing_and_says_so);
+	RUN(a_stopped_deletion_is_decided_anew);
 	return check_end();
 }

@@ -1,129 +1,145 @@
 /* SPDX-License-Identifier: ISC */
 #include "config.h"
 
-#include <arpa/inet.h>
-#include <netinet/in.h>
+#include <string.h>
 
-#include "agent/events/guard.h"
+#include "agent/guard.h"
 #include "tests/unit/check.h"
 
+/* A run that may delete 10 of 100. */
+static const struct guard_facts fine = {
+    .victims = 10,
+    .target_items = 100,
+    .source_items = 90,
+    .recorded = "place",
+    .scanned = "place",
+    .now = "place",
+};
+
 static bool
-passes(const struct guard *g, const char *address)
+passes(const struct options *o, const struct guard_facts *f)
 {
-	struct sockaddr_storage ss = {0};
-	struct sockaddr_in v4 = {.sin_family = AF_INET};
-	struct sockaddr_in6 v6 = {.sin6_family = AF_INET6};
-
-	if (inet_pton(AF_INET, address, &v4.sin_addr) == 1)
-		memcpy(&ss, &v4, sizeof(v4));
-	else if (inet_pton(AF_INET6, address, &v6.sin6_addr) == 1)
-		memcpy(&ss, &v6, sizeof(v6));
-	else
-		CHECK(false);
-	return guard_passes(g, (const struct sockaddr *)&ss);
-}
-
-static void
-public_addresses_are_open(void)
-{
-	static const char *const open[] = {"8.8.8.8", "1.1.1.1", "172.15.0.1",
-	    "172.32.0.1", "100.63.255.255", "223.255.255.255", "::ffff:8.8.8.8",
-	    "2606:4700::1111", "2001:4860:4860::8888"};
-	struct guard g = {.n = 0};
-	size_t i;
-
-	for (i = 0; i < sizeof(open) / sizeof(open[0]); i++)
-		if (!passes(&g, open[i])) {
-			fprintf(stderr, "closed: %s\n", open[i]);
-			check_failures++;
-		}
-}
-
-static const char *const closed[] = {"0.0.0.0", "10.1.2.3", "100.64.0.1",
-    "127.0.0.1", "127.255.255.254", "169.254.169.254", "172.16.0.1",
-    "172.31.255.255", "192.0.0.8", "192.0.2.1", "192.88.99.1", "192.168.0.1",
-    "198.18.0.1", "198.19.255.255", "198.51.100.1", "203.0.113.1", "224.0.0.1",
-    "255.255.255.255", "::", "::1", "::ffff:127.0.0.1",
-    "::ffff:169.254.169.254", "fc00::1", "fdff::1", "fe80::1", "ff02::1",
-    "2001:db8::1", "100::1", "2002:7f00:1::", "64:ff9b::7f00:1",
-    "64:ff9b:1::1"};
-
-static void
-private_and_reserved_ones_are_closed(void)
-{
-	struct guard g = {.n = 0};
-	size_t i;
-
-	for (i = 0; i < sizeof(closed) / sizeof(closed[0]); i++)
-		if (passes(&g, closed[i])) {
-			fprintf(stderr, "open: %s\n", closed[i]);
-			check_failures++;
-		}
-}
-
-static void
-a_network_is_opened_alone(void)
-{
-	struct guard g = {.n = 0};
 	struct err e = ERR_INIT;
+	int rc = guard_check(o, f, &e);
 
-	CHECK(guard_allow(&g, "10.1.0.0/16", &e) == 0);
-	CHECK(guard_allow(&g, "fd00::/8", &e) == 0);
-	CHECK(guard_allow(&g, "127.0.0.1", &e) == 0);
-	CHECK(passes(&g, "10.1.255.1") && !passes(&g, "10.2.0.1"));
-	CHECK(passes(&g, "fd12::1") && !passes(&g, "fc12::1"));
-	CHECK(passes(&g, "127.0.0.1") && !passes(&g, "127.0.0.2"));
-	CHECK(passes(&g, "::ffff:127.0.0.1") && !passes(&g, "::1"));
-	CHECK(passes(&g, "8.8.8.8"));
-	CHECK(guard_allow(&g, "10.1.0.0/33", &e) == -1);
-	CHECK(guard_allow(&g, "localhost", &e) == -1);
-	CHECK(e.kind == ERR_USAGE);
-}
-
-/* Where clouds keep their credentials. */
-static void
-link_local_ones_need_a_network_of_their_own(void)
-{
-	struct guard g = {.n = 0};
-	struct err e = ERR_INIT;
-
-	CHECK(guard_allow(&g, "0.0.0.0/0", &e) == 0);
-	CHECK(guard_allow(&g, "169.0.0.0/8", &e) == 0);
-	CHECK(guard_allow(&g, "::/0", &e) == 0);
-	CHECK(passes(&g, "10.0.0.1") && passes(&g, "::1"));
-	CHECK(!passes(&g, "169.254.169.254") && !passes(&g, "fe80::1"));
-	CHECK(guard_allow(&g, "169.254.169.0/24", &e) == 0);
-	CHECK(passes(&g, "169.254.169.254") && !passes(&g, "169.254.1.1"));
+	CHECK(rc == 0 || e.kind == ERR_GUARD);
+	CHECK(rc == 0 || strncmp(e.msg, "nothing was deleted: ", 21) == 0);
+	return rc == 0;
 }
 
 static void
-without_tls_only_what_was_opened(void)
+half_may_go_and_no_more(void)
 {
-	struct guard g = {.plain = true};
-	struct err e = ERR_INIT;
+	struct options o = {.verbosity = 0};
+	struct guard_facts f = fine;
 
-	CHECK(!passes(&g, "8.8.8.8"));
-	CHECK(guard_allow(&g, "8.8.8.0/24", &e) == 0);
-	CHECK(passes(&g, "8.8.8.8") && !passes(&g, "9.9.9.9"));
+	CHECK(passes(&o, &f));
+	f.victims = 50;
+	CHECK(passes(&o, &f));
+	f.victims = 51;
+	CHECK(!passes(&o, &f));
+	f.target_items = f.victims = 1;
+	CHECK(!passes(&o, &f));
+	f.target_items = UINT64_MAX;
+	f.victims = UINT64_MAX / 2 - 200;
+	CHECK(passes(&o, &f));
+	f.victims = UINT64_MAX / 2 + 200;
+	CHECK(!passes(&o, &f));
 }
 
 static void
-other_families_are_closed(void)
+what_is_asked_for_decides(void)
 {
-	struct sockaddr sa = {.sa_family = AF_UNIX};
-	struct guard g = {.n = 0};
+	struct options o = {.max_delete_set = true, .max_delete = 10};
+	struct guard_facts f = fine;
 
-	CHECK(!guard_passes(&g, &sa));
+	CHECK(passes(&o, &f));
+	o.max_delete = 9;
+	CHECK(!passes(&o, &f));
+	o.max_delete_percent = true;
+	CHECK(!passes(&o, &f));
+	o.max_delete = 10;
+	CHECK(passes(&o, &f));
+	f.target_items = 99;
+	CHECK(!passes(&o, &f));
+	f = fine;
+	f.victims = f.target_items;
+	o.max_delete = 99;
+	CHECK(!passes(&o, &f));
+	o.max_delete = 100;
+	CHECK(passes(&o, &f));
+}
+
+static void
+an_empty_source_deletes_nothing_unless_told_how_much(void)
+{
+	struct options o = {.verbosity = 0};
+	struct guard_facts f = fine;
+
+	f.source_items = 0;
+	CHECK(!passes(&o, &f));
+	o.max_delete_set = o.max_delete_percent = true;
+	o.max_delete = 100;
+	CHECK(passes(&o, &f));
+}
+
+static void
+the_source_must_be_the_recorded_one_before_and_after(void)
+{
+	struct options o = {.max_delete_set = true,
+	    .max_delete_percent = true,
+	    .max_delete = 100};
+	struct guard_facts f = fine;
+
+	f.scanned = "another";
+	CHECK(!passes(&o, &f));
+	f.now = "another";
+	CHECK(!passes(&o, &f));
+	f.scanned = "place";
+	CHECK(!passes(&o, &f));
+	f.now = ""; /* it is gone altogether */
+	CHECK(!passes(&o, &f));
+	o.accept_source = true;
+	CHECK(passes(&o, &f));
+	o.accept_source = false;
+	f.recorded = ""; /* nothing tells */
+	CHECK(passes(&o, &f));
+}
+
+static void
+a_marker_must_be_there_whatever_else_is_said(void)
+{
+	struct options o = {.accept_source = true, .ignore_errors = true};
+	struct guard_facts f = fine;
+
+	f.source_marker = ".here";
+	CHECK(!passes(&o, &f));
+	f.has_marker = true;
+	CHECK(passes(&o, &f));
+}
+
+static void
+what_was_not_read_or_not_sent_is_not_gone(void)
+{
+	struct options o = {.verbosity = 0};
+	struct guard_facts f = fine;
+
+	f.failed_items = 1;
+	CHECK(!passes(&o, &f));
+	o.ignore_errors = true;
+	CHECK(passes(&o, &f));
+	f.scan_incomplete = true;
+	CHECK(!passes(&o, &f));
 }
 
 int
 main(void)
 {
-	RUN(public_addresses_are_open);
-	RUN(private_and_reserved_ones_are_closed);
-	RUN(a_network_is_opened_alone);
-	RUN(link_local_ones_need_a_network_of_their_own);
-	RUN(without_tls_only_what_was_opened);
-	RUN(other_families_are_closed);
+	RUN(half_may_go_and_no_more);
+	RUN(what_is_asked_for_decides);
+	RUN(an_empty_source_deletes_nothing_unless_told_how_much);
+	RUN(the_source_must_be_the_recorded_one_before_and_after);
+	RUN(a_marker_must_be_there_whatever_else_is_said);
+	RUN(what_was_not_read_or_not_sent_is_not_gone);
 	return check_end();
 }

@@ -398,16 +398,112 @@ the_targets_items_are_no_part_of_the_ledger(void)
 	struct ledger_target t = {.type = ITEM_FILE, .size = 5, .etag = "e"};
 	struct ledger_target got;
 
-	CHECK_UINT(ledger_target_get(l, "a", 1, &got, &e), 0);
+	CHECK_UINT(ledger_target_get(l, "a", 1, false, &got, &e), 0);
 	CHECK_UINT(ledger_target_put(l, "a\xff", 2, &t, &e), 0);
 	CHECK_UINT(ledger_uncommitted(l), 0);
-	CHECK_UINT(ledger_target_get(l, "a\xff", 2, &got, &e), 1);
+	CHECK_UINT(ledger_target_get(l, "a\xff", 2, false, &got, &e), 1);
 	CHECK_UINT(got.size, 5);
 	CHECK_STR(got.etag, "e");
-	CHECK_UINT(ledger_target_get(l, "a", 1, &got, &e), 0);
+	CHECK_UINT(ledger_target_get(l, "a", 1, false, &got, &e), 0);
 	ledger_close(l);
 	l = begin();
-	CHECK_UINT(ledger_target_get(l, "a\xff", 2, &got, &e), 0);
+	CHECK_UINT(ledger_target_get(l, "a\xff", 2, false, &got, &e), 0);
+	ledger_close(l);
+}
+
+static int
+gone_too(void *arg, const char *path, size_t len, const struct ledger_target *t,
+    struct err *e)
+{
+	return ledger_gone_put(arg, path, len, t, e);
+}
+
+static void
+put_kind(
+    struct ledger *l, const char *dir, const char *name, enum item_type type)
+{
+	struct err e = ERR_INIT;
+	struct ledger_file row = {
+	    .state = LEDGER_DONE, .st = {.type = type, .size = 7}, .etag = "e"};
+
+	CHECK_UINT(ledger_file_put(
+		       l, dir_id(l, dir, true), name, strlen(name), &row, &e),
+	    0);
+}
+
+static void
+what_is_to_go_comes_content_first_and_the_deepest_directory_first(void)
+{
+	static const char *const want[] = {
+	    "a.b", "a/b\xff/c", "a/x", "listed", "a/b\xff", "a"};
+	struct ledger_target t = {.type = ITEM_FILE}, d = {.type = ITEM_DIR};
+	struct err e = ERR_INIT;
+	struct ledger *l = begin();
+	struct ledger_victim v = {.at = 0};
+	uint64_t n = 0;
+	size_t i;
+
+	put_kind(l, "", "a", ITEM_DIR);
+	put_kind(l, "", "a.b", ITEM_FILE);
+	put_kind(l, "", "a0", ITEM_FILE);
+	put_kind(l, "a", "x", ITEM_FILE);
+	put_kind(l, "a", "b\xff", ITEM_DIR);
+	put_kind(l, "a/b\xff", "c", ITEM_SYMLINK);
+	put_kind(l, "a/held", "in", ITEM_FILE);
+	CHECK_UINT(ledger_gone_put(l, "a.b", 3, &t, &e), 0);
+	CHECK_UINT(ledger_gone_put(l, "a", 1, &d, &e), 0);
+	CHECK_UINT(ledger_gone_put(l, "held/by", 7, &d, &e), 0);
+	CHECK_UINT(ledger_below(l, "a", 1, gone_too, l, &e), 0);
+	CHECK_UINT(ledger_hold_parents(l, "held/by/this", 12, &e), 0);
+	CHECK_UINT(ledger_target_put(l, "listed", 6, &t, &e), 0);
+	CHECK_UINT(ledger_target_put(l, "seen", 4, &t, &e), 0);
+	CHECK_UINT(ledger_target_put(l, "seen", 4, &d, &e), 0);
+	CHECK_UINT(ledger_target_put(l, "seen/below", 10, &t, &e), 0);
+	CHECK_UINT(ledger_target_put(l, "a/x", 3, &t, &e), 0);
+	CHECK_UINT(ledger_target_seen(l, "seen", 4, true, &e), 0);
+	CHECK_UINT(ledger_target_seen(l, "seen", 4, false, &e), 0);
+	CHECK_UINT(ledger_target_seen_below(l, "seen", 4, &e), 0);
+	CHECK_UINT(ledger_victims(l, true, &n, &e), 0);
+	CHECK_UINT(n, 2); /* that the listing has */
+	CHECK_UINT(ledger_victim_has(l, "a", 1, true, &e), 1);
+	CHECK_UINT(ledger_victim_has(l, "a", 1, false, &e), 0);
+	CHECK_UINT(ledger_victim_next(l, &v, &e), 1);
+	CHECK_STR(v.path, want[0]);
+	CHECK(v.known && !v.there && v.depth == 0);
+	for (i = 1; ledger_victim_next(l, &v, &e) == 1; i++) {
+		if (strcmp(v.path, "a/held/in") == 0) {
+			i--;
+			continue;
+		}
+		CHECK(i < 6 && strcmp(v.path, want[i]) == 0);
+		CHECK(v.known == (strcmp(v.path, "listed") != 0));
+	}
+	CHECK_UINT(i, 6);
+	free(v.path);
+	CHECK_UINT(ledger_victim_spare(l, "a", 1, &e), 1);
+	CHECK_UINT(ledger_victim_spare(l, "a", 1, &e), 0);
+	commit(l);
+	ledger_close(l);
+}
+
+static void
+a_row_is_forgotten_only_as_what_it_is(void)
+{
+	struct err e = ERR_INIT;
+	struct ledger *l = begin();
+	struct ledger_file row;
+	int64_t id;
+
+	put_kind(l, "d", "n", ITEM_DIR);
+	id = dir_id(l, "d", false);
+	CHECK_UINT(ledger_forget(l, "d/n", 3, false, &e), 0);
+	CHECK_UINT(ledger_diff_begin(l, id, NULL, NULL, &e), 0);
+	CHECK_UINT(ledger_diff_next(l, &row, &e), 1);
+	CHECK_UINT(ledger_diff_next(l, &row, &e), 0);
+	CHECK_UINT(ledger_forget(l, "d/n", 3, true, &e), 0);
+	CHECK_UINT(ledger_diff_begin(l, id, NULL, NULL, &e), 0);
+	CHECK_UINT(ledger_diff_next(l, &row, &e), 0);
+	commit(l);
 	ledger_close(l);
 }
 
@@ -634,6 +730,9 @@ a_ledger_of_version_1_is_taken_over(void)
 	CHECK_UINT(ledger_run_get(l, INT64_MAX, &run, &e), 1);
 	CHECK_UINT(run.stats.done_items, 1);
 	CHECK_UINT(run.retry_of, 0);
+	CHECK_UINT(
+	    ledger_deletion_put(l, 1, "f", 1, ITEM_FILE, 7, FATE_OPEN, &e), 0);
+	commit(l);
 	ledger_close(l);
 }
 
@@ -881,27 +980,29 @@ what_was_seen_is_no_part_of_the_ledger(void)
 	ledger_close(l);
 }
 
-#define IN_A_TREE(X)                                     \
-	X(only_what_was_committed_is_there)              \
-	X(a_killed_writer_leaves_what_it_committed)      \
-	X(rows_come_back_as_they_went)                   \
-	X(stretches_of_a_directory_have_sharp_ends)      \
-	X(names_need_not_be_text)                        \
-	X(pending_rows_come_each_once_while_they_change) \
-	X(the_deepest_directories_come_first)            \
-	X(uploads_and_their_parts_come_back)             \
-	X(the_targets_items_are_no_part_of_the_ledger)   \
-	X(other_names_of_a_file_are_found)               \
-	X(what_was_seen_is_no_part_of_the_ledger)        \
-	X(named_values_are_kept)                         \
-	X(runs_failures_and_counters_come_back)          \
-	X(one_process_owns_it)                           \
-	X(a_newer_ledger_is_refused_and_left_alone)      \
-	X(a_ledger_of_version_1_is_taken_over)           \
-	X(a_ledger_of_version_1_can_be_read)             \
-	X(a_damaged_ledger_is_set_aside_and_kept)        \
-	X(damage_within_is_found_after_a_crash)          \
-	X(without_a_ledger_there_is_nothing_to_read)     \
+#define IN_A_TREE(X)                                                         \
+	X(only_what_was_committed_is_there)                                  \
+	X(a_killed_writer_leaves_what_it_committed)                          \
+	X(rows_come_back_as_they_went)                                       \
+	X(stretches_of_a_directory_have_sharp_ends)                          \
+	X(names_need_not_be_text)                                            \
+	X(pending_rows_come_each_once_while_they_change)                     \
+	X(the_deepest_directories_come_first)                                \
+	X(uploads_and_their_parts_come_back)                                 \
+	X(the_targets_items_are_no_part_of_the_ledger)                       \
+	X(other_names_of_a_file_are_found)                                   \
+	X(what_was_seen_is_no_part_of_the_ledger)                            \
+	X(named_values_are_kept)                                             \
+	X(runs_failures_and_counters_come_back)                              \
+	X(one_process_owns_it)                                               \
+	X(a_newer_ledger_is_refused_and_left_alone)                          \
+	X(a_ledger_of_version_1_is_taken_over)                               \
+	X(a_ledger_of_version_1_can_be_read)                                 \
+	X(what_is_to_go_comes_content_first_and_the_deepest_directory_first) \
+	X(a_row_is_forgotten_only_as_what_it_is)                             \
+	X(a_damaged_ledger_is_set_aside_and_kept)                            \
+	X(damage_within_is_found_after_a_crash)                              \
+	X(without_a_ledger_there_is_nothing_to_read)                         \
 	X(an_empty_file_is_no_ledger_yet)
 
 #define TEST(name)                    \

@@ -54,6 +54,7 @@ documents(const char *name, size_t len, bool with_arg)
 static void
 every_option_is_in_the_manual(void)
 {
+	const char *word;
 	size_t i;
 
 	for (i = 0; i < option_count; i++) {
@@ -66,9 +67,12 @@ every_option_is_in_the_manual(void)
 			check_failures++;
 		}
 		CHECK(d->letter == '\0' || documents(&d->letter, 1, false));
-		if (d->aliases != NULL) {
-			snprintf(name, sizeof(name), "-%s", d->aliases);
+		for (word = d->aliases; word != NULL && *word != '\0';
+		     word += strspn(word, " ")) {
+			snprintf(name, sizeof(name), "-%.*s",
+			    (int)strcspn(word, " "), word);
 			CHECK(documents(name, strlen(name), d->arg != NULL));
+			word += strcspn(word, " ");
 		}
 	}
 }

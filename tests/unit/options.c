@@ -69,14 +69,20 @@ takers(const char *name, size_t len)
 static void
 no_two_options_share_a_name(void)
 {
+	const char *word;
 	size_t i, j;
 
 	for (i = 0; i < option_count; i++) {
 		const struct option_def *d = &option_table[i];
 
 		CHECK_UINT(takers(d->name, strlen(d->name)), 1);
-		if (d->aliases != NULL)
-			CHECK_UINT(takers(d->aliases, strlen(d->aliases)), 1);
+		for (word = d->aliases; word != NULL && *word != '\0';
+		     word += strspn(word, " ")) {
+			size_t n = strcspn(word, " ");
+
+			CHECK_UINT(takers(word, n), 1);
+			word += n;
+		}
 		for (j = 0; d->letter != '\0' && j < i; j++)
 			CHECK(option_table[j].letter != d->letter);
 	}
@@ -257,8 +263,8 @@ an_error_names_the_option_and_the_reason(void)
 	CHECK_ERROR(
 	    "--transfers 0", "--transfers: not a number from 1 to 1024: \"0\"");
 	CHECK_ERROR("--timeout 0", "--timeout: too short: \"0\"");
-	CHECK_ERROR(
-	    "--verify all", "--verify: not one of none transferred: \"all\"");
+	CHECK_ERROR("--verify some",
+	    "--verify: not one of none transferred all: \"some\"");
 	CHECK_ERROR("--task", "--task needs a value: NAME");
 	CHECK_ERROR("--task=", "--task: must not be empty");
 	CHECK_ERROR("--dry-run=yes", "--dry-run takes no value");
@@ -385,8 +391,9 @@ a_strange_verb_gets_a_hint(void)
 	CHECK(verb_by_name("cp") == VERB_COUNT);
 	CHECK(verb_unknown("cp", &e) == -1 && e.kind == ERR_USAGE);
 	CHECK(strstr(e.msg, "dray copy SRC DST") != NULL);
-	verb_unknown("check", &e);
-	CHECK(strstr(e.msg, "--reconcile") != NULL);
+	CHECK(verb_by_name("check") == VERB_VERIFY);
+	verb_unknown("compare", &e);
+	CHECK(strstr(e.msg, "dray verify") != NULL);
 	verb_unknown("snyc", &e);
 	CHECK_STR(e.msg, "no verb \"snyc\"; did you mean \"sync\"?");
 	verb_unknown("/data", &e);
@@ -450,6 +457,39 @@ the_exit_status_tells_usage_from_work(void)
 	CHECK(run(1, (const char *[]){"dray"}) == 2);
 }
 
+static void
+contradictions_are_refused(void)
+{
+	CHECK_ERROR("-c -I",
+	    "-I: -c, -I and --size-only exclude each other: compare contents, "
+	    "nothing, or sizes");
+	CHECK_ERROR("--size-only -c",
+	    "-c: -c, -I and --size-only exclude each other: compare contents, "
+	    "nothing, or sizes");
+	CHECK_ERROR("--min-size 2K --max-size 1K",
+	    "--max-size is less than --min-size: nothing would be left");
+	CHECK_ERROR("--min-age 2h --max-age 1h",
+	    "--max-age is less than --min-age: nothing would be left");
+	CHECK_ERROR("--max-delete 3",
+	    "--max-delete goes with --delete: nothing is deleted without it");
+	CHECK_ERROR("--delete-excluded",
+	    "--delete-excluded goes with --delete: nothing is deleted without "
+	    "it");
+}
+
+static void
+sizes_to_choose_by_are_bytes(void)
+{
+	struct attempt a;
+
+	parse(&a, VERB_SYNC, "--min-size 10 --max-size 2K -c -c");
+	CHECK_UINT(a.rc, 0);
+	CHECK_UINT(a.o.min_size, 10);
+	CHECK_UINT(a.o.max_size, 2048);
+	CHECK(a.o.compare == COMPARE_CHECKSUM);
+	options_free(&a.o);
+}
+
 int
 main(void)
 {
@@ -471,5 +511,7 @@ main(void)
 	RUN(the_verb_is_found_among_options);
 	RUN(a_strange_verb_gets_a_hint);
 	RUN(the_exit_status_tells_usage_from_work);
+	RUN(contradictions_are_refused);
+	RUN(sizes_to_choose_by_are_bytes);
 	return check_end();
 }

@@ -207,10 +207,13 @@ no_secret_is_recorded(void)
 	parse("-l|--proxy|http://me:pa55@proxy:3128|"
 	      "--sftp-ssh=sshpass -p pa55 ssh|--exclude|*.tmp|-v|"
 	      "--endpoint-url|http://me:pa55@host|--task=t|"
-	      "--source-endpoint-url=https://host/a@b");
+	      "--source-endpoint-url=https://host/a@b|"
+	      "--exclude=a:b@c|--ca-bundle=sftp://me@host/x|"
+	      "--ca-bundle=sftp://me:pa55@host/x");
 	CHECK_STR(words(&o.recorded),
 	    "--links ?--proxy ?--sftp-ssh --exclude=*.tmp ?--endpoint-url "
-	    "--source-endpoint-url=https://host/a@b");
+	    "--source-endpoint-url=https://host/a@b --exclude=a:b@c "
+	    "--ca-bundle=sftp://me@host/x ?--ca-bundle");
 	options_free(&o);
 }
 

@@ -203,6 +203,8 @@ int nfs_link_key(struct session *c, const char *key, const char *existing,
 int nfs_set_metadata(struct session *c, const char *key,
     const struct item_stat *st, const struct store_stat *was,
     struct store_receipt *out, struct err *e);
+int nfs_set_aside(struct session *c, const char *key, const char *to,
+    bool *keep, struct err *e);
 int nfs_remove_keys(struct session *c, const char *const *keys, size_t n,
     struct err *results, struct err *e);
 int nfs_upload_begin(struct session *c, const char *key,

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* Another name of a file that is there. */
+/* Another name of a file that is there, and another place for it. */
 #include "config.h"
 
 #include "transfer/nfs/internal.h"
@@ -87,4 +87,37 @@ nfs_link_key(struct session *c, const char *key, const char *existing,
 		return -1;
 	*out = (struct store_receipt){.proved = true, .was_there = is_there};
 	return 0;
+}
+
+static int
+aside_once(struct session *c, const char *key, const char *to, bool *keep,
+    struct err *e)
+{
+	struct nfs_wire *w = nfs_session_of(c)->wire;
+	struct nfs_place from, p;
+	bool is_there;
+
+	/* Symlinks and some file systems have no other names. */
+	*keep = *keep && link_once(c, to, key, NULL, &is_there, e) == 0;
+	if (*keep)
+		return 0;
+	if (nfs_parent(c, key, false, &from, e) == -1 ||
+	    nfs_parent(c, to, true, &p, e) == -1)
+		return -1;
+	if (nfs_wire_rename(w, &from.dir, from.name, &p.dir, p.name, e) == 0)
+		return 0;
+	return e->sys == EACCES && nfs_open_up(c, &from.dir)
+	    ? nfs_wire_rename(w, &from.dir, from.name, &p.dir, p.name, e)
+	    : -1;
+}
+
+int
+nfs_set_aside(struct session *c, const char *key, const char *to, bool *keep,
+    struct err *e)
+{
+	bool wanted = *keep;
+
+	nfs_file_forget(c);
+	return NFS_TWICE_MAKING(
+	    c, e, (*keep = wanted, aside_once(c, key, to, keep, e)));
 }

@@ -260,5 +260,6 @@ const struct store_driver nfs_driver = {
     .upload_complete = nfs_upload_complete,
     .upload_abort = nfs_upload_abort,
     .uploads = nfs_uploads,
+    .set_aside = nfs_set_aside,
     .remove = nfs_remove_keys,
 };

@@ -101,7 +101,8 @@ int nfs_wire_readlink(struct nfs_wire *w, const struct nfs_fh *fh, char *out,
 int nfs_wire_link(struct nfs_wire *w, const struct nfs_fh *fh,
     const struct nfs_fh *dir, const char *name, struct err *e);
 int nfs_wire_rename(struct nfs_wire *w, const struct nfs_fh *dir,
-    const char *from, const char *to, struct err *e);
+    const char *from, const struct nfs_fh *to_dir, const char *to,
+    struct err *e);
 int nfs_wire_remove(struct nfs_wire *w, const struct nfs_fh *dir,
     const char *name, struct err *e);
 int nfs_wire_rmdir(struct nfs_wire *w, const struct nfs_fh *dir,

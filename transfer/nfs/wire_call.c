@@ -331,12 +331,12 @@ nfs_wire_link(struct nfs_wire *w, const struct nfs_fh *fh,
 
 int
 nfs_wire_rename(struct nfs_wire *w, const struct nfs_fh *dir, const char *from,
-    const char *to, struct err *e)
+    const struct nfs_fh *to_dir, const char *to, struct err *e)
 {
 	struct nfs_call call = {.link = &w->link};
 	RENAME3args args = {
 	    .from = {.dir = nfs_fh3_of(dir), .name = nfs_plain(from)},
-	    .to = {.dir = nfs_fh3_of(dir), .name = nfs_plain(to)}};
+	    .to = {.dir = nfs_fh3_of(to_dir), .name = nfs_plain(to)}};
 
 	return nfs_call_end(w, &call,
 	    NFS3_QUEUE(&w->link, rename, done, &args, &call), "rename", e);

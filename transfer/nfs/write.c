@@ -189,8 +189,8 @@ int
 nfs_publish(struct session *c, const struct nfs_place *p, const char *temp,
     struct err *e)
 {
-	if (nfs_wire_rename(
-		nfs_session_of(c)->wire, &p->dir, temp, p->name, e) == 0)
+	if (nfs_wire_rename(nfs_session_of(c)->wire, &p->dir, temp, &p->dir,
+		p->name, e) == 0)
 		return 0;
 	if (e->sys == EISDIR || e->sys == ENOTEMPTY || e->sys == EEXIST)
 		return err_set(e, ERR_EXISTS,

@@ -154,6 +154,8 @@ void posix_root_again(struct session *c);
 bool posix_is_dir_key(const char *key, char **out);
 /* KEY itself, opened with FLAGS | O_NOFOLLOW. */
 int posix_open(struct session *c, const char *key, int flags, struct err *e);
+/* The directory KEY, for reading; one of our own is opened up if need be. */
+int posix_open_dir(struct session *c, const char *key, struct err *e);
 
 /*
  * Finds out what names the target takes, once.  DIR_FD is to be changed anyhow,
@@ -263,6 +265,14 @@ int posix_publish_later(struct session *c, int dir_fd, const char *temp,
 int posix_check_was(
     const struct stat *st, const struct store_stat *was, struct err *e);
 
+/*
+ * TEMP becomes NAME if what the session's caller expects is there: atomic
+ * where nothing is to be there, and the file system can link or has
+ * RENAME_NOREPLACE; else with a look right before.
+ */
+int posix_rename_expected(struct session *c, int dir_fd, const char *temp,
+    const char *name, struct err *e);
+
 /* The session's digester and io, made when they are needed. */
 int posix_tools(struct session *c, struct err *e);
 
@@ -298,6 +308,8 @@ int posix_link(struct session *c, const char *key, const char *existing,
 int posix_set_metadata(struct session *c, const char *key,
     const struct item_stat *st, const struct store_stat *was,
     struct store_receipt *out, struct err *e);
+int posix_set_aside(struct session *c, const char *key, const char *to,
+    bool *keep, struct err *e);
 int posix_remove(struct session *c, const char *const *keys, size_t n,
     struct err *results, struct err *e);
 int posix_upload_begin(struct session *c, const char *key,

@@ -392,5 +392,6 @@ const struct store_driver posix_driver = {
     .upload_complete = posix_upload_complete,
     .upload_abort = posix_upload_abort,
     .uploads = posix_uploads,
+    .set_aside = posix_set_aside,
     .remove = posix_remove,
 };

@@ -128,6 +128,8 @@ rename_spelled(struct session *c, int dir_fd, const char *temp,
 	struct posix_store *s = posix_store_of(c);
 	int rc;
 
+	if (c->expect != NULL)
+		return posix_rename_expected(c, dir_fd, temp, name, e);
 	if (!atomic_load_explicit(&s->folds, memory_order_relaxed)) {
 		rc = renameat(dir_fd, temp, dir_fd, name);
 		return rc == 0 ? 0 : err_sys(e, "rename");
@@ -309,7 +311,8 @@ posix_publish_later(struct session *c, int dir_fd, const char *temp,
 {
 	AUTO(close) int fd = -1;
 
-	if (renameat2(dir_fd, temp, dir_fd, name, RENAME_NOREPLACE) == 0)
+	if (c->expect == NULL &&
+	    renameat2(dir_fd, temp, dir_fd, name, RENAME_NOREPLACE) == 0)
 		return 0;
 	/* Its mode may let its owner do either, or none; then all is written.
 	 * Not through the root: its descriptor keeps errors for flush(). */
@@ -425,7 +428,7 @@ posix_mkdir(struct session *c, const char *key, const struct item_stat *st,
 				return -1;
 		}
 	}
-	fd = posix_open(c, key, O_RDONLY | O_DIRECTORY, e);
+	fd = posix_open_dir(c, key, e);
 	if (fd == -1) {
 		if (e->sys == ENOTDIR || e->sys == ELOOP)
 			return err_set(e, ERR_EXISTS,

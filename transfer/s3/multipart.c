@@ -342,6 +342,26 @@ add_whole(struct s3_session *c, const struct store_upload *u,
 	req_header(c, "x-amz-mp-object-size", text);
 }
 
+/*
+ * Somebody else wrote the object, before or at the same time: then S3 wants
+ * the upload begun anew.
+ */
+static int
+not_completed(struct s3_session *c, const char *key, struct err *e)
+{
+	const char *code = c->error.code;
+
+	if (strcmp(code, "ConditionalRequestConflict") == 0) {
+		e->kind = ERR_MISMATCH;
+		return -1;
+	}
+	if (strcmp(code, "PreconditionFailed") == 0)
+		c->reply.status = 412; /* of a 200 that has an error body */
+	if (strcmp(code, "NoSuchUpload") != 0)
+		req_unexpected(c, key, e);
+	return e->kind == ERR_CONFLICT ? -1 : gone(c, e);
+}
+
 static int
 complete(struct s3_session *c, const struct store_upload *u,
     const struct store_part *parts, size_t n, const struct digest *whole,
@@ -357,17 +377,18 @@ complete(struct s3_session *c, const struct store_upload *u,
 	c->slow = true;
 	req_header(c, "content-type", "application/xml");
 	add_whole(c, u, whole);
+	req_expect(c);
 	if (req_body(c, body.data, body.len, NULL, e) == -1)
 		return -1;
 	rc = req_do(c, "complete", e);
 	c->body = NULL;
 	if (rc == -1)
-		return gone(c, e);
+		return not_completed(c, u->key, e);
 	rc = reply_result(buf_str(c->text), c->text->len, etag, &c->error, e);
 	if (rc == 1) {
 		s3_error("complete", c->reply.status, &c->error,
 		    c->reply.headers, e);
-		return gone(c, e);
+		return not_completed(c, u->key, e);
 	}
 	return rc == -1 ? err_context(e, "complete") : 0;
 }
@@ -388,7 +409,7 @@ s3_upload_complete(struct session *session, const struct store_upload *u,
 		    "complete: %zu of %" PRIu32 " parts", n, u->plan.parts);
 	if (complete(c, u, parts, n, whole, etag, e) == -1) {
 		if (e->kind != ERR_GONE && e->kind != ERR_SERVER &&
-		    e->kind != ERR_PROTOCOL)
+		    e->kind != ERR_PROTOCOL && e->kind != ERR_CONFLICT)
 			return -1;
 		return look_for_it(c, u, parts, n, whole, out, e);
 	}

@@ -130,9 +130,12 @@ put(struct s3_session *c, const char *key, bool dir, const struct item_stat *st,
 	req_begin(c, HTTP_PUT, key, dir);
 	req_meta(c, st, buf_str(&attrs));
 	req_checksum(c, digest);
-	if (req_body(c, data, len, digest, e) == -1 ||
-	    req_do(c, "PUT", e) == -1)
+	if (!dir)
+		req_expect(c);
+	if (req_body(c, data, len, digest, e) == -1)
 		return -1;
+	if (req_do(c, "PUT", e) == -1)
+		return req_unexpected(c, key, e);
 	return req_receipt(c, digest, out, e);
 }
 
@@ -280,25 +283,12 @@ s3_carry(struct s3_session *c, const char *key, bool dir,
 	return carry_attrs(c, key, x, e);
 }
 
-int
-s3_copy(struct s3_session *c, const char *from, const char *to, bool dir,
-    const char *etag, const struct s3_carried *x, struct store_receipt *out,
-    struct err *e)
+static int
+finish_copy(struct s3_session *c, struct store_receipt *out, struct err *e)
 {
-	char quoted[STORE_ETAG_MAX + 2];
 	struct store_receipt r;
 	int rc;
 
-	req_begin(c, HTTP_PUT, to, dir);
-	c->slow = true;
-	req_meta(c, &x->st, buf_str(&x->text));
-	req_header(c, "x-amz-metadata-directive", "REPLACE");
-	copy_source(c, from, dir);
-	/* Not every store heeds it: whoever must know has looked before. */
-	if (etag[0] != '\0') {
-		snprintf(quoted, sizeof(quoted), "\"%s\"", etag);
-		req_header(c, "x-amz-copy-source-if-match", quoted);
-	}
 	if (req_do(c, "copy", e) == -1) {
 		if (c->reply.status == 412)
 			e->kind = ERR_MISMATCH;
@@ -314,6 +304,40 @@ s3_copy(struct s3_session *c, const char *from, const char *to, bool dir,
 		return err_context(e, "copy");
 	*out = r;
 	return 0;
+}
+
+int
+s3_copy(struct s3_session *c, const char *from, const char *to, bool dir,
+    const char *etag, const struct s3_carried *x, struct store_receipt *out,
+    struct err *e)
+{
+	char quoted[STORE_ETAG_MAX + 2];
+
+	req_begin(c, HTTP_PUT, to, dir);
+	c->slow = true;
+	req_meta(c, &x->st, buf_str(&x->text));
+	req_header(c, "x-amz-metadata-directive", "REPLACE");
+	copy_source(c, from, dir);
+	/* Not every store heeds it: whoever must know has looked before. */
+	if (etag[0] != '\0') {
+		snprintf(quoted, sizeof(quoted), "\"%s\"", etag);
+		req_header(c, "x-amz-copy-source-if-match", quoted);
+	}
+	return finish_copy(c, out, e);
+}
+
+int
+s3_set_aside(struct session *session, const char *key, const char *to,
+    bool *keep, struct err *e)
+{
+	struct s3_session *c = s3_session_of(session);
+	struct store_receipt ignored;
+
+	*keep = true; /* a copy */
+	req_begin(c, HTTP_PUT, to, false);
+	c->slow = true;
+	copy_source(c, key, false);
+	return finish_copy(c, &ignored, e);
 }
 
 int

@@ -280,6 +280,71 @@ req_meta(struct s3_session *c, const struct item_stat *st, const char *attrs)
 	}
 	if (s->config.storage_class != NULL)
 		req_header(c, "x-amz-storage-class", s->config.storage_class);
+	if (s->config.lock_mode != NULL) {
+		req_header(c, "x-amz-object-lock-mode", s->config.lock_mode);
+		req_header(c, "x-amz-object-lock-retain-until-date",
+		    s->config.lock_until);
+	}
+	if (s->config.legal_hold)
+		req_header(c, "x-amz-object-lock-legal-hold", "ON");
+}
+
+/* If-Match with quotes, without, and then not at all. */
+#define MATCH_FORMS 2
+
+void
+req_expect(struct s3_session *c)
+{
+	const struct store_expect *x = c->session.expect;
+	unsigned form = atomic_load(&s3_of(&c->session)->match_form);
+	char etag[STORE_ETAG_MAX + 2];
+
+	if (x == NULL)
+		return;
+	if (x->was == NULL) {
+		req_header(c, "if-none-match", "*");
+	} else if (x->was->etag[0] != '\0' && form < MATCH_FORMS) {
+		snprintf(etag, sizeof(etag), form == 0 ? "\"%s\"" : "%s",
+		    x->was->etag);
+		req_header(c, "if-match", etag);
+	}
+}
+
+/* Ceph compares the quotes, too, and then nothing matches. */
+static bool
+is_misunderstood(struct s3_session *c, const char *key)
+{
+	struct s3 *s = s3_of(&c->session);
+	const struct store_stat *was = c->session.expect->was;
+	unsigned form = atomic_load(&s->match_form);
+	struct err ignored;
+	struct store_stat now;
+
+	if (was == NULL || form >= MATCH_FORMS ||
+	    s3_head(c, key, false, &now, &ignored) == -1 ||
+	    strcmp(now.etag, was->etag) != 0)
+		return false;
+	atomic_compare_exchange_strong(&s->match_form, &form, form + 1);
+	return true;
+}
+
+int
+req_unexpected(struct s3_session *c, const char *key, struct err *e)
+{
+	bool known =
+	    c->session.expect != NULL && c->session.expect->was != NULL;
+
+	if (c->session.expect == NULL)
+		return -1;
+	/* If-Match: what it was to replace is gone. */
+	if (c->reply.status != 412 &&
+	    !(known && c->reply.status == 404 && e->kind == ERR_NOTFOUND))
+		return -1;
+	if (c->reply.status == 412 && is_misunderstood(c, key))
+		return err_set(e, ERR_SERVER,
+		    "the store doesn't understand If-Match: tried otherwise");
+	return err_set(e, ERR_CONFLICT, "not replaced: somebody else has %s",
+	    known ? "changed or removed it" : "put something there");
 }
 
 const char *

@@ -38,6 +38,7 @@ struct s3 {
 	bool sign_payload;
 	bool etag_is_md5;	 /* as far as the kind of bucket tells */
 	atomic_uint checksum;	 /* enum digest_algo, 0: none */
+	atomic_uint match_form;	 /* how the store takes If-Match */
 	atomic_bool full_object; /* it keeps checksums of whole objects */
 
 	pthread_mutex_t lock;
@@ -118,6 +119,10 @@ int req_do(struct s3_session *c, const char *op, struct err *e);
  * if nothing is known. */
 void req_meta(
     struct s3_session *c, const struct item_stat *st, const char *attrs);
+/* Headers for what the session's caller expects under the key. */
+void req_expect(struct s3_session *c);
+/* The request for KEY failed, by *E: ERR_CONFLICT if for that.  -1. */
+int req_unexpected(struct s3_session *c, const char *key, struct err *e);
 /* The checksum that the store verifies, of DIGEST, as a header. */
 void req_checksum(struct s3_session *c, const struct digest *digest);
 /* MD5 of N bytes as Content-MD5; CRC32C where libcrypto has no MD5. */
@@ -151,6 +156,8 @@ int s3_mkdir(struct session *c, const char *key, const struct item_stat *st,
     struct err *e);
 int s3_symlink(struct session *c, const char *key, const struct item_stat *st,
     const char *target, size_t len, struct err *e);
+int s3_set_aside(struct session *c, const char *key, const char *to, bool *keep,
+    struct err *e);
 int s3_set_metadata(struct session *c, const char *key,
     const struct item_stat *st, const struct store_stat *was,
     struct store_receipt *out, struct err *e);

@@ -326,5 +326,6 @@ const struct store_driver s3_driver = {
     .upload_complete = s3_upload_complete,
     .upload_abort = s3_upload_abort,
     .uploads = s3_uploads,
+    .set_aside = s3_set_aside,
     .remove = s3_remove,
 };

@@ -224,6 +224,8 @@ int sftp_check_file(struct store_file *f, struct err *e);
 void sftp_close_file(struct store_file *f);
 int sftp_readlink(struct session *c, const char *key, struct item_stat *st,
     char *out, size_t size, size_t *len, struct err *e);
+int sftp_set_aside(struct session *c, const char *key, const char *to,
+    bool *keep, struct err *e);
 /* write.c */
 int sftp_put(struct session *c, const char *key, const struct item_stat *st,
     const void *data, size_t len, const struct digest *digest,

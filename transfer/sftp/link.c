@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * Another name of a file that is there, where the server has
- * hardlink@openssh.com.  The protocol doesn't tell which names are of one
- * file.
+ * hardlink@openssh.com; another place for it.  The protocol doesn't tell which
+ * names are of one file.
  */
 #include "config.h"
 
@@ -130,4 +130,49 @@ sftp_link(struct session *c, const char *key, const char *existing,
 		return -1;
 	*out = (struct store_receipt){.proved = true};
 	return 0;
+}
+
+/* KEY moves to TO. */
+static int
+move(struct session *c, const char *key, const char *to, struct err *e)
+{
+	struct sftp_session *me = sftp_session_of(c);
+	bool posix = (me->call.caps.features & PROTO_HAS_POSIX_RENAME) != 0;
+	const char *from, *path;
+	size_t renamed;
+
+	if (sftp_parents(c, to, true, e) == -1)
+		return -1;
+	from = sftp_path(c, &me->path2, key, e);
+	path = sftp_path(c, &me->path, to, e);
+	if (from == NULL || path == NULL)
+		return -1;
+	call_again(&me->call);
+	/* RENAME replaces nothing. */
+	if (!posix)
+		call_path(&me->call, PROTO_REMOVE, path);
+	renamed = call_rename(&me->call, posix, from, path);
+	if (call_run(&me->call, e) == -1)
+		return -1;
+	if (call_status(&me->call, renamed) == PROTO_OK)
+		return 0;
+	return sftp_failed(c, call_status(&me->call, renamed), "rename", e);
+}
+
+int
+sftp_set_aside(struct session *c, const char *key, const char *to, bool *keep,
+    struct err *e)
+{
+	int rc;
+
+	if (sftp_begin(c, e) == -1)
+		return -1;
+	/* The server may refuse, for symlinks among others. */
+	*keep = *keep &&
+	    (sftp_session_of(c)->call.caps.features & PROTO_HAS_HARDLINK) !=
+		0 &&
+	    link_to(c, to, key, NULL, e) == 0;
+	rc = *keep ? 0 : move(c, key, to, e);
+	sftp_end(c);
+	return rc;
 }

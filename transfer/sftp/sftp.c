@@ -571,6 +571,7 @@ const struct store_driver sftp_driver = {
     .mkdir = sftp_mkdir,
     .symlink = sftp_symlink,
     .link = sftp_link,
+    .set_aside = sftp_set_aside,
     .set_metadata = sftp_set_metadata,
     .upload_begin = sftp_upload_begin,
     .upload_part = sftp_upload_part,

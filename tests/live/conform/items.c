@@ -186,6 +186,46 @@ a_reader_never_sees_half_an_item(void)
 }
 
 static void
+what_is_set_aside_is_whole_and_takes_the_place(void)
+{
+	struct err e = ERR_INIT;
+	bool keep = false;
+
+	if (OPS->set_aside == NULL) {
+		not_applicable("nothing is set aside");
+		return;
+	}
+	put_text("a", "one");
+	put_text("x/old", "before");
+	WORKS(OPS->set_aside(at.session, "a", "x/old", &keep, &e), &e);
+	holds_text("x/old", "one");
+	if (keep)
+		holds_text("a", "one");
+	else
+		CLAIM(is_absent("a"));
+	keep = true;
+	put_text("b/b", "two");
+	WORKS(OPS->set_aside(at.session, "b/b", "x/old", &keep, &e), &e);
+	holds_text("x/old", "two");
+	if (keep)
+		holds_text("b/b", "two");
+	else
+		CLAIM(is_absent("b/b"));
+	/* Once more: both may be one file already. */
+	keep = true;
+	put_text("b/b", "three");
+	WORKS(OPS->set_aside(at.session, "b/b", "x/old", &keep, &e), &e);
+	if (keep)
+		WORKS(
+		    OPS->set_aside(at.session, "b/b", "x/old", &keep, &e), &e);
+	holds_text("x/old", "three");
+	keep = true;
+	FAILS(OPS->set_aside(at.session, "none", "x/old", &keep, &e), &e,
+	    KIND(ERR_NOTFOUND));
+	holds_text("x/old", "three");
+}
+
+static void
 what_is_in_the_way_stays(void)
 {
 	struct item_stat st = a_file(1), dir = a_dir();
@@ -495,6 +535,7 @@ const struct conform_case item_cases[] = {
     CASE(a_new_item_replaces_the_old_one_whole),
     CASE(a_wrong_checksum_is_refused_and_nothing_is_seen),
     CASE(a_reader_never_sees_half_an_item),
+    CASE(what_is_set_aside_is_whole_and_takes_the_place),
     CASE(what_is_in_the_way_stays),
     CASE(directories_are_made_with_all_above_them),
     CASE(listings_are_whole_and_relative),

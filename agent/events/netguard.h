@@ -4,30 +4,30 @@
  * about to be connected to, so that no name, redirect or odd spelling leads
  * into a network that was not opened on purpose.  Pure.
  */
-#ifndef AGENT_EVENTS_GUARD_H
-#define AGENT_EVENTS_GUARD_H
+#ifndef AGENT_EVENTS_NETGUARD_H
+#define AGENT_EVENTS_NETGUARD_H
 
 #include <sys/socket.h>
 
 #include "agent/events/netaddr.h"
 #include "base/err.h"
 
-#define GUARD_NETWORKS_MAX 16
+#define NETGUARD_NETWORKS_MAX 16
 
-struct guard {
-	struct netblock allowed[GUARD_NETWORKS_MAX];
+struct netguard {
+	struct netblock allowed[NETGUARD_NETWORKS_MAX];
 	size_t n;
 	bool plain; /* no TLS: none but allowed addresses */
 };
 
 /* Opens a network, "10.0.0.0/8", or an address; ERR_USAGE if TEXT is none. */
-int guard_allow(struct guard *g, const char *text, struct err *e);
+int netguard_allow(struct netguard *g, const char *text, struct err *e);
 
 /*
  * Public addresses are open, private, local and reserved ones only where they
  * are in an allowed network.  Link-local ones (cloud metadata lives there)
  * need a network that is link-local itself.
  */
-bool guard_passes(const struct guard *g, const struct sockaddr *addr);
+bool netguard_passes(const struct netguard *g, const struct sockaddr *addr);
 
 #endif

@@ -4,7 +4,7 @@
 #include <netinet/in.h>
 #include <string.h>
 
-#include "agent/events/guard.h"
+#include "agent/events/netguard.h"
 
 /* What the IANA special-purpose registries list as not global. */
 static const char *const closed[] = {"0.0.0.0/8", "10.0.0.0/8", "100.64.0.0/10",
@@ -31,13 +31,13 @@ is_in(const char *const *blocks, size_t n, const struct netaddr *a)
 #define IS_IN(blocks, a) is_in(blocks, sizeof(blocks) / sizeof((blocks)[0]), a)
 
 int
-guard_allow(struct guard *g, const char *text, struct err *e)
+netguard_allow(struct netguard *g, const char *text, struct err *e)
 {
 	struct netblock *b = &g->allowed[g->n];
 
-	if (g->n == GUARD_NETWORKS_MAX)
-		return err_set(
-		    e, ERR_USAGE, "more than %d networks", GUARD_NETWORKS_MAX);
+	if (g->n == NETGUARD_NETWORKS_MAX)
+		return err_set(e, ERR_USAGE, "more than %d networks",
+		    NETGUARD_NETWORKS_MAX);
 	if (netaddr_parse(text, strlen(text), &b->base))
 		b->prefix = b->base.bits;
 	else if (!netblock_parse(text, strlen(text), b))
@@ -76,7 +76,7 @@ address_of(const struct sockaddr *sa, struct netaddr *out)
 }
 
 bool
-guard_passes(const struct guard *g, const struct sockaddr *addr)
+netguard_passes(const struct netguard *g, const struct sockaddr *addr)
 {
 	struct netaddr a;
 	size_t i;

@@ -1,0 +1,160 @@
+/* SPDX-License-Identifier: ISC */
+#include "config.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+#include "agent/cli/verify_out.h"
+#include "agent/ui_summary.h"
+#include "base/json.h"
+#include "base/text.h"
+
+static void
+add_count(struct buf *out, uint64_t n, const char *one, const char *many)
+{
+	char count[32];
+
+	buf_addf(out, "%s %s", text_count(n, count, sizeof(count)),
+	    n == 1 ? one : many);
+}
+
+static void
+items_line(struct buf *out, const char *name, uint64_t n, const char *note)
+{
+	if (n == 0)
+		return;
+	buf_addf(out, "  %-11s", name);
+	add_count(out, n, "item", "items");
+	buf_addf(out, "%s\n", note);
+}
+
+/* By what the contents were compared: size and time are no proof. */
+static void
+add_proofs(struct buf *out, const struct verify_summary *s)
+{
+	const struct stats_snapshot *c = &s->stats;
+	const struct {
+		uint64_t n;
+		const char *how;
+	} kinds[] = {
+	    {c->checked_by_store, "by what the store tells of them"},
+	    {c->checked_by_reading, "by reading them"},
+	    {c->checked_by_size, "by size and time alone (--deep reads them)"},
+	};
+	const char *lead = "  contents   ";
+	size_t i;
+
+	for (i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
+		if (kinds[i].n == 0)
+			continue;
+		buf_adds(out, lead);
+		add_count(out, kinds[i].n, "file ", "files ");
+		buf_addf(out, "%s", kinds[i].how);
+		lead = ",\n             ";
+	}
+	if (lead[0] == ',')
+		buf_addc(out, '\n');
+}
+
+static void
+add_skipped(struct buf *out, const struct stats_snapshot *c)
+{
+	const struct {
+		uint64_t n;
+		const char *one, *many;
+	} kinds[] = {
+	    {c->skipped_links, "symbolic link (see -l, -L)",
+		"symbolic links (see -l, -L)"},
+	    {c->special_items, "fifo, socket or device",
+		"fifos, sockets or devices"},
+	    {c->excluded_items, "excluded", "excluded"},
+	};
+	const char *lead = "  left out   ";
+	size_t i;
+
+	for (i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
+		if (kinds[i].n == 0)
+			continue;
+		buf_adds(out, lead);
+		add_count(out, kinds[i].n, kinds[i].one, kinds[i].many);
+		lead = ", ";
+	}
+	if (lead[0] == ',')
+		buf_addc(out, '\n');
+}
+
+static const char *
+verdict(const struct verify_summary *s)
+{
+	if (s->why != NULL)
+		return "Not all was looked at.";
+	if (!s->equal)
+		return "The target is NOT equal.";
+	if (s->sample.slices > 1)
+		return "This part of the target is equal.";
+	return "The target is equal.";
+}
+
+void
+verify_summary_text(struct buf *out, const struct verify_summary *s)
+{
+	const struct stats_snapshot *c = &s->stats;
+	char time[32];
+
+	text_escape(out, s->source, strlen(s->source));
+	buf_adds(out, " = ");
+	text_escape(out, s->target, strlen(s->target));
+	buf_adds(out, "?\n");
+	buf_adds(out, "  compared   ");
+	add_count(out, c->checked_items, "item", "items");
+	buf_addf(
+	    out, ", in %s", text_duration(s->elapsed_ms, time, sizeof(time)));
+	if (s->sample.slices > 1)
+		buf_addf(out, ": part %" PRIu32 " of %" PRIu32,
+		    s->sample.slice + 1, s->sample.slices);
+	buf_addc(out, '\n');
+	items_line(out, "equal", c->checked_equal, "");
+	items_line(out, "differ", c->checked_differ, "");
+	items_line(out, "missing", c->checked_missing, " not at the target");
+	items_line(out, "extra", c->checked_extra,
+	    s->options->one_way
+		? " at the target only, which is no difference (--one-way)"
+		: " at the target only");
+	items_line(out, "errors", c->checked_errors, " that can't be told");
+	add_proofs(out, s);
+	add_skipped(out, c);
+	if (s->options->store.no_verify_tls)
+		buf_adds(out,
+		    "  warning    the server's certificate was not checked "
+		    "(--no-verify-ssl)\n");
+	buf_addf(out, "%s\n", verdict(s));
+}
+
+void
+verify_summary_json(struct buf *out, const struct verify_summary *s)
+{
+	struct json j;
+
+	json_begin(&j, out);
+	json_object(&j, NULL);
+	json_str(&j, "type", "summary");
+	if (s->task != NULL)
+		json_str(&j, "task", s->task);
+	json_name(&j, "source", s->source, strlen(s->source));
+	json_name(&j, "target", s->target, strlen(s->target));
+	json_bool(&j, "equal", s->equal && s->why == NULL);
+	json_int(&j, "exit_code", s->exit_code);
+	json_uint(&j, "elapsed_ms", s->elapsed_ms);
+	json_bool(&j, "deep", s->options->deep);
+	if (s->sample.slices > 1) {
+		json_uint(&j, "sample_part", s->sample.slice + 1);
+		json_uint(&j, "sample_parts", s->sample.slices);
+	}
+	json_bool(&j, "tls_verified", !s->options->store.no_verify_tls);
+	if (s->why != NULL) {
+		json_str(&j, "error", err_kind_name(s->why->kind));
+		json_str(&j, "message", s->why->msg);
+	}
+	ui_stats_json(&j, &s->stats);
+	json_object_end(&j);
+}

@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * One file at any store, as dray's own manifests: written whole or not at all,
+ * read once, with the retries that a run would make.
+ */
+#ifndef AGENT_PLACE_H
+#define AGENT_PLACE_H
+
+#include <stdatomic.h>
+
+#include "agent/options.h"
+#include "base/err.h"
+
+/*
+ * Stores the SIZE bytes of FD as WHERE, a path or URL, whose directory is made
+ * where there are any; proved by the store's checksum or read back.  OWNER as
+ * in struct store_config.
+ */
+int place_write(const char *where, int fd, uint64_t size,
+    const struct options *o, const char *owner, const atomic_bool *stop,
+    struct err *e);
+/* Appends all bytes of WHERE to FD. */
+int place_read(const char *where, int fd, const struct options *o,
+    const atomic_bool *stop, struct err *e);
+
+/* WHERE's directory and the name in it; both malloc'd, or NULL, also after a
+ * failure.  ERR_USAGE if it names no file. */
+int place_split(
+    const char *where, char **directory, char **name, struct err *e);
+
+/* ERR_USAGE if WHERE can't be a file at any store. */
+int place_check(const char *where, struct err *e);
+
+/* A file of our own that has no name; in TMPDIR or /var/tmp.  -1 and *E. */
+int place_scratch(struct err *e);
+
+#endif
