@@ -41,6 +41,9 @@ struct stream {
 	unsigned claimed;	/* of them: not FREE */
 	bool closing;
 	uint64_t random;
+	/* A token bucket that holds those of a second: thousandths of
+	 * requests that may be begun. */
+	uint64_t tokens, filled_ms;
 	struct err last;
 
 	/* What a transaction changes, and as it was before. */
@@ -199,16 +202,34 @@ settle(struct stream *s, struct flight *f, int64_t now, struct err *e)
 	    s->outbox, &s->sub, d, &how, now + (int64_t)v.wait_ms, e);
 }
 
+static void
+fill_bucket(struct stream *s)
+{
+	uint64_t rate = s->subscription->rate, now = clock_mono_ms();
+	uint64_t since = now - s->filled_ms < 1000 ? now - s->filled_ms : 1000;
+
+	s->tokens += since * rate;
+	if (s->tokens > 1000 * rate)
+		s->tokens = 1000 * rate;
+	s->filled_ms = now;
+}
+
 /* Requests that may be begun now. */
 static unsigned
-room(const struct stream *s, int64_t now)
+room(struct stream *s, int64_t now)
 {
-	unsigned most =
-	    is_breaking(s) ? 1 : (unsigned)s->subscription->concurrency;
+	uint64_t most = is_breaking(s) ? 1 : s->subscription->concurrency;
 
-	if (s->closing || now < s->health.hold_until_ms || !is_active(s))
+	if (s->closing || now < s->health.hold_until_ms || !is_active(s) ||
+	    most <= s->claimed)
 		return 0;
-	return most > s->claimed ? most - s->claimed : 0;
+	most -= s->claimed;
+	if (s->subscription->rate > 0) {
+		fill_bucket(s);
+		if (most > s->tokens / 1000)
+			most = s->tokens / 1000;
+	}
+	return (unsigned)most;
 }
 
 static int
@@ -230,6 +251,8 @@ claim(struct stream *s, int64_t now, struct err *e)
 		f->stream = s;
 		s->claimed++;
 		want--;
+		if (s->subscription->rate > 0)
+			s->tokens -= 1000;
 	}
 	return rc == -1 ? -1 : 0;
 }

@@ -174,6 +174,12 @@ set_concurrency(struct subscription *s, const char *value, struct err *e)
 }
 
 static int
+set_rate(struct subscription *s, const char *value, struct err *e)
+{
+	return text_parse_uint(value, 0, SUBSCRIPTION_RATE_MAX, &s->rate, e);
+}
+
+static int
 set_enabled(struct subscription *s, const char *value, struct err *e)
 {
 	bool yes = strcmp(value, "yes") == 0;
@@ -196,6 +202,7 @@ static const struct setting {
     {"ca", set_ca},
     {"timeout", set_timeout},
     {"concurrency", set_concurrency},
+    {"rate", set_rate},
     {"max-age", set_max_age},
     {"max-attempts", set_max_attempts},
     {"enabled", set_enabled},

@@ -16,6 +16,7 @@
 
 #define SUBSCRIPTION_NAME_MAX 60
 #define SUBSCRIPTION_CONCURRENCY_MAX 256
+#define SUBSCRIPTION_RATE_MAX 100000
 
 struct subscription {
 	char name[SUBSCRIPTION_NAME_MAX + 1];
@@ -27,6 +28,7 @@ struct subscription {
 	char *ca; /* NULL: the system's */
 	uint64_t timeout_ms;
 	uint64_t concurrency; /* requests at a time */
+	uint64_t rate;	      /* requests a second, on average; 0: any */
 	bool disabled;
 };
 
