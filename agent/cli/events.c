@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "agent/cli/cmd.h"
+#include "agent/cli/events_verify.h"
 #include "agent/events/cloudevent.h"
 #include "agent/events/outbox.h"
 #include "agent/events/pattern.h"
@@ -86,6 +87,22 @@ cmd_match(const struct options *o)
 		printf("%s\n", buf_str(&out));
 	} else if (o->verbosity >= 0) {
 		puts(rc == 1 ? "match" : "no match");
+	}
+	return rc == 1 ? 0 : 1;
+}
+
+static int
+cmd_genuine(const struct options *o)
+{
+	AUTO(buf) struct buf request = BUF_INIT(EVENT_MAX);
+	struct err e = ERR_INIT;
+	int rc = read_event(&request, &e);
+
+	if (rc == 0)
+		rc = events_verify(o, &request, &e);
+	if (rc == -1) {
+		cmd_fail(&e);
+		return 2; /* 1 would say that it is forged */
 	}
 	return rc == 1 ? 0 : 1;
 }
@@ -291,6 +308,8 @@ cmd_events(const struct options *o, int argc, char **argv)
 
 	if (strcmp(argv[0], "match") == 0 && argc == 1)
 		return cmd_match(o);
+	if (strcmp(argv[0], "verify") == 0 && argc == 1)
+		return cmd_genuine(o);
 	for (i = 0; i < VIEWS && strcmp(argv[0], views[i].name) != 0; i++)
 		;
 	if (i == VIEWS)

@@ -199,11 +199,12 @@ const struct verb verb_table[VERB_COUNT] = {
 	"Look at events and their deliveries, or try an event pattern.",
 	"WHAT is one of: tail, all events that are kept, one a line; show ID, "
 	"one of them; attempts, how deliveries went; dead, those that were "
-	"given up; redrive, try those again; match. They are of the task "
-	"that ran last, or of --task. match reads one event (JSON) from "
-	"standard input and tells whether "
-	"--pattern takes it: exit status 0 if it does, 1 if not, 2 if pattern "
-	"or event make no sense. Patterns are those of Amazon EventBridge.",
+	"given up; redrive, try those again. They are of the task that ran "
+	"last, or of --task. match reads one event (JSON) from standard input "
+	"and tells whether --pattern takes it: exit status 0 if it does, 1 if "
+	"not, 2 if pattern or event make no sense. verify reads one request "
+	"and tells in the same way whether it was signed by --webhook-secret. "
+	"Patterns are those of Amazon EventBridge.",
 	"dray events match --pattern '{\"type\": [{\"suffix\": \".v1\"}]}' "
 	"<event.json\n"
 	"dray events dead --task nightly\n"},
@@ -444,7 +445,8 @@ const struct option_def option_table[] = {
     {STRING("webhook", webhook, "URL", EVENTS,
 	.help = "Send events of the run to URL: files that are done or failed, "
 		"and how the run ends (dray-events(7))")},
-    {CUSTOM("webhook-secret", 0, add_webhook_secret, EVENTS, .arg = "REF",
+    {CUSTOM("webhook-secret", 0, add_webhook_secret, .group = GROUP_EVENTS,
+	.verbs = RUNS | BIT(VERB_EVENTS), .arg = "REF",
 	.help = "Sign them with the secret in file:PATH, credential:NAME or "
 		"env:NAME; again for several")},
     {CUSTOM("webhook-allow", 0, add_webhook_allow, EVENTS, .arg = "NETWORK",
