@@ -65,8 +65,7 @@ read_headers(const struct buf *request, struct http_headers *h, size_t *body,
 	    "not a request: header lines, an empty line, then the body");
 }
 
-/* Whether one of the words of GIVEN is one of WANT's, which SEPARATOR and
- * spaces part. */
+/* Whether the lists GIVEN and WANT, parted by SEPARATORS, share a word. */
 static bool
 shares_word(const char *given, const char *want, const char *separators)
 {
