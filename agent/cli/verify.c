@@ -193,6 +193,9 @@ run(struct verifying *v)
 	    .target = about.target,
 	    .task = v->recorded || v->manifest != NULL ? about.task : NULL,
 	    .sample = v->sample,
+	    .from_manifest = v->manifest != NULL,
+	    .can_tell = verify_can_tell(
+		v->o, v->pair.source_store, v->pair.target_store),
 	    .stats = stats_snapshot(&v->stats),
 	    .elapsed_ms = clock_mono_ms() - v->stats.started_mono_ms,
 	    .equal = equal,

@@ -30,6 +30,8 @@ struct verify_summary {
 	const struct options *options;
 	const char *source, *target, *task; /* source may be NULL */
 	struct sample sample;
+	bool from_manifest;
+	unsigned can_tell; /* verify_can_tell() */
 	struct stats_snapshot stats;
 	uint64_t elapsed_ms;
 	bool equal;
