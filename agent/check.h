@@ -120,12 +120,13 @@ unsigned check_metadata(const struct check_rules *rules,
 /* The aspects that attributes of KINDS are. */
 unsigned check_attrs_aspects(unsigned kinds);
 /*
- * Compares what the target has NOW of KINDS with WANT, as far as that is known.
- * NULL: WANT isn't, and NOW has none.  Adds to C what was compared and what
- * differs.
+ * Compares what the target has NOW with WANT, as far as the rules ask for it
+ * and that is known.  NULL: WANT isn't, and NOW has none.  Adds to C what was
+ * compared and what differs.  Of a kind that the target could not hold, what is
+ * missing is no difference.
  */
-int check_attrs(struct check *c, const struct attrs *want,
-    const struct attrs *now, unsigned kinds, struct err *e);
+int check_attrs(struct check *c, const struct check_rules *rules,
+    const struct attrs *want, const struct attrs *now, struct err *e);
 
 /* 1 if A and B say the same of the content, 0 if they differ, -1 if they have
  * no algorithm in common. */

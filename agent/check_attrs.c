@@ -38,22 +38,22 @@ first_of(const struct attrs *a, const struct attrs *b, unsigned kind)
 	return NULL;
 }
 
-/* 1 if all of KIND is the same; 0, and *OUT; -1. */
+/* 1 if what NOW has of KIND is the same, and ALL that it should have; 0, and
+ * *OUT; -1. */
 static int
 compare_kind(const struct attrs *want, const struct attrs *now, unsigned kind,
-    struct check_attr *out, struct err *e)
+    bool all, struct check_attr *out, struct err *e)
 {
-	const struct attr *lacks = first_of(want, now, kind);
+	const struct attr *lacks = all ? first_of(want, now, kind) : NULL;
 	const struct attr *has = first_of(now, want, kind);
-	const struct attr *first = lacks;
 	char *name;
 
 	if (lacks == NULL && has == NULL)
 		return 1;
-	if (first == NULL ||
-	    (has != NULL && strcmp(has->name, lacks->name) < 0))
-		first = has;
-	name = strdup(first->name);
+	if (has == NULL ||
+	    (lacks != NULL && strcmp(lacks->name, has->name) < 0))
+		has = lacks;
+	name = strdup(has->name);
 	if (name == NULL)
 		return err_set(e, ERR_NOMEM, "out of memory");
 	free(out->name);
@@ -67,23 +67,28 @@ compare_kind(const struct attrs *want, const struct attrs *now, unsigned kind,
 }
 
 int
-check_attrs(struct check *c, const struct attrs *want, const struct attrs *now,
-    unsigned kinds, struct err *e)
+check_attrs(struct check *c, const struct check_rules *r,
+    const struct attrs *want, const struct attrs *now, struct err *e)
 {
 	const struct {
 		unsigned kind;
+		bool all;
 		struct check_attr *out;
-	} each[] = {{ATTRS_XATTRS, &c->xattr}, {ATTRS_ACLS, &c->acl}};
+	} each[] = {
+	    {ATTRS_XATTRS, !r->not_held.xattrs, &c->xattr},
+	    {ATTRS_ACLS, !r->not_held.acls, &c->acl},
+	};
 	size_t i;
 
 	for (i = 0; want != NULL && i < sizeof(each) / sizeof(each[0]); i++) {
-		unsigned kind = each[i].kind & want->kinds & kinds;
+		unsigned kind = each[i].kind & want->kinds & r->attrs;
 		unsigned aspect = check_attrs_aspects(kind);
 		int same;
 
 		if (kind == 0)
 			continue;
-		same = compare_kind(want, now, kind, each[i].out, e);
+		same =
+		    compare_kind(want, now, kind, each[i].all, each[i].out, e);
 		if (same == -1)
 			return -1;
 		c->compared |= aspect;

@@ -140,10 +140,8 @@ choose_aspects(struct verifier *v)
 	struct check_rules *r = &v->rules;
 	unsigned can = verify_can_tell(v->options, v->source, v->target);
 
-	if ((can & CHECK_XATTRS) != 0 && !r->not_held.xattrs)
-		r->attrs |= ATTRS_XATTRS;
-	if ((can & CHECK_ACLS) != 0 && !r->not_held.acls)
-		r->attrs |= ATTRS_ACLS;
+	r->attrs = ((can & CHECK_XATTRS) != 0 ? (unsigned)ATTRS_XATTRS : 0) |
+	    ((can & CHECK_ACLS) != 0 ? (unsigned)ATTRS_ACLS : 0);
 	r->links = (can & CHECK_LINKS) != 0;
 	v->lists_links = !r->links ||
 	    ((v->source->ops->features & v->target->ops->features &

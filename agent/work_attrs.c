@@ -78,5 +78,5 @@ work_verify_attrs(struct worker *me, struct job *j)
 	if (work_source(me)->attrs(
 		me->from, j->path, c->want.type, &want, &j->err) == -1)
 		return -1;
-	return check_attrs(c, want, now, kinds, &j->err);
+	return check_attrs(c, me->work.rules, want, now, &j->err);
 }

@@ -64,15 +64,16 @@ add_asked(struct buf *out, const struct verify_summary *s)
 	const struct {
 		bool asked;
 		unsigned aspect;
+		bool lacks;
 		uint64_t n;
 		const char *name, *one, *many;
 	} kinds[] = {
-	    {o->store.keep_xattrs, CHECK_XATTRS, s->stats.checked_xattrs,
-		"xattrs", "item", "items"},
-	    {o->store.keep_acls, CHECK_ACLS, s->stats.checked_acls, "ACLs",
-		"item", "items"},
-	    {o->hard_links, CHECK_LINKS, s->stats.checked_links, "hard links",
-		"name", "names"},
+	    {o->store.keep_xattrs, CHECK_XATTRS, s->lacks.xattrs,
+		s->stats.checked_xattrs, "xattrs", "item", "items"},
+	    {o->store.keep_acls, CHECK_ACLS, s->lacks.acls,
+		s->stats.checked_acls, "ACLs", "item", "items"},
+	    {o->hard_links, CHECK_LINKS, s->lacks.links, s->stats.checked_links,
+		"hard links", "name", "names"},
 	};
 	size_t i;
 
@@ -87,7 +88,10 @@ add_asked(struct buf *out, const struct verify_summary *s)
 			    s->from_manifest
 				? "the manifest doesn't tell"
 				: "one of the stores doesn't tell");
-		buf_addc(out, '\n');
+		buf_adds(out,
+		    kinds[i].lacks
+			? ", but for what the target could not hold\n"
+			: "\n");
 	}
 }
 

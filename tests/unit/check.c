@@ -179,11 +179,12 @@ static void
 told_of_attrs(struct attrs *a, struct attrs *b, unsigned kinds,
     unsigned compared, const char *told)
 {
+	const struct check_rules r = {.attrs = kinds};
 	AUTO(buf) struct buf out = BUF_INIT(4096);
 	struct err e = ERR_INIT;
 	struct check *c = check_new(&e);
 
-	CHECK(check_attrs(c, a, b, kinds, &e) == 0);
+	CHECK(check_attrs(c, &r, a, b, &e) == 0);
 	CHECK_UINT(c->compared, compared);
 	check_explain(&out, c);
 	CHECK_STR(buf_str(&out), told);
@@ -224,6 +225,27 @@ attributes_that_nobody_asks_for_or_knows_are_no_difference(void)
 	told_of_attrs(ATTRS(ATTRS_XATTRS, "user.a", "1"),
 	    ATTRS(BOTH, "user.a", "1", acl, "x"), BOTH, CHECK_XATTRS, "");
 	told_of_attrs(NULL, ATTRS(BOTH, "user.a", "1"), BOTH, 0, "");
+}
+
+static void
+attributes_that_can_not_be_held_may_be_missing_but_not_others(void)
+{
+	const struct check_rules r = {
+	    .attrs = BOTH, .not_held = {.xattrs = true}};
+	AUTO(attrs)
+	struct attrs *want = ATTRS(BOTH, "trusted.a", "1", "user.b", "2");
+	AUTO(attrs) struct attrs *less = ATTRS(BOTH, "user.b", "2");
+	AUTO(attrs) struct attrs *other = ATTRS(BOTH, "user.b", "3");
+	struct err e = ERR_INIT;
+	struct check c = {.differs = 0};
+
+	CHECK(check_attrs(&c, &r, want, less, &e) == 0);
+	CHECK_UINT(c.differs, 0);
+	CHECK_UINT(c.compared, CHECK_XATTRS | CHECK_ACLS);
+	CHECK(check_attrs(&c, &r, want, other, &e) == 0);
+	CHECK_UINT(c.differs, CHECK_XATTRS);
+	CHECK_STR(c.xattr.name, "user.b");
+	free(c.xattr.name);
 }
 
 static void
@@ -283,6 +305,7 @@ main(void)
 	RUN(digests_are_compared_by_all_that_both_have);
 	RUN(the_first_attribute_that_differs_is_named);
 	RUN(attributes_that_nobody_asks_for_or_knows_are_no_difference);
+	RUN(attributes_that_can_not_be_held_may_be_missing_but_not_others);
 	RUN(a_difference_is_explained);
 	return check_end();
 }

@@ -22,6 +22,7 @@ struct rig {
 	struct options o;
 	struct sample sample;
 	struct run_stats stats;
+	struct run_stats lacks; /* of an earlier run */
 	atomic_bool stop_soon, stop_now;
 	struct err why;
 	char told[CHECK_STATUS_COUNT][400]; /* paths, a space behind each */
@@ -91,6 +92,7 @@ verify(struct rig *r)
 	    .target = r->to,
 	    .ledger = l,
 	    .sample = r->sample,
+	    .lacks = &r->lacks,
 	    .stats = &r->stats,
 	    .tell = tell,
 	    .arg = r,
@@ -300,6 +302,10 @@ names_are_of_one_file_on_both_sides_or_on_none(void)
 	CHECK(!verify_is_equal(&r.o, &r.stats));
 	CHECK_STR(r.told[CHECK_DIFFER], "c z ");
 	CHECK_UINT(count(&r, "checked_links"), 5);
+	stats_add(&r.lacks, lack_link_items, 1);
+	CHECK(verify(&r) == 0);
+	CHECK_STR(r.told[CHECK_DIFFER], "z ");
+	stats_sub(&r.lacks, lack_link_items, 1);
 	/* What has further names elsewhere is no difference. */
 	CHECK(unlinkat(r.to_fd, "c", 0) == 0);
 	name(r.to_fd, "a", "c");
