@@ -842,7 +842,7 @@ fake_find(struct store *s, const char *key)
 size_t
 fake_objects(struct store *s)
 {
-	return fake_of(s)->object_count;
+	return fake_of(s)->object_count - (fake_find(s, "") != NULL);
 }
 
 unsigned

@@ -68,6 +68,7 @@ unsigned fake_calls(struct store *s, enum fake_op op);
 void fake_forget_calls(struct store *s);
 /* NULL if there is none; only while no run is going on. */
 struct fake_object *fake_find(struct store *s, const char *key);
+/* Without the root. */
 size_t fake_objects(struct store *s);
 /* Unfinished uploads. */
 unsigned fake_uploads(struct store *s);

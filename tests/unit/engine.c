@@ -47,6 +47,7 @@ a_tree_arrives_and_then_nothing_is_asked(void)
 	make_tree(&r);
 	CHECK_UINT(run(&r), RUN_OK);
 	CHECK_UINT(fake_objects(r.target), 46);
+	CHECK(fake_find(r.target, "") != NULL);
 	CHECK(arrived(&r, "d/big1"));
 	CHECK(arrived(&r, "d/big2"));
 	CHECK(arrived(&r, "d/almost"));
