@@ -67,6 +67,10 @@ enum ledger_stmt {
 	STMT_RUN_PROGRESS,
 	STMT_RUN_TEXTS,
 	STMT_SERIES_DROP,
+	STMT_ATTRSET_PUT,
+	STMT_ATTRSET_GET,
+	STMT_GIVEN_PUT,
+	STMT_GIVEN_GET,
 	STMT_TOTALS,
 	STMT_COUNT
 };
@@ -85,6 +89,7 @@ struct ledger {
 	bool in_listed;	 /* ledger_listed_next() is under way */
 	bool has_gone;	 /* and those of what is to be deleted */
 	bool has_seen;	 /* so is this */
+	uint64_t last_set; /* of attributes, that was written; 0: none */
 	unsigned uncommitted;
 	char last_name[256]; /* sorts behind every name: 255 bytes at most */
 };
