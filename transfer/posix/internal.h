@@ -154,6 +154,8 @@ void posix_root_again(struct session *c);
 bool posix_is_dir_key(const char *key, char **out);
 /* KEY itself, opened with FLAGS | O_NOFOLLOW. */
 int posix_open(struct session *c, const char *key, int flags, struct err *e);
+/* The directory KEY, for reading; one of our own is opened up if need be. */
+int posix_open_dir(struct session *c, const char *key, struct err *e);
 
 /*
  * Finds out what names the target takes, once.  DIR_FD is to be changed anyhow,

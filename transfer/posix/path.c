@@ -4,6 +4,8 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -74,6 +76,54 @@ open_up(int dir_fd)
 		return;
 }
 
+/* Opens up FD (O_PATH), a directory of our own that can't even be read. */
+static void
+open_up_path(int fd)
+{
+	char name[32];
+	struct stat st;
+
+	if (fstat(fd, &st) == -1 || st.st_uid != geteuid() ||
+	    (st.st_mode & S_IRWXU) == S_IRWXU)
+		return;
+	snprintf(name, sizeof(name), "/proc/self/fd/%d", fd);
+	/* If that can't be, opening it fails again, and says why. */
+	if (chmod(name, (st.st_mode & 07777) | S_IRWXU) == -1)
+		return;
+}
+
+/* Opens directory PATH below ROOT; what is closed to us on the way, and may be
+ * opened up, is. */
+static int
+open_dir(int root, const char *path)
+{
+	const int look = O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC;
+	int fd = beneath_open(root, path, O_RDONLY | O_DIRECTORY, 0);
+	AUTO(free) char *dir = NULL;
+	AUTO(close) int at = -1;
+	char *p, *rest = NULL;
+
+	if (fd != -1 || errno != EACCES || geteuid() == 0)
+		return fd;
+	dir = strdup(path);
+	at = dup(root);
+	if (dir == NULL || at == -1) {
+		errno = ENOMEM;
+		return -1;
+	}
+	for (p = strtok_r(dir, "/", &rest); p != NULL;
+	     p = strtok_r(NULL, "/", &rest)) {
+		int next = strcmp(p, "..") != 0 ? openat(at, p, look) : -1;
+
+		if (next == -1)
+			break;
+		close(at);
+		at = next;
+		open_up_path(at);
+	}
+	return beneath_open(root, path, O_RDONLY | O_DIRECTORY, 0);
+}
+
 /* Makes NAME in DIR_FD, unless it is there, and opens it. */
 static int
 step_into(struct session *c, int dir_fd, const char *name, struct err *e)
@@ -88,7 +138,7 @@ step_into(struct session *c, int dir_fd, const char *name, struct err *e)
 	} else if (posix_spelled(c, dir_fd, name, e) == -1) {
 		return -1;
 	}
-	fd = beneath_open(dir_fd, name, O_RDONLY | O_DIRECTORY, 0);
+	fd = open_dir(dir_fd, name);
 	if (fd == -1)
 		return err_sys(e, "open directory");
 	return take_fd(&fd);
@@ -143,8 +193,8 @@ open_failed(struct session *c, struct err *e, const char *what)
 }
 
 static int
-parent(struct session *c, const char *key, int flags, bool make,
-    const char **name, struct err *e)
+parent(struct session *c, const char *key, bool make, const char **name,
+    struct err *e)
 {
 	const char *slash = strrchr(key, '/');
 	const char *last = slash != NULL ? slash + 1 : key;
@@ -164,7 +214,8 @@ parent(struct session *c, const char *key, int flags, bool make,
 			e->kind = ERR_NOTFOUND;
 		return -1;
 	}
-	fd = beneath_open(root, dir, flags | O_DIRECTORY, 0);
+	fd = make ? open_dir(root, dir)
+		  : beneath_open(root, dir, O_PATH | O_DIRECTORY, 0);
 	if (fd == -1) {
 		if (errno == ENOENT && make)
 			fd = make_dirs(c, root, dir, e);
@@ -182,14 +233,14 @@ int
 posix_parent(
     struct session *c, const char *key, const char **name, struct err *e)
 {
-	return parent(c, key, O_PATH, false, name, e);
+	return parent(c, key, false, name, e);
 }
 
 int
 posix_parent_there(
     struct session *c, const char *key, const char **name, struct err *e)
 {
-	int fd = parent(c, key, O_RDONLY, true, name, e);
+	int fd = parent(c, key, true, name, e);
 
 	if (fd != -1)
 		open_up(fd);
@@ -290,4 +341,16 @@ posix_dir(struct session *c, const char *key, const char **name, struct err *e)
 		return NULL;
 	d->until_ms = now + KEEP_DIR_MS;
 	return d;
+}
+
+int
+posix_open_dir(struct session *c, const char *key, struct err *e)
+{
+	int root = posix_root(c, e);
+	int fd;
+
+	if (root == -1)
+		return -1;
+	fd = open_dir(root, key);
+	return fd != -1 ? fd : open_failed(c, e, "open");
 }

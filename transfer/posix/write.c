@@ -428,7 +428,7 @@ posix_mkdir(struct session *c, const char *key, const struct item_stat *st,
 				return -1;
 		}
 	}
-	fd = posix_open(c, key, O_RDONLY | O_DIRECTORY, e);
+	fd = posix_open_dir(c, key, e);
 	if (fd == -1) {
 		if (e->sys == ENOTDIR || e->sys == ELOOP)
 			return err_set(e, ERR_EXISTS,
