@@ -174,6 +174,10 @@ void engine_end_deletions(struct engine *en);
 /* engine_diff.c: what is to be done about a batch. */
 void engine_batch(struct engine *en, struct scan_batch *b);
 
+/* engine_count.c */
+/* Counts B, and tells of what was left alone or could not be looked at. */
+void engine_count(struct engine *en, const struct scan_batch *b);
+
 /* engine_target.c */
 /* Lists the target into the ledger's temporary table. */
 void engine_list_target(struct engine *en);
