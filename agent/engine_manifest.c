@@ -72,16 +72,12 @@ set_attrs(
 	return 0;
 }
 
-/* Names that are linked at the target have one id; those that it can't link
- * are one file at the source. */
+/* Not the id that links at the target have: where it holds none, names are of
+ * one file all the same. */
 static void
 set_link(struct manifest_item *m, const struct item_link *link)
 {
-	if (m->st.type != ITEM_FILE || link->nlink == 1)
-		return;
-	if (link->nlink > 1 && link->id != 0)
-		snprintf(m->link, sizeof(m->link), "%" PRIx64, link->id);
-	else if (link->ino != 0)
+	if (m->st.type == ITEM_FILE && link->nlink != 1 && link->ino != 0)
 		snprintf(m->link, sizeof(m->link), "%" PRIx64 "-%" PRIx64,
 		    link->dev, link->ino);
 }
