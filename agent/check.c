@@ -7,6 +7,7 @@
 
 #include "agent/check.h"
 #include "base/clock.h"
+#include "base/text.h"
 
 struct check *
 check_new(struct err *e)
@@ -23,6 +24,9 @@ check_free(struct check *c)
 {
 	if (c == NULL)
 		return;
+	free(c->xattr.name);
+	free(c->acl.name);
+	free(c->other);
 	free(c->part);
 	free(c);
 }
@@ -154,6 +158,12 @@ check_aspect_name(unsigned aspect)
 		return "owner";
 	case CHECK_CONTENT:
 		return "content";
+	case CHECK_XATTRS:
+		return "xattrs";
+	case CHECK_ACLS:
+		return "acls";
+	case CHECK_LINKS:
+		return "links";
 	}
 	return "unknown";
 }
@@ -212,6 +222,20 @@ explain_time(struct buf *out, const struct check *c)
 }
 
 static void
+explain_attr(struct buf *out, const char *what, const struct check_attr *a)
+{
+	static const char *const how[] = {
+	    [ATTR_DIFFERS] = " differs",
+	    [ATTR_MISSING] = " is missing",
+	    [ATTR_EXTRA] = " is not at the source",
+	};
+
+	buf_adds(out, what);
+	text_escape(out, a->name, strlen(a->name));
+	buf_adds(out, how[a->how]);
+}
+
+static void
 explain_aspect(struct buf *out, const struct check *c, unsigned aspect)
 {
 	switch (aspect) {
@@ -238,6 +262,17 @@ explain_aspect(struct buf *out, const struct check *c, unsigned aspect)
 	case CHECK_CONTENT:
 		explain_content(out, c);
 		return;
+	case CHECK_XATTRS:
+		explain_attr(out, "extended attribute ", &c->xattr);
+		return;
+	case CHECK_ACLS:
+		explain_attr(out, "ACL ", &c->acl);
+		return;
+	case CHECK_LINKS:
+		buf_adds(out,
+		    c->joined ? "is one file with " : "is not one file with ");
+		text_escape(out, c->other, c->other_len);
+		return;
 	}
 }
 
@@ -247,7 +282,7 @@ check_explain(struct buf *out, const struct check *c)
 	unsigned aspect;
 	bool first = true;
 
-	for (aspect = CHECK_TYPE; aspect <= CHECK_CONTENT; aspect <<= 1) {
+	for (aspect = CHECK_TYPE; aspect <= CHECK_LAST; aspect <<= 1) {
 		if ((c->differs & aspect) == 0)
 			continue;
 		if (!first)

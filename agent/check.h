@@ -32,6 +32,10 @@ enum check_aspect {
 	CHECK_MODE = 1 << 3,
 	CHECK_OWNER = 1 << 4, /* and group */
 	CHECK_CONTENT = 1 << 5,
+	CHECK_XATTRS = 1 << 6,
+	CHECK_ACLS = 1 << 7,
+	CHECK_LINKS = 1 << 8, /* which names are of one file */
+	CHECK_LAST = CHECK_LINKS,
 };
 
 /* By what the content was compared. */
@@ -43,12 +47,20 @@ enum check_by {
 
 /* What the target could not hold, by what runs have found. */
 struct check_lacks {
-	bool owner, mode, mtime;
+	bool owner, mode, mtime, xattrs, acls, links;
 };
 
 struct check_rules {
 	const struct store_driver *target;
 	struct check_lacks not_held; /* is no difference */
+	unsigned attrs;		     /* kinds of them that are compared */
+	bool links;		     /* so is which names are of one file */
+};
+
+/* An extended attribute, or ACL, that differs. */
+struct check_attr {
+	char *name; /* malloc'd */
+	enum { ATTR_DIFFERS, ATTR_MISSING, ATTR_EXTRA } how;
 };
 
 /* Digests of the parts of a file that is read in parts. */
@@ -74,8 +86,14 @@ struct check {
 	unsigned compared; /* enum check_aspect bits */
 	unsigned differs;
 	enum check_by proof;
-	struct store_stat now; /* the target, as it was compared */
-	struct item_stat want; /* the source, as it was compared */
+	struct store_stat now;	      /* the target, as it was compared */
+	struct item_stat want;	      /* the source, as it was compared */
+	struct check_attr xattr, acl; /* the first that differs */
+	/* CHECK_LINKS differs: the name of a file that it is, against the
+	 * source, also a name of (joined), or isn't; malloc'd. */
+	char *other;
+	size_t other_len;
+	bool joined;
 
 	/* Of a file that is read in parts: the coordinator's, but for the one
 	 * that a part's job fills. */
@@ -98,6 +116,17 @@ void check_free(struct check *c);
 unsigned check_metadata(const struct check_rules *rules,
     const struct item_stat *want, const struct store_stat *now,
     unsigned *compared);
+
+/* The aspects that attributes of KINDS are. */
+unsigned check_attrs_aspects(unsigned kinds);
+/*
+ * Compares what the target has NOW with WANT, as far as the rules ask for it
+ * and that is known.  NULL: WANT isn't, and NOW has none.  Adds to C what was
+ * compared and what differs.  Of a kind that the target could not hold, what is
+ * missing is no difference.
+ */
+int check_attrs(struct check *c, const struct check_rules *rules,
+    const struct attrs *want, const struct attrs *now, struct err *e);
 
 /* 1 if A and B say the same of the content, 0 if they differ, -1 if they have
  * no algorithm in common. */

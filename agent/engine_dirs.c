@@ -148,6 +148,15 @@ root_text(
 		    st->ctime_ns);
 }
 
+/* Whether the target's root WAS given what IS to be kept now, at least. */
+static bool
+root_has(const char *was, const char *is)
+{
+	size_t n = strlen(is);
+
+	return strncmp(was, is, n) == 0 && (was[n] == '\0' || was[n] == ' ');
+}
+
 /* What the source's root is: 1; 0 if its store doesn't know; -1. */
 static int
 stat_root(struct engine *en, struct item_stat *out, struct err *e)
@@ -222,8 +231,6 @@ engine_send_root(struct engine *en)
 	struct job *j;
 	int rc;
 
-	if (!has_dirs(en))
-		return;
 	rc = find_root(en, &st, &attrs, &e);
 	attrs_free(attrs);
 	if (rc == -1) {
@@ -236,7 +243,7 @@ engine_send_root(struct engine *en)
 	rc = ledger_meta_get(en->ledger, ROOT_KEY, was, sizeof(was), &e);
 	if (rc == -1)
 		engine_ledger_failed(en, &e);
-	if (rc == -1 || (rc == 1 && strcmp(was, is) == 0))
+	if (rc == -1 || (rc == 1 && root_has(was, is)))
 		return;
 	j = engine_job(en, JOB_DIR, "", 0, "", 0);
 	if (j == NULL)
@@ -248,11 +255,12 @@ engine_send_root(struct engine *en)
 		engine_job_end(en, j);
 }
 
-/* A mount point of somebody else's, say, stays what it is. */
+/* A mount point of somebody else's, say, stays what it is; where directories
+ * aren't items, the root need not be one. */
 static bool
-may_stay(const struct err *e)
+may_stay(const struct engine *en, const struct err *e)
 {
-	return e->kind == ERR_DENIED && e->sys != 0;
+	return e->kind == ERR_DENIED && (e->sys != 0 || !has_dirs(en));
 }
 
 void
@@ -261,7 +269,7 @@ engine_root_answer(struct engine *en, struct job *j)
 	struct err e = ERR_INIT;
 	char is[140];
 
-	if (j->err.kind != ERR_NONE && !may_stay(&j->err)) {
+	if (j->err.kind != ERR_NONE && !may_stay(en, &j->err)) {
 		err_context(&j->err, "the target directory itself");
 		engine_item_failed(en, j);
 		return;

@@ -150,7 +150,7 @@ struct job {
 	 * upload's row. */
 	struct store_stat was;
 	uint64_t known_part_bytes;
-	uint64_t was_attrs; /* REHASH: the mark of what was sent */
+	uint64_t was_attrs; /* REHASH, VERIFY: the mark of what was sent */
 	int64_t ledger_id;
 	int64_t begun_ns; /* SWEEP: nothing older is ours */
 	/* REHASH, DIR done again: what its row says was done with it before;

@@ -111,6 +111,17 @@ ledger_done(struct ledger *l, sqlite3_stmt *s, struct err *e)
 	return 0;
 }
 
+int
+ledger_temp_done(struct ledger *l, sqlite3_stmt *s, struct err *e)
+{
+	unsigned uncommitted = l->uncommitted;
+	int rc = ledger_done(l, s, e);
+
+	if (rc == 0)
+		l->uncommitted = uncommitted;
+	return rc;
+}
+
 unsigned
 ledger_uncommitted(const struct ledger *l)
 {

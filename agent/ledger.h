@@ -305,7 +305,7 @@ int ledger_listed_put(struct ledger *l, const char *path, size_t len,
     const struct store_stat *st, struct err *e);
 /*
  * What was listed of PATH, rather of that kind; from now on it was looked at.
- * 1 and *OUT, 0, -1.  ino, dev, ctime and digests aren't kept.
+ * 1 and *OUT, 0, -1.  ctime and digests aren't kept.
  */
 int ledger_listed_take(struct ledger *l, const char *path, size_t len,
     bool is_dir, struct store_stat *out, struct err *e);
@@ -349,6 +349,25 @@ int ledger_given_put(struct ledger *l, const char *path, size_t len,
 /* 1, 0 if the manifest has no such item, -1. */
 int ledger_given_get(struct ledger *l, const char *path, size_t len,
     bool is_dir, struct ledger_given *out, struct err *e);
+
+/* That a name leads to FILE at one side, and to OTHER at the other. */
+enum ledger_side { LEDGER_AT_SOURCE, LEDGER_AT_TARGET };
+struct ledger_pair {
+	enum ledger_side side; /* of FILE, which has several names */
+	struct item_link file;
+	struct item_link other; /* nlink up to 1: a file of its own */
+	const char *path;	/* the name */
+	size_t path_len;
+};
+/* In a temporary file, too; forgets what was there. */
+int ledger_pairs_begin(struct ledger *l, struct err *e);
+/*
+ * Keeps P if it is the first of FILE.  1 if it is, or says what the first
+ * said; 0, and the first's name in *NAME (malloc'd; what was there is freed),
+ * if not; -1.
+ */
+int ledger_pair_take(struct ledger *l, const struct ledger_pair *p, char **name,
+    size_t *len, struct err *e);
 
 /* Runs. */
 struct ledger_run {

@@ -55,6 +55,8 @@ enum ledger_stmt {
 	STMT_LISTED_PASS,
 	STMT_LISTED_BELOW,
 	STMT_LISTED_NEXT,
+	STMT_PAIR_PUT,
+	STMT_PAIR_GET,
 	STMT_ITEM_LIST,
 	STMT_ITEM_ALL,
 	STMT_ITEM_SUMS,
@@ -86,6 +88,7 @@ struct ledger {
 	bool outdated;	   /* its schema is older, and it can't be written */
 	bool has_target;   /* the temporary table is there */
 	bool has_listed;   /* likewise */
+	bool has_pairs;	   /* likewise */
 	bool in_listed;	   /* ledger_listed_next() is under way */
 	bool has_gone;	   /* and those of what is to be deleted */
 	bool has_seen;	   /* so is this */
@@ -102,6 +105,9 @@ sqlite3_stmt *ledger_prepare_write(
     struct ledger *l, enum ledger_stmt which, struct err *e);
 /* Steps a statement that returns no row; counts the row written. */
 int ledger_done(struct ledger *l, sqlite3_stmt *s, struct err *e);
+/* The same where it writes to a temporary table: that isn't part of the
+ * ledger. */
+int ledger_temp_done(struct ledger *l, sqlite3_stmt *s, struct err *e);
 /* Sets *e from the database's last error; returns -1. */
 int ledger_error(struct ledger *l, const char *what, struct err *e);
 int ledger_exec(struct ledger *l, const char *sql, struct err *e);
@@ -152,6 +158,9 @@ column_u64(sqlite3_stmt *s, int at)
 #define STAT_COLUMN_COUNT 9
 void bind_stat(sqlite3_stmt *s, int at, const struct item_stat *st);
 void column_stat(sqlite3_stmt *s, int at, struct item_stat *st);
+/* What is kept of a listing. */
+#define LISTED_COLUMNS "type,size,etag,mtime_ns,mode,uid,gid,nlink,dev,ino"
+#define LISTED_COLUMN_COUNT 10
 /* OUTCOME_COLUMN_COUNT columns from AT on: how proof attempts done_ns
  * did_run. */
 #define OUTCOME_COLUMN_COUNT 5

@@ -39,18 +39,6 @@ make_gone(struct ledger *l, struct err *e)
 	return 0;
 }
 
-/* As ledger_done, for what is no part of the ledger. */
-static int
-aside(struct ledger *l, sqlite3_stmt *s, struct err *e)
-{
-	unsigned uncommitted = l->uncommitted;
-	int rc = ledger_done(l, s, e);
-
-	if (rc == 0)
-		l->uncommitted = uncommitted;
-	return rc;
-}
-
 static void
 bind_target(sqlite3_stmt *s, const char *path, size_t len,
     const struct ledger_target *t)
@@ -85,7 +73,7 @@ ledger_target_put(struct ledger *l, const char *path, size_t len,
 	if (s == NULL)
 		return -1;
 	bind_target(s, path, len, t);
-	return aside(l, s, e);
+	return ledger_temp_done(l, s, e);
 }
 
 /* Ends a statement that returns one row at most: 1, 0 or -1. */
@@ -131,7 +119,7 @@ ledger_target_seen(
 		return -1;
 	bind_bytes(s, 1, path, len);
 	sqlite3_bind_int(s, 2, is_dir);
-	return aside(l, s, e);
+	return ledger_temp_done(l, s, e);
 }
 
 /* The paths that lie below PATH are between these two. */
@@ -181,7 +169,7 @@ ledger_target_seen_below(
 	s = ledger_prepare(l, STMT_TARGET_SEEN_BELOW, e);
 	if (s != NULL && below_make(&b, path, len, e) == 0) {
 		bind_below(s, 1, &b);
-		rc = aside(l, s, e);
+		rc = ledger_temp_done(l, s, e);
 	}
 	below_free(&b);
 	return rc;
@@ -199,7 +187,7 @@ ledger_gone_put(struct ledger *l, const char *path, size_t len,
 	if (s == NULL)
 		return -1;
 	bind_target(s, path, len, t);
-	return aside(l, s, e);
+	return ledger_temp_done(l, s, e);
 }
 
 int
@@ -252,7 +240,7 @@ ledger_hold_parents(
 		if (s == NULL)
 			return -1;
 		bind_bytes(s, 1, path, len);
-		if (aside(l, s, e) == -1)
+		if (ledger_temp_done(l, s, e) == -1)
 			return -1;
 		slash = memrchr(path, '/', len);
 	}
@@ -356,7 +344,7 @@ ledger_victim_spare(
 	if (s == NULL)
 		return -1;
 	bind_bytes(s, 1, path, len);
-	if (aside(l, s, e) == -1)
+	if (ledger_temp_done(l, s, e) == -1)
 		return -1;
 	return sqlite3_changes(l->db) > 0;
 }

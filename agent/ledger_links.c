@@ -2,6 +2,8 @@
 /* Files with several names. */
 #include "config.h"
 
+#include <stdlib.h>
+
 #include "agent/ledger_db.h"
 
 /* The row that S finds, if any. */
@@ -95,7 +97,6 @@ ledger_links_drop(struct ledger *l, const struct item_link *link,
 int
 ledger_link_seen(struct ledger *l, const struct item_link *link, struct err *e)
 {
-	unsigned uncommitted = l->uncommitted;
 	sqlite3_stmt *s;
 
 	if (!l->has_seen &&
@@ -110,8 +111,78 @@ ledger_link_seen(struct ledger *l, const struct item_link *link, struct err *e)
 		return -1;
 	bind_u64(s, 1, link->dev);
 	bind_u64(s, 2, link->ino);
-	if (ledger_done(l, s, e) == -1)
+	if (ledger_temp_done(l, s, e) == -1)
 		return -1;
-	l->uncommitted = uncommitted; /* it isn't part of the ledger */
 	return sqlite3_changes(l->db) == 0;
+}
+
+int
+ledger_pairs_begin(struct ledger *l, struct err *e)
+{
+	const char *sql = l->has_pairs
+	    ? "DELETE FROM temp.pair"
+	    : "CREATE TEMP TABLE pair(side, dev, ino, nlink, other_dev,"
+	      " other_ino, path BLOB, PRIMARY KEY(side, dev, ino))"
+	      " WITHOUT ROWID";
+
+	if (ledger_exec(l, sql, e) == -1)
+		return -1;
+	l->has_pairs = true;
+	return 0;
+}
+
+/* The first that was said of P's file, compared. */
+static int
+compare_first(struct ledger *l, const struct ledger_pair *p, char **name,
+    size_t *len, struct err *e)
+{
+	sqlite3_stmt *s = ledger_prepare(l, STMT_PAIR_GET, e);
+	char *path;
+	bool same;
+
+	if (s == NULL)
+		return -1;
+	bind_u64(s, 1, p->side);
+	bind_u64(s, 2, p->file.dev);
+	bind_u64(s, 3, p->file.ino);
+	if (sqlite3_step(s) != SQLITE_ROW) {
+		sqlite3_reset(s);
+		return ledger_error(l, "read", e);
+	}
+	same = p->other.nlink > 1 && sqlite3_column_int64(s, 0) > 1 &&
+	    column_u64(s, 1) == p->other.dev &&
+	    column_u64(s, 2) == p->other.ino;
+	if (same) {
+		sqlite3_reset(s);
+		return 1;
+	}
+	path = ledger_join("", 0, sqlite3_column_blob(s, 3),
+	    (size_t)sqlite3_column_bytes(s, 3), len);
+	sqlite3_reset(s);
+	if (path == NULL)
+		return err_set(e, ERR_NOMEM, "out of memory");
+	free(*name);
+	*name = path;
+	return 0;
+}
+
+int
+ledger_pair_take(struct ledger *l, const struct ledger_pair *p, char **name,
+    size_t *len, struct err *e)
+{
+	sqlite3_stmt *s = ledger_prepare(l, STMT_PAIR_PUT, e);
+
+	if (s == NULL)
+		return -1;
+	bind_u64(s, 1, p->side);
+	bind_u64(s, 2, p->file.dev);
+	bind_u64(s, 3, p->file.ino);
+	bind_u64(s, 4, p->other.nlink);
+	bind_u64(s, 5, p->other.dev);
+	bind_u64(s, 6, p->other.ino);
+	bind_bytes(s, 7, p->path, p->path_len);
+	if (ledger_temp_done(l, s, e) == -1)
+		return -1;
+	return sqlite3_changes(l->db) > 0 ? 1
+					  : compare_first(l, p, name, len, e);
 }

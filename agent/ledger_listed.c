@@ -13,25 +13,14 @@ ledger_listed_begin(struct ledger *l, struct err *e)
 	const char *sql = l->has_listed
 	    ? "DELETE FROM temp.listed"
 	    : "CREATE TEMP TABLE listed(path BLOB, is_dir, type, size, etag,"
-	      " mtime_ns, mode, uid, gid, seen, PRIMARY KEY(path, is_dir))"
+	      " mtime_ns, mode, uid, gid, nlink, dev, ino, seen,"
+	      " PRIMARY KEY(path, is_dir))"
 	      " WITHOUT ROWID";
 
 	if (ledger_exec(l, sql, e) == -1)
 		return -1;
 	l->has_listed = true;
 	return 0;
-}
-
-/* Steps S, which writes to no table of the ledger's own. */
-static int
-done(struct ledger *l, sqlite3_stmt *s, struct err *e)
-{
-	unsigned uncommitted = l->uncommitted;
-	int rc = ledger_done(l, s, e);
-
-	if (rc == 0)
-		l->uncommitted = uncommitted;
-	return rc;
 }
 
 int
@@ -57,7 +46,10 @@ ledger_listed_put(struct ledger *l, const char *path, size_t len,
 		sqlite3_bind_null(s, 7);
 	bind_u64(s, 8, st->uid);
 	bind_u64(s, 9, st->gid);
-	return done(l, s, e);
+	bind_u64(s, 10, st->nlink);
+	bind_u64(s, 11, st->dev);
+	bind_u64(s, 12, st->ino);
+	return ledger_temp_done(l, s, e);
 }
 
 static void
@@ -73,6 +65,9 @@ column_listed(sqlite3_stmt *s, struct store_stat *out)
 	out->mode = (uint32_t)sqlite3_column_int64(s, 4);
 	out->uid = (uint32_t)sqlite3_column_int64(s, 5);
 	out->gid = (uint32_t)sqlite3_column_int64(s, 6);
+	out->nlink = (uint32_t)sqlite3_column_int64(s, 7);
+	out->dev = column_u64(s, 8);
+	out->ino = column_u64(s, 9);
 }
 
 /* 1 or 0 for RC, of a step; else -1. */
@@ -107,7 +102,7 @@ ledger_listed_take(struct ledger *l, const char *path, size_t len, bool is_dir,
 		return -1;
 	bind_bytes(s, 1, path, len);
 	sqlite3_bind_int(s, 2, out->type == ITEM_DIR);
-	return done(l, s, e) == -1 ? -1 : 1;
+	return ledger_temp_done(l, s, e) == -1 ? -1 : 1;
 }
 
 /* Binds the range of paths below PATH: "a/" <= all of them < "a0". */
@@ -145,13 +140,13 @@ ledger_listed_pass(
 			return -1;
 		bind_bytes(s, 1, path, len);
 		sqlite3_bind_int(s, 2, is_dir);
-		if (done(l, s, e) == -1)
+		if (ledger_temp_done(l, s, e) == -1)
 			return -1;
 	}
 	s = ledger_prepare(l, STMT_LISTED_PASS, e);
 	if (s == NULL || bind_below(l, s, path, len, &low, &high, e) == -1)
 		return -1;
-	return done(l, s, e);
+	return ledger_temp_done(l, s, e);
 }
 
 int
@@ -186,8 +181,8 @@ ledger_listed_next(struct ledger *l, const char **path, size_t *len,
 	rc = answer(l, sqlite3_step(s), e);
 	if (rc == 1) {
 		column_listed(s, out);
-		*path = sqlite3_column_blob(s, 7);
-		*len = (size_t)sqlite3_column_bytes(s, 7);
+		*path = sqlite3_column_blob(s, LISTED_COLUMN_COUNT);
+		*len = (size_t)sqlite3_column_bytes(s, LISTED_COLUMN_COUNT);
 		return 1;
 	}
 	sqlite3_reset(s);

@@ -175,18 +175,21 @@ static const char *const statements[STMT_COUNT] = {
     [STMT_FAILURE_PUT] = "INSERT OR REPLACE INTO failure VALUES(?,?,?,?,?,?)",
     [STMT_FAILURE_HAS] = "SELECT 1 FROM failure WHERE run_id=? AND path=?",
     [STMT_LISTED_PUT] = "INSERT OR REPLACE INTO temp.listed"
-			" VALUES(?,?,?,?,?,?,?,?,?,0)",
-    [STMT_LISTED_GET] = "SELECT type,size,etag,mtime_ns,mode,uid,gid"
-			" FROM temp.listed WHERE path=?1"
-			" ORDER BY is_dir=?2 DESC LIMIT 1",
+			" VALUES(?,?,?,?,?,?,?,?,?,?,?,?,0)",
+    [STMT_LISTED_GET] =
+	"SELECT " LISTED_COLUMNS " FROM temp.listed WHERE path=?1"
+	" ORDER BY is_dir=?2 DESC LIMIT 1",
     [STMT_LISTED_SEEN] =
 	"UPDATE temp.listed SET seen=1 WHERE path=? AND is_dir=?",
     [STMT_LISTED_PASS] =
 	"UPDATE temp.listed SET seen=1 WHERE path>=? AND path<?",
     [STMT_LISTED_BELOW] =
 	"SELECT 1 FROM temp.listed WHERE path>=? AND path<? LIMIT 1",
-    [STMT_LISTED_NEXT] = "SELECT type,size,etag,mtime_ns,mode,uid,gid,path"
-			 " FROM temp.listed WHERE seen=0 ORDER BY path",
+    [STMT_LISTED_NEXT] = "SELECT " LISTED_COLUMNS
+			 ",path FROM temp.listed WHERE seen=0 ORDER BY path",
+    [STMT_PAIR_PUT] = "INSERT OR IGNORE INTO temp.pair VALUES(?,?,?,?,?,?,?)",
+    [STMT_PAIR_GET] = "SELECT nlink,other_dev,other_ino,path FROM temp.pair"
+		      " WHERE side=? AND dev=? AND ino=?",
     [STMT_FAILURE_LIST] = "SELECT path,kind,message,attempts,at_ns"
 			  " FROM failure WHERE run_id=? ORDER BY path",
     /* By the index of paths, then by that of names: nothing is sorted. */

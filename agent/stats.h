@@ -57,6 +57,9 @@
 	X(checked_by_store) /* files: by what the store says of them */     \
 	X(checked_by_reading)                                               \
 	X(checked_by_size)  /* by size, and time where it is kept */        \
+	X(checked_xattrs)   /* items, by extended attributes */             \
+	X(checked_acls)	    /* items, by ACLs */                            \
+	X(checked_links)    /* names of files that have several */          \
 	X(cloned_items)	    /* share their blocks with the source */        \
 	X(linked_items)	    /* became other names of files sent before */   \
 	X(lack_owner_items) /* there, but the target can't hold that */     \

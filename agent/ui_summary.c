@@ -211,6 +211,14 @@ add_checked(struct buf *out, const struct stats_snapshot *c)
 	buf_adds(out, "\n              by what the store tells, of ");
 	add_count(out, c->checked_by_size, "file", "files");
 	buf_adds(out, " by size and time alone\n");
+	if (c->checked_xattrs + c->checked_acls + c->checked_links > 0) {
+		buf_adds(out, "              xattrs of ");
+		add_count(out, c->checked_xattrs, "item", "items");
+		buf_adds(out, ", ACLs of ");
+		add_count(out, c->checked_acls, "item", "items");
+		buf_adds(out, ", hard links of ");
+		add_count(out, c->checked_links, "name\n", "names\n");
+	}
 	items_line(out, "differ", c->checked_differ, 0, "");
 	items_line(out, "missing", c->checked_missing, 0, " not at the target");
 	items_line(out, "extra", c->checked_extra, 0,

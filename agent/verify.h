@@ -54,6 +54,11 @@ int verify_run(const struct verify_setup *setup, struct err *e);
 int verify_find_lacks(struct ledger *l, struct check_lacks *out, struct err *e);
 void verify_add_lacks(struct check_lacks *out, const struct run_stats *s);
 
+/* CHECK_XATTRS, _ACLS and _LINKS: those that O asks for, and that both stores
+ * can tell.  SOURCE may be NULL. */
+unsigned verify_can_tell(const struct options *o, const struct store *source,
+    const struct store *target);
+
 /* Whether S counts nothing but what is as it should be. */
 bool verify_is_equal(const struct options *o, const struct run_stats *s);
 

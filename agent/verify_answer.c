@@ -34,6 +34,9 @@ count(struct verifier *v, enum check_status status, const struct check *c)
 	case CHECK_STATUS_COUNT:
 		return;
 	}
+	stats_add(s, checked_xattrs, (c->compared & CHECK_XATTRS) != 0);
+	stats_add(s, checked_acls, (c->compared & CHECK_ACLS) != 0);
+	stats_add(s, checked_links, (c->compared & CHECK_LINKS) != 0);
 	if (c->want.type != ITEM_FILE)
 		return;
 	if (c->proof == BY_STORE)
@@ -58,10 +61,11 @@ verify_found(struct verifier *v, struct job *j)
 	struct verify_item item = {
 	    .path = j->path,
 	    .path_len = j->path_len,
-	    .status = c->status,
 	    .check = c,
 	};
 
+	verify_links(v, j);
+	item.status = c->status;
 	stats_add(v->stats, done_items, 1);
 	if (c->want.type == ITEM_FILE && c->deep)
 		stats_add(v->stats, done_bytes, c->want.size);

@@ -30,6 +30,7 @@ struct verifier {
 	struct ledger *ledger;
 	struct run_stats *stats;
 	struct check_rules rules;
+	bool lists_links; /* they aren't compared, or the listings tell */
 	struct plan_limits limits;
 	struct retry_policy retry;
 	unsigned transfers;
@@ -66,6 +67,10 @@ void verify_batch(struct verifier *v, const struct scan_batch *b);
 bool verify_manifest(struct verifier *v);
 /* What only the target has; true once that is all. */
 bool verify_extras(struct verifier *v);
+
+/* verify_links.c */
+/* Whether the names that J's file has are those that it should have. */
+void verify_links(struct verifier *v, struct job *j);
 
 /* verify_answer.c */
 void verify_answer(struct verifier *v, struct job *j);

@@ -53,6 +53,7 @@ take_row(struct job *j, const struct ledger_file *row)
 	j->was.digest.crc64nvme = row->crc64nvme;
 	memcpy(j->was.digest.xxh3, row->xxh3, sizeof(row->xxh3));
 	memcpy(j->was.etag, row->etag, sizeof(row->etag));
+	j->was_attrs = row->attrs;
 	j->known_part_bytes = row->part_bytes;
 }
 
@@ -112,7 +113,8 @@ is_settled(struct verifier *v, struct job *j)
 
 	c->differs =
 	    check_metadata(&v->rules, &c->want, &c->there, &c->compared);
-	if (c->differs != 0 || c->deep)
+	if (c->differs != 0 || c->deep || v->rules.attrs != 0 ||
+	    (c->want.type == ITEM_FILE && !v->lists_links))
 		return false;
 	if (c->want.type != ITEM_DIR && same_object) {
 		c->compared |= CHECK_CONTENT;

@@ -86,6 +86,9 @@ verify_add_lacks(struct check_lacks *out, const struct run_stats *s)
 	out->owner |= stats_get(s, lack_owner_items) > 0;
 	out->mode |= stats_get(s, lack_mode_items) > 0;
 	out->mtime |= stats_get(s, lack_time_items) > 0;
+	out->xattrs |= stats_get(s, lack_xattr_items) > 0;
+	out->acls |= stats_get(s, lack_acl_items) > 0;
+	out->links |= stats_get(s, lack_link_items) > 0;
 }
 
 int
@@ -99,9 +102,50 @@ verify_find_lacks(struct ledger *l, struct check_lacks *out, struct err *e)
 		out->owner |= run.stats.lack_owner_items > 0;
 		out->mode |= run.stats.lack_mode_items > 0;
 		out->mtime |= run.stats.lack_time_items > 0;
+		out->xattrs |= run.stats.lack_xattr_items > 0;
+		out->acls |= run.stats.lack_acl_items > 0;
+		out->links |= run.stats.lack_link_items > 0;
 		id = run.id - 1;
 	}
 	return rc;
+}
+
+/* By its listing, or else by what it tells of an object. */
+static bool
+tells_links(const struct store *s)
+{
+	return (s->ops->features & STORE_LIST_LINKS) != 0 ||
+	    (s->ops->features & STORE_LIST_META) == 0;
+}
+
+unsigned
+verify_can_tell(const struct options *o, const struct store *source,
+    const struct store *target)
+{
+	unsigned can = 0;
+
+	if (source == NULL)
+		return 0;
+	if (source->ops->attrs != NULL && target->ops->attrs != NULL)
+		can = check_attrs_aspects(store_attrs_kinds(&o->store));
+	if (o->hard_links && tells_links(source) && tells_links(target))
+		can |= CHECK_LINKS;
+	return can;
+}
+
+/* What is to be compared beside what always is. */
+static void
+choose_aspects(struct verifier *v)
+{
+	struct check_rules *r = &v->rules;
+	unsigned can = verify_can_tell(v->options, v->source, v->target);
+
+	r->attrs = ((can & CHECK_XATTRS) != 0 ? (unsigned)ATTRS_XATTRS : 0) |
+	    ((can & CHECK_ACLS) != 0 ? (unsigned)ATTRS_ACLS : 0);
+	r->links = (can & CHECK_LINKS) != 0;
+	v->lists_links = !r->links ||
+	    ((v->source->ops->features & v->target->ops->features &
+		 STORE_LIST_LINKS) != 0);
 }
 
 /* What an earlier run of the task could not give to the target, nobody can
@@ -152,8 +196,9 @@ begin(struct verifier *v, struct err *e)
 	v->inbox = inbox_new(VERIFY_BATCHES_MAX, e);
 	v->pool = pool_new(o->memory_bytes, e);
 	if (v->lanes == NULL || v->inbox == NULL || v->pool == NULL ||
-	    find_rules(v, e) == -1)
+	    find_rules(v, e) == -1 || ledger_pairs_begin(v->ledger, e) == -1)
 		return -1;
+	choose_aspects(v);
 	return listing_take(
 	    v->target, v->ledger, &v->retry, v->setup->stop_soon, e);
 }

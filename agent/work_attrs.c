@@ -119,3 +119,30 @@ work_target_has(
 	*has = attrs_same_mark(j->attrs, attrs_mark(there, me->work.attrs));
 	return 0;
 }
+
+int
+work_verify_attrs(struct worker *me, struct job *j)
+{
+	const unsigned kinds = me->work.rules->attrs;
+	AUTO(attrs) struct attrs *want = NULL;
+	AUTO(attrs) struct attrs *now = NULL;
+	struct check *c = j->check;
+
+	if (kinds == 0)
+		return 0;
+	j->from_source = false;
+	if (me->work.target->ops->attrs(
+		me->session, j->path, c->now.type, &now, &j->err) == -1)
+		return -1;
+	/* What was sent is what the source has. */
+	if (c->known && attrs_mark_kinds(j->was_attrs) == kinds &&
+	    attrs_same_mark(j->was_attrs, attrs_mark(now, kinds))) {
+		c->compared |= check_attrs_aspects(kinds);
+		return 0;
+	}
+	j->from_source = true;
+	if (work_source(me)->attrs(
+		me->from, j->path, c->want.type, &want, &j->err) == -1)
+		return -1;
+	return check_attrs(c, me->work.rules, want, now, &j->err);
+}

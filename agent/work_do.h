@@ -113,6 +113,8 @@ int work_attrs(
 /* Whether J's file at the target has those of WANT, whose mark J has. */
 int work_target_has(
     struct worker *me, struct job *j, const struct attrs *want, bool *has);
+/* Compares those of J's item, a JOB_VERIFY, as far as the rules ask for it. */
+int work_verify_attrs(struct worker *me, struct job *j);
 
 /* work_expect.c */
 /*

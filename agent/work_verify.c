@@ -73,6 +73,9 @@ know_source(struct worker *me, struct job *j, struct digest *digest)
 	c->want.mode = st.has_owner ? st.mode : 0;
 	c->want.uid = st.uid;
 	c->want.gid = st.gid;
+	c->want.nlink = st.nlink;
+	c->want.dev = st.dev;
+	c->want.ino = st.ino;
 	if (st.has_source_mtime)
 		c->want.mtime_ns = st.mtime_ns;
 	*digest = st.digest;
@@ -371,6 +374,8 @@ work_verify(struct worker *me, struct job *j)
 		else if (c->want.type == ITEM_SYMLINK)
 			rc = verify_link(me, j);
 	}
+	if (rc == 0 && (c->differs & CHECK_TYPE) == 0)
+		rc = work_verify_attrs(me, j);
 	c->status = c->differs != 0 ? CHECK_DIFFER : CHECK_MATCH;
 	return rc;
 }

@@ -244,6 +244,17 @@ unknown(const struct typed *t, enum verb_id verb, struct err *e)
 	    t->dashes, t->len, t->name, verb_table[verb].name);
 }
 
+/* An option, but none of VERB. */
+static int
+refuse(const struct typed *t, enum verb_id verb, struct err *e)
+{
+	const char *why = verb == VERB_VERIFY ? t->def->not_verify : NULL;
+
+	return err_set(e, ERR_USAGE, "%s%.*s is no option of dray %s%s%s",
+	    t->dashes, t->len, t->name, verb_table[verb].name,
+	    why != NULL ? ": " : "", why != NULL ? why : "");
+}
+
 /* NEXT is the following word or NULL.  Returns how many words were taken of
  * it (0 or 1), or -1. */
 static int
@@ -256,8 +267,7 @@ apply(struct options *o, enum verb_id verb, const struct typed *t,
 	if (d == NULL)
 		return unknown(t, verb, e);
 	if ((d->verbs & 1u << verb) == 0)
-		return err_set(e, ERR_USAGE, "%s%.*s is no option of dray %s",
-		    t->dashes, t->len, t->name, verb_table[verb].name);
+		return refuse(t, verb, e);
 	if (d->arg == NULL && value != NULL)
 		return err_set(e, ERR_USAGE, "%s%.*s takes no value", t->dashes,
 		    t->len, t->name);

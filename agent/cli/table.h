@@ -66,10 +66,11 @@ struct option_def {
 	unsigned verbs;	 /* 1 << enum verb_id: who takes it */
 	const char *arg; /* what help calls the argument; NULL: takes none */
 	const char *help;
-	const char *preset;  /* the default as one would type it; or NULL */
-	const char *choices; /* one space between */
-	size_t field;	     /* offset in struct options */
-	size_t width;	     /* and size: 1, 4, 8 or a pointer's */
+	const char *not_verify; /* why verify doesn't take it; or NULL */
+	const char *preset;	/* the default as one would type it; or NULL */
+	const char *choices;	/* one space between */
+	size_t field;		/* offset in struct options */
+	size_t width;		/* and size: 1, 4, 8 or a pointer's */
 	uint64_t value;
 	uint64_t min, max; /* of UINT, SIZE, DURATION; max 0: any */
 	/* ARG is NULL if the option takes none. */

@@ -172,12 +172,14 @@ run(struct verifying *v)
 	    .stop_now = stop_now_flag(),
 	};
 	struct err why = ERR_INIT, e = ERR_INIT;
+	struct check_lacks lacks = {.owner = false};
 	struct verify_summary summary;
 	bool equal;
 
 	v->stats.started_mono_ms = clock_mono_ms();
 	ui_begin(v->ui, &about);
-	if (verify_run(&setup, &why) == 0) {
+	if (verify_find_lacks(v->ledger, &lacks, &why) == 0 &&
+	    verify_run(&setup, &why) == 0) {
 		remember_sample(v);
 		verify_out_end(v->out, &why);
 	}
@@ -193,6 +195,10 @@ run(struct verifying *v)
 	    .target = about.target,
 	    .task = v->recorded || v->manifest != NULL ? about.task : NULL,
 	    .sample = v->sample,
+	    .from_manifest = v->manifest != NULL,
+	    .lacks = lacks,
+	    .can_tell = verify_can_tell(
+		v->o, v->pair.source_store, v->pair.target_store),
 	    .stats = stats_snapshot(&v->stats),
 	    .elapsed_ms = clock_mono_ms() - v->stats.started_mono_ms,
 	    .equal = equal,

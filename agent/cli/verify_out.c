@@ -252,7 +252,7 @@ json_aspects(struct json *j, const char *key, unsigned aspects)
 	unsigned a;
 
 	json_array(j, key);
-	for (a = CHECK_TYPE; a <= CHECK_CONTENT; a <<= 1)
+	for (a = CHECK_TYPE; a <= CHECK_LAST; a <<= 1)
 		if ((aspects & a) != 0)
 			json_str(j, NULL, check_aspect_name(a));
 	json_array_end(j);

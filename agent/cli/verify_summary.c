@@ -56,6 +56,45 @@ add_proofs(struct buf *out, const struct verify_summary *s)
 		buf_addc(out, '\n');
 }
 
+/* What is compared only if it is asked for. */
+static void
+add_asked(struct buf *out, const struct verify_summary *s)
+{
+	const struct options *o = s->options;
+	const struct {
+		bool asked;
+		unsigned aspect;
+		bool lacks;
+		uint64_t n;
+		const char *name, *one, *many;
+	} kinds[] = {
+	    {o->store.keep_xattrs, CHECK_XATTRS, s->lacks.xattrs,
+		s->stats.checked_xattrs, "xattrs", "item", "items"},
+	    {o->store.keep_acls, CHECK_ACLS, s->lacks.acls,
+		s->stats.checked_acls, "ACLs", "item", "items"},
+	    {o->hard_links, CHECK_LINKS, s->lacks.links, s->stats.checked_links,
+		"hard links", "name", "names"},
+	};
+	size_t i;
+
+	for (i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
+		if (!kinds[i].asked)
+			continue;
+		buf_addf(out, "  %-11s", kinds[i].name);
+		if ((s->can_tell & kinds[i].aspect) != 0)
+			add_count(out, kinds[i].n, kinds[i].one, kinds[i].many);
+		else
+			buf_addf(out, "not compared: %s",
+			    s->from_manifest
+				? "the manifest doesn't tell"
+				: "one of the stores doesn't tell");
+		buf_adds(out,
+		    kinds[i].lacks
+			? ", but for what the target could not hold\n"
+			: "\n");
+	}
+}
+
 static void
 add_skipped(struct buf *out, const struct stats_snapshot *c)
 {
@@ -122,6 +161,7 @@ verify_summary_text(struct buf *out, const struct verify_summary *s)
 		: " at the target only");
 	items_line(out, "errors", c->checked_errors, " that can't be told");
 	add_proofs(out, s);
+	add_asked(out, s);
 	add_skipped(out, c);
 	if (s->options->store.no_verify_tls)
 		buf_adds(out,

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 #include "config.h"
 
+#include <stdlib.h>
+#include <string.h>
 #include <sys/stat.h>
 
 #include "agent/check.h"
@@ -158,6 +160,94 @@ digests_are_compared_by_all_that_both_have(void)
 	CHECK(check_digests(&a, &b) == 0);
 }
 
+static struct attrs *
+attrs(unsigned kinds, const char *const *pairs)
+{
+	struct err e = ERR_INIT;
+	struct attrs *a = attrs_new(kinds, &e);
+
+	for (; *pairs != NULL; pairs += 2)
+		CHECK(attrs_add(a, pairs[0], pairs[1], strlen(pairs[1]), &e) ==
+		    0);
+	return a;
+}
+#define BOTH (ATTRS_XATTRS | ATTRS_ACLS)
+#define ATTRS(kinds, ...) attrs(kinds, (const char *const[]){__VA_ARGS__, NULL})
+
+/* Compares and explains; frees A and B. */
+static void
+told_of_attrs(struct attrs *a, struct attrs *b, unsigned kinds,
+    unsigned compared, const char *told)
+{
+	const struct check_rules r = {.attrs = kinds};
+	AUTO(buf) struct buf out = BUF_INIT(4096);
+	struct err e = ERR_INIT;
+	struct check *c = check_new(&e);
+
+	CHECK(check_attrs(c, &r, a, b, &e) == 0);
+	CHECK_UINT(c->compared, compared);
+	check_explain(&out, c);
+	CHECK_STR(buf_str(&out), told);
+	attrs_free(a);
+	attrs_free(b);
+	check_free(c);
+}
+
+static void
+the_first_attribute_that_differs_is_named(void)
+{
+	const char *acl = "system.posix_acl_access";
+	const unsigned aspects = CHECK_XATTRS | CHECK_ACLS;
+
+	told_of_attrs(ATTRS(BOTH, "user.a", "1", acl, "x"),
+	    ATTRS(BOTH, "user.a", "1", acl, "x"), BOTH, aspects, "");
+	told_of_attrs(ATTRS(BOTH, "user.a", "1", "user.b", "2"),
+	    ATTRS(BOTH, "user.a", "1", "user.b", "3", "user.c", ""), BOTH,
+	    aspects, "extended attribute user.b differs");
+	told_of_attrs(ATTRS(BOTH, "user.b", "1"),
+	    ATTRS(BOTH, "user.a", "", "user.b", "12"), BOTH, aspects,
+	    "extended attribute user.a is not at the source");
+	told_of_attrs(ATTRS(BOTH, "user.a", "1", acl, "x"),
+	    ATTRS(BOTH, "user.b", "1"), BOTH, aspects,
+	    "extended attribute user.a is missing; "
+	    "ACL system.posix_acl_access is missing");
+	told_of_attrs(ATTRS(BOTH, "user.\n", "1"), NULL, BOTH, aspects,
+	    "extended attribute user.\\n is missing");
+}
+
+static void
+attributes_that_nobody_asks_for_or_knows_are_no_difference(void)
+{
+	const char *acl = "system.posix_acl_access";
+
+	told_of_attrs(ATTRS(BOTH, "user.a", "1", acl, "x"),
+	    ATTRS(BOTH, "user.a", "2", acl, "x"), ATTRS_ACLS, CHECK_ACLS, "");
+	told_of_attrs(ATTRS(ATTRS_XATTRS, "user.a", "1"),
+	    ATTRS(BOTH, "user.a", "1", acl, "x"), BOTH, CHECK_XATTRS, "");
+	told_of_attrs(NULL, ATTRS(BOTH, "user.a", "1"), BOTH, 0, "");
+}
+
+static void
+attributes_that_can_not_be_held_may_be_missing_but_not_others(void)
+{
+	const struct check_rules r = {
+	    .attrs = BOTH, .not_held = {.xattrs = true}};
+	AUTO(attrs)
+	struct attrs *want = ATTRS(BOTH, "trusted.a", "1", "user.b", "2");
+	AUTO(attrs) struct attrs *less = ATTRS(BOTH, "user.b", "2");
+	AUTO(attrs) struct attrs *other = ATTRS(BOTH, "user.b", "3");
+	struct err e = ERR_INIT;
+	struct check c = {.differs = 0};
+
+	CHECK(check_attrs(&c, &r, want, less, &e) == 0);
+	CHECK_UINT(c.differs, 0);
+	CHECK_UINT(c.compared, CHECK_XATTRS | CHECK_ACLS);
+	CHECK(check_attrs(&c, &r, want, other, &e) == 0);
+	CHECK_UINT(c.differs, CHECK_XATTRS);
+	CHECK_STR(c.xattr.name, "user.b");
+	free(c.xattr.name);
+}
+
 static void
 a_difference_is_explained(void)
 {
@@ -190,6 +280,18 @@ a_difference_is_explained(void)
 	CHECK_STR(buf_str(&out),
 	    "is a directory, not a file (the source changed since it was "
 	    "sent)");
+	buf_reset(&out);
+	c.moved = false;
+	c.differs = CHECK_LINKS;
+	c.other = strdup("a\nb");
+	c.other_len = 3;
+	check_explain(&out, &c);
+	c.joined = true;
+	buf_adds(&out, "; ");
+	check_explain(&out, &c);
+	CHECK_STR(buf_str(&out),
+	    "is not one file with a\\nb; is one file with a\\nb");
+	free(c.other);
 	CHECK(check_symbol(CHECK_MISSING_ON_SRC) == '-');
 	CHECK(check_symbol(CHECK_MISSING_ON_DST) == '+');
 }
@@ -201,6 +303,9 @@ main(void)
 	RUN(what_is_not_known_or_not_kept_is_no_difference);
 	RUN(a_link_is_listed_as_a_file_where_there_are_none);
 	RUN(digests_are_compared_by_all_that_both_have);
+	RUN(the_first_attribute_that_differs_is_named);
+	RUN(attributes_that_nobody_asks_for_or_knows_are_no_difference);
+	RUN(attributes_that_can_not_be_held_may_be_missing_but_not_others);
 	RUN(a_difference_is_explained);
 	return check_end();
 }

@@ -368,6 +368,27 @@ help_fits_eighty_columns_and_names_all(void)
 }
 
 static void
+a_verification_compares_what_a_run_kept(void)
+{
+	struct attempt a;
+
+	parse(&a, VERB_VERIFY, "-aHAX src dst");
+	CHECK(a.rc == 0 && options_finish(&a.o, VERB_VERIFY, &a.e) == 0);
+	CHECK(a.o.links == SCAN_LINKS_KEEP && a.o.hard_links &&
+	    a.o.store.keep_acls && a.o.store.keep_xattrs);
+	options_free(&a.o);
+	parse(&a, VERB_VERIFY, "-aHAXU src dst");
+	CHECK(a.rc == -1);
+	CHECK_STR(a.e.msg,
+	    "-U is no option of dray verify: reading a file changes them, so "
+	    "they can't be compared");
+	options_free(&a.o);
+	parse(&a, VERB_VERIFY, "--delete src dst");
+	CHECK_STR(a.e.msg, "--delete is no option of dray verify");
+	options_free(&a.o);
+}
+
+static void
 the_verb_is_found_among_options(void)
 {
 	char *argv[] = {(char[]){"--task"}, (char[]){"ls"}, (char[]){"-nv"},
@@ -508,6 +529,7 @@ main(void)
 	RUN(the_state_has_a_place);
 	RUN(help_is_an_answer_not_an_error);
 	RUN(help_fits_eighty_columns_and_names_all);
+	RUN(a_verification_compares_what_a_run_kept);
 	RUN(the_verb_is_found_among_options);
 	RUN(a_strange_verb_gets_a_hint);
 	RUN(the_exit_status_tells_usage_from_work);

@@ -22,6 +22,7 @@ struct rig {
 	struct options o;
 	struct sample sample;
 	struct run_stats stats;
+	struct run_stats lacks; /* of an earlier run */
 	atomic_bool stop_soon, stop_now;
 	struct err why;
 	char told[CHECK_STATUS_COUNT][400]; /* paths, a space behind each */
@@ -91,6 +92,7 @@ verify(struct rig *r)
 	    .target = r->to,
 	    .ledger = l,
 	    .sample = r->sample,
+	    .lacks = &r->lacks,
 	    .stats = &r->stats,
 	    .tell = tell,
 	    .arg = r,
@@ -267,6 +269,52 @@ a_link_is_where_it_leads(void)
 	CHECK(verify(&r) == 0);
 	CHECK(verify_is_equal(&r.o, &r.stats));
 	CHECK_UINT(count(&r, "checked_items"), 0);
+	rig_end(&r);
+}
+
+static void
+name(int fd, const char *old, const char *new)
+{
+	CHECK(linkat(fd, old, fd, new, 0) == 0);
+}
+
+static void
+names_are_of_one_file_on_both_sides_or_on_none(void)
+{
+	struct rig r;
+
+	rig_begin(&r, false);
+	file(r.from_fd, "a", 10, 1);
+	name(r.from_fd, "a", "b");
+	name(r.from_fd, "a", "c");
+	file(r.from_fd, "y", 10, 1);
+	file(r.from_fd, "z", 10, 1);
+	file(r.to_fd, "a", 10, 1);
+	name(r.to_fd, "a", "b");
+	file(r.to_fd, "c", 10, 1);
+	file(r.to_fd, "y", 10, 1);
+	name(r.to_fd, "y", "z");
+	CHECK(verify(&r) == 0);
+	CHECK(verify_is_equal(&r.o, &r.stats));
+	CHECK_UINT(count(&r, "checked_links"), 0);
+	r.o.hard_links = true;
+	CHECK(verify(&r) == 0);
+	CHECK(!verify_is_equal(&r.o, &r.stats));
+	CHECK_STR(r.told[CHECK_DIFFER], "c z ");
+	CHECK_UINT(count(&r, "checked_links"), 5);
+	stats_add(&r.lacks, lack_link_items, 1);
+	CHECK(verify(&r) == 0);
+	CHECK_STR(r.told[CHECK_DIFFER], "z ");
+	stats_sub(&r.lacks, lack_link_items, 1);
+	/* What has further names elsewhere is no difference. */
+	CHECK(unlinkat(r.to_fd, "c", 0) == 0);
+	name(r.to_fd, "a", "c");
+	CHECK(unlinkat(r.to_fd, "z", 0) == 0);
+	file(r.to_fd, "z", 10, 1);
+	name(r.fd, "from/z", "elsewhere");
+	name(r.fd, "to/y", "elsewhere too");
+	CHECK(verify(&r) == 0);
+	CHECK(verify_is_equal(&r.o, &r.stats));
 	rig_end(&r);
 }
 
@@ -461,6 +509,47 @@ put_listed(struct ledger *l, const char *path, enum item_type type)
 	CHECK(ledger_listed_put(l, path, strlen(path), &st, &e) == 0);
 }
 
+/* 1, or 0 and the name of the first in TOLD. */
+static int
+take(struct ledger *l, enum ledger_side side, uint64_t ino, uint64_t other,
+    const char *path, char **told)
+{
+	const struct ledger_pair p = {
+	    .side = side,
+	    .file = {.nlink = 2, .dev = UINT64_MAX, .ino = ino},
+	    .other = {.nlink = other != 0 ? 2 : 1, .dev = 1, .ino = other},
+	    .path = path,
+	    .path_len = strlen(path),
+	};
+	struct err e = ERR_INIT;
+	size_t len;
+
+	return ledger_pair_take(l, &p, told, &len, &e);
+}
+
+static void
+the_first_name_of_a_file_says_what_the_others_are(void)
+{
+	struct err e = ERR_INIT;
+	char *aside, *told = NULL;
+	AUTO(ledger)
+	struct ledger *l = ledger_open("", "", LEDGER_EMPTY, &aside, &e);
+
+	CHECK(ledger_pairs_begin(l, &e) == 0);
+	CHECK(take(l, LEDGER_AT_SOURCE, 5, 7, "gone", &told) == 1);
+	CHECK(ledger_pairs_begin(l, &e) == 0);
+	CHECK(take(l, LEDGER_AT_SOURCE, 5, 8, "a\xff", &told) == 1);
+	CHECK(take(l, LEDGER_AT_SOURCE, 5, 8, "b", &told) == 1);
+	CHECK(told == NULL);
+	CHECK(take(l, LEDGER_AT_SOURCE, 5, 9, "c", &told) == 0);
+	CHECK_STR(told, "a\xff");
+	CHECK(take(l, LEDGER_AT_SOURCE, 5, 0, "d", &told) == 0);
+	CHECK(take(l, LEDGER_AT_TARGET, 5, 0, "e", &told) == 1);
+	CHECK(take(l, LEDGER_AT_TARGET, 5, 0, "f", &told) == 0);
+	CHECK_STR(told, "e");
+	free(told);
+}
+
 static void
 a_listing_has_each_item_once(void)
 {
@@ -513,6 +602,8 @@ int
 main(void)
 {
 	RUN(a_listing_has_each_item_once);
+	RUN(the_first_name_of_a_file_says_what_the_others_are);
+	RUN(names_are_of_one_file_on_both_sides_or_on_none);
 	RUN(what_is_equal_is_told_equal);
 	RUN(a_flipped_byte_is_seen_by_reading_only);
 	RUN(what_only_one_side_has_is_told);

@@ -162,7 +162,7 @@ posix_attrs(struct session *c, const char *key, enum item_type type,
     struct attrs **out, struct err *e)
 {
 	bool follow = posix_store_of(c)->follow_links;
-	int flags = O_PATH | (follow && type == ITEM_DIR ? 0 : O_NOFOLLOW);
+	int flags = O_PATH | (follow && type != ITEM_SYMLINK ? 0 : O_NOFOLLOW);
 	AUTO(close) int fd = posix_open_key(c, key, flags, e);
 	struct item_stat st;
 	struct attrs *a;
