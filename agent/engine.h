@@ -13,6 +13,8 @@
 #include "agent/stats.h"
 #include "agent/ui.h"
 
+struct manifest_in;
+
 struct engine_setup {
 	const struct options *options;
 	struct store *source;  /* opened and reached */
@@ -28,6 +30,9 @@ struct engine_setup {
 	/* Look at these only, and take what is not seen for nothing: sealed,
 	 * borrowed; NULL: all. */
 	const struct pathset *only;
+	/* What it has goes to the target instead of what the source tells of
+	 * metadata; borrowed; NULL: there is none. */
+	struct manifest_in *manifest;
 	uint64_t retry_of;	      /* the run that failed with them, or 0 */
 	const atomic_bool *stop_soon; /* finish what is under way */
 	const atomic_bool *stop_now;

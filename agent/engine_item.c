@@ -64,6 +64,8 @@ engine_record(
 	if (ledger_file_put(
 		en->ledger, j->dir_id, job_name(j), j->name_len, row, &e) == -1)
 		return engine_ledger_failed(en, &e);
+	if (row->state == LEDGER_DONE && engine_keep_attrs(en, j, row) == -1)
+		return -1;
 	if (row->state == LEDGER_PENDING || j->kind == JOB_PUT ||
 	    j->kind == JOB_LINK || j->kind == JOB_COMPLETE ||
 	    (j->kind == JOB_HARDLINK && !j->receipt.was_there))

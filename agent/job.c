@@ -42,6 +42,8 @@ job_free(struct job *j)
 	free(j->victims);
 	free(j->upload_id);
 	free(j->leader);
+	given_free(j->given);
+	attrs_free(j->carried);
 	free(j);
 }
 

@@ -11,6 +11,7 @@
 #include <stdint.h>
 
 #include "agent/check.h"
+#include "agent/given.h"
 #include "agent/ledger.h"
 #include "agent/outcome.h"
 #include "base/err.h"
@@ -82,6 +83,7 @@ struct upload {
 	struct attrs *attrs;   /* what meta.attrs is; owned */
 	uint64_t attrs_mark;   /* of these; BEGIN, CHECK */
 	uint64_t attrs_begun;  /* of those that it was begun with */
+	struct given *given;   /* as of a job; only read */
 	struct digest source;  /* what the source store says of its bytes */
 	int64_t begun_ns;      /* nothing was read of it before */
 	struct plan plan;
@@ -139,6 +141,8 @@ struct job {
 
 	struct item_link link; /* as its row is to have it */
 	struct item_stat meta; /* HARDLINK: what the item is to carry */
+	/* Instead of what the source says, if it still is so; owned. */
+	struct given *given;
 	char *leader; /* HARDLINK: malloc'd path of the other name, of was */
 
 	/* REHASH, VERIFY: what the ledger knows of the item at the target: as
@@ -167,7 +171,8 @@ struct job {
 	bool skipped; /* PUT: the object is a symlink, and those are left out */
 	struct digest digest;
 	struct store_receipt receipt;
-	uint64_t attrs; /* the mark of the source's; 0: not asked for */
+	uint64_t attrs;	       /* the mark of the source's; 0: not asked for */
+	struct attrs *carried; /* these; owned; NULL: not known */
 	uint64_t sent_bytes;
 
 	size_t path_len;

@@ -115,8 +115,10 @@ work_link(struct worker *me, struct job *j)
 
 	j->from_source = true;
 	if (work_source(me)->readlink(me->from, j->path, &j->st, target,
-		sizeof(target), &n, &j->err) == -1 ||
-	    work_attrs(me, j, ITEM_SYMLINK, &attrs) == -1)
+		sizeof(target), &n, &j->err) == -1)
+		return -1;
+	work_given_still(j, &j->st);
+	if (work_attrs(me, j, ITEM_SYMLINK, &attrs) == -1)
 		return -1;
 	st = j->st;
 	st.attrs = attrs;
@@ -261,7 +263,7 @@ work_rehash(struct worker *me, struct job *j)
 		return 0;
 	if (f->meta.type == ITEM_FILE)
 		same = j->unmoved && has_digests(me, j) &&
-			item_same(&scanned, &f->state)
+			item_same(&scanned, &j->st)
 		    ? 1
 		    : has_content(me, j, f);
 	if (same == -1)

@@ -10,6 +10,7 @@
 #include "agent/cli/pair.h"
 #include "agent/cli/sync.h"
 #include "agent/engine.h"
+#include "agent/manifest_file.h"
 #include "agent/reach.h"
 #include "agent/stop.h"
 #include "agent/task.h"
@@ -20,6 +21,7 @@ struct sync {
 	const struct options *o;
 	struct pair pair;
 	const struct sync_order *order;
+	struct manifest_in *manifest; /* of --metadata-from */
 	struct ledger *ledger;
 	struct ui *ui;
 	struct run_stats stats;
@@ -34,6 +36,7 @@ sync_free(struct sync *s)
 {
 	ui_free(s->ui);
 	ledger_close(s->ledger);
+	manifest_in_free(s->manifest);
 	pair_free(&s->pair);
 }
 
@@ -221,6 +224,27 @@ open_ledger(struct sync *s, struct err *e)
 }
 
 static int
+open_manifest(struct sync *s, struct err *e)
+{
+	if (s->o->metadata_from == NULL)
+		return 0;
+	if ((s->pair.source_store->ops->features & STORE_LIST_META) == 0)
+		return err_set(e, ERR_CONFIG,
+		    "--metadata-from: what a listing of %s tells can't be "
+		    "matched with a manifest, and its objects carry their "
+		    "metadata themselves: leave the option out",
+		    s->pair.source->text);
+	s->manifest =
+	    manifest_in_open(s->o->metadata_from, s->o, stop_soon_flag(), e);
+	if (s->manifest != NULL)
+		return 0;
+	/* Nothing was begun. */
+	if (e->kind == ERR_MISMATCH || e->kind == ERR_NOTFOUND)
+		e->kind = ERR_CONFIG;
+	return err_context(e, "--metadata-from");
+}
+
+static int
 run(struct sync *s)
 {
 	struct ui_run about = {
@@ -242,6 +266,7 @@ run(struct sync *s)
 	    .reached = s->reached,
 	    .reconcile = s->reconcile,
 	    .only = s->order->only,
+	    .manifest = s->manifest,
 	    .retry_of = s->order->retry_of,
 	    .stop_soon = stop_soon_flag(),
 	    .stop_now = stop_now_flag(),
@@ -249,7 +274,8 @@ run(struct sync *s)
 	struct engine_result result;
 	struct stats_snapshot end;
 
-	if (store_attrs_kinds(&s->o->store) != 0 &&
+	if (s->o->metadata_from == NULL &&
+	    store_attrs_kinds(&s->o->store) != 0 &&
 	    (s->pair.source_store->ops->features & STORE_HAS_ATTRS) == 0)
 		log_warn("%s tells no extended attributes and ACLs: with -X "
 			 "and -A nothing is kept of them",
@@ -274,6 +300,7 @@ sync_run(const struct options *o, const struct sync_order *order)
 	int rc;
 
 	if (pair_open(&s.pair, order->source, order->target, &e) == -1 ||
+	    open_manifest(&s, &e) == -1 ||
 	    pair_reach_source(&s.pair, &e) == -1 || open_ledger(&s, &e) == -1) {
 		rc = cmd_fail(&e);
 	} else {
