@@ -85,6 +85,12 @@ manifest_add_head(struct buf *out, const struct manifest_head *h)
 		json_str(&j, NULL, "mode");
 	if (h->not_held.mtime)
 		json_str(&j, NULL, "mtime");
+	if (h->not_held.xattrs)
+		json_str(&j, NULL, "xattrs");
+	if (h->not_held.acls)
+		json_str(&j, NULL, "acls");
+	if (h->not_held.links)
+		json_str(&j, NULL, "links");
 	json_array_end(&j);
 	if (h->root.type == ITEM_DIR) {
 		json_object(&j, "root");
@@ -427,6 +433,9 @@ read_lacks(struct check_lacks *out, const struct jdoc_node *o)
 		out->owner |= jdoc_is(n, "owner");
 		out->mode |= jdoc_is(n, "mode");
 		out->mtime |= jdoc_is(n, "mtime");
+		out->xattrs |= jdoc_is(n, "xattrs");
+		out->acls |= jdoc_is(n, "acls");
+		out->links |= jdoc_is(n, "links");
 	}
 }
 

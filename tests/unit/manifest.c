@@ -155,7 +155,7 @@ head_and_tail_come_back(void)
 	    .source = "/s\xff",
 	    .target = "s3://b",
 	    .run_id = 7,
-	    .not_held = {.owner = true, .mtime = true}};
+	    .not_held = {.owner = true, .mtime = true, .acls = true}};
 	const struct manifest_tail tail = {
 	    .items = 3, .bytes = UINT64_MAX, .sha256 = {1}};
 	AUTO(buf) struct buf out = BUF_INIT(1 << 16);
@@ -168,7 +168,8 @@ head_and_tail_come_back(void)
 	CHECK_STR(m.head.target, "s3://b");
 	CHECK_UINT(m.head.run_id, 7);
 	CHECK(m.head.not_held.owner && m.head.not_held.mtime &&
-	    !m.head.not_held.mode);
+	    !m.head.not_held.mode && m.head.not_held.acls &&
+	    !m.head.not_held.xattrs && !m.head.not_held.links);
 	manifest_entry_clear(&m);
 	buf_reset(&out);
 	manifest_add_tail(&out, &tail);
