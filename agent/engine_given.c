@@ -7,7 +7,6 @@
 #include "agent/engine_in.h"
 #include "agent/manifest_file.h"
 #include "base/log.h"
-#include "verify/digest.h"
 
 /* What is asked for of M's attributes; the caller's, or NULL. */
 static int
@@ -38,8 +37,7 @@ load_item(struct engine *en, const struct manifest_item *m, struct err *e)
 	if (!en->options->store.keep_atimes)
 		g.st.has_atime = false;
 	if (en->options->hard_links && m->link[0] != '\0')
-		g.link = (struct item_link){
-		    .nlink = 2, .ino = crc64nvme(0, m->link, strlen(m->link))};
+		g.link = manifest_link(m);
 	return ledger_given_put(en->ledger, m->path, m->path_len, &g, e);
 }
 

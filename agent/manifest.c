@@ -11,6 +11,7 @@
 #include "base/clock.h"
 #include "base/json.h"
 #include "base/text.h"
+#include "verify/digest.h"
 
 static const char *const types[] = {
     [ITEM_FILE] = "file",
@@ -59,6 +60,15 @@ add_metadata(struct json *j, const struct item_stat *st)
 	}
 	if (st->attrs != NULL && st->attrs->kinds != 0)
 		add_attrs(j, st->attrs);
+}
+
+struct item_link
+manifest_link(const struct manifest_item *m)
+{
+	if (m->link[0] == '\0')
+		return (struct item_link){.nlink = 0};
+	return (struct item_link){
+	    .nlink = 2, .ino = crc64nvme(0, m->link, strlen(m->link))};
 }
 
 void

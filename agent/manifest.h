@@ -55,6 +55,10 @@ struct manifest_tail {
 	uint8_t sha256[32];
 };
 
+/* Its other names, as nothing but which names are of one file; nlink is 0 where
+ * it has none, or nobody asked. */
+struct item_link manifest_link(const struct manifest_item *m);
+
 /* Each appends a line. */
 void manifest_add_head(struct buf *out, const struct manifest_head *h);
 void manifest_add_item(struct buf *out, const struct manifest_item *m);

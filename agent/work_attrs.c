@@ -140,6 +140,9 @@ work_verify_attrs(struct worker *me, struct job *j)
 		c->compared |= check_attrs_aspects(kinds);
 		return 0;
 	}
+	if (me->work.source == NULL)
+		return check_attrs(
+		    c, me->work.rules, c->want.attrs, now, &j->err);
 	j->from_source = true;
 	if (work_source(me)->attrs(
 		me->from, j->path, c->want.type, &want, &j->err) == -1)

@@ -85,10 +85,7 @@ add_asked(struct buf *out, const struct verify_summary *s)
 			add_count(out, kinds[i].n, kinds[i].one, kinds[i].many);
 		else
 			buf_adds(out,
-			    s->from_manifest
-				? "not compared with a manifest"
-				: "not compared: one of the stores doesn't "
-				  "tell");
+			    "not compared: one of the stores doesn't tell");
 		buf_adds(out,
 		    kinds[i].lacks
 			? ", but for what the target could not hold\n"
