@@ -140,7 +140,7 @@ follow(struct engine *en, struct job *j, struct ledger_leader *leader)
 		j->attrs = row->attrs;
 		free(leader->path);
 		j->digest = j->was.digest;
-		memcpy(j->receipt.etag, j->was.etag, sizeof(j->receipt.etag));
+		job_finds(j, &j->was);
 		engine_unchanged(en, j);
 		return;
 	}

@@ -108,6 +108,7 @@ add_row(void *arg, const char *path, size_t len, const struct ledger_file *row,
 	memcpy(m.digest.xxh3, row->xxh3, sizeof(row->xxh3));
 	memcpy(m.digest.sha256, row->sha256, sizeof(row->sha256));
 	memcpy(m.etag, row->etag, sizeof(row->etag));
+	memcpy(m.version, row->version, sizeof(row->version));
 	set_key(l, &m);
 	set_link(&m, &row->link);
 	if (set_attrs(l, &m, row->attrs, e) == -1)

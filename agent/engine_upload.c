@@ -316,6 +316,7 @@ completed(struct engine *en, struct upload *up, struct job *j)
 	memcpy(row.xxh3, j->digest.xxh3, sizeof(row.xxh3));
 	memcpy(row.sha256, j->digest.sha256, sizeof(row.sha256));
 	memcpy(row.etag, j->receipt.etag, sizeof(row.etag));
+	memcpy(row.version, j->receipt.version, sizeof(row.version));
 	if (engine_record(en, j, &row) == -1)
 		return;
 	if (ledger_upload_drop(en->ledger, up->ledger_id, &e) == -1) {

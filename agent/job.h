@@ -9,6 +9,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 #include "agent/check.h"
 #include "agent/given.h"
@@ -184,6 +185,14 @@ struct job *job_new(enum job_kind kind, const char *dir, size_t dir_len,
     const char *name, size_t name_len, struct err *e);
 /* Closes nothing and frees no upload; of JOB_VERIFY, the check. */
 void job_free(struct job *j);
+
+/* What is there as ST says stays: that is the receipt. */
+static inline void
+job_finds(struct job *j, const struct store_stat *st)
+{
+	memcpy(j->receipt.etag, st->etag, sizeof(st->etag));
+	memcpy(j->receipt.version, st->version, sizeof(st->version));
+}
 
 static inline const char *
 job_name(const struct job *j)

@@ -86,8 +86,9 @@ struct ledger_file {
 	uint64_t crc64nvme;   /* of the whole file */
 	uint8_t sha256[32];   /* as xxh3: of the file, or of the list */
 	char etag[STORE_ETAG_MAX];
-	uint64_t run_id; /* the run that wrote it last */
-	uint64_t attrs;	 /* attrs_mark() of what was sent; 0: never looked at */
+	char version[STORE_ETAG_MAX]; /* version id, or "" */
+	uint64_t run_id;	      /* the run that wrote it last */
+	uint64_t attrs; /* attrs_mark() of what was sent; 0: never looked at */
 	/*
 	 * NLINK above 1: the target's item is linked with those of the file's
 	 * other names; 1: with none, or nobody asked; 0: it can't be linked,

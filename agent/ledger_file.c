@@ -81,6 +81,7 @@ column_file(sqlite3_stmt *s, int at, struct ledger_file *out)
 	out->attrs = column_u64(s, at + 15); /* NULL is 0 */
 	out->st.has_atime = sqlite3_column_type(s, at + 17) != SQLITE_NULL;
 	out->st.atime_ns = sqlite3_column_int64(s, at + 17);
+	column_copy(s, at + 18, out->version, sizeof(out->version));
 }
 
 int
@@ -137,6 +138,10 @@ ledger_file_put(struct ledger *l, int64_t dir_id, const char *name,
 		sqlite3_bind_int64(s, at + 17, row->st.atime_ns);
 	else
 		sqlite3_bind_null(s, at + 17);
+	if (row->version[0] != '\0')
+		bind_text(s, at + 18, row->version);
+	else
+		sqlite3_bind_null(s, at + 18);
 	return ledger_done(l, s, e);
 }
 

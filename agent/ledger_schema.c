@@ -68,6 +68,7 @@ static const char *const migrations[] = {
     " PRIMARY KEY(run_id, what, path)) WITHOUT ROWID;"
 
     /* NULL: extended attributes were never looked at */
+    "ALTER TABLE file ADD COLUMN version TEXT;"
     "ALTER TABLE file ADD COLUMN attrs INTEGER;"
     "ALTER TABLE upload ADD COLUMN attrs INTEGER;"
     /* What the marks are of, for manifests.  What nothing points to any more
@@ -82,7 +83,7 @@ static const char *const migrations[] = {
 #define FILE_COLUMNS                                         \
 	",part_bytes,digest_have,xxh3,crc64nvme,etag,run_id" \
 	",nlink,link_dev,link_ino,link_id"                   \
-	",how,proof,attempts,done_ns,did_run,attrs,sha256,atime_ns"
+	",how,proof,attempts,done_ns,did_run,attrs,sha256,atime_ns,version"
 
 /* A row that tells what run ?1 did; earlier releases kept one run only. */
 #define OF_RUN "(f.did_run=?1 OR (f.did_run=0 AND f.run_id=?1))"
@@ -100,7 +101,8 @@ static const char *const statements[STMT_COUNT] = {
     [STMT_FILE_PUT] =
 	"INSERT OR REPLACE INTO file(dir_id,name,state," STAT_COLUMNS
 	    FILE_COLUMNS ")"
-	" VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
+	" VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?"
+	")",
     /* "nlink > 1", word by word: else the index isn't used. */
     [STMT_LEADER] = "SELECT d.path,f.name,f.state," STAT_COLUMNS FILE_COLUMNS
 		    " FROM file f CROSS JOIN dir d ON d.id=f.dir_id"

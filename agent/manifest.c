@@ -151,6 +151,8 @@ manifest_add_item(struct buf *out, const struct manifest_item *m)
 	add_digests(&j, m);
 	if (m->etag[0] != '\0')
 		json_str(&j, "etag", m->etag);
+	if (m->version[0] != '\0')
+		json_str(&j, "version_id", m->version);
 	if (m->key != NULL)
 		json_name(&j, "key", m->key, m->key_len);
 	json_str(&j, "status", "done");
@@ -418,6 +420,7 @@ read_item(struct manifest_entry *out, const struct jdoc_node *o,
 {
 	struct manifest_item *m = &out->item;
 	const char *etag = string_of(o, "etag");
+	const char *version = string_of(o, "version_id");
 
 	out->kind = MANIFEST_ITEM;
 	m->st.type = type;
@@ -430,6 +433,8 @@ read_item(struct manifest_entry *out, const struct jdoc_node *o,
 		return -1;
 	if (etag != NULL)
 		snprintf(m->etag, sizeof(m->etag), "%s", etag);
+	if (version != NULL)
+		snprintf(m->version, sizeof(m->version), "%s", version);
 	return 0;
 }
 

@@ -45,6 +45,7 @@ struct manifest_item {
 	uint64_t part_bytes; /* XXH3 and SHA-256 are of the list of parts */
 	struct digest digest;
 	char etag[STORE_ETAG_MAX];
+	char version[STORE_ETAG_MAX];
 	/* The same for all names of one file; "": it has no other. */
 	char link[MANIFEST_LINK_MAX];
 };

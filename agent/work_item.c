@@ -277,7 +277,7 @@ work_rehash(struct worker *me, struct job *j)
 	    !work_marks_same(me, &j->was, &f->meta) ||
 	    (me->work.attrs != 0 && !attrs_same_mark(j->attrs, j->was_attrs)))
 		return set_metadata(me, j, &f->meta, &j->was);
-	memcpy(j->receipt.etag, j->was.etag, sizeof(j->receipt.etag));
+	job_finds(j, &j->was);
 	j->finding = FOUND_SAME;
 	return 0;
 }
@@ -461,7 +461,7 @@ work_adopt(struct worker *me, struct job *j)
 	if (me->work.target->ops->stat(me->session, j->path, &there, &j->err) ==
 	    -1)
 		return j->err.kind == ERR_NOTFOUND ? 0 : -1;
-	memcpy(j->receipt.etag, there.etag, sizeof(j->receipt.etag));
+	job_finds(j, &there);
 	if (there.type != ITEM_FILE || there.size != j->st.size)
 		return 0;
 	if (me->work.compare != COMPARE_TIMES)

@@ -69,6 +69,7 @@ a_row(uint64_t size)
 	    .digest_have = DIGEST_XXH3 | DIGEST_CRC64NVME,
 	    .crc64nvme = UINT64_MAX - 1,
 	    .etag = "0123-4",
+	    .version = "v.1",
 	    .run_id = 3,
 	    .attrs = UINT64_MAX - 1,
 	};
@@ -172,6 +173,7 @@ rows_come_back_as_they_went(void)
 	CHECK(memcmp(got.xxh3, want.xxh3, 16) == 0);
 	CHECK_UINT(got.crc64nvme, want.crc64nvme);
 	CHECK_STR(got.etag, want.etag);
+	CHECK_STR(got.version, want.version);
 	CHECK_UINT(got.run_id, 3);
 	CHECK_UINT(got.attrs, want.attrs);
 	CHECK_UINT(ledger_diff_next(l, &got, &e), 0);

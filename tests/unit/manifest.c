@@ -23,6 +23,7 @@ static const struct manifest_item an_item = {
 	.crc64nvme = 0xae8b14860a799888,
 	.sha256 = {9, [31] = 7}},
     .etag = "abc-2",
+    .version = "3/L4kq",
     .key = "p/a",
     .key_len = 3,
 };
@@ -63,6 +64,7 @@ an_item_comes_back_as_it_was(void)
 	CHECK(memcmp(got->digest.sha256, want->digest.sha256, 32) == 0);
 	CHECK_UINT(got->digest.crc64nvme, want->digest.crc64nvme);
 	CHECK_STR(got->etag, want->etag);
+	CHECK_STR(got->version, want->version);
 	manifest_entry_clear(&m);
 }
 
