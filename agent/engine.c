@@ -99,6 +99,7 @@ start_workers(struct engine *en)
 	    .algos = en->options->sha256 ? DIGEST_SHA256 : 0,
 	    .read_back = en->options->verify != VERIFY_NONE,
 	    .attrs = en->attrs,
+	    .given = en->setup->manifest != NULL,
 	    .compare = en->options->compare,
 	    .update = en->options->update,
 	    .ignore_existing = en->options->ignore_existing,
@@ -530,6 +531,7 @@ begin(struct engine *en, const struct engine_setup *setup, struct err *e)
 {
 	unsigned parts = more(ENGINE_PARTS,
 	    more(setup->source->ops->parts, setup->target->ops->parts));
+	bool given = setup->manifest != NULL;
 
 	en->setup = setup;
 	en->options = setup->options;
@@ -539,8 +541,10 @@ begin(struct engine *en, const struct engine_setup *setup, struct err *e)
 	en->source = setup->source;
 	en->target = setup->target;
 	en->ops = setup->target->ops;
-	if ((setup->source->ops->features & STORE_HAS_ATTRS) != 0)
+	if (given || (setup->source->ops->features & STORE_HAS_ATTRS) != 0)
 		en->attrs = store_attrs_kinds(&en->options->store);
+	en->lists_links =
+	    given || (setup->source->ops->features & STORE_LIST_LINKS) != 0;
 	en->reached = setup->reached;
 	en->started_ns = clock_wall_ns();
 	en->random = (uint64_t)en->started_ns | 1;
@@ -565,7 +569,7 @@ begin(struct engine *en, const struct engine_setup *setup, struct err *e)
 	en->pool = pool_new(en->options->memory_bytes, e);
 	if (en->lanes == NULL || en->inbox == NULL || en->pool == NULL)
 		return -1;
-	if (engine_source_place(en, e) == -1)
+	if (engine_given_load(en, e) == -1 || engine_source_place(en, e) == -1)
 		return -1;
 	if (en->options->dry_run)
 		return 0;
@@ -610,6 +614,7 @@ engine_run(const struct engine_setup *setup, struct engine_result *out)
 		engine_commit(&en);
 		engine_ask_the_store(&en);
 		count_lacks(&en);
+		engine_given_report(&en);
 		engine_verify(&en);
 		engine_manifest(&en);
 	}

@@ -13,6 +13,8 @@
 #include "agent/stats.h"
 #include "agent/ui.h"
 
+struct manifest_in;
+
 /* Who tells others of the run, where somebody wants to know. */
 struct engine_events {
 	const char *source; /* the URI of this task here */
@@ -37,6 +39,9 @@ struct engine_setup {
 	/* Look at these only, and take what is not seen for nothing: sealed,
 	 * borrowed; NULL: all. */
 	const struct pathset *only;
+	/* What it has goes to the target instead of what the source tells of
+	 * metadata; borrowed; NULL: there is none. */
+	struct manifest_in *manifest;
 	uint64_t retry_of;	      /* the run that failed with them, or 0 */
 	const atomic_bool *stop_soon; /* finish what is under way */
 	const atomic_bool *stop_now;

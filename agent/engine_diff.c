@@ -15,6 +15,8 @@
 struct diff {
 	struct engine *en;
 	const struct scan_batch *batch;
+	struct given given;    /* for the entry at hand; type 0: nothing */
+	struct item_link link; /* of that entry */
 	int64_t dir_id;	 /* 0: the ledger doesn't know the directory yet */
 	struct buf path; /* whole_path()'s */
 };
@@ -39,6 +41,36 @@ whole_path(struct diff *d, const char *name, size_t len)
 	return NULL;
 }
 
+static void
+forget_given(struct diff *d)
+{
+	attrs_free(d->given.is.attrs);
+	memset(&d->given, 0, sizeof(d->given));
+}
+
+/* From here on ENTRY is what a manifest makes of it, if one is given. */
+static void
+take_given(struct diff *d, struct scan_entry *entry)
+{
+	const char *path = whole_path(d, entry->name, entry->name_len);
+	struct item_stat *st = &entry->st;
+
+	forget_given(d);
+	d->link = (struct item_link){
+	    .nlink = st->nlink > 1 ? st->nlink : 1,
+	    .dev = st->dev,
+	    .ino = st->ino,
+	};
+	if (path == NULL ||
+	    engine_given(d->en, path, d->path.len, st, &d->given) != 1)
+		return;
+	given_to(&d->given.is, st);
+	/* What the source itself tells of links is so. */
+	if (d->link.nlink <= 1)
+		d->link =
+		    d->given.is.link.nlink > 1 ? d->given.is.link : d->link;
+}
+
 static struct job *
 new_job(struct diff *d, enum job_kind kind, const struct scan_entry *entry)
 {
@@ -58,12 +90,15 @@ new_job(struct diff *d, enum job_kind kind, const struct scan_entry *entry)
 		return NULL;
 	j->dir_id = d->dir_id;
 	j->st = entry->st;
-	j->link = (struct item_link){
-	    .nlink = entry->st.nlink > 1 ? entry->st.nlink : 1,
-	    .dev = entry->st.dev,
-	    .ino = entry->st.ino,
-	};
-	return j;
+	j->link = d->link;
+	if (d->given.is.st.type == 0)
+		return j;
+	j->given = given_copy(&d->given, &e);
+	if (j->given != NULL)
+		return j;
+	engine_fatal(d->en, &e);
+	engine_job_end(d->en, j);
+	return NULL;
 }
 
 static bool
@@ -225,9 +260,9 @@ shares(const struct diff *d)
 
 /* Its file has several names, but the target's item is of this one only. */
 static bool
-is_to_be_linked(const struct scan_entry *entry, const struct ledger_file *row)
+is_to_be_linked(const struct diff *d, const struct ledger_file *row)
 {
-	return entry->st.nlink > 1 && row->link.nlink == 1;
+	return d->link.nlink > 1 && row->link.nlink == 1;
 }
 
 /*
@@ -235,25 +270,23 @@ is_to_be_linked(const struct scan_entry *entry, const struct ledger_file *row)
  * it must not be changed in place.  Devices are numbered anew, now and then.
  */
 static bool
-may_be_left(const struct diff *d, const struct scan_entry *entry,
-    const struct ledger_file *row)
+may_be_left(const struct diff *d, const struct ledger_file *row)
 {
 	if (row->link.nlink <= 1)
 		return false;
-	if ((d->en->source->ops->features & STORE_LIST_LINKS) == 0)
+	if (!d->en->lists_links)
 		return true;
-	return shares(d) && row->link.ino != entry->st.ino;
+	return shares(d) && row->link.ino != d->link.ino;
 }
 
 /* As which the target's item is linked; 0: with nothing that would count. */
 static uint64_t
-link_id(const struct diff *d, const struct scan_entry *entry,
-    const struct ledger_file *row)
+link_id(const struct diff *d, const struct ledger_file *row)
 {
-	if (row->link.nlink <= 1 || row->link.ino != entry->st.ino)
+	if (row->link.nlink <= 1 || row->link.ino != d->link.ino)
 		return 0;
 	/* A copy names its device. */
-	return shares(d) || row->link.dev == entry->st.dev ? row->link.id : 0;
+	return shares(d) || row->link.dev == d->link.dev ? row->link.id : 0;
 }
 
 /* A file whose content may be what the ledger says: look before sending. */
@@ -274,13 +307,13 @@ maybe_file(struct diff *d, const struct scan_entry *entry,
 		j->before.did_run = row->run_id;
 	j->was_attrs = row->attrs;
 	j->unmoved = d->en->options->compare != COMPARE_CHECKSUM &&
-	    item_same(&entry->st, &row->st) && !is_to_be_linked(entry, row);
+	    item_same(&entry->st, &row->st) && !is_to_be_linked(d, row);
 	j->local = item_same_metadata(&entry->st, &row->st);
 	j->believed = d->en->options->compare == COMPARE_SIZE;
 	if (row->link.nlink == 0 && j->link.nlink > 1)
 		j->link.nlink = 0;
 	if (j->link.nlink > 1)
-		j->link.id = link_id(d, entry, row);
+		j->link.id = link_id(d, row);
 	/* Without a digest only the target can tell. */
 	if (!j->believed && !j->unmoved &&
 	    (row->digest_have & DIGEST_XXH3) == 0)
@@ -329,10 +362,12 @@ is_left_out(struct diff *d, const struct scan_entry *entry)
 
 /* The ledger knows nothing of it. */
 static void
-unknown(struct diff *d, const struct scan_entry *entry)
+unknown(struct diff *d, struct scan_entry *entry)
 {
-	if (!is_left_out(d, entry))
-		needed(d, entry, NULL);
+	if (is_left_out(d, entry))
+		return;
+	take_given(d, entry);
+	needed(d, entry, NULL);
 }
 
 /* True if somebody else changed or removed the item at the target. */
@@ -401,9 +436,15 @@ row_is_gone(struct diff *d, const struct ledger_file *row)
 /* Whether the item's extended attributes or ACLs were never looked at, or may
  * have changed without anything else: of files, only reading tells. */
 static bool
-look_at_attrs(const struct engine *en, const struct item_stat *is,
+look_at_attrs(const struct diff *d, const struct item_stat *is,
     const struct ledger_file *row)
 {
+	const struct engine *en = d->en;
+	const struct attrs *given = d->given.is.attrs;
+
+	if (given != NULL &&
+	    !attrs_same_mark(attrs_mark(given, en->attrs), row->attrs))
+		return true;
 	return (attrs_mark_kinds(row->attrs) & en->attrs) != en->attrs ||
 	    (en->attrs != 0 && is->type == ITEM_DIR &&
 		is->ctime_ns != row->st.ctime_ns);
@@ -411,13 +452,16 @@ look_at_attrs(const struct engine *en, const struct item_stat *is,
 
 /* An entry that the ledger has a row for. */
 static void
-known(struct diff *d, const struct scan_entry *entry,
-    const struct ledger_file *row)
+known(struct diff *d, struct scan_entry *entry, const struct ledger_file *row)
 {
 	bool file = entry->st.type == ITEM_FILE;
-	bool look = look_at_attrs(d->en, &entry->st, row) &&
+	enum verdict v;
+	bool look;
+
+	take_given(d, entry);
+	look = look_at_attrs(d, &entry->st, row) &&
 	    !d->en->options->ignore_existing;
-	enum verdict v = compare_known(d->en->options, &entry->st, row);
+	v = compare_known(d->en->options, &entry->st, row);
 
 	/* What was in a directory is in none of the batches. */
 	if ((entry->st.type == ITEM_DIR) != (row->st.type == ITEM_DIR) &&
@@ -426,10 +470,10 @@ known(struct diff *d, const struct scan_entry *entry,
 	if (entry->st.type == ITEM_DIR && v == VERDICT_SAME &&
 	    !dirs_show(d->en))
 		v = VERDICT_SEND;
-	if (v == VERDICT_SAME && file && is_to_be_linked(entry, row))
+	if (v == VERDICT_SAME && file && is_to_be_linked(d, row))
 		v = (row->digest_have & DIGEST_XXH3) != 0 ? VERDICT_LOOK
 							  : VERDICT_SEND;
-	if (v == VERDICT_LOOK && may_be_left(d, entry, row))
+	if (v == VERDICT_LOOK && may_be_left(d, row))
 		v = VERDICT_SEND;
 	if (v == VERDICT_SAME && look)
 		v = file ? VERDICT_LOOK : VERDICT_SEND;
@@ -528,90 +572,6 @@ merge(struct diff *d, struct err *e)
 	return have;
 }
 
-/* An entry that the scan could not look at. */
-static void
-trouble(
-    struct engine *en, const struct scan_batch *b, const struct scan_trouble *t)
-{
-	AUTO(buf) struct buf path = BUF_INIT(1 << 20);
-
-	en->scan_incomplete = true;
-	stats_add(en->stats, unreadable_items, 1);
-	buf_add(&path, b->dir, b->dir_len);
-	if (b->dir_len > 0)
-		buf_addc(&path, '/');
-	buf_add(&path, t->name, t->name_len);
-	engine_failure(en, UI_UNREADABLE, buf_str(&path), path.len, &t->err, 1);
-}
-
-/* Why a special file isn't carried. */
-static const char *
-special_name(uint32_t mode)
-{
-	if (S_ISFIFO(mode))
-		return "fifo";
-	if (S_ISSOCK(mode))
-		return "socket";
-	return S_ISCHR(mode) ? "character device" : "block device";
-}
-
-static void
-left_alone(struct engine *en, const struct scan_batch *b)
-{
-	AUTO(buf) struct buf path = BUF_INIT(1 << 20);
-	size_t i, prefix;
-
-	buf_add(&path, b->dir, b->dir_len);
-	if (b->dir_len > 0)
-		buf_addc(&path, '/');
-	prefix = path.len;
-	for (i = b->left_n; i > 0; i--) {
-		const struct scan_entry *entry = &b->left[i - 1];
-		bool link = entry->st.type == ITEM_SYMLINK;
-
-		if (link)
-			stats_add(en->stats, skipped_links, 1);
-		else
-			stats_add(en->stats, special_items, 1);
-		path.len = prefix;
-		buf_add(&path, entry->name, entry->name_len);
-		engine_skipped(en, buf_str(&path), path.len, entry->st.type,
-		    link ? "symlink" : special_name(entry->st.mode));
-	}
-}
-
-static void
-count(struct engine *en, const struct scan_batch *b)
-{
-	const struct scan_trouble *t;
-	uint64_t bytes = 0;
-	size_t i;
-
-	for (i = 0; i < b->n; i++)
-		if (b->entries[i].st.type == ITEM_FILE)
-			bytes += b->entries[i].st.size;
-	stats_add(en->stats, scanned_dirs, b->first ? 1 : 0);
-	stats_add(en->stats, scanned_items, b->n);
-	stats_add(en->stats, scanned_bytes, bytes);
-	stats_add(en->stats, excluded_items, b->excluded);
-	left_alone(en, b);
-	for (t = b->troubles; t != NULL; t = t->next)
-		trouble(en, b, t);
-	if (b->error.kind == ERR_NONE)
-		return;
-	en->scan_incomplete = true;
-	if (b->error.kind == ERR_VANISHED) {
-		stats_add(en->stats, vanished_items, 1);
-		engine_failure(
-		    en, UI_VANISHED, b->dir, b->dir_len, &b->error, 1);
-		return;
-	}
-	stats_add(en->stats, unreadable_items, 1);
-	engine_failure(en, UI_UNREADABLE, b->dir, b->dir_len, &b->error, 1);
-	if (b->error.kind == ERR_NOMEM)
-		engine_fatal(en, &b->error);
-}
-
 static void
 compare(struct diff *d)
 {
@@ -636,7 +596,7 @@ engine_batch(struct engine *en, struct scan_batch *b)
 	    .en = en, .batch = b, .path = BUF_INIT((size_t)1 << 20)};
 	size_t i;
 
-	count(en, b);
+	engine_count(en, b);
 	for (i = 0; i < b->n && !en->options->hard_links; i++)
 		b->entries[i].st.nlink = 0; /* it was not asked for */
 	if (b->dir_len == 0 && b->first && b->error.kind != ERR_NONE &&
@@ -644,5 +604,6 @@ engine_batch(struct engine *en, struct scan_batch *b)
 		engine_fatal(en, &b->error);
 	compare(&d);
 	note_seen(&d);
+	forget_given(&d);
 	buf_free(&d.path);
 }

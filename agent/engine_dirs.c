@@ -102,7 +102,10 @@ dir_job(struct engine *en)
 	j->before = p->outcome;
 	if (j->before.did_run == 0)
 		j->before.did_run = p->run_id;
-	return j;
+	if (engine_given_dir(en, j) == 0)
+		return j;
+	engine_job_end(en, j);
+	return NULL;
 }
 
 void
@@ -181,16 +184,55 @@ stat_root(struct engine *en, struct item_stat *out, struct err *e)
 	return st.has_owner;
 }
 
+/* The same, with what is given instead. */
+static int
+find_root(struct engine *en, struct item_stat *st, struct attrs **attrs,
+    struct err *e)
+{
+	struct given given;
+	int rc = stat_root(en, st, e);
+
+	if (rc != 1)
+		return rc;
+	rc = engine_given(en, "", 0, st, &given);
+	if (rc == -1) {
+		*e = en->fatal;
+		return -1;
+	}
+	if (rc == 1)
+		given_to(&given.is, st);
+	*attrs = given.is.attrs;
+	return 1;
+}
+
+int
+engine_root(struct engine *en, struct item_stat *st, struct attrs **attrs,
+    struct err *e)
+{
+	const struct store_driver *from = en->source->ops;
+	AUTO(session) struct session *c = NULL;
+	int rc = find_root(en, st, attrs, e);
+
+	if (rc != 1 || *attrs != NULL || en->attrs == 0 || from->attrs == NULL)
+		return rc;
+	c = store_connect(en->source, e);
+	if (c == NULL || from->attrs(c, "", ITEM_DIR, attrs, e) == -1)
+		return -1;
+	return 1;
+}
+
 void
 engine_send_root(struct engine *en)
 {
 	char was[140], is[140];
 	struct err e = ERR_INIT;
 	struct item_stat st;
+	struct attrs *attrs = NULL;
 	struct job *j;
 	int rc;
 
-	rc = stat_root(en, &st, &e);
+	rc = find_root(en, &st, &attrs, &e);
+	attrs_free(attrs);
 	if (rc == -1) {
 		err_context(&e, "the source directory itself");
 		engine_fatal(en, &e);
@@ -207,7 +249,10 @@ engine_send_root(struct engine *en)
 	if (j == NULL)
 		return;
 	j->st = st;
-	engine_send(en, j);
+	if (engine_given_dir(en, j) == 0)
+		engine_send(en, j);
+	else
+		engine_job_end(en, j);
 }
 
 /* A mount point of somebody else's, say, stays what it is; where directories

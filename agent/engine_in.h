@@ -5,6 +5,7 @@
 
 #include "agent/delay.h"
 #include "agent/engine.h"
+#include "agent/given.h"
 #include "agent/inbox.h"
 #include "agent/lanes.h"
 #include "agent/series.h"
@@ -66,6 +67,8 @@ struct engine {
 	struct store *target;
 	struct plan_limits limits;
 	unsigned attrs;	    /* kinds of them that are kept */
+	bool lists_links;   /* names of one file are known when it is found */
+	uint64_t not_given; /* items that the manifest knows nothing of */
 	unsigned transfers; /* workers */
 	struct retry_policy retry;
 	uint64_t run_id;
@@ -171,6 +174,10 @@ void engine_end_deletions(struct engine *en);
 
 /* engine_diff.c: what is to be done about a batch. */
 void engine_batch(struct engine *en, struct scan_batch *b);
+
+/* engine_count.c */
+/* Counts B, and tells of what was left alone or could not be looked at. */
+void engine_count(struct engine *en, const struct scan_batch *b);
 
 /* engine_target.c */
 /* Lists the target into the ledger's temporary table. */
@@ -293,8 +300,31 @@ void engine_touched_in(struct engine *en, const char *path, size_t len);
 void engine_feed_dirs(struct engine *en);
 /* Makes a job of the root, if it isn't what the ledger says. */
 void engine_send_root(struct engine *en);
+/*
+ * What the root is to have: 1, and *ATTRS is the caller's (NULL before), or
+ * NULL; 0 if the source's store doesn't know; -1.
+ */
+int engine_root(struct engine *en, struct item_stat *st, struct attrs **attrs,
+    struct err *e);
 /* The root's job is over, well or not; ends it. */
 void engine_root_answer(struct engine *en, struct job *j);
+
+/* engine_given.c */
+/* With --metadata-from: reads the manifest. */
+int engine_given_load(struct engine *en, struct err *e);
+/*
+ * What it says of PATH, which the source tells ST of: 1, and the attributes of
+ * *OUT are the caller's; 0, *OUT is all 0, and it is counted; or -1.
+ */
+int engine_given(struct engine *en, const char *path, size_t len,
+    const struct item_stat *st, struct given *out);
+/* J, a JOB_DIR whose metadata is as its row has it, gets what was given. */
+int engine_given_dir(struct engine *en, struct job *j);
+/* How many items it didn't know is said. */
+void engine_given_report(struct engine *en);
+/* What J's ROW, which turns done, has only the mark of. */
+int engine_keep_attrs(
+    struct engine *en, const struct job *j, const struct ledger_file *row);
 
 /* engine_manifest.c */
 /* With --manifest: writes it. */

@@ -65,6 +65,8 @@ engine_record(
 		row, &e) == -1 ||
 	    engine_event_done(en, j, row, &e) == -1)
 		return engine_ledger_failed(en, &e);
+	if (row->state == LEDGER_DONE && engine_keep_attrs(en, j, row) == -1)
+		return -1;
 	if (row->state == LEDGER_PENDING || j->kind == JOB_PUT ||
 	    j->kind == JOB_LINK || j->kind == JOB_COMPLETE ||
 	    (j->kind == JOB_HARDLINK && !j->receipt.was_there))
@@ -278,6 +280,7 @@ engine_known(const struct ledger_file *row)
 	memcpy(known.digest.xxh3, row->xxh3, sizeof(row->xxh3));
 	memcpy(known.digest.sha256, row->sha256, sizeof(row->sha256));
 	memcpy(known.etag, row->etag, sizeof(row->etag));
+	memcpy(known.version, row->version, sizeof(row->version));
 	return known;
 }
 
@@ -327,6 +330,7 @@ record_done(struct engine *en, const struct job *j, const struct outcome *o)
 	memcpy(row.xxh3, j->digest.xxh3, sizeof(row.xxh3));
 	memcpy(row.sha256, j->digest.sha256, sizeof(row.sha256));
 	memcpy(row.etag, j->receipt.etag, sizeof(row.etag));
+	memcpy(row.version, j->receipt.version, sizeof(row.version));
 	return engine_record(en, j, &row);
 }
 

@@ -25,12 +25,6 @@ struct link_group {
 	struct job_list waiting;
 };
 
-static bool
-source_lists_links(const struct engine *en)
-{
-	return (en->source->ops->features & STORE_LIST_LINKS) != 0;
-}
-
 static struct link_group **
 slot_of(struct engine *en, const struct item_link *link)
 {
@@ -99,16 +93,16 @@ look(struct engine *en, const struct job *j, const struct item_stat *st,
 	enum known what = KNOWN_SAME;
 	int rc = 0;
 
-	if (source_lists_links(en)) {
+	if (en->lists_links) {
 		rc = ledger_leader(en->ledger, &name, en->run_id, out, &e);
 		if (rc == 1 && !item_same_metadata(&out->row.st, st))
 			what = KNOWN_DOUBT;
 	}
 	if (rc == 0) {
-		if (source_lists_links(en))
+		if (en->lists_links)
 			what = KNOWN_DOUBT;
 		rc = ledger_leader_any(
-		    en->ledger, &name, source_lists_links(en), out, &e);
+		    en->ledger, &name, en->lists_links, out, &e);
 	}
 	if (rc == -1) {
 		engine_ledger_failed(en, &e);
@@ -146,13 +140,15 @@ follow(struct engine *en, struct job *j, struct ledger_leader *leader)
 		j->attrs = row->attrs;
 		free(leader->path);
 		j->digest = j->was.digest;
-		memcpy(j->receipt.etag, j->was.etag, sizeof(j->receipt.etag));
+		job_finds(j, &j->was);
 		engine_unchanged(en, j);
 		return;
 	}
 	/* What the leader has, J will have. */
 	j->attrs = j->was_attrs = row->attrs;
 	j->link.id = row->link.id;
+	j->st.has_atime = row->st.has_atime;
+	j->st.atime_ns = row->st.atime_ns;
 	if (j->kind != JOB_HARDLINK)
 		stats_sub(en->stats, queued_bytes, j->st.size);
 	free(j->leader);
@@ -160,7 +156,7 @@ follow(struct engine *en, struct job *j, struct ledger_leader *leader)
 	j->kind = JOB_HARDLINK;
 	j->was = engine_known(row);
 	j->known_part_bytes = row->part_bytes;
-	if (source_lists_links(en)) {
+	if (en->lists_links) {
 		j->meta = j->st;
 		j->meta.nlink = j->link.nlink;
 		j->meta.dev = j->link.dev;
@@ -187,7 +183,7 @@ take_first(struct engine *en, struct job *j, enum known known,
 		return true;
 	}
 	/* Parts of it have been sent under another name. */
-	if (known == KNOWN_NONE && !en->scan_done && source_lists_links(en) &&
+	if (known == KNOWN_NONE && !en->scan_done && en->lists_links &&
 	    engine_old_upload(en, j) == OLD_OTHER) {
 		job_list_push(&g->waiting, j);
 		return true;
@@ -444,7 +440,7 @@ engine_links_begin(struct engine *en)
 	const unsigned can = en->source->ops->features;
 
 	if (en->options->hard_links && (can & STORE_LIST_META) != 0 &&
-	    (can & STORE_LIST_LINKS) == 0)
+	    !en->lists_links)
 		log_warn("the source doesn't tell which names are of one file: "
 			 "each becomes a file of its own (-H)");
 }

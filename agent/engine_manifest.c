@@ -2,6 +2,8 @@
 /* --manifest: at the end of a run, what the task has at its target. */
 #include "config.h"
 
+#include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "agent/engine_in.h"
@@ -14,6 +16,8 @@ struct listing {
 	struct manifest_out *out;
 	struct buf key; /* begins with the target's prefix, if KEY_AT > 0 */
 	size_t key_at;
+	struct attrs *attrs; /* whose mark is that, if it isn't 0 */
+	uint64_t mark;
 };
 
 /* Where objects have names of their own: bucket and prefix. */
@@ -49,6 +53,35 @@ set_key(struct listing *l, struct manifest_item *m)
 	m->key_len = l->key.len;
 }
 
+/* Most items have one of the same few sets. */
+static int
+set_attrs(
+    struct listing *l, struct manifest_item *m, uint64_t mark, struct err *e)
+{
+	if (mark == 0)
+		return 0;
+	if (mark != l->mark) {
+		attrs_free(l->attrs);
+		l->attrs = NULL;
+		l->mark = 0;
+		if (ledger_attrs_get(l->en->ledger, mark, &l->attrs, e) == -1)
+			return -1;
+		l->mark = mark;
+	}
+	m->st.attrs = l->attrs;
+	return 0;
+}
+
+/* Not the id that links at the target have: where it holds none, names are of
+ * one file all the same. */
+static void
+set_link(struct manifest_item *m, const struct item_link *link)
+{
+	if (m->st.type == ITEM_FILE && link->nlink != 1 && link->ino != 0)
+		snprintf(m->link, sizeof(m->link), "%" PRIx64 "-%" PRIx64,
+		    link->dev, link->ino);
+}
+
 static int
 add_row(void *arg, const char *path, size_t len, const struct ledger_file *row,
     struct err *e)
@@ -75,7 +108,11 @@ add_row(void *arg, const char *path, size_t len, const struct ledger_file *row,
 	memcpy(m.digest.xxh3, row->xxh3, sizeof(row->xxh3));
 	memcpy(m.digest.sha256, row->sha256, sizeof(row->sha256));
 	memcpy(m.etag, row->etag, sizeof(row->etag));
+	memcpy(m.version, row->version, sizeof(row->version));
 	set_key(l, &m);
+	set_link(&m, &row->link);
+	if (set_attrs(l, &m, row->attrs, e) == -1)
+		return -1;
 	return manifest_out_add(l->out, &m, e);
 }
 
@@ -92,8 +129,15 @@ write_manifest(struct engine *en, struct err *e)
 	    .run_id = en->run_id,
 	    .time_ns = clock_wall_ns(),
 	};
+	AUTO(attrs) struct attrs *attrs = NULL;
 	int rc;
 
+	rc = engine_root(en, &head.root, &attrs, e);
+	if (rc == -1)
+		return err_context(e, "the source directory itself");
+	if (rc == 0)
+		head.root.type = 0;
+	head.root.attrs = attrs;
 	if (verify_find_lacks(en->ledger, &head.not_held, e) == -1)
 		return -1;
 	verify_add_lacks(&head.not_held, en->stats);
@@ -107,6 +151,7 @@ write_manifest(struct engine *en, struct err *e)
 	if (rc == 0)
 		rc = manifest_out_send(out, en->options->manifest, en->options,
 		    about->task, en->setup->stop_now, e);
+	attrs_free(l.attrs);
 	buf_free(&l.key);
 	return rc;
 }

@@ -45,6 +45,7 @@ engine_upload_release(struct engine *en, struct upload *up)
 	free(up->parts);
 	free(up->keep);
 	attrs_free(up->attrs);
+	given_free(up->given);
 	free(up);
 	en->uploads--;
 }
@@ -53,16 +54,19 @@ static struct upload *
 upload_new(struct engine *en, const struct job *j, const struct plan *plan)
 {
 	struct upload *up = calloc(1, sizeof(*up));
-	struct err e;
+	struct err e = ERR_INIT;
 
 	if (up != NULL) {
 		up->parts = calloc(plan->parts, sizeof(*up->parts));
 		up->keep = calloc(plan->parts, sizeof(*up->keep));
+		up->given = given_copy(j->given, &e);
 	}
-	if (up == NULL || up->parts == NULL || up->keep == NULL) {
+	if (up == NULL || up->parts == NULL || up->keep == NULL ||
+	    (j->given != NULL && up->given == NULL)) {
 		if (up != NULL) {
 			free(up->parts);
 			free(up->keep);
+			given_free(up->given);
 		}
 		free(up);
 		err_set(&e, ERR_NOMEM, "out of memory");
@@ -307,9 +311,12 @@ completed(struct engine *en, struct upload *up, struct job *j)
 	/* Without a digest there would be nothing to compare. */
 	if ((row.digest_have & DIGEST_XXH3) != 0)
 		row.st = engine_settled(&up->st, up->begun_ns);
+	row.st.has_atime = up->meta.has_atime;
+	row.st.atime_ns = up->meta.atime_ns;
 	memcpy(row.xxh3, j->digest.xxh3, sizeof(row.xxh3));
 	memcpy(row.sha256, j->digest.sha256, sizeof(row.sha256));
 	memcpy(row.etag, j->receipt.etag, sizeof(row.etag));
+	memcpy(row.version, j->receipt.version, sizeof(row.version));
 	if (engine_record(en, j, &row) == -1)
 		return;
 	if (ledger_upload_drop(en->ledger, up->ledger_id, &e) == -1) {

@@ -21,10 +21,13 @@ job_new(enum job_kind kind, const char *dir, size_t dir_len, const char *name,
 	j->kind = kind;
 	j->path_len = len;
 	j->name_len = name_len;
-	memcpy(j->path, dir, dir_len);
-	if (sep > 0)
+	if (dir_len > 0) {
+		memcpy(j->path, dir, dir_len);
 		j->path[dir_len] = '/';
-	memcpy(j->path + dir_len + sep, name, name_len);
+	}
+	/* Of no bytes, SQLite has no pointer. */
+	if (name_len > 0)
+		memcpy(j->path + dir_len + sep, name, name_len);
 	return j;
 }
 
@@ -42,6 +45,8 @@ job_free(struct job *j)
 	free(j->victims);
 	free(j->upload_id);
 	free(j->leader);
+	given_free(j->given);
+	attrs_free(j->carried);
 	free(j);
 }
 

@@ -9,8 +9,10 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 #include "agent/check.h"
+#include "agent/given.h"
 #include "agent/ledger.h"
 #include "agent/outcome.h"
 #include "base/err.h"
@@ -82,6 +84,7 @@ struct upload {
 	struct attrs *attrs;   /* what meta.attrs is; owned */
 	uint64_t attrs_mark;   /* of these; BEGIN, CHECK */
 	uint64_t attrs_begun;  /* of those that it was begun with */
+	struct given *given;   /* as of a job; only read */
 	struct digest source;  /* what the source store says of its bytes */
 	int64_t begun_ns;      /* nothing was read of it before */
 	struct plan plan;
@@ -140,6 +143,8 @@ struct job {
 
 	struct item_link link; /* as its row is to have it */
 	struct item_stat meta; /* HARDLINK: what the item is to carry */
+	/* Instead of what the source says, if it still is so; owned. */
+	struct given *given;
 	char *leader; /* HARDLINK: malloc'd path of the other name, of was */
 
 	/* REHASH, VERIFY: what the ledger knows of the item at the target: as
@@ -168,7 +173,8 @@ struct job {
 	bool skipped; /* PUT: the object is a symlink, and those are left out */
 	struct digest digest;
 	struct store_receipt receipt;
-	uint64_t attrs; /* the mark of the source's; 0: not asked for */
+	uint64_t attrs;	       /* the mark of the source's; 0: not asked for */
+	struct attrs *carried; /* these; owned; NULL: not known */
 	uint64_t sent_bytes;
 
 	size_t path_len;
@@ -180,6 +186,14 @@ struct job *job_new(enum job_kind kind, const char *dir, size_t dir_len,
     const char *name, size_t name_len, struct err *e);
 /* Closes nothing and frees no upload; of JOB_VERIFY, the check. */
 void job_free(struct job *j);
+
+/* What is there as ST says stays: that is the receipt. */
+static inline void
+job_finds(struct job *j, const struct store_stat *st)
+{
+	memcpy(j->receipt.etag, st->etag, sizeof(st->etag));
+	memcpy(j->receipt.version, st->version, sizeof(st->version));
+}
 
 static inline const char *
 job_name(const struct job *j)

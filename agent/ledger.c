@@ -160,6 +160,7 @@ ledger_rollback(struct ledger *l)
 	sqlite3_exec(l->db, "ROLLBACK", NULL, NULL, NULL);
 	l->in_transaction = false;
 	l->uncommitted = 0;
+	l->last_set = 0;
 	l->refusing = true;
 }
 

@@ -86,8 +86,9 @@ struct ledger_file {
 	uint64_t crc64nvme;   /* of the whole file */
 	uint8_t sha256[32];   /* as xxh3: of the file, or of the list */
 	char etag[STORE_ETAG_MAX];
-	uint64_t run_id; /* the run that wrote it last */
-	uint64_t attrs;	 /* attrs_mark() of what was sent; 0: never looked at */
+	char version[STORE_ETAG_MAX]; /* version id, or "" */
+	uint64_t run_id;	      /* the run that wrote it last */
+	uint64_t attrs; /* attrs_mark() of what was sent; 0: never looked at */
 	/*
 	 * NLINK above 1: the target's item is linked with those of the file's
 	 * other names; 1: with none, or nobody asked; 0: it can't be linked,
@@ -319,6 +320,36 @@ int ledger_listed_below(
  * the next call; the other functions must not be called in between. */
 int ledger_listed_next(struct ledger *l, const char **path, size_t *len,
     struct store_stat *out, struct err *e);
+
+/*
+ * Extended attributes and ACLs, by their mark (attrs.h), each set once: what
+ * rows have only the marks of.
+ */
+int ledger_attrs_put(
+    struct ledger *l, uint64_t mark, const struct attrs *a, struct err *e);
+/* The caller's: *OUT is NULL if nothing is known of the mark. */
+int ledger_attrs_get(
+    struct ledger *l, uint64_t mark, struct attrs **out, struct err *e);
+
+/* What a manifest says of an item, for --metadata-from: in a temporary file,
+ * too. */
+struct ledger_given {
+	struct item_stat st; /* without its attributes */
+	/* nlink 1: no other names are known; else 2 (there are others), and
+	 * only ino tells which. */
+	struct item_link link;
+	struct attrs *attrs; /* put: borrowed; get: the caller's */
+};
+/* The device of files that only a manifest tells the names of. */
+#define LEDGER_GIVEN_DEV UINT64_MAX
+/* All is put between these two. */
+int ledger_given_begin(struct ledger *l, struct err *e);
+int ledger_given_end(struct ledger *l, struct err *e);
+int ledger_given_put(struct ledger *l, const char *path, size_t len,
+    const struct ledger_given *g, struct err *e);
+/* 1, 0 if the manifest has no such item, -1. */
+int ledger_given_get(struct ledger *l, const char *path, size_t len,
+    bool is_dir, struct ledger_given *out, struct err *e);
 
 /* That a name leads to FILE at one side, and to OTHER at the other. */
 enum ledger_side { LEDGER_AT_SOURCE, LEDGER_AT_TARGET };

@@ -69,6 +69,10 @@ enum ledger_stmt {
 	STMT_RUN_PROGRESS,
 	STMT_RUN_TEXTS,
 	STMT_SERIES_DROP,
+	STMT_ATTRSET_PUT,
+	STMT_ATTRSET_GET,
+	STMT_GIVEN_PUT,
+	STMT_GIVEN_GET,
 	STMT_TOTALS,
 	STMT_EVENT_LAST,
 	STMT_EVENT_PUT,
@@ -82,15 +86,16 @@ struct ledger {
 	char *path;
 	int lock_fd;
 	bool in_transaction;
-	bool refusing;	 /* since a rollback */
-	bool damaged;	 /* to be set aside when it is closed */
-	bool outdated;	 /* its schema is older, and it can't be written */
-	bool has_target; /* the temporary table is there */
-	bool has_listed; /* likewise */
-	bool has_pairs;	 /* likewise */
-	bool in_listed;	 /* ledger_listed_next() is under way */
-	bool has_gone;	 /* and those of what is to be deleted */
-	bool has_seen;	 /* so is this */
+	bool refusing;	   /* since a rollback */
+	bool damaged;	   /* to be set aside when it is closed */
+	bool outdated;	   /* its schema is older, and it can't be written */
+	bool has_target;   /* the temporary table is there */
+	bool has_listed;   /* likewise */
+	bool has_pairs;	   /* likewise */
+	bool in_listed;	   /* ledger_listed_next() is under way */
+	bool has_gone;	   /* and those of what is to be deleted */
+	bool has_seen;	   /* so is this */
+	uint64_t last_set; /* of attributes, that was written; 0: none */
 	unsigned uncommitted;
 	uint64_t event_seq;  /* of the last event; 0: not looked up yet */
 	char last_name[256]; /* sorts behind every name: 255 bytes at most */

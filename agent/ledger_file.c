@@ -79,6 +79,9 @@ column_file(sqlite3_stmt *s, int at, struct ledger_file *out)
 	out->link.id = column_u64(s, at + 9);
 	column_outcome(s, at + 10, &out->outcome);
 	out->attrs = column_u64(s, at + 15); /* NULL is 0 */
+	out->st.has_atime = sqlite3_column_type(s, at + 17) != SQLITE_NULL;
+	out->st.atime_ns = sqlite3_column_int64(s, at + 17);
+	column_copy(s, at + 18, out->version, sizeof(out->version));
 }
 
 int
@@ -131,6 +134,14 @@ ledger_file_put(struct ledger *l, int64_t dir_id, const char *name,
 		bind_bytes(s, at + 16, row->sha256, sizeof(row->sha256));
 	else
 		sqlite3_bind_null(s, at + 16);
+	if (row->st.has_atime)
+		sqlite3_bind_int64(s, at + 17, row->st.atime_ns);
+	else
+		sqlite3_bind_null(s, at + 17);
+	if (row->version[0] != '\0')
+		bind_text(s, at + 18, row->version);
+	else
+		sqlite3_bind_null(s, at + 18);
 	return ledger_done(l, s, e);
 }
 

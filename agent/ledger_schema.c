@@ -72,8 +72,13 @@ static const char *const migrations[] = {
     " PRIMARY KEY(run_id, what, path)) WITHOUT ROWID;"
 
     /* NULL: extended attributes were never looked at */
+    "ALTER TABLE file ADD COLUMN version TEXT;"
     "ALTER TABLE file ADD COLUMN attrs INTEGER;"
-    "ALTER TABLE upload ADD COLUMN attrs INTEGER;",
+    "ALTER TABLE upload ADD COLUMN attrs INTEGER;"
+    /* What the marks are of, for manifests.  What nothing points to any more
+     * stays: sets are few, as most items have one of the same. */
+    "CREATE TABLE attrset(mark INTEGER PRIMARY KEY, data BLOB NOT NULL);"
+    "ALTER TABLE file ADD COLUMN atime_ns INTEGER;",
 };
 
 #define SCHEMA_VERSION ((int)(sizeof(migrations) / sizeof(migrations[0])))
@@ -82,7 +87,7 @@ static const char *const migrations[] = {
 #define FILE_COLUMNS                                         \
 	",part_bytes,digest_have,xxh3,crc64nvme,etag,run_id" \
 	",nlink,link_dev,link_ino,link_id"                   \
-	",how,proof,attempts,done_ns,did_run,attrs,sha256"
+	",how,proof,attempts,done_ns,did_run,attrs,sha256,atime_ns,version"
 
 /* A row that tells what run ?1 did; earlier releases kept one run only. */
 #define OF_RUN "(f.did_run=?1 OR (f.did_run=0 AND f.run_id=?1))"
@@ -100,7 +105,8 @@ static const char *const statements[STMT_COUNT] = {
     [STMT_FILE_PUT] =
 	"INSERT OR REPLACE INTO file(dir_id,name,state," STAT_COLUMNS
 	    FILE_COLUMNS ")"
-	" VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
+	" VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?"
+	")",
     /* "nlink > 1", word by word: else the index isn't used. */
     [STMT_LEADER] = "SELECT d.path,f.name,f.state," STAT_COLUMNS FILE_COLUMNS
 		    " FROM file f CROSS JOIN dir d ON d.id=f.dir_id"
@@ -212,6 +218,12 @@ static const char *const statements[STMT_COUNT] = {
     [STMT_ITEM_ALL] = "SELECT d.path,f.name,f.state," STAT_COLUMNS FILE_COLUMNS
 		      " FROM dir d CROSS JOIN file f ON f.dir_id=d.id"
 		      " ORDER BY d.path,f.name",
+    [STMT_ATTRSET_PUT] = "INSERT OR IGNORE INTO attrset VALUES(?,?)",
+    [STMT_ATTRSET_GET] = "SELECT data FROM attrset WHERE mark=?",
+    [STMT_GIVEN_PUT] = "INSERT OR REPLACE INTO temp.given"
+		       " VALUES(?,?,?,?,?,?,?,?,?,?,?)",
+    [STMT_GIVEN_GET] = "SELECT type,size,mtime_ns,mode,uid,gid,atime_ns,link,"
+		       "attrs FROM temp.given WHERE path=? AND is_dir=?",
     [STMT_TOTALS] = "SELECT COUNT(*),COALESCE(SUM(CASE WHEN type=1 THEN size"
 		    " ELSE 0 END),0) FROM file WHERE state=2",
     [STMT_EVENT_LAST] = "SELECT seq FROM sqlite_sequence WHERE name='event'",

@@ -11,12 +11,65 @@
 #include "base/clock.h"
 #include "base/json.h"
 #include "base/text.h"
+#include "verify/digest.h"
 
 static const char *const types[] = {
     [ITEM_FILE] = "file",
     [ITEM_DIR] = "directory",
     [ITEM_SYMLINK] = "symlink",
 };
+
+/* Which kinds are known, a colon, the attributes' bytes in base64. */
+static void
+add_attrs(struct json *j, const struct attrs *a)
+{
+	AUTO(buf) struct buf bytes = BUF_INIT(2 * ATTRS_BYTES_MAX);
+	AUTO(free) char *text = NULL;
+	char *at;
+
+	attrs_format(a, &bytes);
+	text = malloc(4 * ((bytes.len + 2) / 3) + 4);
+	if (text == NULL || buf_failed(&bytes)) {
+		j->out->failed = true;
+		return;
+	}
+	at = text;
+	if ((a->kinds & ATTRS_XATTRS) != 0)
+		*at++ = 'x';
+	if ((a->kinds & ATTRS_ACLS) != 0)
+		*at++ = 'a';
+	*at++ = ':';
+	text_base64(buf_str(&bytes), bytes.len, at);
+	json_str(j, "xattrs", text);
+}
+
+static void
+add_metadata(struct json *j, const struct item_stat *st)
+{
+	char mode[16];
+
+	if (st->mtime_ns != ITEM_TIME_UNKNOWN)
+		json_int(j, "mtime_ns", st->mtime_ns);
+	if (st->has_atime)
+		json_int(j, "atime_ns", st->atime_ns);
+	if (st->mode != 0) {
+		snprintf(mode, sizeof(mode), "%07" PRIo32, st->mode);
+		json_str(j, "mode", mode);
+		json_uint(j, "uid", st->uid);
+		json_uint(j, "gid", st->gid);
+	}
+	if (st->attrs != NULL && st->attrs->kinds != 0)
+		add_attrs(j, st->attrs);
+}
+
+struct item_link
+manifest_link(const struct manifest_item *m)
+{
+	if (m->link[0] == '\0')
+		return (struct item_link){.nlink = 0};
+	return (struct item_link){
+	    .nlink = 2, .ino = crc64nvme(0, m->link, strlen(m->link))};
+}
 
 void
 manifest_add_head(struct buf *out, const struct manifest_head *h)
@@ -42,7 +95,18 @@ manifest_add_head(struct buf *out, const struct manifest_head *h)
 		json_str(&j, NULL, "mode");
 	if (h->not_held.mtime)
 		json_str(&j, NULL, "mtime");
+	if (h->not_held.xattrs)
+		json_str(&j, NULL, "xattrs");
+	if (h->not_held.acls)
+		json_str(&j, NULL, "acls");
+	if (h->not_held.links)
+		json_str(&j, NULL, "links");
 	json_array_end(&j);
+	if (h->root.type == ITEM_DIR) {
+		json_object(&j, "root");
+		add_metadata(&j, &h->root);
+		json_object_end(&j);
+	}
 	json_object_end(&j);
 	buf_addc(out, '\n');
 }
@@ -74,7 +138,6 @@ void
 manifest_add_item(struct buf *out, const struct manifest_item *m)
 {
 	struct json j;
-	char mode[16];
 
 	json_begin(&j, out);
 	json_object(&j, NULL);
@@ -82,17 +145,14 @@ manifest_add_item(struct buf *out, const struct manifest_item *m)
 	json_name(&j, "path", m->path, m->path_len);
 	if (m->st.type != ITEM_DIR)
 		json_uint(&j, "size", m->st.size);
-	if (m->st.mtime_ns != ITEM_TIME_UNKNOWN)
-		json_int(&j, "mtime_ns", m->st.mtime_ns);
-	if (m->st.mode != 0) {
-		snprintf(mode, sizeof(mode), "%07" PRIo32, m->st.mode);
-		json_str(&j, "mode", mode);
-		json_uint(&j, "uid", m->st.uid);
-		json_uint(&j, "gid", m->st.gid);
-	}
+	add_metadata(&j, &m->st);
+	if (m->link[0] != '\0')
+		json_str(&j, "link", m->link);
 	add_digests(&j, m);
 	if (m->etag[0] != '\0')
 		json_str(&j, "etag", m->etag);
+	if (m->version[0] != '\0')
+		json_str(&j, "version_id", m->version);
 	if (m->key != NULL)
 		json_name(&j, "key", m->key, m->key_len);
 	json_str(&j, "status", "done");
@@ -293,25 +353,88 @@ read_owner(struct item_stat *st, const struct jdoc_node *o, struct err *e)
 }
 
 static int
+read_attrs(struct manifest_entry *out, struct item_stat *st,
+    const struct jdoc_node *o, struct err *e)
+{
+	const char *text = string_of(o, "xattrs");
+	AUTO(free) char *bytes = NULL;
+	unsigned kinds = 0;
+	size_t len, n;
+
+	if (jdoc_member(o, "xattrs") == NULL)
+		return 0;
+	for (; text != NULL && (*text == 'x' || *text == 'a'); text++)
+		kinds |= *text == 'x' ? ATTRS_XATTRS : ATTRS_ACLS;
+	if (kinds == 0 || *text++ != ':')
+		return bad(e, "\"xattrs\"");
+	len = strlen(text);
+	n = len / 4 * 3;
+	n -= len > 0 && text[len - 1] == '=';
+	n -= len > 1 && text[len - 2] == '=';
+	bytes = malloc(n + 1);
+	if (bytes == NULL)
+		return err_set(e, ERR_NOMEM, "out of memory");
+	if (!text_unbase64(text, len, bytes, n))
+		return bad(e, "\"xattrs\"");
+	out->attrs = attrs_parse(bytes, n, kinds, e);
+	if (out->attrs == NULL)
+		return e->kind == ERR_NOMEM ? -1 : bad(e, "\"xattrs\"");
+	st->attrs = out->attrs;
+	return 0;
+}
+
+/* What add_metadata() wrote. */
+static int
+read_metadata(struct manifest_entry *out, struct item_stat *st,
+    const struct jdoc_node *o, struct err *e)
+{
+	int rc;
+
+	st->mtime_ns = ITEM_TIME_UNKNOWN;
+	if (int_of(o, "mtime_ns", &st->mtime_ns) == -1)
+		return bad(e, "\"mtime_ns\"");
+	rc = int_of(o, "atime_ns", &st->atime_ns);
+	if (rc == -1)
+		return bad(e, "\"atime_ns\"");
+	st->has_atime = rc == 1;
+	return read_owner(st, o, e) == -1 ? -1 : read_attrs(out, st, o, e);
+}
+
+static int
+read_link(struct manifest_item *m, const struct jdoc_node *o, struct err *e)
+{
+	const char *id = string_of(o, "link");
+
+	if (jdoc_member(o, "link") == NULL)
+		return 0;
+	if (id == NULL || id[0] == '\0' || strlen(id) >= sizeof(m->link) ||
+	    m->st.type != ITEM_FILE)
+		return bad(e, "\"link\"");
+	snprintf(m->link, sizeof(m->link), "%s", id);
+	return 0;
+}
+
+static int
 read_item(struct manifest_entry *out, const struct jdoc_node *o,
     enum item_type type, struct err *e)
 {
 	struct manifest_item *m = &out->item;
 	const char *etag = string_of(o, "etag");
+	const char *version = string_of(o, "version_id");
 
 	out->kind = MANIFEST_ITEM;
 	m->st.type = type;
-	m->st.mtime_ns = ITEM_TIME_UNKNOWN;
 	if (read_path(out, o, e) == -1)
 		return -1;
 	if (uint_of(o, "size", &m->st.size) != (type != ITEM_DIR))
 		return bad(e, "\"size\"");
-	if (int_of(o, "mtime_ns", &m->st.mtime_ns) == -1)
-		return bad(e, "\"mtime_ns\"");
-	if (read_owner(&m->st, o, e) == -1 || read_digests(m, o, e) == -1)
+	if (read_metadata(out, &m->st, o, e) == -1 ||
+	    read_link(m, o, e) == -1 || read_digests(m, o, e) == -1)
 		return -1;
 	if (etag != NULL)
 		snprintf(m->etag, sizeof(m->etag), "%s", etag);
+	if (version != NULL)
+		snprintf(m->version, sizeof(m->version), "%s", version);
 	return 0;
 }
 
@@ -325,6 +448,9 @@ read_lacks(struct check_lacks *out, const struct jdoc_node *o)
 		out->owner |= jdoc_is(n, "owner");
 		out->mode |= jdoc_is(n, "mode");
 		out->mtime |= jdoc_is(n, "mtime");
+		out->xattrs |= jdoc_is(n, "xattrs");
+		out->acls |= jdoc_is(n, "acls");
+		out->links |= jdoc_is(n, "links");
 	}
 }
 
@@ -332,6 +458,7 @@ static int
 read_head(struct manifest_entry *out, const struct jdoc_node *o, struct err *e)
 {
 	struct manifest_head *h = &out->head;
+	const struct jdoc_node *root = jdoc_member(o, "root");
 	uint64_t format;
 
 	out->kind = MANIFEST_HEAD;
@@ -348,7 +475,10 @@ read_head(struct manifest_entry *out, const struct jdoc_node *o, struct err *e)
 	if (h->task == NULL || h->source == NULL || h->target == NULL ||
 	    uint_of(o, "run", &h->run_id) != 1)
 		return bad(e, "\"task\", \"run\", \"source\" or \"target\"");
-	return 0;
+	if (root == NULL)
+		return 0;
+	h->root.type = ITEM_DIR;
+	return read_metadata(out, &h->root, root, e);
 }
 
 static int
@@ -397,5 +527,6 @@ manifest_entry_clear(struct manifest_entry *m)
 {
 	jdoc_free(m->doc);
 	free(m->path);
+	attrs_free(m->attrs);
 	memset(m, 0, sizeof(*m));
 }

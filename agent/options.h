@@ -44,7 +44,8 @@ struct options {
 	char *default_subscriptions_dir;
 	bool dry_run;
 	bool reconcile;
-	bool sha256;	      /* is taken of each file, too */
+	bool sha256;		   /* is taken of each file, too */
+	const char *metadata_from; /* a manifest, instead of the source */
 	const char *manifest; /* where to write it; verify: where to read it */
 	bool deep;	      /* verify: read the target's bytes */
 	uint32_t sample_slices; /* verify: one of so many; 0, 1: all */

@@ -55,7 +55,7 @@ int verify_find_lacks(struct ledger *l, struct check_lacks *out, struct err *e);
 void verify_add_lacks(struct check_lacks *out, const struct run_stats *s);
 
 /* CHECK_XATTRS, _ACLS and _LINKS: those that O asks for, and that both stores
- * can tell.  SOURCE may be NULL. */
+ * can tell.  SOURCE is NULL where a manifest stands for it. */
 unsigned verify_can_tell(const struct options *o, const struct store *source,
     const struct store *target);
 

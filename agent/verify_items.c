@@ -10,6 +10,7 @@
 #include "agent/compare.h"
 #include "agent/verify_in.h"
 #include "base/buf.h"
+#include "verify/digest.h"
 
 /* An item of the source, with what the ledger knows of it. */
 struct wanted {
@@ -57,15 +58,30 @@ take_row(struct job *j, const struct ledger_file *row)
 	j->known_part_bytes = row->part_bytes;
 }
 
-static void
-take_manifest(struct job *j, const struct manifest_item *m)
+static int
+take_manifest(struct job *j, const struct manifest_item *m, struct err *e)
 {
-	j->check->has_row = j->check->recorded = j->check->known = true;
+	struct item_link link = manifest_link(m);
+	struct check *c = j->check;
+
+	/* A file of its own, then. */
+	if (link.nlink == 0)
+		link = (struct item_link){
+		    .nlink = 1, .ino = crc64nvme(0, m->path, m->path_len)};
+	c->has_row = c->recorded = c->known = true;
+	c->want.nlink = link.nlink;
+	c->want.dev = link.dev;
+	c->want.ino = link.ino;
 	j->was.type = m->st.type;
 	j->was.size = m->st.size;
 	j->was.digest = m->digest;
 	memcpy(j->was.etag, m->etag, sizeof(m->etag));
 	j->known_part_bytes = m->part_bytes;
+	c->want.attrs = NULL;
+	if (m->st.attrs == NULL)
+		return 0;
+	c->want.attrs = j->carried = attrs_copy(m->st.attrs, e);
+	return j->carried != NULL ? 0 : -1;
 }
 
 /*
@@ -132,6 +148,7 @@ consider(struct verifier *v, const struct wanted *w)
 {
 	struct job *j =
 	    verify_job(v, JOB_VERIFY, w->dir, w->dir_len, w->name, w->name_len);
+	struct err e = ERR_INIT;
 	struct check *c;
 	int there;
 
@@ -146,8 +163,11 @@ consider(struct verifier *v, const struct wanted *w)
 	c->deep = v->options->deep;
 	if (w->row != NULL)
 		take_row(j, w->row);
-	if (w->manifest != NULL)
-		take_manifest(j, w->manifest);
+	if (w->manifest != NULL && take_manifest(j, w->manifest, &e) == -1) {
+		verify_fatal(v, &e);
+		verify_job_end(v, j);
+		return;
+	}
 	/* What a listing says of an object is not what it carries. */
 	if (v->source != NULL && !lists_metadata(v->source)) {
 		c->want.mode = 0;

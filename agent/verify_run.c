@@ -124,11 +124,11 @@ verify_can_tell(const struct options *o, const struct store *source,
 {
 	unsigned can = 0;
 
-	if (source == NULL)
-		return 0;
-	if (source->ops->attrs != NULL && target->ops->attrs != NULL)
+	if ((source == NULL || source->ops->attrs != NULL) &&
+	    target->ops->attrs != NULL)
 		can = check_attrs_aspects(store_attrs_kinds(&o->store));
-	if (o->hard_links && tells_links(source) && tells_links(target))
+	if (o->hard_links && (source == NULL || tells_links(source)) &&
+	    tells_links(target))
 		can |= CHECK_LINKS;
 	return can;
 }
@@ -144,8 +144,9 @@ choose_aspects(struct verifier *v)
 	    ((can & CHECK_ACLS) != 0 ? (unsigned)ATTRS_ACLS : 0);
 	r->links = (can & CHECK_LINKS) != 0;
 	v->lists_links = !r->links ||
-	    ((v->source->ops->features & v->target->ops->features &
-		 STORE_LIST_LINKS) != 0);
+	    ((v->source == NULL ||
+		 (v->source->ops->features & STORE_LIST_LINKS) != 0) &&
+		(v->target->ops->features & STORE_LIST_LINKS) != 0);
 }
 
 /* What an earlier run of the task could not give to the target, nobody can

@@ -22,7 +22,8 @@ struct work {
 	struct store *source; /* NULL: there is none, for VERIFY only */
 	struct store *target;
 	const struct check_rules *rules; /* VERIFY */
-	bool hard_links;		 /* names of one file are to be told */
+	bool given;	 /* a manifest tells of each file's names, too */
+	bool hard_links; /* names of one file are to be told */
 	bool keep_links; /* else an object that is a symlink is skipped */
 	struct pool *pool;
 	struct lanes *lanes;

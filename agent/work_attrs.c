@@ -19,6 +19,72 @@ work_held(struct worker *me, struct item_stat *st)
 	st->attrs = NULL;
 }
 
+/* A copy for the ledger. */
+static int
+keep(struct job *j, const struct attrs *a)
+{
+	attrs_free(j->carried);
+	j->carried = attrs_copy(a, &j->err);
+	return a == NULL || j->carried != NULL ? 0 : -1;
+}
+
+bool
+work_given_still(struct job *j, struct item_stat *st)
+{
+	const struct given *g = j->up != NULL ? j->up->given : j->given;
+
+	if (g == NULL)
+		return false;
+	if (item_same(st, &g->was)) {
+		given_to(&g->is, st);
+		return true;
+	}
+	if (j->up == NULL) {
+		given_free(j->given);
+		j->given = NULL;
+	}
+	return false;
+}
+
+int
+work_given(struct worker *me, struct job *j, struct store_file *f)
+{
+	const struct ledger_given *is;
+	struct attrs *copy;
+
+	if (work_given_still(j, &j->st)) {
+		is = j->up != NULL ? &j->up->given->is : &j->given->is;
+		given_to(is, &f->meta);
+		if (is->attrs != NULL) {
+			copy = attrs_copy(is->attrs, &j->err);
+			if (copy == NULL)
+				return -1;
+			attrs_free(f->attrs);
+			f->attrs = copy;
+			f->meta.attrs = copy;
+		}
+	}
+	return me->work.attrs != 0 && j->up == NULL ? keep(j, f->meta.attrs)
+						    : 0;
+}
+
+/* Those that the source tells of J's item. */
+static int
+ask(struct worker *me, struct job *j, enum item_type type, struct attrs **out)
+{
+	const struct store_driver *from = work_source(me);
+
+	if (from->attrs == NULL)
+		return 0;
+	j->from_source = true;
+	/* A directory that went meanwhile is one that was there. */
+	return from->attrs(me->from, j->path, type, out, &j->err) == -1 &&
+		(type != ITEM_DIR ||
+		    (j->err.kind != ERR_VANISHED && j->err.kind != ERR_CHANGED))
+	    ? -1
+	    : 0;
+}
+
 int
 work_attrs(
     struct worker *me, struct job *j, enum item_type type, struct attrs **out)
@@ -27,15 +93,15 @@ work_attrs(
 	j->attrs = 0;
 	if (me->work.attrs == 0)
 		return 0;
-	j->from_source = true;
-	/* A directory that went meanwhile is one that was there. */
-	if (work_source(me)->attrs(me->from, j->path, type, out, &j->err) ==
-		-1 &&
-	    (type != ITEM_DIR ||
-		(j->err.kind != ERR_VANISHED && j->err.kind != ERR_CHANGED)))
+	if (j->given != NULL && j->given->is.attrs != NULL) {
+		*out = attrs_copy(j->given->is.attrs, &j->err);
+		if (*out == NULL)
+			return -1;
+	} else if (ask(me, j, type, out) == -1) {
 		return -1;
+	}
 	j->attrs = attrs_mark(*out, me->work.attrs);
-	return 0;
+	return keep(j, *out);
 }
 
 int
@@ -74,6 +140,9 @@ work_verify_attrs(struct worker *me, struct job *j)
 		c->compared |= check_attrs_aspects(kinds);
 		return 0;
 	}
+	if (me->work.source == NULL)
+		return check_attrs(
+		    c, me->work.rules, c->want.attrs, now, &j->err);
 	j->from_source = true;
 	if (work_source(me)->attrs(
 		me->from, j->path, c->want.type, &want, &j->err) == -1)

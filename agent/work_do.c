@@ -56,4 +56,9 @@ work_do(struct worker *me, struct job *j)
 		j->err.kind = ERR_NONE;
 	else if (j->up != NULL)
 		work_release(me); /* the connection that it is of may be dead */
+	/* Only what is recorded is kept. */
+	if (j->err.kind != ERR_NONE || j->finding == FOUND_OTHER) {
+		attrs_free(j->carried);
+		j->carried = NULL;
+	}
 }

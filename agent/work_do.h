@@ -33,6 +33,14 @@ work_source(const struct worker *me)
 	return me->work.source->ops;
 }
 
+/* Whether the coordinator knows the names of each file. */
+static inline bool
+work_lists_links(const struct worker *me)
+{
+	return me->work.given ||
+	    (work_source(me)->features & STORE_LIST_LINKS) != 0;
+}
+
 static inline int
 work_changed(struct err *e)
 {
@@ -87,6 +95,14 @@ int work_check_source(
     const struct digest *said, const struct digest *read, struct err *e);
 
 /* work_attrs.c */
+
+/*
+ * J's item, of which the source says ST now: whether something is given for it
+ * and fits; then that is in ST.  What doesn't fit any more is forgotten.
+ */
+bool work_given_still(struct job *j, struct item_stat *st);
+/* F, of J, whose st is its state, carries what is given. */
+int work_given(struct worker *me, struct job *j, struct store_file *f);
 
 /* Takes from ST what the target has no place for, which is counted. */
 void work_held(struct worker *me, struct item_stat *st);

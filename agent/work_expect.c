@@ -116,7 +116,7 @@ work_written(struct worker *me, struct job *j, int rc)
 		me->work.target->ops, now.mtime_ns, meta->mtime_ns) &&
 	    (j->attempts > 0 || (now.digest.have & j->digest.have) != 0) &&
 	    work_check_source(&now.digest, &j->digest, &differs) == 0) {
-		memcpy(j->receipt.etag, now.etag, sizeof(now.etag));
+		job_finds(j, &now);
 		j->receipt.proved = (now.digest.have & j->digest.have) != 0;
 		return 0;
 	}

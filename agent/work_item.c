@@ -115,8 +115,10 @@ work_link(struct worker *me, struct job *j)
 
 	j->from_source = true;
 	if (work_source(me)->readlink(me->from, j->path, &j->st, target,
-		sizeof(target), &n, &j->err) == -1 ||
-	    work_attrs(me, j, ITEM_SYMLINK, &attrs) == -1)
+		sizeof(target), &n, &j->err) == -1)
+		return -1;
+	work_given_still(j, &j->st);
+	if (work_attrs(me, j, ITEM_SYMLINK, &attrs) == -1)
 		return -1;
 	st = j->st;
 	st.attrs = attrs;
@@ -261,7 +263,7 @@ work_rehash(struct worker *me, struct job *j)
 		return 0;
 	if (f->meta.type == ITEM_FILE)
 		same = j->unmoved && has_digests(me, j) &&
-			item_same(&scanned, &f->state)
+			item_same(&scanned, &j->st)
 		    ? 1
 		    : has_content(me, j, f);
 	if (same == -1)
@@ -275,7 +277,7 @@ work_rehash(struct worker *me, struct job *j)
 	    !work_marks_same(me, &j->was, &f->meta) ||
 	    (me->work.attrs != 0 && !attrs_same_mark(j->attrs, j->was_attrs)))
 		return set_metadata(me, j, &f->meta, &j->was);
-	memcpy(j->receipt.etag, j->was.etag, sizeof(j->receipt.etag));
+	job_finds(j, &j->was);
 	j->finding = FOUND_SAME;
 	return 0;
 }
@@ -459,7 +461,7 @@ work_adopt(struct worker *me, struct job *j)
 	if (me->work.target->ops->stat(me->session, j->path, &there, &j->err) ==
 	    -1)
 		return j->err.kind == ERR_NOTFOUND ? 0 : -1;
-	memcpy(j->receipt.etag, there.etag, sizeof(j->receipt.etag));
+	job_finds(j, &there);
 	if (there.type != ITEM_FILE || there.size != j->st.size)
 		return 0;
 	if (me->work.compare != COMPARE_TIMES)

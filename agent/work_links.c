@@ -10,8 +10,7 @@
 bool
 work_is_grouped(struct worker *me, struct job *j, const struct store_file *f)
 {
-	if (!me->work.hard_links || j->asked ||
-	    (work_source(me)->features & STORE_LIST_LINKS) != 0)
+	if (!me->work.hard_links || j->asked || work_lists_links(me))
 		return false;
 	j->asked = true;
 	if (f->meta.type != ITEM_FILE || f->meta.nlink <= 1)

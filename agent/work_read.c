@@ -19,7 +19,7 @@
 static void
 set_links(const struct worker *me, const struct job *j, struct item_stat *meta)
 {
-	if ((work_source(me)->features & STORE_LIST_LINKS) != 0) {
+	if (work_lists_links(me)) {
 		meta->nlink = j->link.nlink;
 		meta->dev = j->link.dev;
 		meta->ino = j->link.ino;
@@ -39,6 +39,12 @@ work_open(struct worker *me, struct job *j)
 	if (f == NULL)
 		return NULL;
 	j->st = f->state;
+	if (work_given(me, j, f) == -1) {
+		auto_file(&f);
+		return NULL;
+	}
+	j->st.has_atime = f->meta.has_atime;
+	j->st.atime_ns = f->meta.atime_ns;
 	j->attrs = attrs_mark(f->meta.attrs, me->work.attrs);
 	set_links(me, j, &f->meta);
 	return f;

@@ -34,7 +34,7 @@ hold_upload(struct worker *me, struct job *j)
 		return NULL;
 	me->held = f;
 	me->held_serial = j->up->serial;
-	if (item_same(&f->state, &j->up->st))
+	if (item_same(&j->st, &j->up->st))
 		return f;
 	work_release(me);
 	work_changed(&j->err);

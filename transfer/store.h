@@ -136,8 +136,9 @@ struct store_stat {
 	uint64_t ino, dev;
 	int64_t ctime_ns;
 	uint32_t nlink; /* names of the file (DEV, INO); 0: not known */
-	char etag[STORE_ETAG_MAX]; /* without quotes; "" if there is none */
-	struct digest digest;	   /* checksums of the whole item, if any */
+	char etag[STORE_ETAG_MAX];    /* without quotes; "" if there is none */
+	char version[STORE_ETAG_MAX]; /* by stat(): version id, or "" */
+	struct digest digest;	      /* checksums of the whole item, if any */
 };
 
 /* What the store answered to bytes sent. */

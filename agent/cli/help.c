@@ -124,7 +124,8 @@ help_overview(struct buf *out)
 	int i;
 
 	wrap(out,
-	    "dray moves file trees to S3-compatible stores, resumes after "
+	    "dray moves file trees between directories, S3, SFTP and NFS, "
+	    "resumes after "
 	    "any interruption and proves what arrived.",
 	    0, 0);
 	buf_adds(out, "\nUsage: dray VERB [OPTION]... [OPERAND]...\n\n");
@@ -132,8 +133,8 @@ help_overview(struct buf *out)
 		const struct verb *v = &verb_table[i];
 		int pad = 8 - (int)strlen(v->name);
 
-		buf_addf(out, "  %s%*s%-8s ", v->name, pad, "", v->operands);
-		wrap(out, v->summary, 19, 19);
+		buf_addf(out, "  %s%*s%-9s ", v->name, pad, "", v->operands);
+		wrap(out, v->summary, 20, 20);
 	}
 	buf_adds(out, "\nExamples:\n");
 	show_examples(out,

@@ -465,6 +465,8 @@ options_finish(struct options *o, enum verb_id verb, struct err *e)
 {
 	if (o->manifest != NULL && place_check(o->manifest, e) == -1)
 		return err_context(e, "--manifest");
+	if (o->metadata_from != NULL && place_check(o->metadata_from, e) == -1)
+		return err_context(e, "--metadata-from");
 	if (o->task != NULL && task_check_name(o->task, e) == -1)
 		return err_context(e, "--task");
 	if (check_memory(o, e) == -1 || check_deletion(o, e) == -1 ||

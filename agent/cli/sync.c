@@ -10,6 +10,7 @@
 #include "agent/cli/pair.h"
 #include "agent/cli/sync.h"
 #include "agent/engine.h"
+#include "agent/manifest_file.h"
 #include "agent/reach.h"
 #include "agent/stop.h"
 #include "agent/task.h"
@@ -21,6 +22,7 @@ struct sync {
 	const struct options *o;
 	struct pair pair;
 	const struct sync_order *order;
+	struct manifest_in *manifest; /* of --metadata-from */
 	struct ledger *ledger;
 	struct webhook *webhook;
 	struct ui *ui;
@@ -37,6 +39,7 @@ sync_free(struct sync *s)
 	ui_free(s->ui);
 	webhook_free(s->webhook);
 	ledger_close(s->ledger);
+	manifest_in_free(s->manifest);
 	pair_free(&s->pair);
 }
 
@@ -224,6 +227,27 @@ open_ledger(struct sync *s, struct err *e)
 }
 
 static int
+open_manifest(struct sync *s, struct err *e)
+{
+	if (s->o->metadata_from == NULL)
+		return 0;
+	if ((s->pair.source_store->ops->features & STORE_LIST_META) == 0)
+		return err_set(e, ERR_CONFIG,
+		    "--metadata-from: what a listing of %s tells can't be "
+		    "matched with a manifest, and its objects carry their "
+		    "metadata themselves: leave the option out",
+		    s->pair.source->text);
+	s->manifest =
+	    manifest_in_open(s->o->metadata_from, s->o, stop_soon_flag(), e);
+	if (s->manifest != NULL)
+		return 0;
+	/* Nothing was begun. */
+	if (e->kind == ERR_MISMATCH || e->kind == ERR_NOTFOUND)
+		e->kind = ERR_CONFIG;
+	return err_context(e, "--metadata-from");
+}
+
+static int
 run(struct sync *s)
 {
 	struct ui_run about = {
@@ -245,6 +269,7 @@ run(struct sync *s)
 	    .reached = s->reached,
 	    .reconcile = s->reconcile,
 	    .only = s->order->only,
+	    .manifest = s->manifest,
 	    .retry_of = s->order->retry_of,
 	    .stop_soon = stop_soon_flag(),
 	    .stop_now = stop_now_flag(),
@@ -259,7 +284,8 @@ run(struct sync *s)
 	struct stats_snapshot end;
 	struct err e = ERR_INIT;
 
-	if (store_attrs_kinds(&s->o->store) != 0 &&
+	if (s->o->metadata_from == NULL &&
+	    store_attrs_kinds(&s->o->store) != 0 &&
 	    (s->pair.source_store->ops->features & STORE_HAS_ATTRS) == 0)
 		log_warn("%s tells no extended attributes and ACLs: with -X "
 			 "and -A nothing is kept of them",
@@ -289,6 +315,7 @@ sync_run(const struct options *o, const struct sync_order *order)
 
 	if (webhook_new(o, &s.webhook, &e) == -1 ||
 	    pair_open(&s.pair, order->source, order->target, &e) == -1 ||
+	    open_manifest(&s, &e) == -1 ||
 	    pair_reach_source(&s.pair, &e) == -1 || open_ledger(&s, &e) == -1) {
 		rc = cmd_fail(&e);
 	} else {

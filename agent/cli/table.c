@@ -349,6 +349,10 @@ const struct option_def option_table[] = {
     {STRING("manifest", manifest, "FILE", CHOOSE,
 	.help = "Write what DST has then to FILE (a path or URL); verify: "
 		"compare with that, not with SRC")},
+    {STRING("metadata-from", metadata_from, "FILE", WHAT,
+	.help =
+	    "Owners, modes, times, attributes and links as manifest FILE (a "
+	    "path or URL) has them, where SRC could not hold them")},
     {FLAG("deep", 0, deep, CHECKS,
 	.help = "Read all that DST holds, and compare the bytes")},
     {CUSTOM("sample", 0, set_sample, CHECKS, .arg = "PERCENT",

@@ -195,7 +195,6 @@ run(struct verifying *v)
 	    .target = about.target,
 	    .task = v->recorded || v->manifest != NULL ? about.task : NULL,
 	    .sample = v->sample,
-	    .from_manifest = v->manifest != NULL,
 	    .lacks = lacks,
 	    .can_tell = verify_can_tell(
 		v->o, v->pair.source_store, v->pair.target_store),

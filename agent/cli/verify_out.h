@@ -30,7 +30,6 @@ struct verify_summary {
 	const struct options *options;
 	const char *source, *target, *task; /* source may be NULL */
 	struct sample sample;
-	bool from_manifest;
 	struct check_lacks lacks; /* of the task's runs */
 	unsigned can_tell;	  /* verify_can_tell() */
 	struct stats_snapshot stats;

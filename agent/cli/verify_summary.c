@@ -84,10 +84,8 @@ add_asked(struct buf *out, const struct verify_summary *s)
 		if ((s->can_tell & kinds[i].aspect) != 0)
 			add_count(out, kinds[i].n, kinds[i].one, kinds[i].many);
 		else
-			buf_addf(out, "not compared: %s",
-			    s->from_manifest
-				? "the manifest doesn't tell"
-				: "one of the stores doesn't tell");
+			buf_adds(out,
+			    "not compared: one of the stores doesn't tell");
 		buf_adds(out,
 		    kinds[i].lacks
 			? ", but for what the target could not hold\n"

@@ -69,6 +69,7 @@ a_row(uint64_t size)
 	    .digest_have = DIGEST_XXH3 | DIGEST_CRC64NVME,
 	    .crc64nvme = UINT64_MAX - 1,
 	    .etag = "0123-4",
+	    .version = "v.1",
 	    .run_id = 3,
 	    .attrs = UINT64_MAX - 1,
 	};
@@ -172,6 +173,7 @@ rows_come_back_as_they_went(void)
 	CHECK(memcmp(got.xxh3, want.xxh3, 16) == 0);
 	CHECK_UINT(got.crc64nvme, want.crc64nvme);
 	CHECK_STR(got.etag, want.etag);
+	CHECK_STR(got.version, want.version);
 	CHECK_UINT(got.run_id, 3);
 	CHECK_UINT(got.attrs, want.attrs);
 	CHECK_UINT(ledger_diff_next(l, &got, &e), 0);
@@ -644,6 +646,85 @@ a_newer_ledger_is_refused_and_left_alone(void)
 	CHECK_UINT(e.kind, ERR_CONFIG);
 }
 
+static struct attrs *
+some_attrs(const char *value)
+{
+	struct err e = ERR_INIT;
+	struct attrs *a = attrs_new(ATTRS_XATTRS, &e);
+
+	CHECK_UINT(attrs_add(a, "user.a", value, strlen(value), &e), 0);
+	return a;
+}
+
+static void
+a_set_of_attributes_is_found_by_its_mark(void)
+{
+	AUTO(attrs) struct attrs *a = some_attrs("1"), *got = NULL;
+	AUTO(attrs) struct attrs *none = NULL;
+	uint64_t mark = attrs_mark(a, ATTRS_XATTRS);
+	struct err e = ERR_INIT;
+	struct ledger *l = begin();
+
+	CHECK_UINT(ledger_attrs_get(l, mark, &none, &e), 0);
+	CHECK(none == NULL);
+	CHECK_UINT(ledger_attrs_put(l, mark, a, &e), 0);
+	/* What was rolled back is written once more. */
+	ledger_rollback(l);
+	ledger_accept(l);
+	CHECK_UINT(ledger_attrs_put(l, mark, a, &e), 0);
+	CHECK_UINT(ledger_attrs_put(l, mark, a, &e), 0);
+	CHECK_UINT(ledger_uncommitted(l), 1);
+	CHECK_UINT(ledger_commit(l, &e), 0);
+	ledger_close(l);
+	l = begin();
+	CHECK_UINT(ledger_attrs_get(l, mark, &got, &e), 0);
+	CHECK(got != NULL && got->kinds == ATTRS_XATTRS &&
+	    attrs_mark(got, ATTRS_XATTRS) == mark);
+	ledger_close(l);
+}
+
+static void
+what_a_manifest_gives_is_kept_aside(void)
+{
+	AUTO(attrs) struct attrs *a = some_attrs("2");
+	struct ledger_given given = {.st = {.type = ITEM_FILE,
+					 .size = UINT64_MAX,
+					 .mtime_ns = -1,
+					 .mode = 0104755,
+					 .uid = 1,
+					 .gid = UINT32_MAX,
+					 .has_atime = true,
+					 .atime_ns = -2},
+	    .link = {.nlink = 2, .ino = UINT64_MAX},
+	    .attrs = a};
+	struct ledger_given dir = {
+	    .st = {.type = ITEM_DIR, .mtime_ns = ITEM_TIME_UNKNOWN},
+	    .link.nlink = 1};
+	struct ledger_given got;
+	struct err e = ERR_INIT;
+	struct ledger *l = begin();
+
+	CHECK_UINT(ledger_given_begin(l, &e), 0);
+	CHECK_UINT(ledger_given_put(l, "a\xff/f", 4, &given, &e), 0);
+	CHECK_UINT(ledger_given_put(l, "a\xff", 2, &dir, &e), 0);
+	CHECK_UINT(ledger_given_end(l, &e), 0);
+	CHECK_UINT(ledger_uncommitted(l), 0);
+	CHECK_UINT(ledger_given_get(l, "a\xff/f", 4, false, &got, &e), 1);
+	CHECK(got.st.type == ITEM_FILE && got.st.size == UINT64_MAX &&
+	    got.st.mtime_ns == -1 && got.st.mode == 0104755 &&
+	    got.st.uid == 1 && got.st.gid == UINT32_MAX && got.st.has_atime &&
+	    got.st.atime_ns == -2);
+	CHECK(got.link.nlink == 2 && got.link.ino == UINT64_MAX &&
+	    got.link.dev == LEDGER_GIVEN_DEV);
+	CHECK(attrs_mark(got.attrs, 3) == attrs_mark(a, 3));
+	attrs_free(got.attrs);
+	CHECK_UINT(ledger_given_get(l, "a\xff", 2, true, &got, &e), 1);
+	CHECK(got.attrs == NULL && got.link.nlink == 1 && !got.st.has_atime &&
+	    got.st.mtime_ns == ITEM_TIME_UNKNOWN);
+	CHECK_UINT(ledger_given_get(l, "a\xff", 2, false, &got, &e), 0);
+	ledger_close(l);
+}
+
 /*
  * The tables of schema version 1, as released: later versions must take a
  * ledger like this over.  Never to be changed.
@@ -996,6 +1077,8 @@ what_was_seen_is_no_part_of_the_ledger(void)
 	X(runs_failures_and_counters_come_back)                              \
 	X(one_process_owns_it)                                               \
 	X(a_newer_ledger_is_refused_and_left_alone)                          \
+	X(a_set_of_attributes_is_found_by_its_mark)                          \
+	X(what_a_manifest_gives_is_kept_aside)                               \
 	X(a_ledger_of_version_1_is_taken_over)                               \
 	X(a_ledger_of_version_1_can_be_read)                                 \
 	X(what_is_to_go_comes_content_first_and_the_deepest_directory_first) \

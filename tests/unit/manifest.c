@@ -23,6 +23,7 @@ static const struct manifest_item an_item = {
 	.crc64nvme = 0xae8b14860a799888,
 	.sha256 = {9, [31] = 7}},
     .etag = "abc-2",
+    .version = "3/L4kq",
     .key = "p/a",
     .key_len = 3,
 };
@@ -63,6 +64,71 @@ an_item_comes_back_as_it_was(void)
 	CHECK(memcmp(got->digest.sha256, want->digest.sha256, 32) == 0);
 	CHECK_UINT(got->digest.crc64nvme, want->digest.crc64nvme);
 	CHECK_STR(got->etag, want->etag);
+	CHECK_STR(got->version, want->version);
+	manifest_entry_clear(&m);
+}
+
+static void
+attributes_links_and_times_come_back(void)
+{
+	AUTO(buf) struct buf out = BUF_INIT(1 << 16);
+	struct err e = ERR_INIT;
+	AUTO(attrs) struct attrs *a = attrs_new(ATTRS_XATTRS | ATTRS_ACLS, &e);
+	struct manifest_item item = {.path = "f",
+	    .path_len = 1,
+	    .st = {.type = ITEM_FILE,
+		.mtime_ns = INT64_MIN + 1,
+		.has_atime = true,
+		.atime_ns = -7,
+		.attrs = a},
+	    .link = "12ab-1"};
+	const struct manifest_head head = {.task = "t",
+	    .source = "/s",
+	    .target = "/d",
+	    .root = {
+		.type = ITEM_DIR, .mtime_ns = 5, .mode = 040700, .attrs = a}};
+	struct manifest_entry m;
+
+	CHECK_UINT(attrs_add(a, "user.\xff=", "\0\n", 2, &e), 0);
+	CHECK_UINT(attrs_add(a, "user.none", "", 0, &e), 0);
+	manifest_add_item(&out, &item);
+	CHECK_UINT(parse(&m, &out), 0);
+	CHECK(m.item.st.mtime_ns == INT64_MIN + 1);
+	CHECK(m.item.st.has_atime && m.item.st.atime_ns == -7);
+	CHECK_STR(m.item.link, "12ab-1");
+	CHECK(m.item.st.attrs != NULL && m.item.st.attrs->kinds == a->kinds);
+	CHECK(attrs_mark(m.item.st.attrs, 3) == attrs_mark(a, 3));
+	manifest_entry_clear(&m);
+	buf_reset(&out);
+	manifest_add_head(&out, &head);
+	CHECK_UINT(parse(&m, &out), 0);
+	CHECK(m.head.root.type == ITEM_DIR && m.head.root.mtime_ns == 5 &&
+	    m.head.root.mode == 040700 && !m.head.root.has_atime);
+	CHECK(attrs_mark(m.head.root.attrs, 3) == attrs_mark(a, 3));
+	manifest_entry_clear(&m);
+}
+
+/* As many as an item can have. */
+static void
+the_longest_line_is_read(void)
+{
+	AUTO(buf) struct buf out = BUF_INIT(MANIFEST_LINE_MAX);
+	AUTO(free) char *value = calloc(1, ATTRS_VALUE_MAX);
+	struct err e = ERR_INIT;
+	AUTO(attrs) struct attrs *a = attrs_new(ATTRS_XATTRS, &e);
+	struct manifest_item item = {
+	    .path = "f", .path_len = 1, .st = {.type = ITEM_FILE, .attrs = a}};
+	struct manifest_entry m;
+	char name[20];
+	int i;
+
+	for (i = 0; i < 15; i++) {
+		snprintf(name, sizeof(name), "user.%d", i);
+		CHECK_UINT(attrs_add(a, name, value, ATTRS_VALUE_MAX, &e), 0);
+	}
+	manifest_add_item(&out, &item);
+	CHECK_UINT(parse(&m, &out), 0);
+	CHECK(attrs_mark(m.item.st.attrs, 1) == attrs_mark(a, 1));
 	manifest_entry_clear(&m);
 }
 
@@ -91,7 +157,7 @@ head_and_tail_come_back(void)
 	    .source = "/s\xff",
 	    .target = "s3://b",
 	    .run_id = 7,
-	    .not_held = {.owner = true, .mtime = true}};
+	    .not_held = {.owner = true, .mtime = true, .acls = true}};
 	const struct manifest_tail tail = {
 	    .items = 3, .bytes = UINT64_MAX, .sha256 = {1}};
 	AUTO(buf) struct buf out = BUF_INIT(1 << 16);
@@ -104,7 +170,8 @@ head_and_tail_come_back(void)
 	CHECK_STR(m.head.target, "s3://b");
 	CHECK_UINT(m.head.run_id, 7);
 	CHECK(m.head.not_held.owner && m.head.not_held.mtime &&
-	    !m.head.not_held.mode);
+	    !m.head.not_held.mode && m.head.not_held.acls &&
+	    !m.head.not_held.xattrs && !m.head.not_held.links);
 	manifest_entry_clear(&m);
 	buf_reset(&out);
 	manifest_add_tail(&out, &tail);
@@ -155,6 +222,24 @@ nonsense_is_refused_and_named(void)
 		"\"uid\""},
 	    {"{\"type\":\"file\",\"path\":\"a\",\"size\":1,\"xxh3\":\"12\"}",
 		"\"xxh3\""},
+	    {"{\"type\":\"file\",\"path\":\"a\",\"size\":1,\"xattrs\":5}",
+		"\"xattrs\""},
+	    {"{\"type\":\"file\",\"path\":\"a\",\"size\":1,\"xattrs\":\"\"}",
+		"\"xattrs\""},
+	    {"{\"type\":\"file\",\"path\":\"a\",\"size\":1,\"xattrs\":\"x:="
+	     "\"}",
+		"\"xattrs\""},
+	    /* "user.a" and no more */
+	    {"{\"type\":\"file\",\"path\":\"a\",\"size\":1,"
+	     "\"xattrs\":\"x:dXNlci5h\"}",
+		"\"xattrs\""},
+	    {"{\"type\":\"file\",\"path\":\"a\",\"size\":1,\"link\":\"\"}",
+		"\"link\""},
+	    {"{\"type\":\"directory\",\"path\":\"a\",\"link\":\"1\"}",
+		"\"link\""},
+	    {"{\"type\":\"file\",\"path\":\"a\",\"size\":1,"
+	     "\"atime_ns\":\"1\"}",
+		"\"atime_ns\""},
 	    {"{\"type\":\"manifest\"}", "\"format\""},
 	    {"{\"type\":\"manifest\",\"format\":2}", "format 2"},
 	    {"{\"type\":\"manifest\",\"format\":1,\"task\":5}", "\"task\""},
@@ -213,6 +298,8 @@ int
 main(void)
 {
 	RUN(an_item_comes_back_as_it_was);
+	RUN(attributes_links_and_times_come_back);
+	RUN(the_longest_line_is_read);
 	RUN(what_is_not_known_is_not_told);
 	RUN(head_and_tail_come_back);
 	RUN(nonsense_is_refused_and_named);

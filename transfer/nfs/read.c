@@ -251,6 +251,8 @@ nfs_check_file(struct store_file *file, struct err *e)
 void
 nfs_close_file(struct store_file *f)
 {
+	if (f != NULL)
+		attrs_free(f->attrs);
 	free(f);
 }
 

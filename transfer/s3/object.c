@@ -36,6 +36,7 @@ s3_read_head(
 	st.mtime_ns = st.modified_ns;
 	if (etag != NULL)
 		reply_etag(etag, strlen(etag), st.etag);
+	req_version(c, st.version);
 	meta_parse(h, &st);
 	req_digest(c, &st.digest);
 	if (req_etag_is_md5(c) &&

@@ -489,18 +489,26 @@ compare(struct s3_session *c, const struct digest *sent, const char *etag,
 	    "the store's ETag is %s, the MD5 of what was sent %s", etag, ours);
 }
 
+void
+req_version(struct s3_session *c, char out[STORE_ETAG_MAX])
+{
+	const char *v = http_header(c->reply.headers, "x-amz-version-id");
+	bool any =
+	    v != NULL && strcmp(v, "null") != 0 && strlen(v) < STORE_ETAG_MAX;
+
+	memcpy(out, any ? v : "", any ? strlen(v) + 1 : 1);
+}
+
 int
 req_receipt(struct s3_session *c, const struct digest *digest,
     struct store_receipt *out, struct err *e)
 {
 	const char *etag = http_header(c->reply.headers, "etag");
-	const char *version = http_header(c->reply.headers, "x-amz-version-id");
 	struct store_receipt r = {0};
 
 	if (etag != NULL)
 		reply_etag(etag, strlen(etag), r.etag);
-	if (version != NULL && strlen(version) < sizeof(r.version))
-		memcpy(r.version, version, strlen(version) + 1);
+	req_version(c, r.version);
 	if (digest != NULL && compare(c, digest, r.etag, &r.proved, e) == -1)
 		return -1;
 	*out = r;

@@ -132,6 +132,8 @@ void req_content_md5(struct s3_session *c, const void *p, size_t n);
  * *OUT by the reply's headers; ERR_MISMATCH if they contradict DIGEST, of what
  * was sent (NULL: nothing to compare, and nothing is proved).
  */
+/* The version id of the reply's object; "" if the bucket keeps none. */
+void req_version(struct s3_session *c, char out[STORE_ETAG_MAX]);
 int req_receipt(struct s3_session *c, const struct digest *digest,
     struct store_receipt *out, struct err *e);
 /* Whether the reply's ETag is made of MD5s. */

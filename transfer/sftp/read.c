@@ -331,6 +331,7 @@ sftp_close_file(struct store_file *base)
 	if (f == NULL)
 		return;
 	conn_close_later(f->conn, &f->handle);
+	attrs_free(f->base.attrs);
 	free(f->data);
 	free(f);
 }
