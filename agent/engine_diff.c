@@ -10,6 +10,7 @@
 #include "agent/compare.h"
 #include "agent/engine_in.h"
 #include "base/buf.h"
+#include "base/text.h"
 
 /* A batch on its way through the diff. */
 struct diff {
@@ -496,19 +497,6 @@ known(struct diff *d, struct scan_entry *entry, const struct ledger_file *row)
 	}
 }
 
-static int
-compare_names(const struct scan_entry *entry, const struct ledger_file *row)
-{
-	size_t n =
-	    entry->name_len < row->name_len ? entry->name_len : row->name_len;
-	int c = memcmp(entry->name, row->name, n);
-
-	if (c != 0)
-		return c;
-	return (entry->name_len > row->name_len) -
-	    (entry->name_len < row->name_len);
-}
-
 /* Whether ROW's item could not be looked at: nothing is known of it then. */
 static bool
 is_unseen(const struct scan_batch *b, const struct ledger_file *row)
@@ -553,10 +541,11 @@ merge(struct diff *d, struct err *e)
 		return -1;
 	have = ledger_diff_next(d->en->ledger, &row, e);
 	while (have != -1 && (have == 1 || i < b->n)) {
-		int c = have == 0 ? -1
-		    : i == b->n	  ? 1
-				  : compare_names(&b->entries[i], &row);
+		int c = i == b->n ? 1 : -1;
 
+		if (have == 1 && i < b->n)
+			c = text_compare(b->entries[i].name,
+			    b->entries[i].name_len, row.name, row.name_len);
 		if (c < 0) {
 			unknown(d, &b->entries[i++]);
 			continue;

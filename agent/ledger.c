@@ -517,6 +517,15 @@ ledger_close(struct ledger *l)
 }
 
 int
+ledger_one_row(struct ledger *l, sqlite3_stmt *s, int rc, struct err *e)
+{
+	if (rc != SQLITE_ROW && rc != SQLITE_DONE)
+		ledger_error(l, "read", e);
+	sqlite3_reset(s);
+	return rc == SQLITE_ROW ? 1 : rc == SQLITE_DONE ? 0 : -1;
+}
+
+int
 ledger_meta_get(
     struct ledger *l, const char *key, char *out, size_t size, struct err *e)
 {
@@ -529,10 +538,7 @@ ledger_meta_get(
 	rc = sqlite3_step(s);
 	if (rc == SQLITE_ROW)
 		column_copy(s, 0, out, size);
-	else if (rc != SQLITE_DONE)
-		ledger_error(l, "read", e);
-	sqlite3_reset(s);
-	return rc == SQLITE_ROW ? 1 : rc == SQLITE_DONE ? 0 : -1;
+	return ledger_one_row(l, s, rc, e);
 }
 
 int

@@ -107,6 +107,9 @@ sqlite3_stmt *ledger_prepare(
 /* As above, for a statement that writes: begins a transaction if none is. */
 sqlite3_stmt *ledger_prepare_write(
     struct ledger *l, enum ledger_stmt which, struct err *e);
+/* RC is what the step of S said, which gives one row at most and has been read:
+ * ends S; 1, 0 if there was none, -1. */
+int ledger_one_row(struct ledger *l, sqlite3_stmt *s, int rc, struct err *e);
 /* Steps a statement that returns no row; counts the row written. */
 int ledger_done(struct ledger *l, sqlite3_stmt *s, struct err *e);
 /* The same where it writes to a temporary table: that isn't part of the

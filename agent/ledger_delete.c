@@ -76,16 +76,6 @@ ledger_target_put(struct ledger *l, const char *path, size_t len,
 	return ledger_temp_done(l, s, e);
 }
 
-/* Ends a statement that returns one row at most: 1, 0 or -1. */
-static int
-one_row(struct ledger *l, sqlite3_stmt *s, int rc, struct err *e)
-{
-	if (rc != SQLITE_ROW && rc != SQLITE_DONE)
-		ledger_error(l, "read", e);
-	sqlite3_reset(s);
-	return rc == SQLITE_ROW ? 1 : rc == SQLITE_DONE ? 0 : -1;
-}
-
 int
 ledger_target_get(struct ledger *l, const char *path, size_t len, bool is_dir,
     struct ledger_target *out, struct err *e)
@@ -103,7 +93,7 @@ ledger_target_get(struct ledger *l, const char *path, size_t len, bool is_dir,
 	rc = sqlite3_step(s);
 	if (rc == SQLITE_ROW)
 		column_target(s, 0, out);
-	return one_row(l, s, rc, e);
+	return ledger_one_row(l, s, rc, e);
 }
 
 int
@@ -291,7 +281,7 @@ ledger_victims(struct ledger *l, bool listed, uint64_t *count, struct err *e)
 	rc = sqlite3_step(s);
 	if (rc == SQLITE_ROW)
 		*count = column_u64(s, 0);
-	rc = one_row(l, s, rc, e);
+	rc = ledger_one_row(l, s, rc, e);
 	sqlite3_finalize(s);
 	return rc == 1 ? 0 : -1;
 }
@@ -316,7 +306,7 @@ ledger_victim_next(struct ledger *l, struct ledger_victim *v, struct err *e)
 		v->known = sqlite3_column_int(s, 7) != 0;
 		v->there = sqlite3_column_int(s, 8) != 0;
 	}
-	rc = one_row(l, s, rc, e);
+	rc = ledger_one_row(l, s, rc, e);
 	if (rc == 1 && v->path == NULL)
 		return err_set(e, ERR_NOMEM, "out of memory");
 	return rc;
@@ -332,7 +322,7 @@ ledger_victim_has(
 		return -1;
 	bind_bytes(s, 1, path, len);
 	sqlite3_bind_int(s, 2, is_dir);
-	return one_row(l, s, sqlite3_step(s), e);
+	return ledger_one_row(l, s, sqlite3_step(s), e);
 }
 
 int
@@ -409,7 +399,7 @@ ledger_deletions(struct ledger *l, uint64_t run_id, ledger_deletion_fn *fn,
 			return -1;
 		}
 	}
-	return one_row(l, s, rc, e);
+	return ledger_one_row(l, s, rc, e);
 }
 
 int

@@ -93,8 +93,7 @@ ledger_listed_take(struct ledger *l, const char *path, size_t len, bool is_dir,
 	rc = sqlite3_step(s);
 	if (rc == SQLITE_ROW)
 		column_listed(s, out);
-	rc = answer(l, rc, e);
-	sqlite3_reset(s);
+	rc = ledger_one_row(l, s, rc, e);
 	if (rc != 1)
 		return rc;
 	s = ledger_prepare(l, STMT_LISTED_SEEN, e);
@@ -156,14 +155,11 @@ ledger_listed_below(
 	AUTO(buf) struct buf low = BUF_INIT(1 << 20);
 	AUTO(buf) struct buf high = BUF_INIT(1 << 20);
 	sqlite3_stmt *s;
-	int rc;
 
 	s = ledger_prepare(l, STMT_LISTED_BELOW, e);
 	if (s == NULL || bind_below(l, s, path, len, &low, &high, e) == -1)
 		return -1;
-	rc = answer(l, sqlite3_step(s), e);
-	sqlite3_reset(s);
-	return rc;
+	return ledger_one_row(l, s, sqlite3_step(s), e);
 }
 
 int

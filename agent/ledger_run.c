@@ -107,11 +107,8 @@ ledger_run_get(
 		if (stats != NULL)
 			stats_from_text(stats, &out->stats);
 		out->retry_of = column_u64(s, 6);
-	} else if (rc != SQLITE_DONE) {
-		ledger_error(l, "read", e);
 	}
-	sqlite3_reset(s);
-	return rc == SQLITE_ROW ? 1 : rc == SQLITE_DONE ? 0 : -1;
+	return ledger_one_row(l, s, rc, e);
 }
 
 int
@@ -136,17 +133,12 @@ ledger_failure_has(struct ledger *l, uint64_t run_id, const char *path,
     size_t len, struct err *e)
 {
 	sqlite3_stmt *s = ledger_prepare(l, STMT_FAILURE_HAS, e);
-	int rc;
 
 	if (s == NULL)
 		return -1;
 	bind_u64(s, 1, run_id);
 	bind_bytes(s, 2, path, len);
-	rc = sqlite3_step(s);
-	if (rc != SQLITE_ROW && rc != SQLITE_DONE)
-		ledger_error(l, "read", e);
-	sqlite3_reset(s);
-	return rc == SQLITE_ROW ? 1 : rc == SQLITE_DONE ? 0 : -1;
+	return ledger_one_row(l, s, sqlite3_step(s), e);
 }
 
 int

@@ -10,6 +10,7 @@
 #include "agent/compare.h"
 #include "agent/verify_in.h"
 #include "base/buf.h"
+#include "base/text.h"
 #include "verify/digest.h"
 
 /* An item of the source, with what the ledger knows of it. */
@@ -194,19 +195,6 @@ consider(struct verifier *v, const struct wanted *w)
 	}
 }
 
-static int
-compare_names(const struct scan_entry *entry, const struct ledger_file *row)
-{
-	size_t n =
-	    entry->name_len < row->name_len ? entry->name_len : row->name_len;
-	int c = memcmp(entry->name, row->name, n);
-
-	if (c != 0)
-		return c;
-	return (entry->name_len > row->name_len) -
-	    (entry->name_len < row->name_len);
-}
-
 /* NAME, and what the target has below it, is not looked at. */
 static int
 pass(struct verifier *v, const struct scan_batch *b, const char *name,
@@ -326,7 +314,9 @@ verify_batch(struct verifier *v, const struct scan_batch *b)
 
 		if (!is_wanted(v, b, entry))
 			continue;
-		while (have == 1 && (c = compare_names(entry, &row)) > 0)
+		while (have == 1 &&
+		    (c = text_compare(entry->name, entry->name_len, row.name,
+			 row.name_len)) > 0)
 			have = ledger_diff_next(v->ledger, &row, &e);
 		if (have == -1) {
 			verify_fatal(v, &e);

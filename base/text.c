@@ -10,6 +10,14 @@
 
 #include "base/text.h"
 
+int
+text_compare(const char *a, size_t a_len, const char *b, size_t b_len)
+{
+	int c = memcmp(a, b, a_len < b_len ? a_len : b_len);
+
+	return c != 0 ? c : (a_len > b_len) - (a_len < b_len);
+}
+
 size_t
 text_utf8_length(const char *s, size_t n)
 {

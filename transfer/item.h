@@ -13,6 +13,23 @@ enum item_type { ITEM_FILE = 1, ITEM_DIR, ITEM_SYMLINK, ITEM_SPECIAL };
 
 #define ITEM_TIME_UNKNOWN INT64_MIN
 
+/* A stable word, for JSON and reports. */
+static inline const char *
+item_type_name(enum item_type type)
+{
+	switch (type) {
+	case ITEM_FILE:
+		return "file";
+	case ITEM_DIR:
+		return "directory";
+	case ITEM_SYMLINK:
+		return "symlink";
+	case ITEM_SPECIAL:
+		break;
+	}
+	return "special";
+}
+
 struct item_stat {
 	enum item_type type;
 	uint32_t mode; /* st_mode with the type bits; 0: owner, mode unknown */

@@ -37,22 +37,6 @@ format_text(struct buf *out, const struct store_list_entry *entry)
 	buf_adds(out, dir ? "/\n" : "\n");
 }
 
-static const char *
-type_name(enum item_type type)
-{
-	switch (type) {
-	case ITEM_FILE:
-		return "file";
-	case ITEM_DIR:
-		return "directory";
-	case ITEM_SYMLINK:
-		return "symlink";
-	case ITEM_SPECIAL:
-		break;
-	}
-	return "special";
-}
-
 static void
 format_json(struct buf *out, const struct store_list_entry *entry)
 {
@@ -61,7 +45,7 @@ format_json(struct buf *out, const struct store_list_entry *entry)
 
 	json_begin(&j, out);
 	json_object(&j, NULL);
-	json_str(&j, "type", type_name(entry->st.type));
+	json_str(&j, "type", item_type_name(entry->st.type));
 	json_name(&j, "path", entry->key, entry->key_len);
 	if (entry->st.type != ITEM_DIR) {
 		clock_iso8601(entry->st.mtime_ns, time, sizeof(time));

@@ -124,7 +124,7 @@ notice(void *arg, const struct ledger_notice *n, struct err *e)
 
 	begin(l, n->what == NOTICE_DRIFT ? "drift" : "skipped", n->path,
 	    n->path_len);
-	add_text(l, report_type_name(n->type));
+	add_text(l, item_type_name(n->type));
 	buf_adds(&l->r->line, ",,,,,,,,");
 	if (n->what == NOTICE_DRIFT) {
 		buf_addc(&l->r->line, ',');
@@ -144,7 +144,7 @@ deletion(void *arg, const struct ledger_deletion *d, struct err *e)
 
 	begin(l, d->fate == FATE_DELETED ? "deleted" : "not deleted", d->path,
 	    d->path_len);
-	add_text(l, report_type_name(d->type));
+	add_text(l, item_type_name(d->type));
 	buf_addf(&l->r->line, ",%" PRIu64 ",,,,,,,", d->size);
 	add_text(l, ledger_fate_name(d->fate));
 	buf_adds(&l->r->line, ",,\r\n");
@@ -175,7 +175,7 @@ item(void *arg, const char *path, size_t len, const struct ledger_file *row,
 	bool file = row->st.type == ITEM_FILE;
 
 	begin(l, outcome_how_name(row->outcome.how), path, len);
-	add_text(l, report_type_name(row->st.type));
+	add_text(l, item_type_name(row->st.type));
 	buf_addc(line, ',');
 	if (file)
 		buf_addf(line, "%" PRIu64, row->st.size);

@@ -49,7 +49,7 @@ notice(void *arg, const struct ledger_notice *n, struct err *e)
 
 	json_object(l->j, NULL);
 	json_name(l->j, "path", n->path, n->path_len);
-	json_str(l->j, "type", report_type_name(n->type));
+	json_str(l->j, "type", item_type_name(n->type));
 	json_str(l->j, "reason", n->reason);
 	json_object_end(l->j);
 	return report_flush(l->r, e);
@@ -90,7 +90,7 @@ item(void *arg, const char *path, size_t len, const struct ledger_file *row,
 	l->n++;
 	json_object(j, NULL);
 	json_name(j, "path", path, len);
-	json_str(j, "type", report_type_name(row->st.type));
+	json_str(j, "type", item_type_name(row->st.type));
 	json_str(j, "state", row->state == LEDGER_DONE ? "done" : "pending");
 	json_str(j, "how", outcome_how_name(row->outcome.how));
 	if (*report_proof(row) != '\0')
@@ -148,7 +148,7 @@ deletion(void *arg, const struct ledger_deletion *d, struct err *e)
 
 	json_object(l->j, NULL);
 	json_name(l->j, "path", d->path, d->path_len);
-	json_str(l->j, "type", report_type_name(d->type));
+	json_str(l->j, "type", item_type_name(d->type));
 	json_uint(l->j, "size", d->size);
 	json_str(l->j, "fate", ledger_fate_name(d->fate));
 	json_object_end(l->j);

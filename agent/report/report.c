@@ -29,22 +29,6 @@ report_state(const struct report *r)
 }
 
 const char *
-report_type_name(enum item_type type)
-{
-	switch (type) {
-	case ITEM_FILE:
-		return "file";
-	case ITEM_DIR:
-		return "directory";
-	case ITEM_SYMLINK:
-		return "symlink";
-	case ITEM_SPECIAL:
-		break;
-	}
-	return "special";
-}
-
-const char *
 report_proof(const struct ledger_file *row)
 {
 	return row->st.type == ITEM_FILE

@@ -43,7 +43,6 @@ int report_flush(struct report *r, struct err *e);
 const char *report_state(const struct report *r);
 /* What to do about a failure of KIND (err_kind_name); a sentence. */
 const char *report_next_step(const char *kind);
-const char *report_type_name(enum item_type type);
 /* What proves ROW's content at the target; "" where it has none. */
 const char *report_proof(const struct ledger_file *row);
 /* "1 item", "1,234 items"; OUT of 40 bytes or more.  Returns OUT. */
