@@ -463,6 +463,7 @@ record_end(struct engine *en, struct engine_result *out)
 	if ((whole &&
 		ledger_meta_set(en->ledger, "reconciled", "1", &e) == -1) ||
 	    ledger_run_end(en->ledger, &run, &e) == -1 ||
+	    engine_event_run_ended(en, out, &run, &e) == -1 ||
 	    ledger_commit(en->ledger, &e) == -1) {
 		if (out->why.kind == ERR_NONE)
 			out->why = e;

@@ -15,6 +15,14 @@
 
 struct manifest_in;
 
+/* Who tells others of the run, where somebody wants to know. */
+struct engine_events {
+	const char *source; /* the URI of this task here */
+	const char *task;
+	const char *target_kind; /* "s3" */
+	const char *target_url;	 /* NULL: not told */
+};
+
 struct engine_setup {
 	const struct options *options;
 	struct store *source;  /* opened and reached */
@@ -27,6 +35,7 @@ struct engine_setup {
 	bool reached;		/* the target was probed already in this run */
 	bool reconcile; /* compare with the target's listing, not only the
 			   ledger */
+	const struct engine_events *events; /* NULL: nobody is told */
 	/* Look at these only, and take what is not seen for nothing: sealed,
 	 * borrowed; NULL: all. */
 	const struct pathset *only;

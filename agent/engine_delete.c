@@ -518,7 +518,8 @@ record_fate(struct engine *en, const struct victim *v)
 		v->is.type, v->is.size, v->fate, &e) == -1 ||
 	    (forgets &&
 		ledger_forget(en->ledger, v->key, v->path_len,
-		    v->is.type == ITEM_DIR, &e) == -1))
+		    v->is.type == ITEM_DIR, &e) == -1) ||
+	    engine_event_deleted(en, v, &e) == -1)
 		engine_ledger_failed(en, &e);
 }
 

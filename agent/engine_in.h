@@ -73,6 +73,7 @@ struct engine {
 	struct retry_policy retry;
 	uint64_t run_id;
 	int64_t started_ns;
+	uint64_t first_event; /* of this run; 0: none yet */
 	uint64_t random;
 	uint64_t serial; /* of the last upload */
 
@@ -273,6 +274,18 @@ void engine_drifted(
 void engine_progress(struct engine *en, bool end);
 /* The new run: what it was asked to do; what is too old is forgotten. */
 int engine_begin_run(struct engine *en, struct err *e);
+
+/* engine_event.c: into the open transaction; 0, or -1 and *e. */
+int engine_event_done(struct engine *en, const struct job *j,
+    const struct ledger_file *row, struct err *e);
+int engine_event_deleted(
+    struct engine *en, const struct victim *v, struct err *e);
+int engine_event_failed(
+    struct engine *en, const struct ledger_failure *f, struct err *e);
+int engine_event_run_started(struct engine *en, struct err *e);
+int engine_event_run_ended(struct engine *en,
+    const struct engine_result *result, const struct ledger_run *run,
+    struct err *e);
 
 /* engine_dirs.c */
 /*

@@ -61,8 +61,9 @@ engine_record(
 
 	if (en->options->dry_run)
 		return 0;
-	if (ledger_file_put(
-		en->ledger, j->dir_id, job_name(j), j->name_len, row, &e) == -1)
+	if (ledger_file_put(en->ledger, j->dir_id, job_name(j), j->name_len,
+		row, &e) == -1 ||
+	    engine_event_done(en, j, row, &e) == -1)
 		return engine_ledger_failed(en, &e);
 	if (row->state == LEDGER_DONE && engine_keep_attrs(en, j, row) == -1)
 		return -1;
@@ -89,7 +90,8 @@ engine_failure(struct engine *en, enum ui_action action, const char *path,
 
 	ui_item(en->ui, action, path, len, 0, err);
 	if (!en->options->dry_run &&
-	    ledger_failure_put(en->ledger, en->run_id, &f, &e) == -1)
+	    (ledger_failure_put(en->ledger, en->run_id, &f, &e) == -1 ||
+		engine_event_failed(en, &f, &e) == -1))
 		engine_ledger_failed(en, &e);
 }
 
@@ -374,6 +376,7 @@ engine_unchanged(struct engine *en, struct job *j)
 	/* It turned out to be right, and the ledger didn't know it. */
 	if (o.did_run == 0)
 		o = engine_outcome(en, j, HOW_ADOPTED);
+	j->unchanged = true;
 	if (record_done(en, j, &o) == 0) {
 		stats_sub(en->stats, queued_items, 1);
 		stats_sub(en->stats, queued_bytes, j->st.size);

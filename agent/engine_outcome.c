@@ -99,7 +99,8 @@ engine_begin_run(struct engine *en, struct err *e)
 	if (ledger_run_begin(l, &en->run_id, e) == -1 ||
 	    ledger_run_ask(l, en->run_id, &en->options->recorded,
 		en->setup->retry_of, e) == -1 ||
-	    ledger_run_forget(l, en->run_id, e) == -1)
+	    ledger_run_forget(l, en->run_id, e) == -1 ||
+	    engine_event_run_started(en, e) == -1)
 		return -1;
 	en->progress_ms = clock_mono_ms();
 	return ledger_commit(l, e);

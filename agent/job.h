@@ -125,6 +125,7 @@ struct job {
 	bool leads;	    /* other names of its file wait for it */
 	bool asked;	    /* the source was asked for its metadata's group */
 	bool doubt;	    /* HARDLINK: read it first, and compare with was */
+	bool unchanged;	    /* nothing was moved, and nobody is told */
 	bool unsettled;	   /* HARDLINK: the leader was recorded without ctime */
 	bool fresh;	   /* HARDLINK: the leader was recorded by this run */
 	unsigned attempts; /* that failed */

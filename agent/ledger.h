@@ -409,6 +409,29 @@ int ledger_failures(struct ledger *l, uint64_t run_id, ledger_failure_fn *fn,
     void *arg, struct err *e);
 
 /*
+ * Events: what others are to be told, written in the transaction in which it
+ * becomes true.  Their numbers only grow, also where the ledger was lost and
+ * is made anew: they begin with the time in microseconds.
+ */
+struct ledger_event {
+	uint64_t seq;
+	int64_t time_ns;
+	const char *type;
+	const char *key; /* events of one key are told in order */
+	uint64_t run_id;
+	bool ends_run;	  /* told after all others of the run */
+	const char *body; /* JSON */
+};
+
+/* The number of the next event; each may be asked for once. */
+int ledger_event_next(struct ledger *l, uint64_t *seq, struct err *e);
+int ledger_event_put(
+    struct ledger *l, const struct ledger_event *event, struct err *e);
+/* Forgets events before both number SEQ and time BEFORE_NS. */
+int ledger_event_forget(
+    struct ledger *l, uint64_t seq, int64_t before_ns, struct err *e);
+
+/*
  * Failures, notices and items are kept for reports and retries: failures (and
  * how the run went on over time) of the last LEDGER_FAILURE_RUNS, notices of
  * the last LEDGER_NOTICE_RUNS.

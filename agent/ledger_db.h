@@ -74,6 +74,9 @@ enum ledger_stmt {
 	STMT_GIVEN_PUT,
 	STMT_GIVEN_GET,
 	STMT_TOTALS,
+	STMT_EVENT_LAST,
+	STMT_EVENT_PUT,
+	STMT_EVENT_FORGET,
 	STMT_COUNT
 };
 
@@ -94,6 +97,7 @@ struct ledger {
 	bool has_seen;	   /* so is this */
 	uint64_t last_set; /* of attributes, that was written; 0: none */
 	unsigned uncommitted;
+	uint64_t event_seq;  /* of the last event; 0: not looked up yet */
 	char last_name[256]; /* sorts behind every name: 255 bytes at most */
 };
 

@@ -41,6 +41,7 @@ static const char *const migrations[] = {
     "CREATE TABLE failure(run_id INTEGER NOT NULL, path BLOB NOT NULL,"
     " kind TEXT NOT NULL, message TEXT NOT NULL, attempts INTEGER NOT NULL,"
     " at_ns INTEGER NOT NULL, PRIMARY KEY(run_id, path)) WITHOUT ROWID;",
+
     /* What was to be deleted at the target; state: enum ledger_fate. */
     "CREATE TABLE deletion(run_id INTEGER NOT NULL, path BLOB NOT NULL,"
     " type INTEGER NOT NULL, size INTEGER NOT NULL, state INTEGER NOT NULL,"
@@ -75,6 +76,10 @@ static const char *const migrations[] = {
      * stays: sets are few, as most items have one of the same. */
     "CREATE TABLE attrset(mark INTEGER PRIMARY KEY, data BLOB NOT NULL);"
     "ALTER TABLE file ADD COLUMN atime_ns INTEGER;",
+
+    "CREATE TABLE event(seq INTEGER PRIMARY KEY AUTOINCREMENT,"
+    " time_ms INTEGER NOT NULL, type TEXT NOT NULL, pkey TEXT NOT NULL,"
+    " run INTEGER NOT NULL, barrier INTEGER NOT NULL, body TEXT NOT NULL);",
 };
 
 #define SCHEMA_VERSION ((int)(sizeof(migrations) / sizeof(migrations[0])))
@@ -222,6 +227,9 @@ static const char *const statements[STMT_COUNT] = {
 		       "attrs FROM temp.given WHERE path=? AND is_dir=?",
     [STMT_TOTALS] = "SELECT COUNT(*),COALESCE(SUM(CASE WHEN type=1 THEN size"
 		    " ELSE 0 END),0) FROM file WHERE state=2",
+    [STMT_EVENT_LAST] = "SELECT seq FROM sqlite_sequence WHERE name='event'",
+    [STMT_EVENT_PUT] = "INSERT INTO event VALUES(?,?,?,?,?,?,?)",
+    [STMT_EVENT_FORGET] = "DELETE FROM event WHERE seq<? AND time_ms<?",
 };
 
 const char *

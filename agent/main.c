@@ -15,6 +15,8 @@ main(int argc, char **argv)
 	    [VERB_REPORT] = cmd_report,
 	    [VERB_RETRY] = cmd_retry,
 	    [VERB_PROBE] = cmd_probe,
+	    [VERB_EVENTS] = cmd_events,
+	    [VERB_SUBSCRIPTIONS] = cmd_subscriptions,
 	    [VERB_HELP] = cmd_help,
 	    [VERB_VERSION] = cmd_version,
 	};

@@ -31,12 +31,17 @@ enum overwrite_mode {
 };
 enum progress_mode { PROGRESS_AUTO, PROGRESS_ON, PROGRESS_OFF };
 
+#define OPTIONS_SECRETS_MAX 8
+#define OPTIONS_NETWORKS_MAX 16
+
 struct options {
 	/* What */
 	const char *task;      /* --task: the ledger's name; NULL: derived */
 	const char *state_dir; /* never NULL after options_finish() */
 	/* What state_dir points to unless --state-dir was given; owned. */
 	char *default_state_dir;
+	const char *subscriptions_dir; /* as with the state directory */
+	char *default_subscriptions_dir;
 	bool dry_run;
 	bool reconcile;
 	bool sha256;		   /* is taken of each file, too */
@@ -83,6 +88,15 @@ struct options {
 	const char *source_endpoint_url;
 	const char *source_region;
 	const char *source_profile;
+
+	/* Events */
+	const char *pattern; /* of the events that are wanted; NULL: all */
+	const char *webhook; /* URL to send events to, or NULL */
+	const char *webhook_secrets[OPTIONS_SECRETS_MAX]; /* references */
+	unsigned webhook_secret_n;
+	const char *webhook_allow[OPTIONS_NETWORKS_MAX];
+	unsigned webhook_allow_n;
+	uint64_t events_drain_ms; /* waited for them at a run's end */
 
 	/* What a person sees */
 	int verbosity; /* -1 quiet, 0, 1 (each item), 2 (debug) */

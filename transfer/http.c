@@ -185,17 +185,23 @@ set_options(struct http *h, const struct http_config *config)
 	}
 }
 
+int
+http_library(struct err *e)
+{
+	pthread_once(&curl_once, init_curl);
+	if (curl_ready == CURLE_OK)
+		return 0;
+	return err_set(
+	    e, ERR_CONFIG, "libcurl: %s", curl_easy_strerror(curl_ready));
+}
+
 struct http *
 http_new(const struct http_config *config, struct err *e)
 {
 	AUTO(http) struct http *h = calloc(1, sizeof(*h));
 
-	pthread_once(&curl_once, init_curl);
-	if (curl_ready != CURLE_OK) {
-		err_set(e, ERR_CONFIG, "libcurl: %s",
-		    curl_easy_strerror(curl_ready));
+	if (http_library(e) == -1)
 		return NULL;
-	}
 	if (h == NULL || (h->curl = curl_easy_init()) == NULL) {
 		err_set(e, ERR_NOMEM, "out of memory");
 		return NULL;

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * HTTP/1.1 requests (RFC 9112) over connections that are kept; the only user
- * of libcurl.  A struct http belongs to one thread at a time and has at most
- * one request under way.  Nothing is retried or redirected.  Whatever the
- * server does, a call ends and its memory is bounded: replies have limits,
- * silence has a timeout, and a whole request must reach 1 kB/s after a grace
- * of 15 timeouts.
+ * HTTP/1.1 requests (RFC 9112) over connections that are kept; with
+ * http_many.c the only user of libcurl.  A struct http belongs to one thread at
+ * a time and has at most one request under way.  Nothing is retried or
+ * redirected.  Whatever the server does, a call ends and its memory is bounded:
+ * replies have limits, silence has a timeout, and a whole request must reach 1
+ * kB/s after a grace of 15 timeouts.
  */
 #ifndef TRANSFER_HTTP_H
 #define TRANSFER_HTTP_H
@@ -68,6 +68,9 @@ struct http_reply {
 };
 
 struct http;
+
+/* Makes libcurl ready, from any thread; what makes handles does it itself. */
+int http_library(struct err *e);
 
 struct http *http_new(const struct http_config *config, struct err *e);
 void http_free(struct http *h);

@@ -18,6 +18,8 @@ cmd_fn cmd_report;
 cmd_fn cmd_retry;
 cmd_fn cmd_ls;
 cmd_fn cmd_probe;
+cmd_fn cmd_events;
+cmd_fn cmd_subscriptions;
 cmd_fn cmd_help;
 cmd_fn cmd_version;
 

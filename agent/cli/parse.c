@@ -136,6 +136,8 @@ options_free(struct options *o)
 	buf_free(&o->recorded);
 	free(o->default_state_dir);
 	o->default_state_dir = NULL;
+	free(o->default_subscriptions_dir);
+	o->default_subscriptions_dir = NULL;
 }
 
 /* What was typed and what it means. */
@@ -361,6 +363,30 @@ find_state_dir(struct options *o, struct err *e)
 	return 0;
 }
 
+/* Where nothing tells whose they are, there are none. */
+static int
+find_subscriptions(struct options *o, struct err *e)
+{
+	const char *config = getenv("XDG_CONFIG_HOME");
+	const char *home = getenv("HOME");
+	AUTO(buf) struct buf path = BUF_INIT(1 << 16);
+
+	if (geteuid() == 0)
+		buf_adds(&path, "/etc/dray/subscriptions.d");
+	else if (config != NULL && config[0] == '/')
+		buf_addf(&path, "%s/dray/subscriptions.d", config);
+	else if (home != NULL && home[0] == '/')
+		buf_addf(&path, "%s/.config/dray/subscriptions.d", home);
+	else
+		buf_adds(&path, "/etc/dray/subscriptions.d");
+	o->default_subscriptions_dir = buf_take(&path);
+	if (o->default_subscriptions_dir == NULL)
+		return err_set(e, ERR_NOMEM, "out of memory");
+	if (o->subscriptions_dir == NULL)
+		o->subscriptions_dir = o->default_subscriptions_dir;
+	return 0;
+}
+
 /* A buffer holds a part or a whole small file; two of them must fit. */
 static int
 check_memory(const struct options *o, struct err *e)
@@ -449,7 +475,7 @@ options_finish(struct options *o, enum verb_id verb, struct err *e)
 	if (o->overwrite == OVERWRITE_NEVER)
 		o->ignore_existing = true;
 	if ((option_by_name("state-dir", 9)->verbs & 1u << verb) != 0 &&
-	    find_state_dir(o, e) == -1)
+	    (find_state_dir(o, e) == -1 || find_subscriptions(o, e) == -1))
 		return -1;
 	if (o->archive && o->links == SCAN_LINKS_SKIP)
 		o->links = SCAN_LINKS_KEEP;

@@ -12,7 +12,8 @@ static const char not_for_retry[] = "reconcile";
 
 /* Text of any kind may be a secret; these kinds of it are not. */
 static const char plain_args[] =
-    "FILE DIR PATTERN RULE NAME ADDR SIZE DATE TIME MODE N N|N% PERCENT";
+    "FILE DIR PATTERN RULE NAME ADDR SIZE DATE TIME MODE N N|N% PERCENT "
+    "REF NETWORK";
 
 /* A name alone before the host may be a token, but is none of the plain. */
 static bool
@@ -36,7 +37,9 @@ may_be_secret(const struct option_def *d, const char *value)
 		return false;
 	if (words_index(plain_args, d->arg, strlen(d->arg)) != -1)
 		return has_password(value, true);
-	return strcmp(d->arg, "URL") != 0 || has_password(value, false);
+	/* Webhooks are protected by what only their URLs tell. */
+	return strcmp(d->arg, "URL") != 0 || d->group == GROUP_EVENTS ||
+	    has_password(value, false);
 }
 
 static void

@@ -14,6 +14,7 @@
 #include "agent/reach.h"
 #include "agent/stop.h"
 #include "agent/task.h"
+#include "agent/webhook.h"
 #include "base/clock.h"
 #include "base/log.h"
 
@@ -23,6 +24,7 @@ struct sync {
 	const struct sync_order *order;
 	struct manifest_in *manifest; /* of --metadata-from */
 	struct ledger *ledger;
+	struct webhook *webhook;
 	struct ui *ui;
 	struct run_stats stats;
 	bool reached;
@@ -35,6 +37,7 @@ static void
 sync_free(struct sync *s)
 {
 	ui_free(s->ui);
+	webhook_free(s->webhook);
 	ledger_close(s->ledger);
 	manifest_in_free(s->manifest);
 	pair_free(&s->pair);
@@ -271,8 +274,15 @@ run(struct sync *s)
 	    .stop_soon = stop_soon_flag(),
 	    .stop_now = stop_now_flag(),
 	};
+	struct webhook_task whose = {
+	    .state_dir = s->o->state_dir,
+	    .name = s->pair.task,
+	    .owner = s->pair.owner,
+	    .target = s->pair.target,
+	};
 	struct engine_result result;
 	struct stats_snapshot end;
+	struct err e = ERR_INIT;
 
 	if (s->o->metadata_from == NULL &&
 	    store_attrs_kinds(&s->o->store) != 0 &&
@@ -280,6 +290,9 @@ run(struct sync *s)
 		log_warn("%s tells no extended attributes and ACLs: with -X "
 			 "and -A nothing is kept of them",
 		    s->pair.source->text);
+	if (webhook_start(s->webhook, &whose, s->ledger, &setup.events, &e) ==
+	    -1)
+		return cmd_fail(&e);
 	s->stats.started_mono_ms = clock_mono_ms();
 	atomic_store(&s->stats.scanning, true);
 	engine_run(&setup, &result);
@@ -289,6 +302,7 @@ run(struct sync *s)
 	ui_end(s->ui, result.outcome, &end,
 	    clock_mono_ms() - s->stats.started_mono_ms,
 	    result.why.kind != ERR_NONE ? &result.why : NULL);
+	webhook_end(s->webhook);
 	return run_exit_code(result.outcome);
 }
 
@@ -299,7 +313,8 @@ sync_run(const struct options *o, const struct sync_order *order)
 	struct err e = ERR_INIT;
 	int rc;
 
-	if (pair_open(&s.pair, order->source, order->target, &e) == -1 ||
+	if (webhook_new(o, &s.webhook, &e) == -1 ||
+	    pair_open(&s.pair, order->source, order->target, &e) == -1 ||
 	    open_manifest(&s, &e) == -1 ||
 	    pair_reach_source(&s.pair, &e) == -1 || open_ledger(&s, &e) == -1) {
 		rc = cmd_fail(&e);

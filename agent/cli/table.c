@@ -11,7 +11,9 @@
 #define BIT(verb) (1u << (verb))
 #define RUNS (BIT(VERB_SYNC) | BIT(VERB_COPY) | BIT(VERB_RETRY))
 #define WALKS (RUNS | BIT(VERB_VERIFY))
-#define LEDGERS (WALKS | BIT(VERB_STATUS) | BIT(VERB_REPORT))
+#define LEDGERS                                                           \
+	(WALKS | BIT(VERB_STATUS) | BIT(VERB_REPORT) | BIT(VERB_EVENTS) | \
+	    BIT(VERB_SUBSCRIPTIONS))
 #define STORES (WALKS | BIT(VERB_LS) | BIT(VERB_PROBE))
 #define WORKS (STORES | LEDGERS)
 #define ALL (BIT(VERB_COUNT) - 1)
@@ -107,6 +109,30 @@ add_rules(struct options *o, char letter, const char *arg, struct err *e)
 	return filter_file(o->filter, arg, 'f', e);
 }
 
+static int
+add_webhook_secret(
+    struct options *o, char letter, const char *arg, struct err *e)
+{
+	(void)letter;
+	if (o->webhook_secret_n == OPTIONS_SECRETS_MAX)
+		return err_set(
+		    e, ERR_USAGE, "more than %d secrets", OPTIONS_SECRETS_MAX);
+	o->webhook_secrets[o->webhook_secret_n++] = arg;
+	return 0;
+}
+
+static int
+add_webhook_allow(
+    struct options *o, char letter, const char *arg, struct err *e)
+{
+	(void)letter;
+	if (o->webhook_allow_n == OPTIONS_NETWORKS_MAX)
+		return err_set(e, ERR_USAGE, "more than %d networks",
+		    OPTIONS_NETWORKS_MAX);
+	o->webhook_allow[o->webhook_allow_n++] = arg;
+	return 0;
+}
+
 const struct verb verb_table[VERB_COUNT] = {
     [VERB_SYNC] = {"sync", "SRC DST", 2, 2,
 	"Make DST hold what SRC holds; send only what is new or changed.",
@@ -169,6 +195,26 @@ const struct verb verb_table[VERB_COUNT] = {
 	"no directory.",
 	"dray probe s3://bucket\n"
 	"dray probe --endpoint-url https://s3.example.org s3://bucket\n"},
+    [VERB_EVENTS] = {"events", "WHAT [ID]", 1, 2,
+	"Look at events and their deliveries, or try an event pattern.",
+	"WHAT is one of: tail, all events that are kept, one a line; show ID, "
+	"one of them; attempts, how deliveries went; dead, those that were "
+	"given up; redrive, try those again. They are of the task that ran "
+	"last, or of --task. match reads one event (JSON) from standard input "
+	"and tells whether --pattern takes it: exit status 0 if it does, 1 if "
+	"not, 2 if pattern or event make no sense. verify reads one request "
+	"and tells in the same way whether it was signed by --webhook-secret. "
+	"Patterns are those of Amazon EventBridge.",
+	"dray events match --pattern '{\"type\": [{\"suffix\": \".v1\"}]}' "
+	"<event.json\n"
+	"dray events dead --task nightly\n"},
+    [VERB_SUBSCRIPTIONS] = {"subscriptions", "WHAT [NAME]", 1, 2,
+	"Look at who is told of events, and try whether they can be.",
+	"WHAT is one of: list, the subscriptions and how far their deliveries "
+	"are; check, whether the files are right; test NAME, send one event "
+	"of the type dray.test.v1 now.",
+	"dray subscriptions check\n"
+	"dray subscriptions test pipeline\n"},
     [VERB_HELP] = {"help", "[VERB]", 0, 1, "Explain a verb and its options.",
 	"The same as dray VERB --help. The manual page dray(1) has it all.",
 	"dray help sync\n"},
@@ -207,6 +253,7 @@ const struct verb verb_table[VERB_COUNT] = {
 #define SPEED .group = GROUP_SPEED, .verbs = WALKS
 #define STORE .group = GROUP_STORE, .verbs = STORES
 #define SENDING .group = GROUP_STORE, .verbs = RUNS
+#define EVENTS .group = GROUP_EVENTS, .verbs = RUNS
 #define SHOW .group = GROUP_SHOW
 #define STATE .group = GROUP_STATE
 
@@ -403,6 +450,23 @@ const struct option_def option_table[] = {
 	.help = "SFTP: prove what was sent by its checksum, taken there by "
 		"COMMAND (sha256sum), instead of reading it back")},
 
+    {STRING("webhook", webhook, "URL", EVENTS,
+	.help = "Send events of the run to URL: files that are done or failed, "
+		"and how the run ends (dray-events(7))")},
+    {CUSTOM("webhook-secret", 0, add_webhook_secret, .group = GROUP_EVENTS,
+	.verbs = RUNS | BIT(VERB_EVENTS), .arg = "REF",
+	.help = "Sign them with the secret in file:PATH, credential:NAME or "
+		"env:NAME; again for several")},
+    {CUSTOM("webhook-allow", 0, add_webhook_allow, EVENTS, .arg = "NETWORK",
+	.help = "Addresses that are private, or have no TLS, to which events "
+		"may go: 10.0.0.0/8")},
+    {DURATION("events-drain", events_drain_ms, "30s", 86400000, EVENTS,
+	.help = "The longest wait for events that are not delivered when all "
+		"else is done")},
+    {STRING("pattern", pattern, "PATTERN", .group = GROUP_EVENTS,
+	.verbs = RUNS | BIT(VERB_EVENTS),
+	.help = "Only events that this event pattern takes")},
+
     {CUSTOM("verbose", 'v', more_verbose, SHOW, .verbs = WORKS,
 	.help = "A line for each item; -vv: for each request too")},
     {CUSTOM("quiet", 'q', be_quiet, SHOW, .verbs = WORKS,
@@ -454,6 +518,11 @@ const struct option_def option_table[] = {
     {STRING("state-dir", state_dir, "DIR", STATE, .verbs = LEDGERS,
 	.help = "Where ledgers are kept [/var/lib/dray for root, else "
 		"~/.local/state/dray]")},
+    {STRING("subscriptions-dir", subscriptions_dir, "DIR", STATE,
+	.verbs = RUNS | BIT(VERB_SUBSCRIPTIONS),
+	.help = "Who else is told of events: NAME.conf files "
+		"[/etc/dray/subscriptions.d for root, else "
+		"~/.config/dray/subscriptions.d]")},
 };
 
 const size_t option_count = sizeof(option_table) / sizeof(option_table[0]);
@@ -465,6 +534,7 @@ option_group_title(enum option_group group)
 	    [GROUP_WHAT] = "What",
 	    [GROUP_SPEED] = "How fast",
 	    [GROUP_STORE] = "The store",
+	    [GROUP_EVENTS] = "Events",
 	    [GROUP_SHOW] = "What you see",
 	    [GROUP_STATE] = "State",
 	};

@@ -221,7 +221,7 @@ no_secret_is_recorded(void)
 static void
 what_may_hold_a_secret_is_known(void)
 {
-	static const char known[] = "sftp-ssh sftp-checksum";
+	static const char known[] = "sftp-ssh sftp-checksum webhook";
 	struct err e = ERR_INIT;
 	size_t i;
 

@@ -1,0 +1,278 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * What others are told of a run: events, written into the very transaction in
+ * which what they tell becomes true.  Nothing here where nobody subscribed.
+ */
+#include "config.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "agent/engine_in.h"
+#include "agent/events/cloudevent.h"
+#include "agent/ui_summary.h"
+#include "base/clock.h"
+#include "base/text.h"
+
+#define BODY_MAX (256 << 10) /* twelve times the longest path, and the rest */
+
+/* An event that is being written. */
+struct event {
+	struct ledger_event row;
+	struct buf key;
+	struct buf body;
+	struct json json;
+};
+
+#define EVENT_INIT                                                    \
+	{                                                             \
+		.key = BUF_INIT(1 << 16), .body = BUF_INIT(BODY_MAX), \
+	}
+
+static void
+auto_event(struct event *ev)
+{
+	buf_free(&ev->key);
+	buf_free(&ev->body);
+}
+
+/* Up to the members of its data. */
+static int
+start(struct engine *en, struct event *ev, const char *type,
+    const char *subject, size_t len, struct err *e)
+{
+	const struct engine_events *who = en->setup->events;
+	struct cloudevent c = {
+	    .source = who->source,
+	    .type = type,
+	    .subject = subject,
+	    .subject_len = len,
+	    .time_ns = clock_wall_ns(),
+	};
+
+	if (ledger_event_next(en->ledger, &c.seq, e) == -1)
+		return -1;
+	c.key = buf_str(&ev->key);
+	ev->row = (struct ledger_event){
+	    .seq = c.seq,
+	    .time_ns = c.time_ns,
+	    .type = type,
+	    .run_id = en->run_id,
+	};
+	if (en->first_event == 0)
+		en->first_event = c.seq;
+	json_begin(&ev->json, &ev->body);
+	cloudevent_begin(&ev->json, &c);
+	json_str(&ev->json, "task", who->task);
+	json_uint(&ev->json, "run", en->run_id);
+	return 0;
+}
+
+static int
+put(struct engine *en, struct event *ev, struct err *e)
+{
+	cloudevent_end(&ev->json);
+	if (buf_failed(&ev->body) || buf_failed(&ev->key))
+		return err_set(e, ERR_NOMEM, "out of memory");
+	ev->row.key = buf_str(&ev->key);
+	ev->row.body = buf_str(&ev->body);
+	return ledger_event_put(en->ledger, &ev->row, e);
+}
+
+/* The item's URL; a local directory's paths are nobody's business. */
+static void
+write_target(struct engine *en, struct json *j, const char *path, size_t len,
+    const char *etag)
+{
+	static const char plain[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnop"
+				    "qrstuvwxyz0123456789-._~/";
+	const struct engine_events *who = en->setup->events;
+	AUTO(buf) struct buf url = BUF_INIT(1 << 16);
+	size_t i;
+
+	json_object(j, "target");
+	json_str(j, "kind", who->target_kind);
+	if (who->target_url != NULL) {
+		buf_addf(&url, "%s/", who->target_url);
+		for (i = 0; i < len; i++)
+			if (path[i] != '\0' && strchr(plain, path[i]) != NULL)
+				buf_addc(&url, path[i]);
+			else
+				buf_addf(
+				    &url, "%%%02X", (unsigned char)path[i]);
+		json_string(j, "uri", buf_str(&url), url.len);
+	}
+	if (etag[0] != '\0')
+		json_str(j, "etag", etag);
+	json_object_end(j);
+}
+
+/* One that others know, of the whole file. */
+static void
+write_checksum(struct json *j, const struct ledger_file *row)
+{
+	char text[40];
+	uint8_t bytes[8];
+	size_t i;
+
+	if (row->st.type != ITEM_FILE)
+		return;
+	if ((row->digest_have & DIGEST_CRC64NVME) != 0) {
+		for (i = 0; i < 8; i++)
+			bytes[i] = (uint8_t)(row->crc64nvme >> (56 - 8 * i));
+		text_base64(bytes, sizeof(bytes), text);
+	} else if ((row->digest_have & DIGEST_XXH3) != 0 &&
+	    row->part_bytes == 0) {
+		text_hex(row->xxh3, sizeof(row->xxh3), text);
+	} else {
+		return;
+	}
+	json_object(j, "checksum");
+	json_str(j, "algorithm",
+	    (row->digest_have & DIGEST_CRC64NVME) != 0 ? "crc64nvme"
+						       : "xxh3-128");
+	json_str(j, "value", text);
+	json_object_end(j);
+}
+
+static const char *
+operation(enum outcome_how how)
+{
+	if (how == HOW_ADOPTED)
+		return "adopt";
+	if (how == HOW_HARDLINK)
+		return "link";
+	return how == HOW_METADATA ? "metadata" : "write";
+}
+
+int
+engine_event_done(struct engine *en, const struct job *j,
+    const struct ledger_file *row, struct err *e)
+{
+	AUTO(event) struct event ev = EVENT_INIT;
+
+	if (en->setup->events == NULL || row->state != LEDGER_DONE ||
+	    (row->st.type != ITEM_FILE && row->st.type != ITEM_SYMLINK) ||
+	    j->unchanged)
+		return 0;
+	cloudevent_key(&ev.key, en->setup->events->task, j->path, j->path_len);
+	if (start(en, &ev, "file.completed", j->path, j->path_len, e) == -1)
+		return -1;
+	write_target(en, &ev.json, j->path, j->path_len, row->etag);
+	json_name(&ev.json, "path", j->path, j->path_len);
+	json_str(
+	    &ev.json, "type", row->st.type == ITEM_FILE ? "file" : "symlink");
+	json_uint(&ev.json, "size", row->st.size);
+	if (row->st.mtime_ns != ITEM_TIME_UNKNOWN)
+		cloudevent_time(&ev.json, "mtime", row->st.mtime_ns);
+	write_checksum(&ev.json, row);
+	json_str(&ev.json, "operation", operation(row->outcome.how));
+	json_uint(&ev.json, "attempts", row->outcome.attempts);
+	return put(en, &ev, e);
+}
+
+int
+engine_event_deleted(struct engine *en, const struct victim *v, struct err *e)
+{
+	AUTO(event) struct event ev = EVENT_INIT;
+
+	if (en->setup->events == NULL || v->fate != FATE_DELETED ||
+	    v->is.type == ITEM_DIR)
+		return 0;
+	cloudevent_key(&ev.key, en->setup->events->task, v->key, v->path_len);
+	if (start(en, &ev, "file.deleted", v->key, v->path_len, e) == -1)
+		return -1;
+	write_target(en, &ev.json, v->key, v->path_len, "");
+	json_name(&ev.json, "path", v->key, v->path_len);
+	json_str(
+	    &ev.json, "type", v->is.type == ITEM_SYMLINK ? "symlink" : "file");
+	json_uint(&ev.json, "size", v->is.size);
+	return put(en, &ev, e);
+}
+
+int
+engine_event_failed(
+    struct engine *en, const struct ledger_failure *f, struct err *e)
+{
+	AUTO(event) struct event ev = EVENT_INIT;
+	/* The root has no path. */
+	const char *path = f->path_len > 0 ? f->path : ".";
+	size_t len = f->path_len > 0 ? f->path_len : 1;
+
+	if (en->setup->events == NULL)
+		return 0;
+	cloudevent_key(&ev.key, en->setup->events->task, path, len);
+	if (start(en, &ev, "file.failed", path, len, e) == -1)
+		return -1;
+	json_name(&ev.json, "path", path, len);
+	json_str(&ev.json, "error", f->kind);
+	json_string(&ev.json, "message", f->message, strlen(f->message));
+	json_uint(&ev.json, "attempts", f->attempts);
+	return put(en, &ev, e);
+}
+
+/* Both ends of a run are told of the run, not of a file. */
+static int
+start_run(struct engine *en, struct event *ev, const char *type, struct err *e)
+{
+	buf_addf(&ev->key, "%s/%" PRIu64, en->setup->events->task, en->run_id);
+	return start(en, ev, type, buf_str(&ev->key), ev->key.len, e);
+}
+
+int
+engine_event_run_started(struct engine *en, struct err *e)
+{
+	AUTO(event) struct event ev = EVENT_INIT;
+
+	if (en->setup->events == NULL)
+		return 0;
+	if (start_run(en, &ev, "run.started", e) == -1)
+		return -1;
+	json_str(&ev.json, "target_kind", en->setup->events->target_kind);
+	return put(en, &ev, e);
+}
+
+static void
+write_counts(struct json *j, const struct stats_snapshot *st)
+{
+	json_object(j, "items");
+	json_uint(j, "done", st->done_items);
+	json_uint(j, "unchanged", st->unchanged_items);
+	json_uint(j, "adopted", st->adopted_items);
+	json_uint(j, "deleted", st->deleted_items);
+	json_uint(j, "failed", st->failed_items + st->unreadable_items);
+	json_uint(j, "changed", st->changed_items);
+	json_uint(j, "vanished", st->vanished_items);
+	json_object_end(j);
+	json_uint(j, "bytes", st->done_bytes);
+}
+
+int
+engine_event_run_ended(struct engine *en, const struct engine_result *result,
+    const struct ledger_run *run, struct err *e)
+{
+	AUTO(event) struct event ev = EVENT_INIT;
+	bool failed =
+	    result->why.kind != ERR_NONE || result->outcome == RUN_INTERRUPTED;
+	char id[CLOUDEVENT_ID_MAX];
+
+	if (en->setup->events == NULL)
+		return 0;
+	if (start_run(en, &ev, failed ? "run.failed" : "run.completed", e) ==
+	    -1)
+		return -1;
+	ev.row.ends_run = true;
+	json_str(&ev.json, "outcome", run_outcome_name(result->outcome));
+	if (result->why.kind != ERR_NONE) {
+		json_str(&ev.json, "error", err_kind_name(result->why.kind));
+		json_string(&ev.json, "message", run->why, strlen(run->why));
+	}
+	cloudevent_time(&ev.json, "started", en->started_ns);
+	write_counts(&ev.json, &run->stats);
+	cloudevent_id(en->first_event, id);
+	json_str(&ev.json, "first_event", id);
+	cloudevent_id(ev.row.seq, id);
+	json_str(&ev.json, "last_event", id);
+	return put(en, &ev, e);
+}

@@ -1,0 +1,317 @@
+/* SPDX-License-Identifier: ISC */
+/* Deliveries: made of events, taken, settled. */
+#include "config.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "agent/events/outbox_db.h"
+
+#define ATTEMPTS_KEPT 10000
+
+static int
+add_delivery(struct outbox *o, struct outbox_sub *sub, sqlite3_stmt *event,
+    int64_t now_ms, struct err *e)
+{
+	sqlite3_stmt *s = outbox_prepare(o, OB_DELIVERY_ADD, e);
+
+	if (s == NULL)
+		return -1;
+	sqlite3_bind_int64(s, 1, sub->id);
+	sqlite3_bind_int64(s, 2, sqlite3_column_int64(event, 0));
+	sqlite3_bind_text(s, 3, column_str(event, 2), -1, SQLITE_STATIC);
+	sqlite3_bind_int64(s, 4, sqlite3_column_int64(event, 3));
+	sqlite3_bind_int64(s, 5, sqlite3_column_int64(event, 4));
+	sqlite3_bind_int64(s, 6, now_ms);
+	if (outbox_step(o, s, e) == -1)
+		return -1;
+	sub->live++;
+	return 0;
+}
+
+static struct outbox_event
+event_of(sqlite3_stmt *s)
+{
+	struct outbox_event event = {
+	    .seq = (uint64_t)sqlite3_column_int64(s, 0),
+	    .time_ms = sqlite3_column_int64(s, 1),
+	    .body = column_str(s, 5),
+	};
+
+	event.len = (size_t)sqlite3_column_bytes(s, 5);
+	return event;
+}
+
+int
+outbox_route(struct outbox *o, struct outbox_sub *sub, outbox_filter_fn *filter,
+    void *arg, unsigned max, int64_t now_ms, unsigned *seen, struct err *e)
+{
+	sqlite3_stmt *s = outbox_prepare(o, OB_EVENTS, e);
+	int rc, wanted;
+
+	*seen = 0;
+	if (s == NULL)
+		return -1;
+	sqlite3_bind_int64(s, 1, (sqlite3_int64)sub->routed);
+	sqlite3_bind_int64(s, 2, max);
+	while ((rc = sqlite3_step(s)) == SQLITE_ROW) {
+		struct outbox_event event = event_of(s);
+
+		wanted = filter(arg, &event, e);
+		if (wanted == -1 ||
+		    (wanted == 1 && add_delivery(o, sub, s, now_ms, e) == -1)) {
+			sqlite3_reset(s);
+			return -1;
+		}
+		sub->filtered += wanted == 0;
+		sub->routed = event.seq;
+		++*seen;
+	}
+	if (rc != SQLITE_DONE)
+		outbox_error(o, o->ledger, "read", e);
+	sqlite3_reset(s);
+	return rc == SQLITE_DONE ? 0 : -1;
+}
+
+int
+outbox_has_news(struct outbox *o, const struct outbox_sub *sub, struct err *e)
+{
+	sqlite3_stmt *s = outbox_prepare(o, OB_EVENTS, e);
+	int rc;
+
+	if (s == NULL)
+		return -1;
+	sqlite3_bind_int64(s, 1, (sqlite3_int64)sub->routed);
+	sqlite3_bind_int64(s, 2, 1);
+	rc = sqlite3_step(s);
+	if (rc != SQLITE_ROW && rc != SQLITE_DONE)
+		outbox_error(o, o->ledger, "read", e);
+	sqlite3_reset(s);
+	return rc == SQLITE_ROW ? 1 : rc == SQLITE_DONE ? 0 : -1;
+}
+
+void
+outbox_delivery_clear(struct outbox_delivery *d)
+{
+	free(d->key);
+	free(d->body);
+	*d = (struct outbox_delivery){0};
+}
+
+/* The event of *D: 1, 0 if it isn't there any more, -1. */
+static int
+read_body(struct outbox *o, struct outbox_delivery *d, struct err *e)
+{
+	sqlite3_stmt *s = outbox_prepare(o, OB_EVENT, e);
+	int rc;
+
+	if (s == NULL)
+		return -1;
+	sqlite3_bind_int64(s, 1, (sqlite3_int64)d->seq);
+	rc = sqlite3_step(s);
+	if (rc == SQLITE_ROW) {
+		d->time_ms = sqlite3_column_int64(s, 0);
+		d->body = strdup(column_str(s, 1));
+		d->len = d->body != NULL ? strlen(d->body) : 0;
+		if (d->body == NULL)
+			rc = SQLITE_NOMEM;
+	}
+	if (rc != SQLITE_ROW && rc != SQLITE_DONE)
+		outbox_error(o, o->ledger, "read", e);
+	sqlite3_reset(s);
+	return rc == SQLITE_ROW ? 1 : rc == SQLITE_DONE ? 0 : -1;
+}
+
+static int
+claim_row(struct outbox *o, const struct outbox_sub *sub, int64_t now_ms,
+    struct outbox_delivery *d, struct err *e)
+{
+	sqlite3_stmt *s = outbox_prepare(o, OB_CLAIM, e);
+	int rc;
+
+	if (s == NULL)
+		return -1;
+	sqlite3_bind_int64(s, 1, sub->id);
+	sqlite3_bind_int64(s, 2, now_ms);
+	rc = sqlite3_step(s);
+	if (rc == SQLITE_ROW) {
+		d->seq = (uint64_t)sqlite3_column_int64(s, 0);
+		d->run = (uint64_t)sqlite3_column_int64(s, 1);
+		d->attempts = (unsigned)sqlite3_column_int(s, 2) + 1;
+		d->key = strdup(column_str(s, 3));
+		if (d->key == NULL)
+			rc = SQLITE_NOMEM;
+	}
+	if (rc != SQLITE_ROW && rc != SQLITE_DONE)
+		outbox_error(o, o->db, "read", e);
+	sqlite3_reset(s);
+	return rc == SQLITE_ROW ? 1 : rc == SQLITE_DONE ? 0 : -1;
+}
+
+/* One of the statements about a delivery. */
+static int
+on_delivery(struct outbox *o, enum outbox_stmt which,
+    const struct outbox_sub *sub, uint64_t seq, struct err *e)
+{
+	sqlite3_stmt *s = outbox_prepare(o, which, e);
+
+	if (s == NULL)
+		return -1;
+	sqlite3_bind_int64(s, 1, sub->id);
+	sqlite3_bind_int64(s, 2, (sqlite3_int64)seq);
+	return outbox_step(o, s, e);
+}
+
+int64_t
+outbox_due(struct outbox *o, const struct outbox_sub *sub, struct err *e)
+{
+	sqlite3_stmt *s = outbox_prepare(o, OB_DUE, e);
+	int64_t due = -1;
+	int rc;
+
+	if (s == NULL)
+		return -1;
+	sqlite3_bind_int64(s, 1, sub->id);
+	rc = sqlite3_step(s);
+	if (rc == SQLITE_ROW)
+		due = sqlite3_column_int64(s, 0);
+	else if (rc == SQLITE_DONE)
+		due = 0;
+	else
+		outbox_error(o, o->db, "read", e);
+	sqlite3_reset(s);
+	return due;
+}
+
+static int
+log_attempt(struct outbox *o, const struct outbox_sub *sub,
+    const struct outbox_delivery *d, const struct outbox_outcome *how,
+    struct err *e)
+{
+	sqlite3_stmt *s = outbox_prepare(o, OB_ATTEMPT_ADD, e);
+	sqlite3_int64 id;
+
+	if (s == NULL)
+		return -1;
+	sqlite3_bind_int64(s, 1, sub->id);
+	sqlite3_bind_int64(s, 2, (sqlite3_int64)d->seq);
+	sqlite3_bind_int64(s, 3, d->attempts);
+	sqlite3_bind_int64(s, 4, how->at_ms);
+	sqlite3_bind_int64(s, 5, (sqlite3_int64)how->took_ms);
+	sqlite3_bind_int(s, 6, how->status);
+	sqlite3_bind_text(s, 7, how->error, -1, SQLITE_STATIC);
+	if (outbox_step(o, s, e) == -1)
+		return -1;
+	id = sqlite3_last_insert_rowid(o->db);
+	if (id % (ATTEMPTS_KEPT / 10) != 0)
+		return 0;
+	s = outbox_prepare(o, OB_ATTEMPT_PRUNE, e);
+	if (s == NULL)
+		return -1;
+	sqlite3_bind_int64(s, 1, id - ATTEMPTS_KEPT);
+	return outbox_step(o, s, e);
+}
+
+/* The delivery is over: those that wait for it. */
+static int
+finish(struct outbox *o, struct outbox_sub *sub,
+    const struct outbox_delivery *d, struct err *e)
+{
+	sqlite3_stmt *s;
+
+	if (on_delivery(o, OB_DELIVERY_DROP, sub, d->seq, e) == -1 ||
+	    on_delivery(o, OB_UNBLOCK_RUN, sub, d->run, e) == -1)
+		return -1;
+	sub->live -= sub->live > 0;
+	s = outbox_prepare(o, OB_UNBLOCK_KEY, e);
+	if (s == NULL)
+		return -1;
+	sqlite3_bind_int64(s, 1, sub->id);
+	sqlite3_bind_text(s, 2, d->key, -1, SQLITE_STATIC);
+	return outbox_step(o, s, e);
+}
+
+int
+outbox_done(struct outbox *o, struct outbox_sub *sub,
+    const struct outbox_delivery *d, const struct outbox_outcome *how,
+    struct err *e)
+{
+	if (log_attempt(o, sub, d, how, e) == -1 || finish(o, sub, d, e) == -1)
+		return -1;
+	sub->delivered++;
+	return 0;
+}
+
+int
+outbox_retry(struct outbox *o, const struct outbox_sub *sub,
+    const struct outbox_delivery *d, const struct outbox_outcome *how,
+    int64_t next_ms, struct err *e)
+{
+	sqlite3_stmt *s;
+
+	if (log_attempt(o, sub, d, how, e) == -1)
+		return -1;
+	s = outbox_prepare(o, OB_RETRY, e);
+	if (s == NULL)
+		return -1;
+	sqlite3_bind_int64(s, 1, sub->id);
+	sqlite3_bind_int64(s, 2, (sqlite3_int64)d->seq);
+	sqlite3_bind_int64(s, 3, next_ms);
+	sqlite3_bind_int(s, 4, how->status);
+	sqlite3_bind_text(s, 5, how->error, -1, SQLITE_STATIC);
+	return outbox_step(o, s, e);
+}
+
+int
+outbox_dead(struct outbox *o, struct outbox_sub *sub,
+    const struct outbox_delivery *d, const struct outbox_outcome *how,
+    const char *reason, struct err *e)
+{
+	sqlite3_stmt *s;
+
+	if (log_attempt(o, sub, d, how, e) == -1)
+		return -1;
+	s = outbox_prepare(o, OB_DEAD_ADD, e);
+	if (s == NULL)
+		return -1;
+	sqlite3_bind_int64(s, 1, sub->id);
+	sqlite3_bind_int64(s, 2, (sqlite3_int64)d->seq);
+	sqlite3_bind_text(s, 3, d->key, -1, SQLITE_STATIC);
+	sqlite3_bind_int64(s, 4, (sqlite3_int64)d->run);
+	sqlite3_bind_int64(s, 5, how->at_ms);
+	sqlite3_bind_text(s, 6, reason, -1, SQLITE_STATIC);
+	sqlite3_bind_int64(s, 7, d->attempts);
+	sqlite3_bind_int(s, 8, how->status);
+	sqlite3_bind_text(s, 9, how->error, -1, SQLITE_STATIC);
+	if (outbox_step(o, s, e) == -1 || finish(o, sub, d, e) == -1)
+		return -1;
+	sub->dead++;
+	return 0;
+}
+
+int
+outbox_claim(struct outbox *o, struct outbox_sub *sub, int64_t now_ms,
+    struct outbox_delivery *out, struct err *e)
+{
+	static const char gone[] = "its event went with a lost ledger";
+	struct outbox_outcome lost = {.at_ms = now_ms, .error = gone};
+	struct outbox_delivery d = {0};
+	int rc;
+
+	while ((rc = claim_row(o, sub, now_ms, &d, e)) == 1) {
+		rc = read_body(o, &d, e);
+		if (rc != 0)
+			break;
+		rc = outbox_dead(o, sub, &d, &lost, "lost", e);
+		outbox_delivery_clear(&d);
+		if (rc == -1)
+			return -1;
+	}
+	if (rc == 1)
+		rc = on_delivery(o, OB_CLAIMED, sub, d.seq, e) == 0 ? 1 : -1;
+	if (rc == 1)
+		*out = d;
+	else
+		outbox_delivery_clear(&d);
+	return rc;
+}

@@ -1,0 +1,43 @@
+# SPDX-License-Identifier: ISC
+"""Whether a receiver got what the ledger has.
+
+    hookcheck.py EVENTS LOG FILES
+
+EVENTS is what `dray events tail` says, LOG is hookfake.py's; FILES is how many
+files there are.
+"""
+import collections, hashlib, json, sys
+
+want = {}
+for line in open(sys.argv[1], encoding="utf-8"):
+    line = line.rstrip("\n")
+    want[json.loads(line)["id"]] = hashlib.sha256(line.encode()).hexdigest()
+rows = [json.loads(l) for l in open(sys.argv[2], encoding="utf-8")]
+assert not any("bad" in r for r in rows), "a wrong signature"
+rows = [r for r in rows if "sha256" in r]
+got = collections.defaultdict(set)
+firsts = []
+for r in rows:
+    if r["id"] not in got:
+        firsts.append(r["event"])
+    got[r["id"]].add(r["sha256"])
+print(len(want), "events,", len(rows), "received,", len(got), "unique")
+lost = set(want) - set(got)
+assert not lost, "lost: %s" % sorted(lost)[:5]
+made_up = set(got) - set(want)
+assert not made_up, "made up: %s" % sorted(made_up)[:5]
+assert all(got[i] == {want[i]} for i in want), "not the same twice"
+last = {}
+for e in firsts:
+    key = e["partitionkey"]
+    assert last.get(key, "") < e["sequence"], "out of order: " + e["id"]
+    last[key] = e["sequence"]
+ended = set()
+for e in firsts:
+    run = e["data"]["run"]
+    assert run not in ended, "after the end of its run: " + e["id"]
+    if e["type"] in ("dray.run.completed.v1", "dray.run.failed.v1"):
+        ended.add(run)
+assert ended, "no run ended"
+paths = {e["subject"] for e in firsts if e["type"].endswith("file.completed.v1")}
+assert len(paths) == int(sys.argv[3]), "%d files were told of" % len(paths)

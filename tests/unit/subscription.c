@@ -1,0 +1,135 @@
+/* SPDX-License-Identifier: ISC */
+#include "config.h"
+
+#include "agent/events/subscription.h"
+#include "tests/unit/check.h"
+#include "tests/unit/tree.h"
+
+/* The message that setting KEY to VALUE ends in; "" if it is taken. */
+static const char *
+refusal(const char *key, const char *value)
+{
+	static struct err e;
+	AUTO(subscription) struct subscription *s = NULL;
+
+	e = (struct err)ERR_INIT;
+	s = subscription_new("x", &e);
+	CHECK(s != NULL);
+	if (subscription_set(s, key, value, &e) == 0)
+		return "";
+	return e.msg;
+}
+
+static void
+urls_are_https_and_hold_no_password(void)
+{
+	CHECK_STR(refusal("url", "https://h"), "");
+	CHECK_STR(refusal("url", "https://[::1]:80/x?y@z"), "");
+	CHECK_STR(refusal("url", "http://h/"), "");
+	CHECK_STR(refusal("url", "HTTPS://h/"),
+	    "not a URL that begins with https://");
+	CHECK_STR(refusal("url", "https://"), "no host in the URL");
+	CHECK_STR(refusal("url", "https:///x"), "no host in the URL");
+	CHECK(strstr(refusal("url", "https://u:p@h/"), "no user") != NULL);
+	CHECK(strstr(refusal("url", "https://h/\r\nx: y"), "%XX") != NULL);
+	CHECK(strstr(refusal("url", "https://h/\xc3\xa9"), "%XX") != NULL);
+}
+
+static void
+values_have_their_limits(void)
+{
+	CHECK_STR(refusal("timeout", "1s"), "");
+	CHECK_STR(refusal("timeout", "60s"), "");
+	CHECK_STR(refusal("timeout", "61s"), "too long: \"61s\"");
+	CHECK_STR(refusal("timeout", "999ms"), "too short: \"999ms\"");
+	CHECK_STR(refusal("max-age", "1m"), "");
+	CHECK_STR(refusal("max-age", "59s"), "too short: \"59s\"");
+	CHECK_STR(refusal("concurrency", "256"), "");
+	CHECK(strstr(refusal("concurrency", "257"), "1 to 256") != NULL);
+	CHECK_STR(refusal("max-attempts", "0"), "");
+	CHECK_STR(refusal("enabled", "yes"), "");
+	CHECK_STR(refusal("enabled", "maybe"), "yes or no, not \"maybe\"");
+	CHECK(strstr(refusal("colour", "red"), "there are url") != NULL);
+}
+
+static void
+settings_must_agree(void)
+{
+	struct err e = ERR_INIT;
+	AUTO(subscription) struct subscription *s = subscription_new("x", &e);
+
+	CHECK(subscription_finish(s, &e) == -1);
+	CHECK_STR(e.msg, "no url is set");
+	CHECK(subscription_set(s, "url", "http://h/", &e) == 0);
+	CHECK(subscription_finish(s, &e) == -1);
+	CHECK(subscription_set(s, "allow", "10.0.0.0/8", &e) == 0);
+	CHECK(subscription_finish(s, &e) == 0);
+	/* The last one counts. */
+	CHECK(subscription_set(s, "url", "https://g/", &e) == 0);
+	CHECK(!s->guard.plain);
+	CHECK_STR(s->url, "https://g/");
+	CHECK(subscription_set(s, "filter", "{\"a\":[1]}", &e) == 0);
+	CHECK(subscription_set(s, "filter", "{\"b\":[1]}", &e) == 0);
+	CHECK(subscription_finish(s, &e) == 0);
+}
+
+static void
+names_are_checked(void)
+{
+	static const char *const wrong[] = {"", ".x", "a b", "a/b",
+	    "0123456789012345678901234567890123456789012345678901234567890"};
+	struct err e = ERR_INIT;
+	size_t i;
+
+	for (i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++)
+		CHECK(subscription_new(wrong[i], &e) == NULL);
+}
+
+static void
+told(void *arg, const struct err *why)
+{
+	unsigned *n = arg;
+
+	CHECK(why->kind == ERR_CONFIG);
+	++*n;
+}
+
+static void
+one_wrong_file_spoils_no_other(void)
+{
+	int fd = tree_begin();
+	struct subscription **all;
+	struct err e = ERR_INIT;
+	unsigned bad = 0;
+	size_t n, i;
+
+	tree_file(fd, "b.conf", "url = https://b/\nmax-attempts = 3\n");
+	tree_file(fd, "a.conf", "url = https://a/\nenabled = no\n");
+	tree_file(fd, "c.conf", "url = gopher://c/\n");
+	tree_file(fd, ".d.conf", "nonsense");
+	tree_file(fd, "e.conf~", "nonsense");
+	CHECK(subscription_load_all(tree_path, told, &bad, &all, &n, &e) == 0);
+	CHECK(n == 2 && bad == 1);
+	CHECK_STR(all[0]->name, "a");
+	CHECK(all[0]->disabled && !all[1]->disabled);
+	CHECK_UINT(all[1]->policy.max_attempts, 3);
+	for (i = 0; i < n; i++)
+		subscription_free(all[i]);
+	free(all);
+	tree_end(fd);
+	CHECK(subscription_load_all("/nonexistent", told, &bad, &all, &n, &e) ==
+	    0);
+	CHECK(n == 0);
+	free(all);
+}
+
+int
+main(void)
+{
+	RUN(urls_are_https_and_hold_no_password);
+	RUN(values_have_their_limits);
+	RUN(settings_must_agree);
+	RUN(names_are_checked);
+	RUN(one_wrong_file_spoils_no_other);
+	return check_end();
+}
