@@ -17,6 +17,8 @@ main(int argc, char **argv)
 	    [VERB_PROBE] = cmd_probe,
 	    [VERB_EVENTS] = cmd_events,
 	    [VERB_SUBSCRIPTIONS] = cmd_subscriptions,
+	    [VERB_TASK] = cmd_task,
+	    [VERB_DAEMON] = cmd_daemon,
 	    [VERB_HELP] = cmd_help,
 	    [VERB_VERSION] = cmd_version,
 	};

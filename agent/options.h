@@ -98,9 +98,14 @@ struct options {
 	unsigned webhook_allow_n;
 	uint64_t events_drain_ms; /* waited for them at a run's end */
 
+	/* The daemon, and those who ask it */
+	const char *config;  /* dray.conf; NULL: where this user's is */
+	const char *control; /* its socket; NULL: as the configuration says */
+
 	/* What a person sees */
 	int verbosity; /* -1 quiet, 0, 1 (each item), 2 (debug) */
 	bool json;
+	bool no_items; /* with json: only what needs attention */
 	const char *log_file;
 	uint64_t stats_ms; /* between plain progress lines; 0: none */
 	enum progress_mode progress;

@@ -438,7 +438,7 @@ ui_item(struct ui *u, enum ui_action action, const char *path, size_t len,
 	const struct options *o = u->options;
 	bool fine = actions[action].weight == FINE;
 
-	if (o->json && (!fine || o->verbosity >= 0))
+	if (o->json && (!fine || (o->verbosity >= 0 && !o->no_items)))
 		print_item_json(u, action, path, len, size, err);
 	if (!fine)
 		log_item(u, action, path, len, err);

@@ -129,6 +129,13 @@ json_double(struct json *j, const char *key, double v)
 }
 
 void
+json_raw(struct json *j, const char *key, const char *text)
+{
+	lead(j, key);
+	buf_adds(j->out, text);
+}
+
+void
 json_name(struct json *j, const char *key, const char *name, size_t n)
 {
 	AUTO(free) char *exact = NULL;

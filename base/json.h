@@ -32,6 +32,9 @@ void json_int(struct json *j, const char *key, int64_t v);
 void json_bool(struct json *j, const char *key, bool v);
 void json_double(struct json *j, const char *key, double v);
 
+/* TEXT is JSON already. */
+void json_raw(struct json *j, const char *key, const char *text);
+
 /*
  * A file name: KEY with the text, and, if the name is not valid UTF-8,
  * KEY_base64 with the exact bytes.

@@ -158,8 +158,8 @@ set_up_log(const struct options *o, struct err *e)
 	return o->log_file != NULL ? log_open(o->log_file, e) : 0;
 }
 
-static int
-run_verb(enum verb_id verb, int argc, char **argv, cmd_fn *cmd)
+int
+cmd_run(enum verb_id verb, int argc, char **argv, cmd_fn *cmd)
 {
 	AUTO(options) struct options o = {0};
 	struct err e = ERR_INIT;
@@ -200,7 +200,7 @@ cmd_main(int argc, char **argv, cmd_fn *const verbs[VERB_COUNT])
 			verb_unknown(name, &e);
 			return cmd_fail(&e);
 		}
-		rc = run_verb(verb, n, argv + 1, verbs[verb]);
+		rc = cmd_run(verb, n, argv + 1, verbs[verb]);
 	}
 	/* A reader who has left (EPIPE) has seen enough. */
 	if (fflush(stdout) == EOF && errno != EPIPE) {

@@ -20,6 +20,8 @@ cmd_fn cmd_ls;
 cmd_fn cmd_probe;
 cmd_fn cmd_events;
 cmd_fn cmd_subscriptions;
+cmd_fn cmd_task;
+cmd_fn cmd_daemon;
 cmd_fn cmd_help;
 cmd_fn cmd_version;
 
@@ -28,6 +30,10 @@ int cmd_exit_code(enum err_kind kind);
 
 /* Logs *E; returns the exit status that goes with its kind. */
 int cmd_fail(const struct err *e);
+
+/* Options, log, and CMD, which does what VERB asks for: all but the verb's
+ * name of a command line.  Returns the exit status. */
+int cmd_run(enum verb_id verb, int argc, char **argv, cmd_fn *cmd);
 
 /*
  * Signals, options, log and dispatch to VERBS (indexed by enum verb_id):

@@ -14,6 +14,7 @@
 #define LEDGERS                                                           \
 	(WALKS | BIT(VERB_STATUS) | BIT(VERB_REPORT) | BIT(VERB_EVENTS) | \
 	    BIT(VERB_SUBSCRIPTIONS))
+#define AGENT (BIT(VERB_TASK) | BIT(VERB_DAEMON))
 #define STORES (WALKS | BIT(VERB_LS) | BIT(VERB_PROBE))
 #define WORKS (STORES | LEDGERS)
 #define ALL (BIT(VERB_COUNT) - 1)
@@ -215,6 +216,25 @@ const struct verb verb_table[VERB_COUNT] = {
 	"of the type dray.test.v1 now.",
 	"dray subscriptions check\n"
 	"dray subscriptions test pipeline\n"},
+    [VERB_TASK] = {"task", "WHAT [NAME]", 1, 2,
+	"Look at the tasks of the daemon, and tell it what to do with them.",
+	"WHAT is one of: list, all tasks; show NAME; check [NAME], whether the "
+	"files are right; start NAME, run it now; stop NAME, end its run when "
+	"what is under way is done, and at once if asked again; pause NAME, "
+	"no more runs by its schedule until resume NAME, which also lets a "
+	"task go on that was held after failures; history NAME, its runs. "
+	"Without a daemon, list, show, check and history read what it left.",
+	"dray task list\n"
+	"dray task start nightly\n"
+	"dray task history nightly\n"},
+    [VERB_DAEMON] = {"daemon", "", 0, 0,
+	"Run the tasks that are configured, on schedule.",
+	"Reads dray.conf and tasks.d/*.conf (dray-task(5)) and goes on until "
+	"it is told to end by SIGTERM. SIGHUP has it read its files again, "
+	"SIGUSR1 open its log file again. dray task and dray status talk to "
+	"it.",
+	"dray daemon\n"
+	"dray daemon --config ./dray.conf -v\n"},
     [VERB_HELP] = {"help", "[VERB]", 0, 1, "Explain a verb and its options.",
 	"The same as dray VERB --help. The manual page dray(1) has it all.",
 	"dray help sync\n"},
@@ -467,9 +487,10 @@ const struct option_def option_table[] = {
 	.verbs = RUNS | BIT(VERB_EVENTS),
 	.help = "Only events that this event pattern takes")},
 
-    {CUSTOM("verbose", 'v', more_verbose, SHOW, .verbs = WORKS,
+    {CUSTOM("verbose", 'v', more_verbose, SHOW,
+	.verbs = WORKS | BIT(VERB_DAEMON),
 	.help = "A line for each item; -vv: for each request too")},
-    {CUSTOM("quiet", 'q', be_quiet, SHOW, .verbs = WORKS,
+    {CUSTOM("quiet", 'q', be_quiet, SHOW, .verbs = WORKS | AGENT,
 	.help = "Nothing but errors")},
     {.name = "progress",
 	.letter = 'P',
@@ -482,8 +503,10 @@ const struct option_def option_table[] = {
     {DURATION("stats", stats_ms, NULL, 0, SHOW, .verbs = WALKS,
 	.help = "Time between progress lines where there is no terminal; 0: "
 		"none [30s; --json: 1s]")},
-    {FLAG("json", 0, json, SHOW, .verbs = WORKS,
+    {FLAG("json", 0, json, SHOW, .verbs = WORKS | BIT(VERB_TASK),
 	.help = "JSON lines on standard output")},
+    {FLAG("no-items", 0, no_items, SHOW, .verbs = RUNS,
+	.help = "With --json: no line for an item that is all right")},
     {CHOICE("format", format, "text", "FORMAT", "text json csv html datasync",
 	SHOW, .verbs = BIT(VERB_STATUS) | BIT(VERB_REPORT),
 	.help = "text or json; report also: csv, html, datasync")},
@@ -504,7 +527,8 @@ const struct option_def option_table[] = {
 	.help = "Paths that only SRC has")},
     {STRING("error", error, "FILE", LISTS,
 	.help = "Paths that could not be compared")},
-    {STRING("log-file", log_file, "FILE", SHOW, .verbs = WORKS,
+    {STRING("log-file", log_file, "FILE", SHOW,
+	.verbs = WORKS | BIT(VERB_DAEMON),
 	.help = "Append messages to FILE, with the time")},
     {.name = "help",
 	.letter = 'h',
@@ -518,6 +542,11 @@ const struct option_def option_table[] = {
     {STRING("state-dir", state_dir, "DIR", STATE, .verbs = LEDGERS,
 	.help = "Where ledgers are kept [/var/lib/dray for root, else "
 		"~/.local/state/dray]")},
+    {STRING("config", config, "FILE", STATE, .verbs = AGENT,
+	.help = "The daemon's settings [/etc/dray/dray.conf for root, else "
+		"~/.config/dray/dray.conf]")},
+    {STRING("control", control, "SOCKET", STATE, .verbs = BIT(VERB_TASK),
+	.help = "Where the daemon answers [as its settings say]")},
     {STRING("subscriptions-dir", subscriptions_dir, "DIR", STATE,
 	.verbs = RUNS | BIT(VERB_SUBSCRIPTIONS),
 	.help = "Who else is told of events: NAME.conf files "

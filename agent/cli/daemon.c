@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: ISC */
+/* dray daemon */
+#include "config.h"
+
+#include "agent/cli/cmd.h"
+#include "agent/daemon/daemon.h"
+#include "agent/stop.h"
+#include "base/log.h"
+
+/* In the process of a run. */
+static int
+run_task(enum verb_id verb, int argc, char **argv)
+{
+	stop_init();
+	return cmd_run(verb, argc, argv, cmd_sync);
+}
+
+int
+cmd_daemon(const struct options *o, int argc, char **argv)
+{
+	AUTO(free) char *preset = NULL;
+	struct daemon_setup setup = {
+	    .conf_path = o->config,
+	    .conf_must_exist = o->config != NULL,
+	    .log_file = o->log_file,
+	    .main = run_task,
+	};
+	struct err e = ERR_INIT;
+
+	(void)argc;
+	(void)argv;
+	if (setup.conf_path == NULL) {
+		preset = daemon_conf_path(&e);
+		if (preset == NULL)
+			return cmd_fail(&e);
+		setup.conf_path = preset;
+	}
+	/* A service says what it does. */
+	if (o->verbosity == 0)
+		log_set_level(LOG_INFO);
+	return daemon_run(&setup, &e) == 0 ? 0 : cmd_fail(&e);
+}

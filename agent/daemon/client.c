@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: ISC */
+#include "config.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/time.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "agent/daemon/client.h"
+
+#define TIMEOUT_S 10
+
+static int
+reach(const char *path, struct err *e)
+{
+	struct sockaddr_un where = {.sun_family = AF_UNIX};
+	struct timeval patience = {.tv_sec = TIMEOUT_S};
+	AUTO(close) int fd = -1;
+
+	if (strlen(path) >= sizeof(where.sun_path))
+		return err_set(e, ERR_CONFIG,
+		    "the path of a socket is too long: %s", path);
+	strcpy(where.sun_path, path);
+	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	if (fd == -1 ||
+	    setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience,
+		sizeof(patience)) == -1 ||
+	    setsockopt(
+		fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof(patience)) == -1)
+		return err_sys(e, "socket");
+	if (connect(fd, (const struct sockaddr *)&where, sizeof(where)) == -1) {
+		if (errno == ENOENT || errno == ECONNREFUSED)
+			return err_set(e, ERR_NOTFOUND,
+			    "no daemon answers at %s: start it (systemctl "
+			    "start dray, or dray daemon)",
+			    path);
+		return err_sys(e, "%s", path);
+	}
+	return take_fd(&fd);
+}
+
+int
+client_ask(
+    const char *path, const char *request, struct buf *reply, struct err *e)
+{
+	AUTO(close) int fd = reach(path, e);
+	AUTO(buf) struct buf line = BUF_INIT(1 << 20);
+	char bytes[16384];
+	size_t sent = 0;
+	ssize_t n;
+
+	if (fd == -1)
+		return -1;
+	buf_addf(&line, "%s\n", request);
+	if (buf_failed(&line))
+		return err_set(e, ERR_NOMEM, "out of memory");
+	while (sent < line.len) {
+		n = send(fd, line.data + sent, line.len - sent, MSG_NOSIGNAL);
+		if (n <= 0)
+			return err_set(e, ERR_NET,
+			    "%s: the daemon takes no request", path);
+		sent += (size_t)n;
+	}
+	for (;;) {
+		n = recv(fd, bytes, sizeof(bytes), 0);
+		if (n <= 0)
+			return err_set(
+			    e, ERR_NET, "%s: no answer from the daemon", path);
+		buf_add(reply, bytes, (size_t)n);
+		if (buf_failed(reply))
+			return err_set(e, ERR_NOMEM, "out of memory");
+		if (bytes[n - 1] == '\n')
+			break;
+	}
+	reply->data[--reply->len] = '\0';
+	return 0;
+}

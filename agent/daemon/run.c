@@ -1,0 +1,337 @@
+/* SPDX-License-Identifier: ISC */
+#include "config.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "agent/daemon/run.h"
+#include "base/buf.h"
+#include "base/jdoc.h"
+#include "base/log.h"
+
+#define LINE_MAX_BYTES (64 << 10)
+#define OWN_WORDS 8 /* with both operands */
+#define READS_MAX 8
+
+/* What a child writes, line by line; one that is too long is cut. */
+struct lines {
+	int fd; /* -1: closed */
+	struct buf line;
+};
+
+struct run {
+	struct loop *loop;
+	char *task;
+	pid_t pid; /* 0: reaped */
+	unsigned stops;
+	struct lines out, log;
+	struct buf progress;
+	struct run_end end;
+};
+
+typedef void line_fn(struct run *r, const char *line, size_t len);
+
+static uint64_t
+number(const struct jdoc_node *object, const char *key)
+{
+	const struct jdoc_node *n = jdoc_member(object, key);
+
+	return n != NULL && n->type == JDOC_NUMBER ? strtoull(n->text, NULL, 10)
+						   : 0;
+}
+
+static const char *
+text(const struct jdoc_node *object, const char *key)
+{
+	const struct jdoc_node *n = jdoc_member(object, key);
+
+	return n != NULL && n->type == JDOC_STRING ? n->text : "";
+}
+
+static void
+on_out(struct run *r, const char *line, size_t len)
+{
+	struct err e = ERR_INIT;
+	AUTO(jdoc) struct jdoc *doc = jdoc_parse(line, len, &e);
+	const struct jdoc_node *root = doc != NULL ? jdoc_root(doc) : NULL;
+	const char *type = root != NULL ? text(root, "type") : "";
+
+	if (strcmp(type, "progress") == 0) {
+		buf_reset(&r->progress);
+		buf_add(&r->progress, line, len);
+	} else if (strcmp(type, "start") == 0) {
+		r->end.run = number(root, "run");
+	} else if (strcmp(type, "summary") == 0) {
+		snprintf(r->end.outcome, sizeof(r->end.outcome), "%s",
+		    text(root, "outcome"));
+	}
+}
+
+/* A line as log.c wrote it, in the other process. */
+static void
+on_log(struct run *r, const char *line, size_t len)
+{
+	static const struct {
+		const char *word;
+		enum log_level level;
+	} kinds[] = {
+	    {"dray: error: ", LOG_ERROR}, {"dray: warning: ", LOG_WARN},
+	    {"dray: ", LOG_INFO}, {"", LOG_WARN}, /* a library, or ssh */
+	};
+	size_t i = 0, n;
+
+	while ((n = strlen(kinds[i].word)) > len ||
+	    memcmp(line, kinds[i].word, n) != 0)
+		i++;
+	log_line(
+	    kinds[i].level, "task %s: %.*s", r->task, (int)(len - n), line + n);
+	if (kinds[i].level == LOG_ERROR)
+		snprintf(r->end.message, sizeof(r->end.message), "%.*s",
+		    (int)(len - n), line + n);
+}
+
+static void
+close_lines(struct run *r, struct lines *l)
+{
+	loop_remove(r->loop, l->fd);
+	if (l->fd != -1)
+		close(l->fd);
+	l->fd = -1;
+}
+
+static void
+take(struct run *r, struct lines *l, const char *p, size_t n, line_fn *fn)
+{
+	while (n > 0) {
+		const char *end = memchr(p, '\n', n);
+		size_t part = end != NULL ? (size_t)(end - p) : n;
+
+		/* Too long: what doesn't fit is dropped. */
+		if (l->line.len + part < LINE_MAX_BYTES)
+			buf_add(&l->line, p, part);
+		if (end == NULL)
+			return;
+		fn(r, buf_str(&l->line), l->line.len);
+		buf_reset(&l->line);
+		p = end + 1;
+		n -= part + 1;
+	}
+}
+
+/* Reads what is there. */
+static void
+drain(struct run *r, struct lines *l, line_fn *fn)
+{
+	char bytes[16384];
+	ssize_t n = 1;
+	int times;
+
+	/* All that a pipe holds, and then somebody else's turn. */
+	for (times = 0; l->fd != -1 && n > 0 && times < READS_MAX; times++) {
+		n = read(l->fd, bytes, sizeof(bytes));
+		if (n > 0)
+			take(r, l, bytes, (size_t)n, fn);
+	}
+	if (n == 0 || (n == -1 && errno != EAGAIN && errno != EINTR))
+		close_lines(r, l);
+}
+
+static void
+on_fd(void *arg, int fd, short events)
+{
+	struct run *r = arg;
+
+	(void)events;
+	if (fd == r->out.fd)
+		drain(r, &r->out, on_out);
+	else
+		drain(r, &r->log, on_log);
+}
+
+/* A pipe whose reading end is *L's and does not block. */
+static int
+open_lines(struct run *r, struct lines *l, int *writer, struct err *e)
+{
+	int fds[2];
+
+	if (pipe2(fds, O_CLOEXEC) == -1)
+		return err_sys(e, "pipe");
+	l->fd = fds[0];
+	*writer = fds[1];
+	if (fcntl(l->fd, F_SETFL, O_NONBLOCK) == -1)
+		return err_sys(e, "pipe");
+	return loop_add(r->loop, l->fd, POLLIN, on_fd, r, e);
+}
+
+/* Nothing of the daemon's is left but its memory. */
+static void
+become_run(const char *task, pid_t parent, int out, int log)
+{
+	struct sigaction usual = {.sa_handler = SIG_DFL};
+	sigset_t none;
+	char name[16];
+	int null = open("/dev/null", O_RDONLY | O_CLOEXEC), i;
+
+	/* Its descriptor will be another file's. */
+	log_close();
+	/* A run without its daemon would be in the way of the next one. */
+	prctl(PR_SET_PDEATHSIG, SIGTERM);
+	if (getppid() != parent || null == -1 || dup2(null, 0) == -1 ||
+	    dup2(out, 1) == -1 || dup2(log, 2) == -1)
+		_exit(1);
+	for (i = 3; i < 1024; i++)
+		close(i);
+	for (i = 1; i < NSIG; i++)
+		if (i != SIGPIPE)
+			sigaction(i, &usual, NULL);
+	sigemptyset(&none);
+	sigprocmask(SIG_SETMASK, &none, NULL);
+	snprintf(name, sizeof(name), "dray-%.10s", task);
+	prctl(PR_SET_NAME, name);
+}
+
+/* The words of the command line; NULL: no memory. */
+static char **
+command(const struct run_order *o, int *argc)
+{
+	const struct conf_words *w = &o->task->options;
+	char **argv = calloc(w->n + OWN_WORDS + 1, sizeof(*argv));
+	static char json[] = "--json", few[] = "--no-items", end[] = "--";
+	int n = 0;
+
+	if (argv == NULL)
+		return NULL;
+	if (w->n > 0)
+		memcpy(argv, w->words, w->n * sizeof(*argv));
+	n = (int)w->n;
+	argv[n++] = json;
+	argv[n++] = few;
+	if (asprintf(&argv[n++], "--task=%s", o->task->name) == -1 ||
+	    asprintf(&argv[n++], "--state-dir=%s", o->state_dir) == -1 ||
+	    asprintf(&argv[n++], "--subscriptions-dir=%s",
+		o->subscriptions_dir) == -1)
+		return NULL;
+	argv[n++] = end;
+	argv[n++] = o->task->source;
+	argv[n++] = o->task->target;
+	*argc = n;
+	return argv;
+}
+
+static void
+be_run(const struct run_order *o, pid_t parent, int out, int log)
+{
+	char **argv;
+	int argc, rc;
+
+	become_run(o->task->name, parent, out, log);
+	argv = command(o, &argc);
+	if (argv == NULL)
+		_exit(1);
+	rc = o->main(o->task->verb, argc, argv);
+	fflush(NULL);
+	_exit(rc);
+}
+
+struct run *
+run_start(const struct run_order *o, struct loop *l, struct err *e)
+{
+	AUTO(run) struct run *r = calloc(1, sizeof(*r));
+	AUTO(close) int out = -1, log = -1;
+	pid_t parent = getpid();
+
+	if (r == NULL) {
+		err_set(e, ERR_NOMEM, "out of memory");
+		return NULL;
+	}
+	r->loop = l;
+	r->out.fd = r->log.fd = -1;
+	buf_init(&r->out.line, LINE_MAX_BYTES);
+	buf_init(&r->log.line, LINE_MAX_BYTES);
+	buf_init(&r->progress, LINE_MAX_BYTES);
+	r->task = strdup(o->task->name);
+	if (r->task == NULL) {
+		err_set(e, ERR_NOMEM, "out of memory");
+		return NULL;
+	}
+	if (open_lines(r, &r->out, &out, e) == -1 ||
+	    open_lines(r, &r->log, &log, e) == -1)
+		return NULL;
+	fflush(NULL);
+	r->pid = fork();
+	if (r->pid == -1) {
+		r->pid = 0;
+		err_sys(e, "fork");
+		return NULL;
+	}
+	if (r->pid == 0)
+		be_run(o, parent, out, log);
+	return TAKE(r);
+}
+
+void
+run_free(struct run *r)
+{
+	if (r == NULL)
+		return;
+	if (r->pid != 0) {
+		kill(r->pid, SIGKILL);
+		waitpid(r->pid, NULL, 0);
+	}
+	close_lines(r, &r->out);
+	close_lines(r, &r->log);
+	buf_free(&r->out.line);
+	buf_free(&r->log.line);
+	buf_free(&r->progress);
+	free(r->task);
+	free(r);
+}
+
+pid_t
+run_pid(const struct run *r)
+{
+	return r->pid;
+}
+
+void
+run_stop(struct run *r)
+{
+	if (r->pid == 0)
+		return;
+	r->stops++;
+	kill(r->pid, SIGTERM);
+}
+
+unsigned
+run_stops(const struct run *r)
+{
+	return r->stops;
+}
+
+const char *
+run_progress(const struct run *r)
+{
+	return buf_str(&r->progress);
+}
+
+void
+run_reaped(struct run *r, int status, struct run_end *out)
+{
+	r->pid = 0;
+	/* What it started may still hold the other ends. */
+	drain(r, &r->out, on_out);
+	drain(r, &r->log, on_log);
+	close_lines(r, &r->out);
+	close_lines(r, &r->log);
+	r->end.exit_code = WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+	r->end.signal = WIFSIGNALED(status) ? WTERMSIG(status) : 0;
+	*out = r->end;
+}

@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * A run of a task, as a process of its own: what goes wrong in it, be it a
+ * dead file system or a crash, is no matter of the daemon's.  The process is a
+ * copy of the daemon that does what "dray sync --json" does; the daemon reads
+ * its progress and its log, and stops it by a signal.
+ */
+#ifndef AGENT_DAEMON_RUN_H
+#define AGENT_DAEMON_RUN_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "agent/daemon/conf.h"
+#include "agent/daemon/loop.h"
+
+struct run;
+
+/* What main() would do with "dray VERB ARGV..."; returns the exit status. */
+typedef int run_main_fn(enum verb_id verb, int argc, char **argv);
+
+struct run_order {
+	const struct task_conf *task; /* needed until run_start() returns */
+	const char *state_dir;
+	const char *subscriptions_dir;
+	run_main_fn *main;
+};
+
+/* The daemon must have no other thread. */
+struct run *run_start(const struct run_order *o, struct loop *l, struct err *e);
+/* A process that still goes on is killed. */
+void run_free(struct run *r);
+AUTO_DEFINE(run, struct run, run_free)
+
+pid_t run_pid(const struct run *r);
+/* What is under way is finished, and nothing new begun; the second time, what
+ * is under way is given up, too. */
+void run_stop(struct run *r);
+/* How often it was asked for. */
+unsigned run_stops(const struct run *r);
+
+/* The last line of progress that it printed (JSON), or "". */
+const char *run_progress(const struct run *r);
+
+struct run_end {
+	int exit_code;	    /* -1: killed */
+	int signal;	    /* by which, or 0 */
+	char outcome[24];   /* as its summary has it; "" if it has none */
+	char message[1000]; /* its last error, or "" */
+	uint64_t run;	    /* its number in the ledger, or 0 */
+};
+
+/* Its process was found to be gone, with STATUS of waitpid(). */
+void run_reaped(struct run *r, int status, struct run_end *out);
+
+#endif
