@@ -18,7 +18,7 @@
 
 #define CLIENTS_MAX 64
 #define REPLY_MAX (64 << 20)
-#define LISTEN_MAX 16
+#define LISTEN_MAX 128
 /* To end a line that was begun, to read an answer, to say anything. */
 #define BUSY_MS 10000
 #define IDLE_MS 300000

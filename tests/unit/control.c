@@ -1,0 +1,288 @@
+/* SPDX-License-Identifier: ISC */
+/* The control socket, the loop behind it, and what is remembered of tasks. */
+#include "config.h"
+
+#include <poll.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+
+#include "agent/daemon/control.h"
+#include "agent/daemon/memory.h"
+#include "base/clock.h"
+#include "base/json.h"
+#include "tests/unit/check.h"
+#include "tests/unit/tree.h"
+
+static struct loop *loop;
+static struct control *control;
+static unsigned asked;
+
+static const char *
+path_of(const char *name)
+{
+	static char path[5000];
+
+	snprintf(path, sizeof(path), "%s/%s", tree_path, name);
+	return path;
+}
+
+/* Says what it was asked; "big" gets a long answer. */
+static void
+echo(void *arg, const struct jdoc_node *request, struct buf *reply)
+{
+	const struct jdoc_node *op = jdoc_member(request, "op");
+	struct json j;
+	int i;
+
+	(void)arg;
+	asked++;
+	json_begin(&j, reply);
+	json_object(&j, NULL);
+	json_string(&j, "op", op->text, op->len);
+	for (i = 0; jdoc_is(op, "big") && i < 100000; i++)
+		json_uint(&j, "n", 12345678);
+	json_object_end(&j);
+}
+
+static void
+begin(void)
+{
+	struct err e = ERR_INIT;
+
+	loop = loop_new(&e);
+	control = control_open(path_of("control"), NULL, loop, echo, NULL, &e);
+	CHECK(loop != NULL && control != NULL);
+}
+
+static void
+end(void)
+{
+	control_close(control);
+	loop_free(loop);
+}
+
+static int
+call(void)
+{
+	struct sockaddr_un where = {.sun_family = AF_UNIX};
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0);
+
+	snprintf(where.sun_path, sizeof(where.sun_path), "%.100s",
+	    path_of("control"));
+	CHECK(connect(fd, (struct sockaddr *)&where, sizeof(where)) == 0);
+	return fd;
+}
+
+/* Lets the server work as long as it has anything to do. */
+static void
+serve(void)
+{
+	struct err e = ERR_INIT;
+	int i;
+
+	for (i = 0; i < 50; i++)
+		CHECK(loop_wait(loop, 0, &e) == 0);
+}
+
+static const char *
+say(int fd, const char *text, size_t len)
+{
+	static char answer[4096];
+	ssize_t n;
+
+	CHECK(send(fd, text, len, MSG_NOSIGNAL) == (ssize_t)len);
+	serve();
+	n = recv(fd, answer, sizeof(answer) - 1, 0);
+	answer[n > 0 ? n : 0] = '\0';
+	return n == 0 ? "(hung up)" : answer;
+}
+
+#define SAY(fd, text) say(fd, text, strlen(text))
+
+static void
+each_line_has_its_answer(void)
+{
+	int a, b;
+
+	begin();
+	a = call();
+	b = call();
+	serve();
+	CHECK_STR(SAY(a, "{\"v\":1,\"op\":\"x\"}\n"), "{\"op\":\"x\"}\n");
+	CHECK_STR(SAY(b, "{\"v\":1,\"op\":\"y\"}\n{\"v\":1,\"op\":\"z\"}\n{"),
+	    "{\"op\":\"y\"}\n{\"op\":\"z\"}\n");
+	CHECK_STR(SAY(b, "\"v\":1,\"op\":\"w\"}\n"), "{\"op\":\"w\"}\n");
+	CHECK_UINT(asked, 4);
+	close(a);
+	close(b);
+	serve();
+	end();
+	CHECK(access(path_of("control"), F_OK) == -1);
+}
+
+static void
+nonsense_is_refused_and_the_line_stays_open(void)
+{
+	static const char *const wrong[] = {"\n", "garbage\n", "[1]\n", "{}\n",
+	    "{\"v\":2,\"op\":\"x\"}\n", "{\"v\":\"1\",\"op\":\"x\"}\n",
+	    "{\"v\":11}\n", "\xff\xfe\n"};
+	size_t i;
+	int fd;
+
+	begin();
+	asked = 0;
+	fd = call();
+	serve();
+	for (i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++)
+		CHECK(strncmp(SAY(fd, wrong[i]),
+			  "{\"v\":1,\"ok\":false,\"error\":", 26) == 0);
+	CHECK_UINT(asked, 0);
+	CHECK_STR(SAY(fd, "{\"v\":1,\"op\":\"x\"}\n"), "{\"op\":\"x\"}\n");
+	close(fd);
+	end();
+}
+
+static void
+a_line_without_end_is_cut_off(void)
+{
+	static char much[16 << 10];
+	int fd, i;
+
+	begin();
+	memset(much, 'x', sizeof(much));
+	fd = call();
+	serve();
+	for (i = 0; i < 20 && send(fd, much, sizeof(much), MSG_NOSIGNAL) > 0;
+	     i++)
+		serve();
+	CHECK(i < 10);
+	close(fd);
+	fd = call();
+	serve();
+	CHECK_STR(SAY(fd, "{\"v\":1,\"op\":\"x\"}\n"), "{\"op\":\"x\"}\n");
+	close(fd);
+	end();
+}
+
+static void
+who_keeps_it_waiting_is_turned_away(void)
+{
+	uint64_t now;
+	int slow, idle;
+
+	begin();
+	slow = call();
+	idle = call();
+	serve();
+	CHECK_STR(SAY(slow, "{\"v\":1"), "");
+	now = clock_mono_ms();
+	control_tick(control, now + 5000);
+	CHECK_STR(SAY(slow, ","), "");
+	control_tick(control, now + 15000);
+	serve();
+	CHECK_UINT((unsigned)recv(slow, &now, 1, 0), 0);
+	CHECK_STR(SAY(idle, "{\"v\":1,\"op\":\"x\"}\n"), "{\"op\":\"x\"}\n");
+	close(slow);
+	close(idle);
+	end();
+}
+
+static void
+an_answer_that_is_not_read_holds_up_nobody(void)
+{
+	static char bytes[1 << 16];
+	int lazy, other;
+	size_t got = 0;
+	ssize_t n;
+
+	begin();
+	lazy = call();
+	other = call();
+	serve();
+	SAY(lazy, "{\"v\":1,\"op\":\"big\"}\n{\"v\":1,\"op\":\"big\"}\n");
+	CHECK_STR(SAY(other, "{\"v\":1,\"op\":\"x\"}\n"), "{\"op\":\"x\"}\n");
+	do {
+		serve();
+		n = recv(lazy, bytes, sizeof(bytes), 0);
+		got += n > 0 ? (size_t)n : 0;
+	} while (n > 0);
+	/* say() has read the first of it. */
+	CHECK(got > 2 * 100000 * strlen("\"n\":12345678,") - 4096);
+	close(lazy);
+	close(other);
+	end();
+}
+
+static void
+many_callers_are_served_and_too_many_are_not(void)
+{
+	int fds[80], i, served = 0;
+
+	begin();
+	for (i = 0; i < 80; i++) {
+		fds[i] = call();
+		serve();
+	}
+	for (i = 0; i < 80; i++) {
+		if (send(fds[i], "{\"v\":1,\"op\":\"x\"}\n", 17,
+			MSG_NOSIGNAL) != 17)
+			continue;
+		serve();
+		served += recv(fds[i], &(char[64]){0}, 64, 0) > 0;
+	}
+	CHECK(served >= 60 && served < 80);
+	for (i = 0; i < 80; i++)
+		close(fds[i]);
+	serve();
+	i = call();
+	serve();
+	CHECK_STR(SAY(i, "{\"v\":1,\"op\":\"x\"}\n"), "{\"op\":\"x\"}\n");
+	close(i);
+	end();
+}
+
+static void
+what_is_remembered_comes_back(void)
+{
+	struct err e = ERR_INIT;
+	struct memory m = {
+	    .paused = true,
+	    .failures = 3,
+	    .begun_s = 1795460000,
+	    .since_s = 5,
+	    .outcome = "failed",
+	    .message = "no\nsuch = [thing] # at all",
+	};
+	struct memory back;
+
+	CHECK(memory_read(tree_path, "t", &back, &e) == 0);
+	CHECK(!back.paused && back.begun_s == 0);
+	CHECK(memory_write(tree_path, "t", &m, &e) == 0);
+	CHECK(memory_read(tree_path, "t", &back, &e) == 0);
+	CHECK(back.paused && !back.held && back.failures == 3 &&
+	    back.begun_s == 1795460000 && back.ended_s == 0);
+	CHECK_STR(back.outcome, "failed");
+	CHECK(strstr(back.message, "such = [thing] # at all") != NULL);
+	m.paused = false;
+	m.message[0] = '\0';
+	CHECK(memory_write(tree_path, "t", &m, &e) == 0);
+	CHECK(memory_read(tree_path, "t", &back, &e) == 0);
+	CHECK(!back.paused && back.message[0] == '\0');
+	CHECK(memory_write("/nosuch/dir", "t", &m, &e) == -1);
+}
+
+int
+main(void)
+{
+	int fd = tree_begin();
+
+	RUN(each_line_has_its_answer);
+	RUN(nonsense_is_refused_and_the_line_stays_open);
+	RUN(a_line_without_end_is_cut_off);
+	RUN(who_keeps_it_waiting_is_turned_away);
+	RUN(an_answer_that_is_not_read_holds_up_nobody);
+	RUN(many_callers_are_served_and_too_many_are_not);
+	RUN(what_is_remembered_comes_back);
+	tree_end(fd);
+	return check_end();
+}
