@@ -99,7 +99,8 @@ look(struct ask *a, struct err *e)
 	struct json j;
 
 	if (t == NULL ||
-	    tasks_load(t, a->conf->tasks_dir, &a->conf->defaults, e) == -1)
+	    tasks_load(t, a->conf->tasks_dir, &a->conf->defaults,
+		clock_wall_ns() / 1000, e) == -1)
 		return -1;
 	buf_reset(&a->reply);
 	json_begin(&j, &a->reply);

@@ -13,6 +13,7 @@
 #include "base/ini.h"
 #include "base/text.h"
 #include "transfer/url.h"
+#include "verify/digest.h"
 
 #define RUNS_MAX 4
 #define SUFFIX ".conf"
@@ -69,6 +70,20 @@ set_verb(struct task_conf *t, const char *value, struct err *e)
 	    e, ERR_CONFIG, "neither sync nor copy: \"%.100s\"", value);
 }
 
+/* Of all lines about the schedule, in their order. */
+static void
+mark_plan(struct task_conf *t, const char *key, const char *value)
+{
+	uint64_t crc = 0;
+
+	if (!schedule_has_key(key))
+		return;
+	text_unhex(t->plan, strlen(t->plan), &crc, sizeof(crc));
+	crc = crc64nvme(crc, key, strlen(key) + 1);
+	crc = crc64nvme(crc, value, strlen(value) + 1);
+	text_hex(&crc, sizeof(crc), t->plan);
+}
+
 /* 1: done, 0: no key of the task's own, -1. */
 static int
 set_own(struct task_conf *t, const char *key, const char *value, struct err *e)
@@ -83,8 +98,8 @@ set_own(struct task_conf *t, const char *key, const char *value, struct err *e)
 		rc = set_verb(t, value, e);
 	else if (strcmp(key, "enabled") == 0)
 		rc = conf_bool(value, &t->enabled, e);
-	else if (strcmp(key, "hold-after") == 0)
-		rc = set_count(&t->hold_after, value, 0, 1000, e);
+	else if (schedule_has_key(key))
+		rc = schedule_set(&t->schedule, key, value, e);
 	else
 		return 0;
 	return rc == 0 ? 1 : err_context(e, "%s", key);
@@ -109,6 +124,7 @@ on_task_line(void *arg, const struct ini_line *line, struct err *e)
 		    line->section);
 		return bad_line(line, e);
 	}
+	mark_plan(t, line->key, line->value);
 	rc = set_own(t, line->key, line->value, e);
 	if (rc == 0)
 		rc = conf_words_set(&t->options, line->key, line->value, e);
@@ -125,6 +141,7 @@ task_conf_free(struct task_conf *t)
 	free(t->source);
 	free(t->target);
 	conf_words_free(&t->options);
+	schedule_free(&t->schedule);
 	free(t);
 }
 
@@ -171,6 +188,7 @@ task_conf_load(
     const char *path, const struct conf_words *defaults, struct err *e)
 {
 	AUTO(task_conf) struct task_conf *t = calloc(1, sizeof(*t));
+	char machine[256] = "";
 
 	if (t == NULL) {
 		err_set(e, ERR_NOMEM, "out of memory");
@@ -178,7 +196,6 @@ task_conf_load(
 	}
 	t->verb = VERB_SYNC;
 	t->enabled = true;
-	t->hold_after = CONF_HOLD_AFTER;
 	t->path = strdup(path);
 	t->name = name_of(path, e);
 	if (t->name == NULL)
@@ -187,7 +204,12 @@ task_conf_load(
 		err_set(e, ERR_NOMEM, "out of memory");
 		return NULL;
 	}
-	if (conf_words_copy(&t->options, defaults, e) == -1 ||
+	if (gethostname(machine, sizeof(machine) - 1) == -1) {
+		err_sys(e, "the name of this machine");
+		return NULL;
+	}
+	if (schedule_init(&t->schedule, t->name, machine, e) == -1 ||
+	    conf_words_copy(&t->options, defaults, e) == -1 ||
 	    ini_file(path, on_task_line, t, e) == -1 || finish_task(t, e) == -1)
 		return NULL;
 	return TAKE(t);

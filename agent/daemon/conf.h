@@ -13,10 +13,9 @@
 #include <stddef.h>
 
 #include "agent/cli/table.h"
+#include "agent/daemon/schedule.h"
 #include "base/auto.h"
 #include "base/err.h"
-
-#define CONF_HOLD_AFTER 5 /* failed runs in a row */
 
 /* Options as words, "--name=value", in the order of the file. */
 struct conf_words {
@@ -32,7 +31,8 @@ struct task_conf {
 	bool enabled;
 	char *source, *target; /* both absolute */
 	struct conf_words options;
-	unsigned hold_after; /* failed runs in a row: no more then; 0: any */
+	struct schedule schedule;
+	char plan[17]; /* of what its file says of that: changes with it */
 };
 
 void task_conf_free(struct task_conf *t);

@@ -42,9 +42,9 @@ struct service {
 };
 
 static int64_t
-now_s(void)
+now_us(void)
 {
-	return clock_wall_ns() / 1000000000;
+	return clock_wall_ns() / 1000;
 }
 
 /* One daemon for each state directory. */
@@ -86,7 +86,8 @@ reload(struct service *s, struct err *e)
 		return err_set(e, ERR_CONFIG,
 		    "%s: another state-dir or control needs a restart",
 		    s->setup->conf_path);
-	if (tasks_load(s->tasks, fresh->tasks_dir, &fresh->defaults, e) == -1)
+	if (tasks_load(s->tasks, fresh->tasks_dir, &fresh->defaults, now_us(),
+		e) == -1)
 		return -1;
 	tasks_set_limit(s->tasks, fresh->max_runs);
 	return 0;
@@ -140,7 +141,7 @@ on_signal(void *arg, int fd, short events)
 	while (read(fd, &info, sizeof(info)) == (ssize_t)sizeof(info))
 		switch (info.ssi_signo) {
 		case SIGCHLD:
-			tasks_reap(s->tasks, now_s());
+			tasks_reap(s->tasks, now_us());
 			break;
 		case SIGHUP:
 			on_reload(s);
@@ -200,8 +201,8 @@ set_up(struct service *s, struct err *e)
 	};
 	s->tasks = tasks_new(&config, e);
 	if (s->tasks == NULL ||
-	    tasks_load(s->tasks, s->conf->tasks_dir, &s->conf->defaults, e) ==
-		-1)
+	    tasks_load(s->tasks, s->conf->tasks_dir, &s->conf->defaults,
+		now_us(), e) == -1)
 		return -1;
 	return open_control(s, e);
 }
@@ -253,7 +254,7 @@ serve(struct service *s, struct err *e)
 	uint64_t every = notify_watchdog_ms();
 
 	while (goes_on(s)) {
-		uint64_t wait = tasks_tick(s->tasks, now_s());
+		uint64_t wait = tasks_tick(s->tasks, now_us());
 
 		control_tick(s->control, clock_mono_ms());
 		tell_manager(s);

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -16,21 +17,35 @@
 
 #define DIR_NAME ".agent"
 
-static int
-set_text(char *field, size_t size, const char *value)
-{
-	snprintf(field, size, "%s", value);
-	return 0;
-}
+/* Each of these is a line. */
+static const struct {
+	const char *key;
+	size_t field;
+} times[] =
+    {
+	{"since-us", offsetof(struct schedule_state, since_us)},
+	{"started-us", offsetof(struct schedule_state, started_us)},
+	{"ended-us", offsetof(struct schedule_state, ended_us)},
+	{"retry-us", offsetof(struct schedule_state, retry_us)},
+},
+  flags[] = {
+      {"running", offsetof(struct schedule_state, running)},
+      {"by-hand", offsetof(struct schedule_state, by_hand)},
+      {"asked", offsetof(struct schedule_state, asked)},
+      {"unfinished", offsetof(struct schedule_state, unfinished)},
+      {"paused", offsetof(struct schedule_state, paused)},
+      {"held", offsetof(struct schedule_state, held)},
+};
+#define COUNT(table) (sizeof(table) / sizeof((table)[0]))
 
 static int
-set_time(int64_t *field, const char *value, struct err *e)
+set_time(void *field, const char *value, struct err *e)
 {
 	uint64_t n;
 
 	if (text_parse_uint(value, 0, INT64_MAX, &n, e) == -1)
 		return -1;
-	*field = (int64_t)n;
+	memcpy(field, &n, sizeof(n));
 	return 0;
 }
 
@@ -38,26 +53,30 @@ set_time(int64_t *field, const char *value, struct err *e)
 static int
 set(struct memory *m, const char *key, const char *value, struct err *e)
 {
+	char *schedule = (char *)&m->schedule;
 	uint64_t n;
+	bool on;
+	size_t i;
 
-	if (strcmp(key, "paused") == 0)
-		m->paused = strcmp(value, "yes") == 0;
-	else if (strcmp(key, "held") == 0)
-		m->held = strcmp(value, "yes") == 0;
-	else if (strcmp(key, "begun") == 0)
-		return set_time(&m->begun_s, value, e);
-	else if (strcmp(key, "ended") == 0)
-		return set_time(&m->ended_s, value, e);
-	else if (strcmp(key, "since") == 0)
-		return set_time(&m->since_s, value, e);
-	else if (strcmp(key, "outcome") == 0)
-		return set_text(m->outcome, sizeof(m->outcome), value);
-	else if (strcmp(key, "message") == 0)
-		return set_text(m->message, sizeof(m->message), value);
-	else if (strcmp(key, "failures") == 0) {
+	for (i = 0; i < COUNT(times); i++)
+		if (strcmp(key, times[i].key) == 0)
+			return set_time(schedule + times[i].field, value, e);
+	for (i = 0; i < COUNT(flags); i++)
+		if (strcmp(key, flags[i].key) == 0) {
+			on = strcmp(value, "yes") == 0;
+			memcpy(schedule + flags[i].field, &on, sizeof(on));
+			return 0;
+		}
+	if (strcmp(key, "failures") == 0) {
 		if (text_parse_uint(value, 0, UINT32_MAX, &n, e) == -1)
 			return -1;
-		m->failures = (unsigned)n;
+		m->schedule.failures = (unsigned)n;
+	} else if (strcmp(key, "plan") == 0) {
+		snprintf(m->plan, sizeof(m->plan), "%s", value);
+	} else if (strcmp(key, "outcome") == 0) {
+		snprintf(m->outcome, sizeof(m->outcome), "%s", value);
+	} else if (strcmp(key, "message") == 0) {
+		snprintf(m->message, sizeof(m->message), "%s", value);
 	}
 	return 0;
 }
@@ -76,7 +95,7 @@ memory_read(
     const char *state_dir, const char *task, struct memory *out, struct err *e)
 {
 	AUTO(buf) struct buf path = BUF_INIT(1 << 16);
-	struct memory m = {.paused = false};
+	struct memory m = {.plan = ""};
 
 	buf_addf(&path, "%s/" DIR_NAME "/%s", state_dir, task);
 	if (buf_failed(&path))
@@ -102,11 +121,21 @@ add_text(struct buf *out, const char *key, const char *value)
 static void
 format(const struct memory *m, struct buf *out)
 {
-	buf_addf(out, "paused = %s\nheld = %s\nfailures = %u\n",
-	    m->paused ? "yes" : "no", m->held ? "yes" : "no", m->failures);
-	buf_addf(out,
-	    "begun = %" PRId64 "\nended = %" PRId64 "\nsince = %" PRId64 "\n",
-	    m->begun_s, m->ended_s, m->since_s);
+	const char *schedule = (const char *)&m->schedule;
+	int64_t t;
+	bool on;
+	size_t i;
+
+	for (i = 0; i < COUNT(times); i++) {
+		memcpy(&t, schedule + times[i].field, sizeof(t));
+		buf_addf(out, "%s = %" PRId64 "\n", times[i].key, t);
+	}
+	for (i = 0; i < COUNT(flags); i++) {
+		memcpy(&on, schedule + flags[i].field, sizeof(on));
+		buf_addf(out, "%s = %s\n", flags[i].key, on ? "yes" : "no");
+	}
+	buf_addf(out, "failures = %u\n", m->schedule.failures);
+	add_text(out, "plan", m->plan);
 	add_text(out, "outcome", m->outcome);
 	add_text(out, "message", m->message);
 }

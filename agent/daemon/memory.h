@@ -7,19 +7,13 @@
 #ifndef AGENT_DAEMON_MEMORY_H
 #define AGENT_DAEMON_MEMORY_H
 
-#include <stdbool.h>
-#include <stdint.h>
-
+#include "agent/daemon/schedule.h"
 #include "base/err.h"
 
 struct memory {
-	bool paused;	   /* somebody said so */
-	bool held;	   /* too many runs failed in a row */
-	unsigned failures; /* in a row */
-	int64_t begun_s;   /* when the last run began; 0: none has */
-	int64_t ended_s;   /* and ended; 0: it goes on, or was cut off */
-	int64_t since_s;   /* when the task was first seen */
-	char outcome[24];  /* of the last run that ended, or "" */
+	struct schedule_state schedule;
+	char plan[17];	  /* of the schedule that this belongs to */
+	char outcome[24]; /* of the last run that ended, or "" */
 	char message[1000];
 };
 

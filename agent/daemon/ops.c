@@ -6,6 +6,7 @@
 
 #include "agent/daemon/ops.h"
 #include "agent/daemon/tasks.h"
+#include "base/clock.h"
 
 /* NULL if REQUEST names none, which is not an error of every operation. */
 static const char *
@@ -55,7 +56,7 @@ act(struct tasks *t, const struct jdoc_node *op, const char *task,
 	if (jdoc_is(op, "start"))
 		return tasks_start(t, task, e);
 	if (jdoc_is(op, "stop"))
-		return tasks_stop(t, task, e);
+		return tasks_stop(t, task, clock_wall_ns() / 1000, e);
 	if (jdoc_is(op, "pause"))
 		return tasks_pause(t, task, true, e);
 	if (jdoc_is(op, "resume"))

@@ -4,33 +4,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/random.h>
 #include <sys/wait.h>
 
-#include "agent/daemon/tasks.h"
-#include "base/buf.h"
+#include "agent/daemon/tasks_in.h"
 #include "base/clock.h"
 #include "base/log.h"
 
 #define TICK_MS 5000 /* the clock may be set meanwhile */
-
-struct task {
-	char *name;
-	struct task_conf *conf; /* NULL: broken */
-	struct memory memory;
-	struct run *run;  /* NULL: doesn't run */
-	uint64_t queued;  /* its number in the queue; 0: not in it */
-	bool gone;	  /* its file is */
-	bool seen;	  /* while files are read */
-	char broken[500]; /* why its file is; "" if it isn't */
-};
-
-struct tasks {
-	struct tasks_config config;
-	struct task **all; /* by name */
-	size_t n;
-	uint64_t serial; /* of the queue */
-	bool ending;
-};
 
 static void
 task_free(struct task *t)
@@ -80,8 +61,8 @@ find(const struct tasks *t, const char *name)
 	return NULL;
 }
 
-static struct task *
-named(const struct tasks *t, const char *name, struct err *e)
+struct task *
+tasks_named(const struct tasks *t, const char *name, struct err *e)
 {
 	struct task *task = find(t, name);
 
@@ -112,6 +93,15 @@ by_name(const void *a, const void *b)
 	    (*(struct task *const *)a)->name, (*(struct task *const *)b)->name);
 }
 
+/* The daemon before this one was killed. */
+static void
+cut_off(struct tasks *t, struct task *task)
+{
+	schedule_interrupted(&task->memory.schedule, clock_wall_ns() / 1000);
+	snprintf(task->memory.outcome, sizeof(task->memory.outcome), "cut off");
+	remember(t, task);
+}
+
 /* The task of that name, made if there is none yet. */
 static struct task *
 provide(struct tasks *t, const char *name, struct err *e)
@@ -131,12 +121,14 @@ provide(struct tasks *t, const char *name, struct err *e)
 	}
 	if (memory_read(t->config.state_dir, name, &task->memory, e) == -1)
 		log_warn("task %s: %s; it begins anew", name, e->msg);
+	if (task->memory.schedule.running && t->config.main != NULL)
+		cut_off(t, task);
 	t->all[t->n++] = task;
 	return task;
 }
 
 static void
-take_conf(struct tasks *t, struct task_conf *conf, int64_t now_s)
+take_conf(struct tasks *t, struct task_conf *conf, int64_t now_us)
 {
 	struct err e = ERR_INIT;
 	struct task *task = provide(t, conf->name, &e);
@@ -151,8 +143,12 @@ take_conf(struct tasks *t, struct task_conf *conf, int64_t now_s)
 	task->broken[0] = '\0';
 	task->seen = true;
 	task->gone = false;
-	if (task->memory.since_s == 0) {
-		task->memory.since_s = now_s;
+	/* What an earlier plan missed is no matter of this one. */
+	if (task->memory.schedule.since_us == 0 ||
+	    strcmp(task->memory.plan, conf->plan) != 0) {
+		schedule_begin(&task->memory.schedule, now_us);
+		snprintf(task->memory.plan, sizeof(task->memory.plan), "%s",
+		    conf->plan);
 		remember(t, task);
 	}
 }
@@ -193,12 +189,41 @@ drop_gone(struct tasks *t)
 	t->n = kept;
 }
 
+/* What TASK is to do now, by its schedule and by hand. */
+static void
+decide(struct tasks *t, struct task *task, int64_t now_us)
+{
+	struct schedule_state *s = &task->memory.schedule;
+	bool changed = false, may;
+
+	if (task->conf == NULL || task->gone)
+		return;
+	task->next =
+	    schedule_decide(&task->conf->schedule, s, now_us, &changed);
+	if (changed) {
+		log_warn("task %s: the clock was put back", task->name);
+		remember(t, task);
+	}
+	if (t->config.main == NULL)
+		return;
+	may = task->conf->enabled || s->asked;
+	if (task->next.act == SCHEDULE_STOP && task->run != NULL &&
+	    task->stop == STOP_NOBODY) {
+		log_info("task %s: its window is over", task->name);
+		task->stop = STOP_BY_WINDOW;
+		run_stop(task->run);
+	}
+	if (task->next.act != SCHEDULE_START || !may)
+		task->queued = 0;
+	else if (task->queued == 0 && task->run == NULL)
+		task->queued = ++t->serial;
+}
+
 int
 tasks_load(struct tasks *t, const char *dir, const struct conf_words *defaults,
-    struct err *e)
+    int64_t now_us, struct err *e)
 {
 	struct task_conf **confs = NULL;
-	int64_t now_s = clock_wall_ns() / 1000000000;
 	size_t n, i;
 
 	for (i = 0; i < t->n; i++)
@@ -206,30 +231,16 @@ tasks_load(struct tasks *t, const char *dir, const struct conf_words *defaults,
 	if (task_conf_load_all(dir, defaults, on_bad, t, &confs, &n, e) == -1)
 		return -1;
 	for (i = 0; i < n; i++)
-		take_conf(t, confs[i], now_s);
+		take_conf(t, confs[i], now_us);
 	free(confs);
 	for (i = 0; i < t->n; i++)
 		t->all[i]->gone = !t->all[i]->seen;
 	drop_gone(t);
 	if (t->n > 0)
 		qsort(t->all, t->n, sizeof(*t->all), by_name);
+	for (i = 0; i < t->n; i++)
+		decide(t, t->all[i], now_us);
 	return 0;
-}
-
-static enum task_state
-state_of(const struct task *task)
-{
-	if (task->run != NULL)
-		return run_stops(task->run) > 0 ? TASK_STOPPING : TASK_RUNNING;
-	if (task->conf == NULL)
-		return TASK_BROKEN;
-	if (task->queued != 0)
-		return TASK_QUEUED;
-	if (!task->conf->enabled)
-		return TASK_DISABLED;
-	if (task->memory.paused)
-		return TASK_PAUSED;
-	return task->memory.held ? TASK_HELD : TASK_IDLE;
 }
 
 unsigned
@@ -255,25 +266,36 @@ tasks_set_limit(struct tasks *t, unsigned max_runs)
 	t->config.max_runs = max_runs;
 }
 
-/* A run that could not even begin counts as one that failed. */
-static void
-count_failure(struct task *task)
+static uint64_t
+any_bits(void)
 {
-	struct memory *m = &task->memory;
+	uint64_t bits;
 
-	m->failures++;
-	if (task->conf == NULL || task->conf->hold_after == 0 ||
-	    m->failures < task->conf->hold_after || m->held)
-		return;
-	m->held = true;
-	log_error("task %s: %u runs in a row failed, the last one: %s; it is "
-		  "held until dray task resume %s",
-	    task->name, m->failures,
-	    m->message[0] != '\0' ? m->message : m->outcome, task->name);
+	if (getrandom(&bits, sizeof(bits), 0) != (ssize_t)sizeof(bits))
+		bits = (uint64_t)clock_wall_ns() * UINT64_C(0x9e3779b97f4a7c15);
+	return bits;
+}
+
+/* The run is over, as END says; what the schedule makes of it. */
+static void
+ended(struct tasks *t, struct task *task, enum schedule_end end, int64_t now_us)
+{
+	struct schedule_state *s = &task->memory.schedule;
+	bool was_held = s->held;
+
+	if (task->conf != NULL)
+		schedule_ended(
+		    &task->conf->schedule, s, end, now_us, any_bits());
+	if (s->held && !was_held)
+		log_error(
+		    "task %s is held after %u failed runs in a row, until "
+		    "dray task resume %s",
+		    task->name, s->failures, task->name);
+	remember(t, task);
 }
 
 static void
-begin(struct tasks *t, struct task *task, int64_t now_s)
+begin(struct tasks *t, struct task *task, int64_t now_us)
 {
 	struct memory *m = &task->memory;
 	struct run_order order = {
@@ -285,8 +307,8 @@ begin(struct tasks *t, struct task *task, int64_t now_s)
 	struct err e = ERR_INIT;
 
 	task->queued = 0;
-	m->begun_s = now_s;
-	m->ended_s = 0;
+	task->stop = STOP_NOBODY;
+	schedule_started(&m->schedule, now_us);
 	remember(t, task);
 	task->run = run_start(&order, t->config.loop, &e);
 	if (task->run != NULL) {
@@ -295,11 +317,9 @@ begin(struct tasks *t, struct task *task, int64_t now_s)
 		return;
 	}
 	log_error("task %s: can't be started: %s", task->name, e.msg);
-	m->ended_s = now_s;
 	snprintf(m->outcome, sizeof(m->outcome), "failed");
 	snprintf(m->message, sizeof(m->message), "%s", e.msg);
-	count_failure(task);
-	remember(t, task);
+	ended(t, task, SCHEDULE_FAILED, now_us);
 }
 
 /* The one that waits longest, or NULL. */
@@ -320,57 +340,87 @@ first_in_queue(const struct tasks *t)
 }
 
 uint64_t
-tasks_tick(struct tasks *t, int64_t now_s)
+tasks_tick(struct tasks *t, int64_t now_us)
 {
+	uint64_t wait = TICK_MS;
 	struct task *next;
+	size_t i;
 
-	while (!t->ending && tasks_running(t) < t->config.max_runs &&
+	if (t->ending)
+		return wait;
+	for (i = 0; i < t->n; i++)
+		decide(t, t->all[i], now_us);
+	while (tasks_running(t) < t->config.max_runs &&
 	    (next = first_in_queue(t)) != NULL)
-		begin(t, next, now_s);
-	return TICK_MS;
+		begin(t, next, now_us);
+	for (i = 0; i < t->n; i++) {
+		int64_t at = t->all[i]->next.at_us;
+		uint64_t ms =
+		    at > now_us ? (uint64_t)(at - now_us) / 1000 + 1 : 0;
+
+		if (t->all[i]->next.act == SCHEDULE_WAIT && at > now_us &&
+		    ms < wait)
+			wait = ms;
+	}
+	return wait;
 }
 
-static bool
-is_failure(const struct run_end *end)
+/* Exit statuses of dray sync: dray(1), EXIT STATUS. */
+static enum schedule_end
+end_of(const struct task *task, const struct run_end *end)
 {
-	/* 0: all is well, 5: sources changed meanwhile, 6: the window's end,
-	 * 130: it was told to stop. */
-	return end->exit_code != 0 && end->exit_code != 5 &&
-	    end->exit_code != 6 && end->exit_code != 130;
+	switch (end->exit_code) {
+	case 0:
+	case 5: /* some sources changed meanwhile */
+		return SCHEDULE_DONE;
+	case 2:
+		return SCHEDULE_HOPELESS;
+	case 6:
+	case 130:
+		return task->stop == STOP_BY_HAND ? SCHEDULE_CANCELLED
+						  : SCHEDULE_CUT;
+	default:
+		return SCHEDULE_FAILED;
+	}
+}
+
+static const char *
+outcome_of(const struct task *task, const struct run_end *end)
+{
+	if (end->exit_code == 130 && task->stop == STOP_BY_WINDOW)
+		return "window";
+	if (end->outcome[0] != '\0')
+		return end->outcome;
+	return end->exit_code == 130 ? "interrupted" : "failed";
 }
 
 static void
-over(struct tasks *t, struct task *task, int status, int64_t now_s)
+over(struct tasks *t, struct task *task, int status, int64_t now_us)
 {
 	struct memory *m = &task->memory;
+	enum schedule_end how;
 	struct run_end end;
 
 	run_reaped(task->run, status, &end);
 	run_free(TAKE(task->run));
-	m->ended_s = now_s;
-	if (end.outcome[0] == '\0')
-		snprintf(end.outcome, sizeof(end.outcome), "%s",
-		    end.exit_code == 130 ? "interrupted" : "failed");
 	if (end.exit_code == -1)
 		snprintf(end.message, sizeof(end.message),
 		    "its process was killed by signal %d (%s)", end.signal,
 		    strsignal(end.signal));
-	snprintf(m->outcome, sizeof(m->outcome), "%s", end.outcome);
+	how = end_of(task, &end);
+	snprintf(m->outcome, sizeof(m->outcome), "%s", outcome_of(task, &end));
 	snprintf(m->message, sizeof(m->message), "%s",
-	    is_failure(&end) ? end.message : "");
-	log_line(is_failure(&end) ? LOG_ERROR : LOG_INFO,
+	    how == SCHEDULE_FAILED || how == SCHEDULE_HOPELESS ? end.message
+							       : "");
+	log_line(m->message[0] != '\0' ? LOG_ERROR : LOG_INFO,
 	    "task %s: run %llu ended: %s%s%s", task->name,
 	    (unsigned long long)end.run, m->outcome,
 	    m->message[0] != '\0' ? ": " : "", m->message);
-	if (is_failure(&end))
-		count_failure(task);
-	else if (end.exit_code != 130)
-		m->failures = 0;
-	remember(t, task);
+	ended(t, task, how, now_us);
 }
 
 void
-tasks_reap(struct tasks *t, int64_t now_s)
+tasks_reap(struct tasks *t, int64_t now_us)
 {
 	size_t i;
 	int status;
@@ -380,7 +430,7 @@ tasks_reap(struct tasks *t, int64_t now_s)
 
 		if (task->run != NULL &&
 		    waitpid(run_pid(task->run), &status, WNOHANG) > 0)
-			over(t, task, status, now_s);
+			over(t, task, status, now_us);
 	}
 	drop_gone(t);
 }
@@ -391,122 +441,73 @@ tasks_stop_all(struct tasks *t)
 	size_t i;
 
 	t->ending = true;
-	for (i = 0; i < t->n; i++)
-		if (t->all[i]->run != NULL)
-			run_stop(t->all[i]->run);
+	for (i = 0; i < t->n; i++) {
+		struct task *task = t->all[i];
+
+		if (task->run == NULL)
+			continue;
+		if (task->stop == STOP_NOBODY)
+			task->stop = STOP_BY_END;
+		run_stop(task->run);
+	}
 }
 
 int
 tasks_start(struct tasks *t, const char *name, struct err *e)
 {
-	struct task *task = named(t, name, e);
+	struct task *task = tasks_named(t, name, e);
 
 	if (task == NULL)
 		return -1;
 	if (task->conf == NULL)
 		return err_set(e, ERR_CONFIG, "%s", task->broken);
-	if (task->run != NULL || task->queued != 0)
+	if (task->run != NULL || task->queued != 0 ||
+	    task->memory.schedule.asked)
 		return err_set(e, ERR_BUSY, "task %s %s already", name,
 		    task->run != NULL ? "runs" : "is in the queue");
-	task->queued = ++t->serial;
+	schedule_ask(&task->memory.schedule);
+	remember(t, task);
 	return 0;
 }
 
 int
-tasks_stop(struct tasks *t, const char *name, struct err *e)
+tasks_stop(struct tasks *t, const char *name, int64_t now_us, struct err *e)
 {
-	struct task *task = named(t, name, e);
+	struct task *task = tasks_named(t, name, e);
+	struct schedule_state *s;
 
 	if (task == NULL)
 		return -1;
-	if (task->run == NULL && task->queued == 0)
-		return err_set(e, ERR_NOTFOUND, "task %s doesn't run", name);
-	task->queued = 0;
-	if (task->run != NULL)
+	s = &task->memory.schedule;
+	if (task->run != NULL) {
+		task->stop = STOP_BY_HAND;
 		run_stop(task->run);
+		return 0;
+	}
+	if (task->queued == 0 && !s->asked && !s->unfinished &&
+	    s->retry_us == 0)
+		return err_set(e, ERR_NOTFOUND, "task %s doesn't run", name);
+	/* Not before its next time. */
+	s->asked = s->unfinished = false;
+	s->retry_us = 0;
+	schedule_begin(s, now_us);
+	task->queued = 0;
+	remember(t, task);
 	return 0;
 }
 
 int
 tasks_pause(struct tasks *t, const char *name, bool paused, struct err *e)
 {
-	struct task *task = named(t, name, e);
+	struct task *task = tasks_named(t, name, e);
 
 	if (task == NULL)
 		return -1;
-	task->memory.paused = paused;
-	if (paused) {
-		task->queued = 0;
-	} else {
-		task->memory.held = false;
-		task->memory.failures = 0;
+	task->memory.schedule.paused = paused;
+	if (!paused) {
+		task->memory.schedule.held = false;
+		task->memory.schedule.failures = 0;
 	}
 	remember(t, task);
-	return 0;
-}
-
-static void
-show_time(struct json *j, const char *key, int64_t s)
-{
-	char when[32];
-
-	if (s == 0)
-		return;
-	clock_iso8601(s * 1000000000, when, sizeof(when));
-	json_str(j, key, when);
-}
-
-static void
-show(const struct task *task, struct json *j)
-{
-	static const char *const words[] = {
-	    [TASK_IDLE] = "idle",
-	    [TASK_QUEUED] = "queued",
-	    [TASK_RUNNING] = "running",
-	    [TASK_STOPPING] = "stopping",
-	    [TASK_PAUSED] = "paused",
-	    [TASK_HELD] = "held",
-	    [TASK_DISABLED] = "disabled",
-	    [TASK_BROKEN] = "broken",
-	};
-	const struct memory *m = &task->memory;
-
-	json_object(j, NULL);
-	json_str(j, "task", task->name);
-	json_str(j, "state", words[state_of(task)]);
-	if (task->conf != NULL) {
-		json_name(j, "source", task->conf->source,
-		    strlen(task->conf->source));
-		json_name(j, "target", task->conf->target,
-		    strlen(task->conf->target));
-	}
-	if (task->broken[0] != '\0')
-		json_str(j, "error", task->broken);
-	show_time(j, "begun", m->begun_s);
-	show_time(j, "ended", m->ended_s);
-	if (m->outcome[0] != '\0')
-		json_str(j, "outcome", m->outcome);
-	if (m->message[0] != '\0')
-		json_str(j, "message", m->message);
-	json_uint(j, "failures", m->failures);
-	if (task->run != NULL) {
-		json_uint(j, "pid", (uint64_t)run_pid(task->run));
-		if (run_progress(task->run)[0] != '\0')
-			json_raw(j, "progress", run_progress(task->run));
-	}
-	json_object_end(j);
-}
-
-int
-tasks_show(
-    const struct tasks *t, const char *name, struct json *j, struct err *e)
-{
-	size_t i;
-
-	if (name != NULL && named(t, name, e) == NULL)
-		return -1;
-	for (i = 0; i < t->n; i++)
-		if (name == NULL || strcmp(t->all[i]->name, name) == 0)
-			show(t->all[i], j);
 	return 0;
 }

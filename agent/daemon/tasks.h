@@ -8,20 +8,8 @@
 #define AGENT_DAEMON_TASKS_H
 
 #include "agent/daemon/conf.h"
-#include "agent/daemon/memory.h"
 #include "agent/daemon/run.h"
 #include "base/json.h"
-
-enum task_state {
-	TASK_IDLE, /* waits for its time, or for somebody to start it */
-	TASK_QUEUED,
-	TASK_RUNNING,
-	TASK_STOPPING, /* running, and told to end */
-	TASK_PAUSED,
-	TASK_HELD,     /* too many runs in a row failed */
-	TASK_DISABLED, /* by its file */
-	TASK_BROKEN,   /* its file makes no sense */
-};
 
 struct tasks;
 
@@ -43,16 +31,16 @@ AUTO_DEFINE(tasks, struct tasks, tasks_free)
  * run.
  */
 int tasks_load(struct tasks *t, const char *dir,
-    const struct conf_words *defaults, struct err *e);
+    const struct conf_words *defaults, int64_t now_us, struct err *e);
 
 /* Other than it was told at first. */
 void tasks_set_limit(struct tasks *t, unsigned max_runs);
 
 /* Starts and stops what it is time for.  Returns in how many ms to call again
  * at the latest. */
-uint64_t tasks_tick(struct tasks *t, int64_t now_s);
+uint64_t tasks_tick(struct tasks *t, int64_t now_us);
 /* Some child has ended: sees which. */
-void tasks_reap(struct tasks *t, int64_t now_s);
+void tasks_reap(struct tasks *t, int64_t now_us);
 
 /* All runs are to end, and none begins: the first time what is under way is
  * finished, the second time it is given up. */
@@ -62,10 +50,12 @@ size_t tasks_count(const struct tasks *t);
 
 /* Of task NAME; ERR_NOTFOUND. */
 int tasks_start(struct tasks *t, const char *name, struct err *e);
-int tasks_stop(struct tasks *t, const char *name, struct err *e);
+int tasks_stop(
+    struct tasks *t, const char *name, int64_t now_us, struct err *e);
 int tasks_pause(struct tasks *t, const char *name, bool paused, struct err *e);
 
-/* All tasks, or only NAME (not NULL; ERR_NOTFOUND), as members of an array. */
+/* tasks_show.c: all tasks, or only NAME (not NULL; ERR_NOTFOUND), as members of
+ * an array. */
 int tasks_show(
     const struct tasks *t, const char *name, struct json *j, struct err *e);
 

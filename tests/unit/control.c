@@ -246,28 +246,31 @@ what_is_remembered_comes_back(void)
 {
 	struct err e = ERR_INIT;
 	struct memory m = {
-	    .paused = true,
-	    .failures = 3,
-	    .begun_s = 1795460000,
-	    .since_s = 5,
+	    .schedule =
+		{
+		    .paused = true,
+		    .failures = 3,
+		    .started_us = 1795460000000000,
+		    .since_us = 5,
+		    .unfinished = true,
+		},
 	    .outcome = "failed",
 	    .message = "no\nsuch = [thing] # at all",
 	};
 	struct memory back;
 
 	CHECK(memory_read(tree_path, "t", &back, &e) == 0);
-	CHECK(!back.paused && back.begun_s == 0);
+	CHECK(!back.schedule.paused && back.schedule.started_us == 0);
 	CHECK(memory_write(tree_path, "t", &m, &e) == 0);
 	CHECK(memory_read(tree_path, "t", &back, &e) == 0);
-	CHECK(back.paused && !back.held && back.failures == 3 &&
-	    back.begun_s == 1795460000 && back.ended_s == 0);
+	CHECK(memcmp(&back.schedule, &m.schedule, sizeof(m.schedule)) == 0);
 	CHECK_STR(back.outcome, "failed");
 	CHECK(strstr(back.message, "such = [thing] # at all") != NULL);
-	m.paused = false;
+	m.schedule.paused = false;
 	m.message[0] = '\0';
 	CHECK(memory_write(tree_path, "t", &m, &e) == 0);
 	CHECK(memory_read(tree_path, "t", &back, &e) == 0);
-	CHECK(!back.paused && back.message[0] == '\0');
+	CHECK(!back.schedule.paused && back.message[0] == '\0');
 	CHECK(memory_write("/nosuch/dir", "t", &m, &e) == -1);
 }
 

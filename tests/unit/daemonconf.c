@@ -61,7 +61,8 @@ a_task_has_the_options_of_a_run(void)
 	CHECK_STR(t->name, "nightly");
 	CHECK_STR(t->source, "/a");
 	CHECK_STR(t->target, "s3://bucket/b");
-	CHECK(t->verb == VERB_SYNC && !t->enabled && t->hold_after == 3);
+	CHECK(
+	    t->verb == VERB_SYNC && !t->enabled && t->schedule.hold_after == 3);
 	CHECK_UINT(t->options.n, 4);
 	CHECK_STR(t->options.words[0], "--delete");
 	CHECK_STR(t->options.words[2], "--exclude=-x y");

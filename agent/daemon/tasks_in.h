@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: ISC */
+/* Inside of the tasks.  For tasks.c and tasks_show.c only. */
+#ifndef AGENT_DAEMON_TASKS_IN_H
+#define AGENT_DAEMON_TASKS_IN_H
+
+#include "agent/daemon/memory.h"
+#include "agent/daemon/tasks.h"
+
+/* Who wanted a run to end before it was done. */
+enum task_stop { STOP_NOBODY, STOP_BY_HAND, STOP_BY_WINDOW, STOP_BY_END };
+
+struct task {
+	char *name;
+	struct task_conf *conf; /* NULL: broken */
+	struct memory memory;
+	struct run *run; /* NULL: doesn't run */
+	enum task_stop stop;
+	uint64_t queued; /* its number in the queue; 0: not in it */
+	struct schedule_next next;
+	bool gone;	  /* its file is */
+	bool seen;	  /* while files are read */
+	char broken[500]; /* why its file is; "" if it isn't */
+};
+
+struct tasks {
+	struct tasks_config config;
+	struct task **all; /* by name */
+	size_t n;
+	uint64_t serial; /* of the queue */
+	bool ending;
+};
+
+/* NULL if there is none: ERR_NOTFOUND. */
+struct task *tasks_named(
+    const struct tasks *t, const char *name, struct err *e);
+
+#endif
