@@ -12,7 +12,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "agent/daemon/control.h"
+#include "agent/daemon/console.h"
 #include "agent/daemon/daemon.h"
 #include "agent/daemon/notify.h"
 #include "agent/daemon/ops.h"
@@ -31,7 +31,7 @@ struct service {
 	struct daemon_conf *conf;
 	struct loop *loop;
 	struct tasks *tasks;
-	struct control *control;
+	struct console *control;
 	int lock;    /* of the state directory */
 	int signals; /* signalfd */
 	bool ending;
@@ -175,7 +175,7 @@ catch_signals(struct service *s, struct err *e)
 static int
 open_control(struct service *s, struct err *e)
 {
-	s->control = control_open(s->conf->control, s->conf->control_group,
+	s->control = console_open(s->conf->control, s->conf->control_group,
 	    s->loop, ops_answer, s->tasks, e);
 	return s->control != NULL ? 0 : -1;
 }
@@ -210,7 +210,7 @@ set_up(struct service *s, struct err *e)
 static void
 tear_down(struct service *s)
 {
-	control_close(s->control);
+	console_close(s->control);
 	tasks_free(s->tasks);
 	if (s->signals != -1)
 		close(s->signals);
@@ -256,7 +256,7 @@ serve(struct service *s, struct err *e)
 	while (goes_on(s)) {
 		uint64_t wait = tasks_tick(s->tasks, now_us());
 
-		control_tick(s->control, clock_mono_ms());
+		console_tick(s->control, clock_mono_ms());
 		tell_manager(s);
 		if (wait > TICK_MAX_MS)
 			wait = TICK_MAX_MS;

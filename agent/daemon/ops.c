@@ -25,7 +25,7 @@ begin(struct json *j, struct buf *reply)
 {
 	json_begin(j, reply);
 	json_object(j, NULL);
-	json_uint(j, "v", CONTROL_VERSION);
+	json_uint(j, "v", CONSOLE_VERSION);
 	json_bool(j, "ok", true);
 }
 
@@ -86,5 +86,5 @@ ops_answer(void *arg, const struct jdoc_node *request, struct buf *reply)
 		}
 	}
 	if (rc == -1)
-		control_refuse(reply, &e);
+		console_refuse(reply, &e);
 }

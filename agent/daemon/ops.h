@@ -6,9 +6,9 @@
 #ifndef AGENT_DAEMON_OPS_H
 #define AGENT_DAEMON_OPS_H
 
-#include "agent/daemon/control.h"
+#include "agent/daemon/console.h"
 
 /* ARG is the struct tasks. */
-control_fn ops_answer;
+console_fn ops_answer;
 
 #endif

@@ -6,8 +6,8 @@
  * daemon: lines are bounded, and whoever neither ends a line nor reads its
  * answers is turned away.
  */
-#ifndef AGENT_DAEMON_CONTROL_H
-#define AGENT_DAEMON_CONTROL_H
+#ifndef AGENT_DAEMON_CONSOLE_H
+#define AGENT_DAEMON_CONSOLE_H
 
 #include <stdint.h>
 
@@ -15,30 +15,30 @@
 #include "base/buf.h"
 #include "base/jdoc.h"
 
-#define CONTROL_VERSION 1
-#define CONTROL_LINE_MAX (64 << 10)
+#define CONSOLE_VERSION 1
+#define CONSOLE_LINE_MAX (64 << 10)
 
-struct control;
+struct console;
 
 /* Answers REQUEST, an object: one object into REPLY, without a line break. */
-typedef void control_fn(
+typedef void console_fn(
     void *arg, const struct jdoc_node *request, struct buf *reply);
 
 /*
  * Listens at PATH, which is made anew, for its owner and the group GROUP
  * (NULL: as it comes).
  */
-struct control *control_open(const char *path, const char *group,
-    struct loop *l, control_fn *fn, void *arg, struct err *e);
+struct console *console_open(const char *path, const char *group,
+    struct loop *l, console_fn *fn, void *arg, struct err *e);
 /* Nobody can connect any more; PATH is gone. */
-void control_close(struct control *c);
-AUTO_DEFINE(control, struct control, control_close)
+void console_close(struct console *c);
+AUTO_DEFINE(console, struct console, console_close)
 
 /* Turns away who has kept it waiting for too long; to be called every few
  * seconds. */
-void control_tick(struct control *c, uint64_t now_ms);
+void console_tick(struct console *c, uint64_t now_ms);
 
 /* Answers that are the same everywhere. */
-void control_refuse(struct buf *reply, const struct err *why);
+void console_refuse(struct buf *reply, const struct err *why);
 
 #endif

@@ -11,7 +11,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#include "agent/daemon/control.h"
+#include "agent/daemon/console.h"
 #include "base/clock.h"
 #include "base/json.h"
 #include "base/log.h"
@@ -24,16 +24,16 @@
 #define IDLE_MS 300000
 
 struct client {
-	struct control *control;
+	struct console *control;
 	int fd; /* -1: free */
 	struct buf in, out;
 	size_t sent;	   /* of out */
 	uint64_t since_ms; /* when something last went on */
 };
 
-struct control {
+struct console {
 	struct loop *loop;
-	control_fn *fn;
+	console_fn *fn;
 	void *arg;
 	int fd;
 	char *path;
@@ -52,14 +52,14 @@ hang_up(struct client *c)
 }
 
 void
-control_refuse(struct buf *reply, const struct err *why)
+console_refuse(struct buf *reply, const struct err *why)
 {
 	struct json j;
 
 	buf_reset(reply);
 	json_begin(&j, reply);
 	json_object(&j, NULL);
-	json_uint(&j, "v", CONTROL_VERSION);
+	json_uint(&j, "v", CONSOLE_VERSION);
 	json_bool(&j, "ok", false);
 	json_str(&j, "error", err_kind_name(why->kind));
 	json_str(&j, "message", why->msg);
@@ -75,10 +75,10 @@ check(const struct jdoc_node *request, struct err *e)
 	if (request->type != JDOC_OBJECT)
 		return err_set(e, ERR_USAGE, "a request is a JSON object");
 	if (v == NULL || v->type != JDOC_NUMBER || v->len != 1 ||
-	    v->text[0] != '0' + CONTROL_VERSION)
+	    v->text[0] != '0' + CONSOLE_VERSION)
 		return err_set(e, ERR_UNSUPPORTED,
 		    "\"v\", the protocol's version, is not %d",
-		    CONTROL_VERSION);
+		    CONSOLE_VERSION);
 	return 0;
 }
 
@@ -92,12 +92,12 @@ answer(struct client *c, const char *line, size_t len)
 	if (doc == NULL)
 		e.kind = ERR_USAGE;
 	if (doc == NULL || check(jdoc_root(doc), &e) == -1)
-		control_refuse(&reply, &e);
+		console_refuse(&reply, &e);
 	else
 		c->control->fn(c->control->arg, jdoc_root(doc), &reply);
 	if (buf_failed(&reply)) {
 		err_set(&e, ERR_NOMEM, "out of memory");
-		control_refuse(&reply, &e);
+		console_refuse(&reply, &e);
 	}
 	buf_add(&c->out, reply.data, reply.len);
 	buf_addc(&c->out, '\n');
@@ -166,7 +166,7 @@ receive(struct client *c)
 		return true;
 	log_warn("control socket: a request of more than %d bytes; its sender "
 		 "is turned away",
-	    CONTROL_LINE_MAX);
+	    CONSOLE_LINE_MAX);
 	return false;
 }
 
@@ -188,7 +188,7 @@ on_client(void *arg, int fd, short events)
 static void
 on_caller(void *arg, int listener, short events)
 {
-	struct control *control = arg;
+	struct console *control = arg;
 	int fd = accept4(listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
 	struct err e = ERR_INIT;
 	struct client *c;
@@ -208,12 +208,12 @@ on_caller(void *arg, int listener, short events)
 	}
 	c->fd = fd;
 	c->since_ms = clock_mono_ms();
-	buf_init(&c->in, CONTROL_LINE_MAX + 16384);
+	buf_init(&c->in, CONSOLE_LINE_MAX + 16384);
 	buf_init(&c->out, REPLY_MAX);
 }
 
 void
-control_tick(struct control *c, uint64_t now_ms)
+console_tick(struct console *c, uint64_t now_ms)
 {
 	int i;
 
@@ -244,7 +244,7 @@ give_to(const char *path, const char *group, struct err *e)
 }
 
 static int
-listen_at(struct control *c, const char *group, struct err *e)
+listen_at(struct console *c, const char *group, struct err *e)
 {
 	struct sockaddr_un where = {.sun_family = AF_UNIX};
 	mode_t was;
@@ -270,11 +270,11 @@ listen_at(struct control *c, const char *group, struct err *e)
 	return loop_add(c->loop, c->fd, POLLIN, on_caller, c, e);
 }
 
-struct control *
-control_open(const char *path, const char *group, struct loop *l,
-    control_fn *fn, void *arg, struct err *e)
+struct console *
+console_open(const char *path, const char *group, struct loop *l,
+    console_fn *fn, void *arg, struct err *e)
 {
-	AUTO(control) struct control *c = calloc(1, sizeof(*c));
+	AUTO(console) struct console *c = calloc(1, sizeof(*c));
 	int i;
 
 	if (c == NULL) {
@@ -298,7 +298,7 @@ control_open(const char *path, const char *group, struct loop *l,
 }
 
 void
-control_close(struct control *c)
+console_close(struct console *c)
 {
 	int i;
 

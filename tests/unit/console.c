@@ -6,7 +6,7 @@
 #include <sys/socket.h>
 #include <sys/un.h>
 
-#include "agent/daemon/control.h"
+#include "agent/daemon/console.h"
 #include "agent/daemon/memory.h"
 #include "base/clock.h"
 #include "base/json.h"
@@ -14,7 +14,7 @@
 #include "tests/unit/tree.h"
 
 static struct loop *loop;
-static struct control *control;
+static struct console *control;
 static unsigned asked;
 
 static const char *
@@ -50,14 +50,14 @@ begin(void)
 	struct err e = ERR_INIT;
 
 	loop = loop_new(&e);
-	control = control_open(path_of("control"), NULL, loop, echo, NULL, &e);
+	control = console_open(path_of("control"), NULL, loop, echo, NULL, &e);
 	CHECK(loop != NULL && control != NULL);
 }
 
 static void
 end(void)
 {
-	control_close(control);
+	console_close(control);
 	loop_free(loop);
 }
 
@@ -176,9 +176,9 @@ who_keeps_it_waiting_is_turned_away(void)
 	serve();
 	CHECK_STR(SAY(slow, "{\"v\":1"), "");
 	now = clock_mono_ms();
-	control_tick(control, now + 5000);
+	console_tick(control, now + 5000);
 	CHECK_STR(SAY(slow, ","), "");
-	control_tick(control, now + 15000);
+	console_tick(control, now + 15000);
 	serve();
 	CHECK_UINT((unsigned)recv(slow, &now, 1, 0), 0);
 	CHECK_STR(SAY(idle, "{\"v\":1,\"op\":\"x\"}\n"), "{\"op\":\"x\"}\n");
