@@ -16,6 +16,8 @@ one word a request, separated by commas, the last one for ever:
     /drop       closes without an answer; /lost: processes, then so
     /cut        200, half of the body it announced
     /big        200 and 50 MB of body
+    /endless    200 and body for ever (60 s); /flood: 500 and that
+    /meta       302 to http://169.254.169.254/, where clouds keep secrets
     /hang       never answers (60 s)
     /early      100 Continue, for ever (60 s)
     /headers    a header without an end
@@ -220,8 +222,12 @@ class Hook(BaseHTTPRequestHandler):
             return self.stream(b"", b"HTTP/1.1 100 Continue\r\n\r\n", 60)
         if word == "headers":
             return self.stream(b"HTTP/1.1 200 OK\r\nx: ", b"x" * 65536, 60)
-        if word == "redirect":
-            return self.answer(302, [("Location", "/elsewhere")])
+        if word == "flood":
+            return self.stream(b"HTTP/1.1 500 No\r\n\r\n", b"x" * 65536, 60)
+        if word in ("redirect", "meta"):
+            return self.answer(302, [
+                ("Location", "/elsewhere" if word == "redirect" else
+                 "http://169.254.169.254/latest/meta-data/")])
         event = self.process(body)
         if word == "poison" and "poison" in event["subject"]:
             return self.answer(400, body=b"poison")
@@ -230,6 +236,8 @@ class Hook(BaseHTTPRequestHandler):
         if word == "cut":
             self.wfile.write(b"HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\nx")
             return self.hang_up()
+        if word == "endless":
+            return self.stream(b"HTTP/1.1 200 OK\r\n\r\n", b"x" * 65536, 60)
         if word == "big":
             return self.stream(
                 b"HTTP/1.1 200 OK\r\nContent-Length: 50000000\r\n\r\n",
