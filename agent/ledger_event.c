@@ -19,9 +19,8 @@ ledger_event_next(struct ledger *l, uint64_t *seq, struct err *e)
 		rc = sqlite3_step(s);
 		if (rc == SQLITE_ROW)
 			l->event_seq = column_u64(s, 0);
-		sqlite3_reset(s);
-		if (rc != SQLITE_ROW && rc != SQLITE_DONE)
-			return ledger_error(l, "read", e);
+		if (ledger_one_row(l, s, rc, e) == -1)
+			return -1;
 		if (l->event_seq < now_us)
 			l->event_seq = now_us;
 	}

@@ -42,9 +42,6 @@ static const char *const migrations[] = {
     " kind TEXT NOT NULL, message TEXT NOT NULL, attempts INTEGER NOT NULL,"
     " at_ns INTEGER NOT NULL, PRIMARY KEY(run_id, path)) WITHOUT ROWID;",
 
-    "CREATE TABLE event(seq INTEGER PRIMARY KEY AUTOINCREMENT,"
-    " time_ms INTEGER NOT NULL, type TEXT NOT NULL, pkey TEXT NOT NULL,"
-    " run INTEGER NOT NULL, barrier INTEGER NOT NULL, body TEXT NOT NULL);"
     /* What was to be deleted at the target; state: enum ledger_fate. */
     "CREATE TABLE deletion(run_id INTEGER NOT NULL, path BLOB NOT NULL,"
     " type INTEGER NOT NULL, size INTEGER NOT NULL, state INTEGER NOT NULL,"
@@ -79,6 +76,10 @@ static const char *const migrations[] = {
      * stays: sets are few, as most items have one of the same. */
     "CREATE TABLE attrset(mark INTEGER PRIMARY KEY, data BLOB NOT NULL);"
     "ALTER TABLE file ADD COLUMN atime_ns INTEGER;",
+
+    "CREATE TABLE event(seq INTEGER PRIMARY KEY AUTOINCREMENT,"
+    " time_ms INTEGER NOT NULL, type TEXT NOT NULL, pkey TEXT NOT NULL,"
+    " run INTEGER NOT NULL, barrier INTEGER NOT NULL, body TEXT NOT NULL);",
 };
 
 #define SCHEMA_VERSION ((int)(sizeof(migrations) / sizeof(migrations[0])))

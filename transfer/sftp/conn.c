@@ -7,6 +7,7 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "transfer/sftp/conn_in.h"
 
 struct conn *
@@ -73,6 +74,28 @@ conn_is_up(struct conn *c)
 	up = c->state == CONN_UP;
 	pthread_mutex_unlock(&c->lock);
 	return up;
+}
+
+bool
+conn_is_dialing(struct conn *c)
+{
+	bool dialing;
+
+	pthread_mutex_lock(&c->lock);
+	dialing = c->state == CONN_DIALING || c->wanted;
+	pthread_mutex_unlock(&c->lock);
+	return dialing;
+}
+
+bool
+conn_failed_within(struct conn *c, unsigned ms)
+{
+	uint64_t failed;
+
+	pthread_mutex_lock(&c->lock);
+	failed = c->failed_ms;
+	pthread_mutex_unlock(&c->lock);
+	return failed != 0 && clock_mono_ms() - failed < ms;
 }
 
 uint64_t
@@ -152,6 +175,28 @@ start_thread(struct conn *c, struct err *e)
 	return 0;
 }
 
+/* The lock is held. */
+static void
+want(struct conn *c)
+{
+	if (c->state == CONN_DOWN && !c->wanted) {
+		c->wanted = true;
+		pthread_cond_broadcast(&c->changed);
+	}
+}
+
+void
+conn_wish(struct conn *c)
+{
+	struct err e = ERR_INIT;
+
+	pthread_mutex_lock(&c->lock);
+	/* Who can't do without it will learn why there is none. */
+	if (start_thread(c, &e) == 0)
+		want(c);
+	pthread_mutex_unlock(&c->lock);
+}
+
 /* Waits until it is up; the lock is held. */
 static int
 bring_up(struct conn *c, struct err *e)
@@ -167,10 +212,7 @@ bring_up(struct conn *c, struct err *e)
 			*e = c->why;
 			return -1;
 		}
-		if (c->state == CONN_DOWN && !c->wanted) {
-			c->wanted = true;
-			pthread_cond_broadcast(&c->changed);
-		}
+		want(c);
 		pthread_cond_wait(&c->changed, &c->lock);
 	}
 	return 0;

@@ -107,6 +107,11 @@ struct conn *conn_new(const struct conn_config *config, struct err *e);
 void conn_free(struct conn *c);
 /* Whether a call could be sent at once. */
 bool conn_is_up(struct conn *c);
+/* Whether it is being connected, or failed to be in the last MS. */
+bool conn_is_dialing(struct conn *c);
+bool conn_failed_within(struct conn *c, unsigned ms);
+/* Connects it while its caller does other things. */
+void conn_wish(struct conn *c);
 /* How long it took to get connected, the last time, and when that was. */
 uint64_t conn_dial_ms(struct conn *c);
 uint64_t conn_up_since_ms(struct conn *c);

@@ -37,13 +37,15 @@ struct conn {
 	bool has_thread;
 	bool closing;
 	bool sleeping;
-	bool wanted; /* somebody waits for it to be up */
+	bool wanted; /* to be up */
 	enum conn_state state;
 	unsigned attempts; /* to connect, that are over */
 	struct err why;	   /* the last one failed */
 	uint32_t generation;
 	struct conn_caps caps;
 	uint64_t dial_ms, up_since_ms;
+	uint64_t
+	    failed_ms; /* when connecting did last; 0: not since it was up */
 	struct call_list inbox;
 
 	/* The I/O thread's: */

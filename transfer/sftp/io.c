@@ -630,10 +630,12 @@ dial(struct conn *c)
 		c->caps = caps;
 		c->up_since_ms = clock_mono_ms();
 		c->dial_ms = c->up_since_ms - begun;
+		c->failed_ms = 0;
 		c->generation =
 		    (c->config.number << 24) | ((c->generation + 1) & 0xffffff);
 	} else {
 		c->why = e;
+		c->failed_ms = clock_mono_ms();
 	}
 	pthread_cond_broadcast(&c->changed);
 	pthread_mutex_unlock(&c->lock);

@@ -265,6 +265,16 @@ sftp_disconnect(struct session *base)
 	free(c);
 }
 
+static unsigned
+connections_most(const struct sftp_store *s)
+{
+	unsigned n = s->config.sftp_connections;
+
+	if (n == 0)
+		n = CONNECTIONS;
+	return n < SFTP_CONNECTIONS_MAX ? n : SFTP_CONNECTIONS_MAX;
+}
+
 /* The lock is held. */
 static struct conn *
 new_conn(struct sftp_store *s, struct err *e)
@@ -284,14 +294,20 @@ new_conn(struct sftp_store *s, struct err *e)
 	return conn;
 }
 
-static unsigned
-connections_most(const struct sftp_store *s)
+/* One that could be connected, if there may be more; or NULL.  The lock is
+ * held. */
+static struct conn *
+spare(struct sftp_store *s)
 {
-	unsigned n = s->config.sftp_connections;
+	struct err e = ERR_INIT;
+	unsigned i;
 
-	if (n == 0)
-		n = CONNECTIONS;
-	return n < SFTP_CONNECTIONS_MAX ? n : SFTP_CONNECTIONS_MAX;
+	for (i = 1; i < s->conns_n; i++)
+		if (!conn_is_up(s->conns[i]) && !conn_is_dialing(s->conns[i]) &&
+		    !conn_failed_within(s->conns[i], SHUN_MS))
+			return s->conns[i];
+	/* Without memory for another, those that are there have to do. */
+	return s->conns_n < connections_most(s) ? new_conn(s, &e) : NULL;
 }
 
 /*
@@ -299,17 +315,15 @@ connections_most(const struct sftp_store *s)
  * turn many at once away.  The lock is held.
  */
 static bool
-one_more(struct sftp_store *s, uint64_t now)
+one_more(struct sftp_store *s)
 {
 	uint64_t backlog = 0, since = 0, dial = 0;
 	unsigned i;
 
-	if (s->conns_n >= connections_most(s))
-		return false;
 	for (i = 0; i < s->conns_n; i++) {
 		uint64_t up = conn_up_since_ms(s->conns[i]);
 
-		if (s->not_before_ms[i] <= now && !conn_is_up(s->conns[i]))
+		if (conn_is_dialing(s->conns[i]))
 			return false;
 		backlog += conn_backlog(s->conns[i]);
 		if (up >= since) {
@@ -319,37 +333,40 @@ one_more(struct sftp_store *s, uint64_t now)
 	}
 	if (backlog < BACKLOG_BYTES * s->conns_n)
 		dial *= DIAL_SHARE;
-	return now - since >= dial;
+	return clock_mono_ms() - since >= dial;
 }
 
-/* The one with the fewest users, or a new one.  BULK: there is much to send. */
+/*
+ * The one with the fewest users; NULL if the first can't be made.  Where there
+ * is more to do than it has time for, one more is connected meanwhile.  What
+ * has much to send (BULK) waits for that one.  The lock is held.
+ */
 static struct conn *
 choose(struct sftp_store *s, bool bulk, struct err *e)
 {
-	uint64_t now = clock_mono_ms();
-	struct conn *best = NULL;
-	int least = 0;
+	struct conn *best = s->conns_n > 0 ? s->conns[0] : new_conn(s, e);
+	struct conn *another;
+	int least;
 	unsigned i;
 
-	for (i = 0; i < s->conns_n; i++) {
+	if (best == NULL)
+		return NULL;
+	least = atomic_load(conn_users(best));
+	for (i = 1; i < s->conns_n; i++) {
 		struct conn *conn = s->conns[i];
 		int users = atomic_load(conn_users(conn));
 
-		/* One that isn't up has somebody who waits for it. */
-		if (i > 0 &&
-		    (s->not_before_ms[i] > now ||
-			(users > 0 && !conn_is_up(conn))))
-			continue;
-		if (best == NULL || users < least) {
+		if (users < least &&
+		    (conn_is_up(conn) || (bulk && conn_is_dialing(conn)))) {
 			best = conn;
 			least = users;
 		}
 	}
-	if (best == NULL ||
-	    (least >= 2 && bulk && s->conns_n < connections_most(s)) ||
-	    (least >= 2 && one_more(s, now)))
-		return new_conn(s, e);
-	return best;
+	if (least < 2 || (!bulk && !one_more(s)) ||
+	    (another = spare(s)) == NULL)
+		return best;
+	conn_wish(another);
+	return bulk ? another : best;
 }
 
 int
@@ -368,17 +385,12 @@ sftp_begin_on(struct session *base, struct conn *conn, struct err *e)
 static bool
 can_do_without(struct sftp_store *s, struct conn *conn, const struct err *e)
 {
-	bool can = false;
-	unsigned i;
+	bool can;
 
 	if (e->kind == ERR_STOPPED || e->kind == ERR_NOMEM)
 		return false;
 	pthread_mutex_lock(&s->lock);
-	for (i = 0; i < s->conns_n; i++)
-		if (s->conns[i] == conn && i > 0 && conn_is_up(s->conns[0])) {
-			s->not_before_ms[i] = clock_mono_ms() + SHUN_MS;
-			can = true;
-		}
+	can = conn != s->conns[0] && conn_is_up(s->conns[0]);
 	pthread_mutex_unlock(&s->lock);
 	return can;
 }
