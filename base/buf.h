@@ -39,6 +39,8 @@ void buf_free(struct buf *b);
  * secret or not). */
 void buf_reset(struct buf *b);
 
+/* N more bytes are to come: room for them is made at once. */
+void buf_expect(struct buf *b, size_t n);
 void buf_add(struct buf *b, const void *p, size_t n);
 void buf_adds(struct buf *b, const char *s);
 void buf_addc(struct buf *b, char c);

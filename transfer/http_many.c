@@ -37,6 +37,7 @@ struct http_many {
 	CURLM *multi;
 	struct http_profile *profiles;
 	struct call *busy;
+	int busy_n;
 	struct call *last; /* the reply that was handed out */
 };
 
@@ -306,6 +307,7 @@ link_busy(struct http_many *m, struct call *c)
 	if (m->busy != NULL)
 		m->busy->prev_busy = c;
 	m->busy = c;
+	m->busy_n++;
 }
 
 /* BODY is NULL for OPTIONS. */
@@ -377,6 +379,7 @@ unlink_busy(struct http_many *m, struct call *c)
 		m->busy = c->next_busy;
 	if (c->next_busy != NULL)
 		c->next_busy->prev_busy = c->prev_busy;
+	m->busy_n--;
 }
 
 static void
@@ -429,6 +432,8 @@ http_many_wait(struct http_many *m, unsigned ms)
 	int running;
 
 	curl_multi_perform(m->multi, &running);
+	if (running < m->busy_n) /* some are complete: nothing to wait for */
+		return;
 	curl_multi_poll(m->multi, NULL, 0, (int)ms, NULL);
 	curl_multi_perform(m->multi, &running);
 }

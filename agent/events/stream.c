@@ -38,8 +38,12 @@ struct stream {
 	const struct subscription *subscription;
 	struct outbox *outbox;
 	struct sender *sender;
-	struct flight *flights; /* subscription->concurrency of them */
-	unsigned claimed;	/* of them: not FREE */
+	/* Twice concurrency: where one landed is free only once that has been
+	 * committed, and others are claimed in the same transaction. */
+	struct flight *flights;
+	uint64_t flights_n;
+	unsigned claimed; /* of them: not FREE */
+	unsigned settled; /* of them: in the transaction under way */
 	bool closing;
 	uint64_t random;
 	/* A token bucket that holds those of a second: thousandths of
@@ -119,7 +123,7 @@ stream_free(struct stream *s)
 
 	if (s == NULL)
 		return;
-	for (i = 0; s->flights != NULL && i < s->subscription->concurrency; i++)
+	for (i = 0; i < s->flights_n; i++)
 		outbox_delivery_clear(&s->flights[i].delivery);
 	free(s->flights);
 	sender_free(s->sender);
@@ -138,12 +142,13 @@ stream_new(const struct subscription *subscription, uint64_t start,
 	}
 	s->subscription = subscription;
 	s->outbox = outbox;
-	s->flights = calloc(subscription->concurrency, sizeof(*s->flights));
+	s->flights = calloc(2 * subscription->concurrency, sizeof(*s->flights));
 	s->sender = sender_new(subscription, http, land, e);
 	if (s->flights == NULL || s->sender == NULL) {
 		err_set(e, ERR_NOMEM, "out of memory");
 		return NULL;
 	}
+	s->flights_n = 2 * subscription->concurrency;
 	if (getrandom(&s->random, sizeof(s->random), 0) == -1)
 		s->random = (uint64_t)clock_wall_ns();
 	s->random |= 1;
@@ -264,11 +269,12 @@ static unsigned
 room(struct stream *s, int64_t now)
 {
 	uint64_t most = is_breaking(s) ? 1 : s->subscription->concurrency;
+	unsigned up = s->claimed - s->settled;
 
 	if (s->closing || now < s->health.hold_until_ms || !is_active(s) ||
-	    most <= s->claimed)
+	    most <= up)
 		return 0;
-	most -= s->claimed;
+	most -= up;
 	if (most > sender_room(s->sender))
 		most = sender_room(s->sender);
 	if (s->subscription->rate > 0) {
@@ -286,7 +292,7 @@ claim(struct stream *s, int64_t now, struct err *e)
 	uint64_t i;
 	int rc = 1;
 
-	for (i = 0; want > 0 && i < s->subscription->concurrency; i++) {
+	for (i = 0; want > 0 && i < s->flights_n; i++) {
 		struct flight *f = &s->flights[i];
 
 		if (f->state != FLIGHT_FREE)
@@ -317,7 +323,7 @@ stream_has_work(struct stream *s)
 	struct err e = ERR_INIT;
 	uint64_t i;
 
-	for (i = 0; i < s->subscription->concurrency; i++)
+	for (i = 0; i < s->flights_n; i++)
 		if (s->flights[i].state == FLIGHT_LANDED)
 			return true;
 	if (may_route(s) && outbox_has_news(s->outbox, &s->sub, &e) != 0)
@@ -337,17 +343,20 @@ stream_transact(struct stream *s, bool *busy, struct err *e)
 
 	s->sub_before = s->sub;
 	s->health_before = s->health;
-	for (i = 0; i < s->subscription->concurrency; i++)
-		if (s->flights[i].state == FLIGHT_LANDED &&
-		    settle(s, &s->flights[i], now, e) == -1)
+	s->settled = 0;
+	for (i = 0; i < s->flights_n; i++) {
+		if (s->flights[i].state != FLIGHT_LANDED)
+			continue;
+		if (settle(s, &s->flights[i], now, e) == -1)
 			return -1;
+		s->settled++;
+	}
 	if (may_route(s)) {
 		if (outbox_route(s->outbox, &s->sub, wanted, s, ROUTE_MAX, now,
 			&seen, e) == -1)
 			return -1;
 		*busy |= seen == ROUTE_MAX && s->sub.live < OUTBOX_WINDOW;
 	}
-	/* Where they landed is free only once this is committed. */
 	if (claim(s, now, e) == -1)
 		return -1;
 	return outbox_sub_save(s->outbox, &s->sub, e);
@@ -380,7 +389,8 @@ stream_committed(struct stream *s)
 {
 	uint64_t i;
 
-	for (i = 0; i < s->subscription->concurrency; i++) {
+	s->settled = 0;
+	for (i = 0; i < s->flights_n; i++) {
 		struct flight *f = &s->flights[i];
 		struct http_many_reply r = {.status = 0};
 
@@ -399,9 +409,10 @@ stream_rolled_back(struct stream *s)
 {
 	uint64_t i;
 
-	for (i = 0; i < s->subscription->concurrency; i++)
+	for (i = 0; i < s->flights_n; i++)
 		if (s->flights[i].state == FLIGHT_CLAIMED)
 			empty(s, &s->flights[i]);
+	s->settled = 0;
 	s->sub = s->sub_before;
 	s->health = s->health_before;
 }
