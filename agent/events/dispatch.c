@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "agent/events/dispatch_in.h"
+#include "agent/events/sender.h"
 #include "base/clock.h"
 
 #define LOOK_MS 50     /* between looks for new events */
@@ -42,7 +43,7 @@ land_all(struct dispatch *d)
 	struct http_many_reply r;
 
 	while (http_many_next(d->http, &r))
-		stream_land(&r);
+		sender_land(&r);
 }
 
 /* Writes down what R's answers led to.  What fails is tried again. */
@@ -199,6 +200,8 @@ dispatch_free(struct dispatch *d)
 	for (i = 0; i < d->boxes_n; i++)
 		box_close(&d->boxes[i]);
 	free(d->boxes);
+	for (i = 0; i < d->receivers_n; i++)
+		sender_free(d->receivers[i].sender);
 	free(d->receivers);
 	control_close(d->control);
 	free(d);
@@ -239,13 +242,12 @@ open_receivers(
 	for (; d->receivers_n < setup->subscriptions_n; d->receivers_n++) {
 		const struct subscription *s =
 		    setup->subscriptions[d->receivers_n];
-		struct http_many_config config = subscription_http(s);
-		struct http_profile *profile =
-		    http_profile_new(d->http, &config, e);
+		struct sender *sender =
+		    sender_new(s, d->http, stream_land, e);
 
-		if (profile == NULL)
+		if (sender == NULL)
 			return -1;
-		receiver_init(&d->receivers[d->receivers_n], s, profile);
+		receiver_init(&d->receivers[d->receivers_n], s, sender);
 	}
 	return revive(d, setup->revived, e);
 }

@@ -37,11 +37,11 @@ bucket_take(struct bucket *b)
 
 void
 receiver_init(struct receiver *r, const struct subscription *s,
-    struct http_profile *profile)
+    struct sender *sender)
 {
 	*r = (struct receiver){
 	    .subscription = s,
-	    .profile = profile,
+	    .sender = sender,
 	    .bucket = bucket_new(s->rate, s->burst),
 	};
 }

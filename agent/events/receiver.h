@@ -24,9 +24,11 @@ struct bucket bucket_new(uint64_t rate, uint64_t burst);
 unsigned bucket_room(struct bucket *b, uint64_t mono_ms, unsigned most);
 void bucket_take(struct bucket *b);
 
+struct sender;
+
 struct receiver {
 	const struct subscription *subscription;
-	struct http_profile *profile;
+	struct sender *sender; /* borrowed */
 	struct control_entry control; /* as decided last */
 	struct bucket bucket;
 	unsigned up;	       /* requests without an answer */
@@ -38,7 +40,7 @@ struct receiver {
 };
 
 void receiver_init(struct receiver *r, const struct subscription *s,
-    struct http_profile *profile);
+    struct sender *sender);
 
 /* Others decided so. */
 void receiver_decided(struct receiver *r, const struct control_entry *entry);

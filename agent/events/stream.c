@@ -7,6 +7,7 @@
 
 #include "agent/events/cloudevent.h"
 #include "agent/events/outbox_notice.h"
+#include "agent/events/sender.h"
 #include "agent/events/stream.h"
 #include "base/clock.h"
 #include "base/jdoc.h"
@@ -256,11 +257,13 @@ static unsigned
 room(struct stream *s, int64_t now)
 {
 	uint64_t mono = clock_mono_ms();
+	unsigned most, consent;
 
 	if (s->closing)
 		return 0;
-	return bucket_room(
-	    &s->bucket, mono, receiver_room(s->receiver, now, mono));
+	most = receiver_room(s->receiver, now, mono);
+	consent = most > 0 ? sender_room(s->receiver->sender) : 0;
+	return bucket_room(&s->bucket, mono, most < consent ? most : consent);
 }
 
 /* What is sent, if it isn't the event as it is. */
@@ -424,8 +427,8 @@ send_one(struct stream *s, struct flight *f, struct err *e)
 	}
 	if (buf_failed(&headers))
 		return err_set(e, ERR_NOMEM, "out of memory");
-	return http_many_post(s->receiver->profile, s->subscription->url,
-	    headers.data, headers.len, d->body, d->len, f, e);
+	return sender_post(
+	    s->receiver->sender, &headers, d->body, d->len, f, e);
 }
 
 void
@@ -435,7 +438,7 @@ stream_committed(struct stream *s)
 
 	for (i = 0; i < s->flights_n; i++) {
 		struct flight *f = &s->flights[i];
-		struct http_many_reply r = {.tag = f};
+		struct http_many_reply r = {.status = 0};
 
 		if (f->state == FLIGHT_LANDED)
 			empty(s, f);
@@ -443,7 +446,7 @@ stream_committed(struct stream *s)
 			continue;
 		f->state = FLIGHT_UP;
 		if (send_one(s, f, &r.err) == -1)
-			stream_land(&r);
+			stream_land(f, &r);
 	}
 }
 
@@ -498,9 +501,9 @@ explain(struct flight *f, const struct http_many_reply *r)
 }
 
 void
-stream_land(const struct http_many_reply *r)
+stream_land(void *tag, const struct http_many_reply *r)
 {
-	struct flight *f = r->tag;
+	struct flight *f = tag;
 
 	receiver_give_back(f->stream->receiver);
 	f->state = FLIGHT_LANDED;

@@ -36,8 +36,8 @@ void stream_committed(struct stream *s);
 /* It was not: nothing of it has happened. */
 void stream_rolled_back(struct stream *s);
 
-/* An answer whose tag is one of a stream's. */
-void stream_land(const struct http_many_reply *reply);
+/* An answer to the request TAG of a stream's: a sender_landed_fn. */
+void stream_land(void *tag, const struct http_many_reply *reply);
 
 /* The replay that it sends; 0: none. */
 int64_t stream_replay(const struct stream *s);

@@ -42,7 +42,8 @@ subscription_new(const char *name, struct err *e)
 	s->timeout_ms = 15000;
 	s->concurrency = 16;
 	s->keys = signature_keys_new(e);
-	return s->keys != NULL ? TAKE(s) : NULL;
+	s->access = access_new(e);
+	return s->keys != NULL && s->access != NULL ? TAKE(s) : NULL;
 }
 
 void
@@ -51,6 +52,7 @@ subscription_free(struct subscription *s)
 	if (s == NULL)
 		return;
 	signature_keys_free(s->keys);
+	access_free(s->access);
 	pattern_free(s->pattern);
 	free(s->url);
 	free(s->ca);
@@ -200,6 +202,7 @@ subscription_set(
 {
 	AUTO(buf) struct buf known = BUF_INIT(1000);
 	size_t t, i;
+	int rc;
 
 	for (t = 0; t < sizeof(tables) / sizeof(tables[0]); t++)
 		for (i = 0; i < tables[t].n; i++) {
@@ -210,6 +213,9 @@ subscription_set(
 				return row->set(s, value, e);
 			buf_addf(&known, " %s", row->key);
 		}
+	rc = access_set(s->access, key, value, &known, e);
+	if (rc != 1)
+		return rc;
 	return err_set(e, ERR_USAGE, "no setting \"%.100s\"; there are%s", key,
 	    buf_str(&known));
 }
@@ -223,7 +229,13 @@ subscription_finish(struct subscription *s, struct err *e)
 		return err_set(e, ERR_USAGE,
 		    "http:// protects nothing: use https://, or allow the "
 		    "network that it may be used in");
-	return subscription_policy_finish(s, e);
+	if (s->access->token_plain && s->guard.n == 0)
+		return err_set(e, ERR_USAGE,
+		    "token-url: http:// protects no secret: use https://, or "
+		    "allow the network that it may be used in");
+	if (subscription_policy_finish(s, e) == -1)
+		return -1;
+	return access_finish(s->access, e);
 }
 
 static bool
@@ -237,7 +249,7 @@ may_connect(const void *arg, const struct sockaddr *addr)
 struct http_many_config
 subscription_http(const struct subscription *s)
 {
-	return (struct http_many_config){
+	struct http_many_config config = {
 	    .ca_bundle = s->ca,
 	    .plain = s->guard.plain,
 	    .timeout_ms = (unsigned)s->timeout_ms,
@@ -245,6 +257,9 @@ subscription_http(const struct subscription *s)
 	    .may_connect = may_connect,
 	    .arg = s,
 	};
+
+	access_http(s->access, &config);
+	return config;
 }
 
 int
