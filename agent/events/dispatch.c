@@ -242,7 +242,8 @@ open_receivers(
 	for (; d->receivers_n < setup->subscriptions_n; d->receivers_n++) {
 		const struct subscription *s =
 		    setup->subscriptions[d->receivers_n];
-		struct sender *sender = sender_new(s, d->http, stream_land, e);
+		struct sender *sender =
+		    sender_new(s, d->http, stream_land, e);
 
 		if (sender == NULL)
 			return -1;
