@@ -83,28 +83,22 @@ put(struct engine *en, struct event *ev, struct err *e)
 /* The item's URL; a local directory's paths are nobody's business. */
 static void
 write_target(struct engine *en, struct json *j, const char *path, size_t len,
-    const char *etag)
+    const char *etag, const char *version)
 {
-	static const char plain[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnop"
-				    "qrstuvwxyz0123456789-._~/";
 	const struct engine_events *who = en->setup->events;
 	AUTO(buf) struct buf url = BUF_INIT(1 << 16);
-	size_t i;
 
 	json_object(j, "target");
 	json_str(j, "kind", who->target_kind);
 	if (who->target_url != NULL) {
 		buf_addf(&url, "%s/", who->target_url);
-		for (i = 0; i < len; i++)
-			if (path[i] != '\0' && strchr(plain, path[i]) != NULL)
-				buf_addc(&url, path[i]);
-			else
-				buf_addf(
-				    &url, "%%%02X", (unsigned char)path[i]);
+		text_percent(&url, path, len, "/");
 		json_string(j, "uri", buf_str(&url), url.len);
 	}
 	if (etag[0] != '\0')
 		json_str(j, "etag", etag);
+	if (version[0] != '\0')
+		json_str(j, "version_id", version);
 	json_object_end(j);
 }
 
@@ -159,7 +153,8 @@ engine_event_done(struct engine *en, const struct job *j,
 	cloudevent_key(&ev.key, en->setup->events->task, j->path, j->path_len);
 	if (start(en, &ev, "file.completed", j->path, j->path_len, e) == -1)
 		return -1;
-	write_target(en, &ev.json, j->path, j->path_len, row->etag);
+	write_target(
+	    en, &ev.json, j->path, j->path_len, row->etag, row->version);
 	json_name(&ev.json, "path", j->path, j->path_len);
 	json_str(
 	    &ev.json, "type", row->st.type == ITEM_FILE ? "file" : "symlink");
@@ -183,7 +178,7 @@ engine_event_deleted(struct engine *en, const struct victim *v, struct err *e)
 	cloudevent_key(&ev.key, en->setup->events->task, v->key, v->path_len);
 	if (start(en, &ev, "file.deleted", v->key, v->path_len, e) == -1)
 		return -1;
-	write_target(en, &ev.json, v->key, v->path_len, "");
+	write_target(en, &ev.json, v->key, v->path_len, "", "");
 	json_name(&ev.json, "path", v->key, v->path_len);
 	json_str(
 	    &ev.json, "type", v->is.type == ITEM_SYMLINK ? "symlink" : "file");

@@ -4,8 +4,10 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "agent/events/dispatch.h"
+#include "agent/place.h"
 #include "agent/stop.h"
 #include "agent/webhook.h"
 #include "base/clock.h"
@@ -27,6 +29,7 @@ struct webhook {
 	char *target_url; /* without what only this machine knows */
 	char *task;
 	struct engine_events events;
+	struct keeper_store claims;
 	struct dispatch *dispatch;
 };
 
@@ -220,6 +223,21 @@ find_start(struct ledger *l, const char *name, uint64_t *start, struct err *e)
 	return ledger_meta_set(l, key, text, e);
 }
 
+/* A store's name, which is bytes, as a URI; without how to get there.  NULL:
+ * no memory. */
+static char *
+uri_of(const struct store_url *url)
+{
+	const char *rest = strstr(url->text, "://") + 3;
+	size_t len =
+	    url->scheme == STORE_NFS ? strcspn(rest, "?") : strlen(rest);
+	AUTO(buf) struct buf uri = BUF_INIT(1 << 16);
+
+	buf_add(&uri, url->text, (size_t)(rest - url->text));
+	text_percent(&uri, rest, len, "/:@[]");
+	return buf_take(&uri);
+}
+
 static int
 describe(struct webhook *w, const struct webhook_task *t, struct err *e)
 {
@@ -235,7 +253,7 @@ describe(struct webhook *w, const struct webhook_task *t, struct err *e)
 	w->dir = buf_take(&dir);
 	w->task = strdup(t->name);
 	if (t->target->scheme != STORE_POSIX)
-		w->target_url = strdup(t->target->text);
+		w->target_url = uri_of(t->target);
 	if (w->dir == NULL || w->task == NULL ||
 	    (w->target_url == NULL && t->target->scheme != STORE_POSIX))
 		return err_set(e, ERR_NOMEM, "out of memory");
@@ -248,6 +266,23 @@ describe(struct webhook *w, const struct webhook_task *t, struct err *e)
 	return name_source(w, t, e);
 }
 
+/* As struct keeper_store has it; ARG is the webhook. */
+static int
+put_claim(void *arg, const char *where, const void *data, size_t len,
+    const atomic_bool *stop, struct err *e)
+{
+	const struct webhook *w = arg;
+	struct options o = *w->o;
+	AUTO(close) int fd = place_scratch(e);
+
+	if (fd == -1)
+		return -1;
+	if (pwrite(fd, data, len, 0) != (ssize_t)len)
+		return err_sys(e, "temporary file (see TMPDIR)");
+	o.store.stop = stop;
+	return place_write(where, fd, len, &o, w->task, stop, e);
+}
+
 static int
 begin_dispatch(struct webhook *w, struct ledger *l, struct err *e)
 {
@@ -257,8 +292,10 @@ begin_dispatch(struct webhook *w, struct ledger *l, struct err *e)
 
 	if (orders == NULL)
 		return err_set(e, ERR_NOMEM, "out of memory");
+	w->claims = (struct keeper_store){.put = put_claim, .arg = w};
 	for (i = 0; i < w->n; i++) {
 		orders[i].subscription = w->subscriptions[i];
+		orders[i].claims = &w->claims;
 		if (find_start(l, w->subscriptions[i]->name, &orders[i].start,
 			e) == -1)
 			return -1;

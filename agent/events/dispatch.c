@@ -62,9 +62,12 @@ static void
 land_all(struct dispatch *d)
 {
 	struct http_many_reply r;
+	size_t i;
 
 	while (http_many_next(d->http, &r))
 		stream_land(&r);
+	for (i = 0; i < d->n; i++)
+		stream_collect(d->streams[i]);
 }
 
 /* The time has come, or nothing is left that could be sent until then. */
@@ -79,9 +82,11 @@ is_over(struct dispatch *d)
 		return false;
 	if (now >= deadline || (stop != NULL && atomic_load(stop)))
 		return true;
-	for (i = 0; i < d->n; i++)
+	for (i = 0; i < d->n; i++) {
+		stream_hurry(d->streams[i]);
 		if (!stream_rests(d->streams[i], deadline - now))
 			return false;
+	}
 	return true;
 }
 
@@ -135,8 +140,8 @@ subscribe(struct dispatch *d, const struct dispatch_order *orders, size_t n,
 	for (; d->n < n; d->n++) {
 		const struct dispatch_order *o = &orders[d->n];
 
-		d->streams[d->n] = stream_new(
-		    o->subscription, o->start, d->outbox, d->http, e);
+		d->streams[d->n] = stream_new(o->subscription, o->start,
+		    d->outbox, d->http, o->claims, e);
 		if (d->streams[d->n] == NULL)
 			return err_context(e, "%s", o->subscription->name);
 	}

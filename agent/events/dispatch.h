@@ -16,6 +16,7 @@
 struct dispatch_order {
 	const struct subscription *subscription; /* borrowed */
 	uint64_t start; /* where it begins, if it isn't known: after it */
+	const struct keeper_store *claims; /* borrowed */
 };
 
 struct dispatch;

@@ -18,13 +18,15 @@ const char outbox_schema[] =
     "CREATE TABLE delivery(sub INTEGER NOT NULL, seq INTEGER NOT NULL,"
     " pkey TEXT NOT NULL, run INTEGER NOT NULL, barrier INTEGER NOT NULL,"
     " state INTEGER NOT NULL, attempts INTEGER NOT NULL DEFAULT 0,"
-    " next_ms INTEGER NOT NULL, status INTEGER NOT NULL DEFAULT 0,"
+    " next_ms INTEGER NOT NULL, batch INTEGER NOT NULL DEFAULT 0,"
+    " status INTEGER NOT NULL DEFAULT 0,"
     " error TEXT NOT NULL DEFAULT '', PRIMARY KEY(sub, seq)) WITHOUT ROWID;"
     "CREATE INDEX delivery_due ON delivery(sub, next_ms, seq)"
     " WHERE state IN (0,3);"
     "CREATE INDEX delivery_key ON delivery(sub, pkey, seq);"
     "CREATE INDEX delivery_run ON delivery(sub, run, seq);"
     "CREATE INDEX delivery_barrier ON delivery(sub, run) WHERE barrier=1;"
+    "CREATE INDEX delivery_batch ON delivery(sub, batch, seq) WHERE batch>0;"
     "CREATE TABLE dead_letter(sub INTEGER NOT NULL, seq INTEGER NOT NULL,"
     " pkey TEXT NOT NULL, run INTEGER NOT NULL, at_ms INTEGER NOT NULL,"
     " reason TEXT NOT NULL, attempts INTEGER NOT NULL,"
@@ -66,6 +68,25 @@ static const char *const statements[OB_COUNT] = {
 		   " WHERE sub=? AND seq=?",
     [OB_DUE] = "SELECT next_ms FROM delivery WHERE sub=? AND state IN (0,3)"
 	       " ORDER BY next_ms,seq LIMIT 1",
+    [OB_BATCH_FIRST] = "SELECT next_ms,batch FROM delivery"
+		       " WHERE sub=? AND state IN (0,3) AND next_ms<=?"
+		       " ORDER BY next_ms,seq LIMIT 1",
+    [OB_BATCH_READY] = "SELECT seq,run,attempts,pkey FROM delivery WHERE sub=?"
+		       " AND state IN (0,3) AND next_ms<=? AND batch=0"
+		       " ORDER BY next_ms,seq LIMIT ?",
+    [OB_BATCH_FOLLOWER] =
+	"SELECT seq,run,attempts,pkey FROM delivery WHERE sub=?1 AND state=1"
+	" AND barrier=0 AND seq=(SELECT MIN(seq) FROM delivery WHERE sub=?1"
+	" AND pkey=?2 AND seq>?3)",
+    [OB_BATCH_MEMBERS] = "SELECT seq,run,attempts,pkey FROM delivery"
+			 " WHERE sub=? AND batch=? AND batch>0 ORDER BY seq",
+    [OB_BATCH_SEAL] = "UPDATE delivery SET state=2,attempts=attempts+1,batch=?3"
+		      " WHERE sub=?1 AND seq=?2",
+    [OB_BATCH_OPEN] =
+	"UPDATE delivery SET batch=0,attempts=0,next_ms=?3,state=CASE WHEN"
+	" EXISTS(SELECT 1 FROM delivery x WHERE x.sub=?1"
+	" AND x.pkey=delivery.pkey AND x.seq<delivery.seq) THEN 1 ELSE 0 END"
+	" WHERE sub=?1 AND batch>0 AND (batch=?2 OR ?2=0)",
     [OB_DELIVERY_DROP] = "DELETE FROM delivery WHERE sub=? AND seq=?",
     [OB_UNBLOCK_KEY] =
 	"UPDATE delivery SET state=0 WHERE sub=?1 AND state=1 AND barrier=0"

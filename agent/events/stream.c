@@ -5,7 +5,6 @@
 #include <string.h>
 #include <sys/random.h>
 
-#include "agent/events/cloudevent.h"
 #include "agent/events/stream.h"
 #include "base/clock.h"
 #include "base/jdoc.h"
@@ -14,13 +13,19 @@
 #define ROUTE_MAX 256 /* events looked at in one transaction */
 #define DISABLE_MS (120 * INT64_C(3600000)) /* of failure without a break */
 
-enum flight_state { FLIGHT_FREE, FLIGHT_CLAIMED, FLIGHT_UP, FLIGHT_LANDED };
+enum flight_state {
+	FLIGHT_FREE,
+	FLIGHT_CLAIMED,
+	FLIGHT_CHECKED_IN, /* its data is on the way to the claim check */
+	FLIGHT_UP,
+	FLIGHT_LANDED,
+};
 
 /* A request, from its claim to the transaction that settles it. */
 struct flight {
 	enum flight_state state;
 	struct stream *stream;
-	struct outbox_delivery delivery;
+	struct parcel parcel;
 	struct policy_answer answer;
 	uint64_t took_ms;
 	char error[400];
@@ -37,9 +42,13 @@ struct stream {
 	const struct subscription *subscription;
 	struct outbox *outbox;
 	struct http_profile *profile;
+	struct keeper *keeper;	/* NULL: no data goes to a claim check */
 	struct flight *flights; /* subscription->concurrency of them */
 	unsigned claimed;	/* of them: not FREE */
 	bool closing;
+	bool hurries;
+	size_t batch_most;	/* events; fewer once that was too much */
+	int64_t batch_later_ms; /* an unfinished one is to go then; 0: none */
 	uint64_t random;
 	/* A token bucket that holds those of a second: thousandths of
 	 * requests that may be begun. */
@@ -74,15 +83,23 @@ stream_free(struct stream *s)
 
 	if (s == NULL)
 		return;
+	keeper_free(s->keeper);
 	for (i = 0; s->flights != NULL && i < s->subscription->concurrency; i++)
-		outbox_delivery_clear(&s->flights[i].delivery);
+		parcel_clear(&s->flights[i].parcel);
 	free(s->flights);
 	free(s);
 }
 
+static void
+wake(void *http)
+{
+	http_many_wake(http);
+}
+
 struct stream *
 stream_new(const struct subscription *subscription, uint64_t start,
-    struct outbox *outbox, struct http_many *http, struct err *e)
+    struct outbox *outbox, struct http_many *http,
+    const struct keeper_store *claims, struct err *e)
 {
 	AUTO(stream) struct stream *s = calloc(1, sizeof(*s));
 	struct http_many_config config = subscription_http(subscription);
@@ -99,11 +116,20 @@ stream_new(const struct subscription *subscription, uint64_t start,
 		err_set(e, ERR_NOMEM, "out of memory");
 		return NULL;
 	}
+	s->batch_most = subscription->format.batch_events;
+	if (subscription->format.claim_check != NULL &&
+	    (s->keeper = keeper_new(
+		 claims, &subscription->format, wake, http, e)) == NULL)
+		return NULL;
 	if (getrandom(&s->random, sizeof(s->random), 0) == -1)
 		s->random = (uint64_t)clock_wall_ns();
 	s->random |= 1;
 	if (outbox_subscribe(outbox, subscription->name, start, &s->sub, e) ==
 	    -1)
+		return NULL;
+	/* Batches of a time when they were wanted. */
+	if (subscription->format.kind != FORMAT_BATCH &&
+	    outbox_batch_open(outbox, &s->sub, 0, now_ms(), e) == -1)
 		return NULL;
 	s->sub_first = s->sub;
 	return TAKE(s);
@@ -116,12 +142,18 @@ wanted(void *arg, const struct outbox_event *event, struct err *e)
 	AUTO(jdoc) struct jdoc *doc = NULL;
 	int rc;
 
-	if (s->subscription->pattern == NULL)
+	if (s->subscription->pattern == NULL &&
+	    s->subscription->format.kind != FORMAT_S3)
 		return 1;
 	doc = jdoc_parse(event->body, event->len, e);
-	rc = doc == NULL
-	    ? -1
-	    : pattern_match(s->subscription->pattern, jdoc_root(doc), e);
+	if (doc == NULL)
+		rc = -1;
+	else if (!format_takes(&s->subscription->format, jdoc_root(doc)))
+		rc = 0;
+	else if (s->subscription->pattern == NULL)
+		rc = 1;
+	else
+		rc = pattern_match(s->subscription->pattern, jdoc_root(doc), e);
 	/* What can't be judged is rather told than lost. */
 	return rc == -1 && e->kind != ERR_NOMEM ? 1 : rc;
 }
@@ -170,36 +202,59 @@ judge_receiver(struct stream *s, const struct policy_verdict *v, int64_t now)
 		h->hold_until_ms = now + (int64_t)v->hold_ms;
 }
 
-/* Writes down what became of F. */
+/* Writes down what became of D, one of those that F was. */
 static int
-settle(struct stream *s, struct flight *f, int64_t now, struct err *e)
+settle_one(struct stream *s, const struct flight *f,
+    const struct policy_verdict *v, const struct outbox_delivery *d,
+    int64_t now, struct err *e)
 {
-	const struct outbox_delivery *d = &f->delivery;
-	int64_t age = now - d->time_ms;
-	struct policy_verdict v =
-	    policy_judge(&s->subscription->policy, &f->answer, d->attempts,
-		age > 0 ? (uint64_t)age : 0, next_random(s));
 	struct outbox_outcome how = {
 	    .at_ms = now,
 	    .took_ms = f->took_ms,
 	    .status = f->answer.status,
 	    .error = f->error,
 	};
+	int64_t wait = v->action == POLICY_RETRY ? (int64_t)v->wait_ms : 0;
 
-	judge_receiver(s, &v, now);
-	switch (v.action) {
-	case POLICY_DONE:
+	if (v->action == POLICY_DONE)
 		return outbox_done(s->outbox, &s->sub, d, &how, e);
-	case POLICY_DEAD:
-		return outbox_dead(s->outbox, &s->sub, d, &how, v.reason, e);
-	case POLICY_DISABLE:
+	if (v->action == POLICY_DEAD)
+		return outbox_dead(s->outbox, &s->sub, d, &how, v->reason, e);
+	return outbox_retry(s->outbox, &s->sub, d, &how, now + wait, e);
+}
+
+/* As many were too much at once: half of them are tried. */
+static int
+halve(
+    struct stream *s, const struct outbox_batch *b, int64_t now, struct err *e)
+{
+	if (s->batch_most > b->n / 2)
+		s->batch_most = b->n / 2;
+	return outbox_batch_open(s->outbox, &s->sub, b->items[0].seq, now, e);
+}
+
+/* Writes down what became of F. */
+static int
+settle(struct stream *s, struct flight *f, int64_t now, struct err *e)
+{
+	const struct outbox_batch *b = &f->parcel.events;
+	const struct outbox_delivery *d = &b->items[0];
+	int64_t age = now - d->time_ms;
+	struct policy_verdict v =
+	    policy_judge(&s->subscription->policy, &f->answer, d->attempts,
+		age > 0 ? (uint64_t)age : 0, next_random(s));
+	size_t i;
+
+	if (f->answer.status == 413 && b->n > 1)
+		return halve(s, b, now, e);
+	if (!f->answer.unsent)
+		judge_receiver(s, &v, now);
+	if (v.action == POLICY_DISABLE)
 		disable(s, v.reason);
-		return outbox_retry(s->outbox, &s->sub, d, &how, now, e);
-	case POLICY_RETRY:
-		break;
-	}
-	return outbox_retry(
-	    s->outbox, &s->sub, d, &how, now + (int64_t)v.wait_ms, e);
+	for (i = 0; i < b->n; i++)
+		if (settle_one(s, f, &v, &b->items[i], now, e) == -1)
+			return -1;
+	return 0;
 }
 
 static void
@@ -235,6 +290,14 @@ room(struct stream *s, int64_t now)
 static int
 claim(struct stream *s, int64_t now, struct err *e)
 {
+	struct parcel_order order = {
+	    .subscription = s->subscription,
+	    .outbox = s->outbox,
+	    .sub = &s->sub,
+	    .most = s->batch_most,
+	    .hurry = s->hurries,
+	    .now_ms = now,
+	};
 	unsigned want = room(s, now);
 	uint64_t i;
 	int rc = 1;
@@ -244,7 +307,7 @@ claim(struct stream *s, int64_t now, struct err *e)
 
 		if (f->state != FLIGHT_FREE)
 			continue;
-		rc = outbox_claim(s->outbox, &s->sub, now, &f->delivery, e);
+		rc = parcel_claim(&order, &f->parcel, &s->batch_later_ms, e);
 		if (rc != 1)
 			break;
 		f->state = FLIGHT_CLAIMED;
@@ -277,7 +340,9 @@ stream_has_work(struct stream *s)
 		return true;
 	if (room(s, now) == 0)
 		return false;
-	due = outbox_due(s->outbox, &s->sub, &e);
+	due = s->batch_later_ms;
+	if (due == 0 || s->hurries)
+		due = outbox_due(s->outbox, &s->sub, &e);
 	return due == -1 || (due > 0 && due <= now);
 }
 
@@ -309,7 +374,7 @@ stream_transact(struct stream *s, bool *busy, struct err *e)
 static void
 empty(struct stream *s, struct flight *f)
 {
-	outbox_delivery_clear(&f->delivery);
+	parcel_clear(&f->parcel);
 	f->state = FLIGHT_FREE;
 	s->claimed--;
 }
@@ -317,16 +382,47 @@ empty(struct stream *s, struct flight *f)
 static int
 send_one(struct stream *s, struct flight *f, struct err *e)
 {
-	const struct outbox_delivery *d = &f->delivery;
+	const struct parcel *p = &f->parcel;
 	AUTO(buf) struct buf headers = BUF_INIT(1 << 16);
-	char id[CLOUDEVENT_ID_MAX];
 
-	cloudevent_id(d->seq, id);
-	if (subscription_headers(s->subscription, id, now_ms() / 1000, d->body,
-		d->len, &headers, e) == -1)
+	if (subscription_headers(s->subscription, p->id, now_ms() / 1000,
+		p->body, p->len, &headers, e) == -1)
 		return -1;
 	return http_many_post(s->profile, s->subscription->url, headers.data,
-	    headers.len, d->body, d->len, f, e);
+	    headers.len, p->body, p->len, f, e);
+}
+
+static void
+begin(struct stream *s, struct flight *f)
+{
+	struct http_many_reply r = {.tag = f};
+	int rc;
+
+	if (f->state == FLIGHT_CLAIMED && f->parcel.claimed) {
+		f->state = FLIGHT_CHECKED_IN;
+		rc = keeper_put(s->keeper, &f->parcel, f, &r.err);
+	} else {
+		f->state = FLIGHT_UP;
+		rc = send_one(s, f, &r.err);
+	}
+	if (rc == -1) {
+		stream_land(&r);
+		f->answer.unsent = true;
+	}
+}
+
+void
+stream_collect(struct stream *s)
+{
+	struct http_many_reply r = {.status = 0};
+
+	while (s->keeper != NULL && keeper_next(s->keeper, &r.tag, &r.err))
+		if (r.err.kind == ERR_NONE) {
+			begin(s, r.tag);
+		} else {
+			stream_land(&r);
+			((struct flight *)r.tag)->answer.unsent = true;
+		}
 }
 
 void
@@ -336,15 +432,11 @@ stream_committed(struct stream *s)
 
 	for (i = 0; i < s->subscription->concurrency; i++) {
 		struct flight *f = &s->flights[i];
-		struct http_many_reply r = {.tag = f};
 
 		if (f->state == FLIGHT_LANDED)
 			empty(s, f);
-		if (f->state != FLIGHT_CLAIMED)
-			continue;
-		f->state = FLIGHT_UP;
-		if (send_one(s, f, &r.err) == -1)
-			stream_land(&r);
+		if (f->state == FLIGHT_CLAIMED)
+			begin(s, f);
 	}
 }
 
@@ -410,9 +502,16 @@ stream_is_up(const struct stream *s)
 }
 
 void
+stream_hurry(struct stream *s)
+{
+	s->hurries = true;
+}
+
+void
 stream_close(struct stream *s)
 {
 	s->closing = true;
+	keeper_free(TAKE(s->keeper));
 }
 
 bool

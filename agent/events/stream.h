@@ -6,6 +6,7 @@
 #ifndef AGENT_EVENTS_STREAM_H
 #define AGENT_EVENTS_STREAM_H
 
+#include "agent/events/keeper.h"
 #include "agent/events/outbox.h"
 #include "agent/events/subscription.h"
 #include "transfer/http_many.h"
@@ -13,9 +14,10 @@
 struct stream;
 
 /* What is borrowed must stay.  It begins after event START, if OUTBOX doesn't
- * know how far it is. */
+ * know how far it is.  CLAIMS is where claim checks bring data. */
 struct stream *stream_new(const struct subscription *s, uint64_t start,
-    struct outbox *outbox, struct http_many *http, struct err *e);
+    struct outbox *outbox, struct http_many *http,
+    const struct keeper_store *claims, struct err *e);
 /* After HTTP's requests were dropped. */
 void stream_free(struct stream *s);
 AUTO_DEFINE(stream, struct stream, stream_free)
@@ -35,8 +37,13 @@ void stream_rolled_back(struct stream *s);
 /* An answer whose tag is one of a stream's. */
 void stream_land(const struct http_many_reply *reply);
 
+/* What is at its claim check by now goes out. */
+void stream_collect(struct stream *s);
+
 /* Requests under way, or answers to be settled. */
 bool stream_is_up(const struct stream *s);
+/* No batch waits for more events any longer. */
+void stream_hurry(struct stream *s);
 /* Nothing more is begun. */
 void stream_close(struct stream *s);
 /* Whether nothing is left that could be begun in the next MS. */

@@ -42,6 +42,7 @@ subscription_new(const char *name, struct err *e)
 	s->policy = policy_default;
 	s->timeout_ms = 15000;
 	s->concurrency = 16;
+	format_init(&s->format);
 	s->keys = signature_keys_new(e);
 	return s->keys != NULL ? TAKE(s) : NULL;
 }
@@ -53,6 +54,7 @@ subscription_free(struct subscription *s)
 		return;
 	signature_keys_free(s->keys);
 	pattern_free(s->pattern);
+	format_clear(&s->format);
 	free(s->url);
 	free(s->ca);
 	free(s);
@@ -213,13 +215,17 @@ subscription_set(
     struct subscription *s, const char *key, const char *value, struct err *e)
 {
 	AUTO(buf) struct buf known = BUF_INIT(1000);
+	int rc = format_set(&s->format, key, value, e);
 	size_t i;
 
+	if (rc != 1)
+		return rc;
 	for (i = 0; i < sizeof(settings) / sizeof(settings[0]); i++) {
 		if (strcmp(settings[i].key, key) == 0)
 			return settings[i].set(s, value, e);
 		buf_addf(&known, " %s", settings[i].key);
 	}
+	format_add_keys(&known);
 	return err_set(e, ERR_USAGE, "no setting \"%.100s\"; there are%s", key,
 	    buf_str(&known));
 }
@@ -227,13 +233,14 @@ subscription_set(
 int
 subscription_finish(struct subscription *s, struct err *e)
 {
+	s->misfit = NULL;
 	if (s->url == NULL)
 		return err_set(e, ERR_USAGE, "no url is set");
 	if (s->guard.plain && s->guard.n == 0)
 		return err_set(e, ERR_USAGE,
 		    "http:// protects nothing: use https://, or allow the "
 		    "network that it may be used in");
-	return 0;
+	return format_finish(&s->format, &s->misfit, e);
 }
 
 static bool
@@ -264,7 +271,7 @@ subscription_headers(const struct subscription *s, const char *id,
 {
 	size_t count;
 
-	buf_adds(out, "content-type: " CLOUDEVENT_CONTENT_TYPE);
+	buf_addf(out, "content-type: %s", format_content_type(&s->format));
 	buf_addc(out, '\0');
 	return signature_headers(
 	    s->keys, id, unix_s, body, len, out, &count, e);
@@ -307,6 +314,37 @@ name_of(const char *path, char *out, struct err *e)
 	return 0;
 }
 
+/* A setting that doesn't go with the others. */
+struct misfit {
+	const char *key;
+	const struct err *why;
+};
+
+static int
+blame(void *arg, const struct ini_line *line, struct err *e)
+{
+	const struct misfit *m = arg;
+
+	if (strcmp(line->key, m->key) != 0)
+		return 0;
+	return err_set(e, ERR_CONFIG, "%s:%u: %s: %s", line->file, line->number,
+	    line->key, m->why->msg);
+}
+
+/* Puts before *E where in the file at PATH it is, by KEY, or NULL. */
+static void
+locate(const char *path, const char *key, struct err *e)
+{
+	struct misfit m = {.key = key, .why = e};
+	struct err found = ERR_INIT;
+
+	e->kind = ERR_CONFIG;
+	if (key != NULL && ini_file(path, blame, &m, &found) == -1)
+		*e = found;
+	else
+		err_context(e, "%s", path);
+}
+
 struct subscription *
 subscription_load(const char *path, struct err *e)
 {
@@ -319,8 +357,7 @@ subscription_load(const char *path, struct err *e)
 	if (s == NULL || ini_file(path, on_line, s, e) == -1)
 		return NULL;
 	if (subscription_finish(s, e) == -1) {
-		e->kind = ERR_CONFIG;
-		err_context(e, "%s", path);
+		locate(path, s->misfit, e);
 		return NULL;
 	}
 	return TAKE(s);

@@ -6,6 +6,7 @@
 #ifndef AGENT_EVENTS_SUBSCRIPTION_H
 #define AGENT_EVENTS_SUBSCRIPTION_H
 
+#include "agent/events/format.h"
 #include "agent/events/netguard.h"
 #include "agent/events/pattern.h"
 #include "agent/events/policy.h"
@@ -25,11 +26,13 @@ struct subscription {
 	struct signature_keys *keys;
 	struct netguard guard;
 	struct policy policy;
+	struct format format;
 	char *ca; /* NULL: the system's */
 	uint64_t timeout_ms;
 	uint64_t concurrency; /* requests at a time */
 	uint64_t rate;	      /* requests a second, on average; 0: any */
 	bool disabled;
+	const char *misfit; /* a setting, for a message */
 };
 
 /* With the defaults.  ERR_USAGE for a name that isn't of 1 to
@@ -41,7 +44,8 @@ AUTO_DEFINE(subscription, struct subscription, subscription_free)
 /* One setting; ERR_USAGE, ERR_CONFIG. */
 int subscription_set(
     struct subscription *s, const char *key, const char *value, struct err *e);
-/* What settings must agree on among themselves. */
+/* What settings must agree on among themselves; s->misfit is the one that
+ * doesn't, or NULL. */
 int subscription_finish(struct subscription *s, struct err *e);
 
 /* Headers of a request with BODY, as http_many_post() wants them. */

@@ -1,0 +1,170 @@
+/* SPDX-License-Identifier: ISC */
+#include "config.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "agent/events/cloudevent.h"
+#include "agent/events/parcel.h"
+#include "base/text.h"
+#include "verify/digest.h"
+
+/* Of those that were sealed under other limits, too. */
+#define BATCH_MAX ((size_t)1 << 30)
+
+void
+parcel_clear(struct parcel *p)
+{
+	outbox_batch_clear(&p->events);
+	free(p->made);
+	*p = (struct parcel){0};
+}
+
+/* Nobody can be sent it: D is dead. */
+static int
+give_up(const struct parcel_order *order, const struct outbox_delivery *d,
+    const struct err *why, struct err *e)
+{
+	struct outbox_outcome how = {.at_ms = order->now_ms, .error = why->msg};
+
+	return outbox_dead(order->outbox, order->sub, d, &how, "too_large", e);
+}
+
+/* As format_event(); what is too large is dead. */
+static int
+form(const struct parcel_order *order, const struct outbox_delivery *d,
+    char **made, size_t *len, bool *claimed, struct err *e)
+{
+	const struct subscription *s = order->subscription;
+	struct err why = ERR_INIT;
+	int rc = format_event(
+	    &s->format, s->name, d->body, d->len, made, len, claimed, &why);
+
+	if (rc == 0)
+		return give_up(order, d, &why, e);
+	if (rc == -1)
+		*e = why;
+	return rc;
+}
+
+static int
+claim_one(const struct parcel_order *order, struct parcel *p, struct err *e)
+{
+	struct outbox_delivery *d = calloc(1, sizeof(*d));
+	int rc;
+
+	if (d == NULL)
+		return err_set(e, ERR_NOMEM, "out of memory");
+	p->events = (struct outbox_batch){.items = d, .n = 1};
+	while ((rc = outbox_claim(
+		    order->outbox, order->sub, order->now_ms, d, e)) == 1) {
+		rc = form(order, d, &p->made, &p->len, &p->claimed, e);
+		if (rc != 0)
+			break;
+		outbox_delivery_clear(d);
+	}
+	if (rc != 1)
+		return rc;
+	p->body = p->made != NULL ? p->made : d->body;
+	cloudevent_id(d->seq, p->id);
+	return 1;
+}
+
+static int
+measure(
+    void *arg, const struct outbox_delivery *d, size_t *bytes, struct err *e)
+{
+	AUTO(free) char *made = NULL;
+	bool claimed;
+
+	return form(arg, d, &made, bytes, &claimed, e);
+}
+
+/* The same events as the same bytes have the same one, and no others do: also
+ * after a batch was taken apart, or the outbox lost. */
+static int
+name_batch(struct parcel *p, struct err *e)
+{
+	AUTO(digester) struct digester *digester = digester_new(e);
+	struct digest digest;
+	char first[CLOUDEVENT_ID_MAX], last[CLOUDEVENT_ID_MAX], hex[17];
+
+	if (digester == NULL)
+		return -1;
+	digester_start(digester, DIGEST_XXH3);
+	digester_update(digester, p->body, p->len);
+	digester_finish(digester, &digest);
+	text_hex(digest.xxh3, 8, hex);
+	cloudevent_id(p->events.items[0].seq, first);
+	cloudevent_id(p->events.items[p->events.n - 1].seq, last);
+	snprintf(p->id, sizeof(p->id), "bat_%s_%s_%s", strchr(first, '_') + 1,
+	    strchr(last, '_') + 1, hex);
+	return 0;
+}
+
+static int
+join(const struct parcel_order *order, struct parcel *p, struct err *e)
+{
+	AUTO(buf) struct buf body = BUF_INIT(BATCH_MAX);
+	size_t i;
+
+	for (i = 0; i < p->events.n; i++) {
+		const struct outbox_delivery *d = &p->events.items[i];
+		AUTO(free) char *made = NULL;
+		bool claimed;
+		size_t len;
+
+		/* It was measured: it isn't too large. */
+		if (format_event(&order->subscription->format,
+			order->subscription->name, d->body, d->len, &made, &len,
+			&claimed, e) != 1)
+			return -1;
+		p->claimed |= claimed;
+		buf_addc(&body, i == 0 ? '[' : ',');
+		buf_add(&body, made != NULL ? made : d->body, len);
+	}
+	buf_addc(&body, ']');
+	p->len = body.len;
+	p->made = buf_take(&body);
+	if (p->made == NULL)
+		return err_set(e, ERR_NOMEM, "out of memory");
+	p->body = p->made;
+	return name_batch(p, e);
+}
+
+static int
+claim_batch(const struct parcel_order *order, struct parcel *p,
+    int64_t *later_ms, struct err *e)
+{
+	const struct format *f = &order->subscription->format;
+	struct parcel_order measured = *order;
+	struct outbox_limits limits = {
+	    .events = order->most,
+	    .bytes = f->batch_bytes - 1,
+	    .wait_ms = order->hurry ? 0 : (int64_t)f->batch_wait_ms,
+	    .measure = measure,
+	    .arg = &measured,
+	};
+	int rc = outbox_claim_batch(order->outbox, order->sub, order->now_ms,
+	    &limits, &p->events, later_ms, e);
+
+	return rc == 1 && join(order, p, e) == -1 ? -1 : rc;
+}
+
+int
+parcel_claim(const struct parcel_order *order, struct parcel *p,
+    int64_t *later_ms, struct err *e)
+{
+	int rc;
+
+	*later_ms = 0;
+	*p = (struct parcel){0};
+	rc = order->subscription->format.kind == FORMAT_BATCH
+	    ? claim_batch(order, p, later_ms, e)
+	    : claim_one(order, p, e);
+	if (rc != 1)
+		parcel_clear(p);
+	return rc;
+}

@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * What goes out in one request: an event, or a batch of them, taken from an
+ * outbox and put into the format of a subscription.
+ */
+#ifndef AGENT_EVENTS_PARCEL_H
+#define AGENT_EVENTS_PARCEL_H
+
+#include "agent/events/outbox.h"
+#include "agent/events/subscription.h"
+
+/* "bat_", two sequences, a digest */
+#define PARCEL_ID_MAX 72
+
+struct parcel {
+	struct outbox_batch events; /* by their numbers */
+	char id[PARCEL_ID_MAX];	    /* the same in each attempt */
+	const char *body;	    /* of the event, or made */
+	size_t len;
+	char *made;   /* malloc'd, or NULL */
+	bool claimed; /* data must be at the claim check before it goes */
+};
+
+void parcel_clear(struct parcel *p);
+
+struct parcel_order {
+	const struct subscription *subscription;
+	struct outbox *outbox;
+	struct outbox_sub *sub;
+	size_t most; /* events in a batch */
+	bool hurry;  /* no batch waits for more */
+	int64_t now_ms;
+};
+
+/*
+ * Within a transaction: takes what is due next and fills P: 1; 0 if nothing
+ * is, and *LATER_MS is when a batch is to go that waits for more, or 0; -1.
+ * What is too large to be sent is dead.
+ */
+int parcel_claim(const struct parcel_order *order, struct parcel *p,
+    int64_t *later_ms, struct err *e);
+
+#endif
