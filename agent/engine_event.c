@@ -243,6 +243,44 @@ write_counts(struct json *j, const struct stats_snapshot *st)
 	json_uint(j, "bytes", st->done_bytes);
 }
 
+/* What the run's --manifest is; where, if it is no local file. */
+static int
+write_manifest(struct engine *en, struct json *j, struct err *e)
+{
+	const struct manifest_proof *m = &en->manifest;
+	AUTO(store_url) struct store_url *url = NULL;
+	AUTO(free) char *uri = NULL;
+	char sha256[65];
+
+	if (m->bytes == 0)
+		return 0;
+	url = store_url_parse(en->options->manifest, e);
+	if (url == NULL)
+		return -1;
+	json_object(j, "manifest");
+	if (url->scheme != STORE_POSIX) {
+		uri = store_url_uri(url);
+		if (uri == NULL)
+			return err_set(e, ERR_NOMEM, "out of memory");
+		json_str(j, "uri", uri);
+	}
+	text_hex(m->sha256, sizeof(m->sha256), sha256);
+	json_str(j, "sha256", sha256);
+	json_uint(j, "bytes", m->bytes);
+	json_uint(j, "records", m->items);
+	json_object_end(j);
+	return 0;
+}
+
+static void
+write_sequence(struct json *j, const char *key, uint64_t seq)
+{
+	char id[CLOUDEVENT_ID_MAX];
+
+	cloudevent_id(seq, id);
+	json_str(j, key, strchr(id, '_') + 1);
+}
+
 int
 engine_event_run_ended(struct engine *en, const struct engine_result *result,
     const struct ledger_run *run, struct err *e)
@@ -250,7 +288,6 @@ engine_event_run_ended(struct engine *en, const struct engine_result *result,
 	AUTO(event) struct event ev = EVENT_INIT;
 	bool failed =
 	    result->why.kind != ERR_NONE || result->outcome == RUN_INTERRUPTED;
-	char id[CLOUDEVENT_ID_MAX];
 
 	if (en->setup->events == NULL)
 		return 0;
@@ -265,9 +302,9 @@ engine_event_run_ended(struct engine *en, const struct engine_result *result,
 	}
 	cloudevent_time(&ev.json, "started", en->started_ns);
 	write_counts(&ev.json, &run->stats);
-	cloudevent_id(en->first_event, id);
-	json_str(&ev.json, "first_event", id);
-	cloudevent_id(ev.row.seq, id);
-	json_str(&ev.json, "last_event", id);
+	write_sequence(&ev.json, "first_sequence", en->first_event);
+	write_sequence(&ev.json, "last_sequence", ev.row.seq);
+	if (write_manifest(en, &ev.json, e) == -1)
+		return -1;
 	return put(en, &ev, e);
 }

@@ -223,21 +223,6 @@ find_start(struct ledger *l, const char *name, uint64_t *start, struct err *e)
 	return ledger_meta_set(l, key, text, e);
 }
 
-/* A store's name, which is bytes, as a URI; without how to get there.  NULL:
- * no memory. */
-static char *
-uri_of(const struct store_url *url)
-{
-	const char *rest = strstr(url->text, "://") + 3;
-	size_t len =
-	    url->scheme == STORE_NFS ? strcspn(rest, "?") : strlen(rest);
-	AUTO(buf) struct buf uri = BUF_INIT(1 << 16);
-
-	buf_add(&uri, url->text, (size_t)(rest - url->text));
-	text_percent(&uri, rest, len, "/:@[]");
-	return buf_take(&uri);
-}
-
 static int
 describe(struct webhook *w, const struct webhook_task *t, struct err *e)
 {
@@ -253,7 +238,7 @@ describe(struct webhook *w, const struct webhook_task *t, struct err *e)
 	w->dir = buf_take(&dir);
 	w->task = strdup(t->name);
 	if (t->target->scheme != STORE_POSIX)
-		w->target_url = uri_of(t->target);
+		w->target_url = store_url_uri(t->target);
 	if (w->dir == NULL || w->task == NULL ||
 	    (w->target_url == NULL && t->target->scheme != STORE_POSIX))
 		return err_set(e, ERR_NOMEM, "out of memory");

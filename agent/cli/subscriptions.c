@@ -9,6 +9,7 @@
 #include "agent/cli/cmd.h"
 #include "agent/events/cloudevent.h"
 #include "agent/events/outbox.h"
+#include "agent/events/parcel.h"
 #include "agent/events/subscription.h"
 #include "agent/task.h"
 #include "base/clock.h"
@@ -168,14 +169,17 @@ send_test(const struct subscription *s, struct http_many *http,
 	AUTO(buf) struct buf headers = BUF_INIT(1 << 16);
 	struct http_many_config config = subscription_http(s);
 	struct http_profile *p = http_profile_new(http, &config, e);
+	AUTO(parcel) struct parcel parcel = {.made = NULL};
 	char id[CLOUDEVENT_ID_MAX];
 
 	write_test(&body, id);
 	if (p == NULL ||
-	    subscription_headers(s, id, clock_wall_ns() / 1000000000, body.data,
-		body.len, &headers, e) == -1 ||
-	    http_many_post(p, s->url, headers.data, headers.len, body.data,
-		body.len, NULL, e) == -1)
+	    parcel_of(&parcel, s, cloudevent_seq(id), body.data, body.len, e) ==
+		-1 ||
+	    subscription_headers(s, parcel.id, clock_wall_ns() / 1000000000,
+		parcel.body, parcel.len, &headers, e) == -1 ||
+	    http_many_post(p, s->url, headers.data, headers.len, parcel.body,
+		parcel.len, NULL, e) == -1)
 		return -1;
 	while (!http_many_next(http, r))
 		http_many_wait(http, WAIT_MS);

@@ -32,56 +32,6 @@ give_up(const struct parcel_order *order, const struct outbox_delivery *d,
 	return outbox_dead(order->outbox, order->sub, d, &how, "too_large", e);
 }
 
-/* As format_event(); what is too large is dead. */
-static int
-form(const struct parcel_order *order, const struct outbox_delivery *d,
-    char **made, size_t *len, bool *claimed, struct err *e)
-{
-	const struct subscription *s = order->subscription;
-	struct err why = ERR_INIT;
-	int rc = format_event(
-	    &s->format, s->name, d->body, d->len, made, len, claimed, &why);
-
-	if (rc == 0)
-		return give_up(order, d, &why, e);
-	if (rc == -1)
-		*e = why;
-	return rc;
-}
-
-static int
-claim_one(const struct parcel_order *order, struct parcel *p, struct err *e)
-{
-	struct outbox_delivery *d = calloc(1, sizeof(*d));
-	int rc;
-
-	if (d == NULL)
-		return err_set(e, ERR_NOMEM, "out of memory");
-	p->events = (struct outbox_batch){.items = d, .n = 1};
-	while ((rc = outbox_claim(
-		    order->outbox, order->sub, order->now_ms, d, e)) == 1) {
-		rc = form(order, d, &p->made, &p->len, &p->claimed, e);
-		if (rc != 0)
-			break;
-		outbox_delivery_clear(d);
-	}
-	if (rc != 1)
-		return rc;
-	p->body = p->made != NULL ? p->made : d->body;
-	cloudevent_id(d->seq, p->id);
-	return 1;
-}
-
-static int
-measure(
-    void *arg, const struct outbox_delivery *d, size_t *bytes, struct err *e)
-{
-	AUTO(free) char *made = NULL;
-	bool claimed;
-
-	return form(arg, d, &made, bytes, &claimed, e);
-}
-
 /* The same events as the same bytes have the same one, and no others do: also
  * after a batch was taken apart, or the outbox lost. */
 static int
@@ -105,7 +55,7 @@ name_batch(struct parcel *p, struct err *e)
 }
 
 static int
-join(const struct parcel_order *order, struct parcel *p, struct err *e)
+form_batch(struct parcel *p, const struct subscription *s, struct err *e)
 {
 	AUTO(buf) struct buf body = BUF_INIT(BATCH_MAX);
 	size_t i;
@@ -115,12 +65,11 @@ join(const struct parcel_order *order, struct parcel *p, struct err *e)
 		AUTO(free) char *made = NULL;
 		bool claimed;
 		size_t len;
+		int rc = format_event(&s->format, s->name, d->body, d->len,
+		    &made, &len, &claimed, e);
 
-		/* It was measured: it isn't too large. */
-		if (format_event(&order->subscription->format,
-			order->subscription->name, d->body, d->len, &made, &len,
-			&claimed, e) != 1)
-			return -1;
+		if (rc != 1)
+			return rc;
 		p->claimed |= claimed;
 		buf_addc(&body, i == 0 ? '[' : ',');
 		buf_add(&body, made != NULL ? made : d->body, len);
@@ -131,7 +80,83 @@ join(const struct parcel_order *order, struct parcel *p, struct err *e)
 	if (p->made == NULL)
 		return err_set(e, ERR_NOMEM, "out of memory");
 	p->body = p->made;
-	return name_batch(p, e);
+	return name_batch(p, e) == -1 ? -1 : 1;
+}
+
+/* The rest of P, whose events are there: 1; 0 if one of them is too large, and
+ * *E says so; -1. */
+static int
+form(struct parcel *p, const struct subscription *s, struct err *e)
+{
+	const struct outbox_delivery *d = &p->events.items[0];
+	int rc;
+
+	if (s->format.kind == FORMAT_BATCH)
+		return form_batch(p, s, e);
+	rc = format_event(&s->format, s->name, d->body, d->len, &p->made,
+	    &p->len, &p->claimed, e);
+	p->body = p->made != NULL ? p->made : d->body;
+	cloudevent_id(d->seq, p->id);
+	return rc;
+}
+
+int
+parcel_of(struct parcel *p, const struct subscription *s, uint64_t seq,
+    const char *body, size_t len, struct err *e)
+{
+	struct outbox_delivery *d = calloc(1, sizeof(*d));
+
+	*p = (struct parcel){.events = {.items = d, .n = d != NULL}};
+	if (d == NULL || (d->body = strndup(body, len)) == NULL)
+		return err_set(e, ERR_NOMEM, "out of memory");
+	d->seq = seq;
+	d->len = len;
+	return form(p, s, e) == 1 ? 0 : -1;
+}
+
+static int
+claim_one(const struct parcel_order *order, struct parcel *p, struct err *e)
+{
+	struct outbox_delivery *d = calloc(1, sizeof(*d));
+	struct err why = ERR_INIT;
+	int rc;
+
+	if (d == NULL)
+		return err_set(e, ERR_NOMEM, "out of memory");
+	p->events = (struct outbox_batch){.items = d, .n = 1};
+	while ((rc = outbox_claim(
+		    order->outbox, order->sub, order->now_ms, d, e)) == 1) {
+		rc = form(p, order->subscription, &why);
+		if (rc == 1)
+			return 1;
+		if (rc == -1)
+			*e = why;
+		else
+			rc = give_up(order, d, &why, e);
+		if (rc == -1)
+			return -1;
+		outbox_delivery_clear(d);
+	}
+	return rc;
+}
+
+static int
+measure(
+    void *arg, const struct outbox_delivery *d, size_t *bytes, struct err *e)
+{
+	const struct parcel_order *order = arg;
+	AUTO(free) char *made = NULL;
+	struct err why = ERR_INIT;
+	bool claimed;
+	int rc = format_event(&order->subscription->format,
+	    order->subscription->name, d->body, d->len, &made, bytes, &claimed,
+	    &why);
+
+	if (rc == 0)
+		return give_up(order, d, &why, e);
+	if (rc == -1)
+		*e = why;
+	return rc;
 }
 
 static int
@@ -150,7 +175,8 @@ claim_batch(const struct parcel_order *order, struct parcel *p,
 	int rc = outbox_claim_batch(order->outbox, order->sub, order->now_ms,
 	    &limits, &p->events, later_ms, e);
 
-	return rc == 1 && join(order, p, e) == -1 ? -1 : rc;
+	/* Each was measured: none is too large now. */
+	return rc == 1 ? form(p, order->subscription, e) : rc;
 }
 
 int

@@ -23,6 +23,16 @@ struct parcel {
 
 void parcel_clear(struct parcel *p);
 
+static inline void
+auto_parcel(struct parcel *p)
+{
+	parcel_clear(p);
+}
+
+/* The event SEQ alone, as S is sent it; fails also if it is too large. */
+int parcel_of(struct parcel *p, const struct subscription *s, uint64_t seq,
+    const char *body, size_t len, struct err *e);
+
 struct parcel_order {
 	const struct subscription *subscription;
 	struct outbox *outbox;
