@@ -103,9 +103,9 @@ there_are_limits(void)
 
 	for (i = 1; i < TEMPLATE_VALUES_MAX; i++)
 		at = stpcpy(at, ",<n>");
-	strcpy(at, "]");
+	memcpy(at, "]", 2);
 	CHECK_UINT(strlen(filled(many)), 3 * TEMPLATE_VALUES_MAX + 1);
-	strcpy(at, ",<n>]");
+	memcpy(at, ",<n>]", 6);
 	CHECK_STR(filled(many), "more than 100 values");
 }
 
