@@ -15,6 +15,7 @@
 #include "base/clock.h"
 #include "base/text.h"
 
+#define BODY_EXPECTED 1000
 #define BODY_MAX (256 << 10) /* twelve times the longest path, and the rest */
 
 /* An event that is being written. */
@@ -62,6 +63,7 @@ start(struct engine *en, struct event *ev, const char *type,
 	};
 	if (en->first_event == 0)
 		en->first_event = c.seq;
+	buf_expect(&ev->body, BODY_EXPECTED);
 	json_begin(&ev->json, &ev->body);
 	cloudevent_begin(&ev->json, &c);
 	json_str(&ev->json, "task", who->task);

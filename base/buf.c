@@ -56,6 +56,12 @@ reserve(struct buf *b, size_t n)
 }
 
 void
+buf_expect(struct buf *b, size_t n)
+{
+	reserve(b, n);
+}
+
+void
 buf_add(struct buf *b, const void *p, size_t n)
 {
 	if (!reserve(b, n))
@@ -81,19 +87,25 @@ buf_addc(struct buf *b, char c)
 void
 buf_addf(struct buf *b, const char *fmt, ...)
 {
+	size_t room = b->cap - b->len;
 	va_list ap;
 	int n;
 
+	/* Mostly it fits, and is written once. */
 	va_start(ap, fmt);
-	n = vsnprintf(NULL, 0, fmt, ap);
+	n = vsnprintf(room > 0 ? b->data + b->len : NULL, room, fmt, ap);
 	va_end(ap);
 	if (n < 0 || !reserve(b, (size_t)n)) {
+		if (room > 0)
+			b->data[b->len] = '\0';
 		b->failed = true;
 		return;
 	}
-	va_start(ap, fmt);
-	vsnprintf(b->data + b->len, (size_t)n + 1, fmt, ap);
-	va_end(ap);
+	if ((size_t)n >= room) {
+		va_start(ap, fmt);
+		vsnprintf(b->data + b->len, (size_t)n + 1, fmt, ap);
+		va_end(ap);
+	}
 	b->len += (size_t)n;
 }
 

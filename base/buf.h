@@ -32,6 +32,8 @@ void buf_free(struct buf *b);
 /* Empties it and clears the failure, keeping the memory. */
 void buf_reset(struct buf *b);
 
+/* N more bytes are to come: room for them is made at once. */
+void buf_expect(struct buf *b, size_t n);
 void buf_add(struct buf *b, const void *p, size_t n);
 void buf_adds(struct buf *b, const char *s);
 void buf_addc(struct buf *b, char c);

@@ -14,6 +14,18 @@ json_begin(struct json *j, struct buf *out)
 	*j = (struct json){.out = out};
 }
 
+/* How many characters S begins with that stand for themselves, of ASCII. */
+static size_t
+plain(const char *s, size_t n)
+{
+	size_t i;
+
+	for (i = 0; i < n; i++)
+		if (s[i] < 0x20 || s[i] >= 0x7f || s[i] == '"' || s[i] == '\\')
+			break;
+	return i;
+}
+
 static void
 quoted(struct buf *out, const char *s, size_t n)
 {
@@ -22,8 +34,10 @@ quoted(struct buf *out, const char *s, size_t n)
 	buf_addc(out, '"');
 	while (i < n) {
 		unsigned char c = (unsigned char)s[i];
-		size_t len = text_utf8_length(s + i, n - i);
+		size_t len = plain(s + i, n - i);
 
+		if (len == 0)
+			len = text_utf8_length(s + i, n - i);
 		if (len == 0) {
 			buf_adds(out, "\\ufffd");
 			i++;

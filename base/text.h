@@ -23,7 +23,8 @@ const char *text_escaped(const char *name, size_t n, char *out, size_t size);
  * %XX (RFC 3986). */
 void text_percent(struct buf *out, const char *s, size_t n, const char *keep);
 
-/* As memcmp; what the other begins with comes first.  SQLite orders so, too. */
+/* As memcmp; what the other begins with comes first.  SQLite orders so, too.
+ * What has no bytes may be NULL. */
 int text_compare(const char *a, size_t a_len, const char *b, size_t b_len);
 
 /* Length of the valid UTF-8 sequence (RFC 3629) that S begins with; 0: none. */

@@ -37,6 +37,7 @@ struct http_many {
 	CURLM *multi;
 	struct http_profile *profiles;
 	struct call *busy;
+	int busy_n;
 	struct call *last; /* the reply that was handed out */
 };
 
@@ -276,6 +277,7 @@ http_many_post(struct http_profile *p, const char *url, const char *headers,
 	if (m->busy != NULL)
 		m->busy->prev_busy = c;
 	m->busy = c;
+	m->busy_n++;
 	return 0;
 }
 
@@ -288,6 +290,7 @@ unlink_busy(struct http_many *m, struct call *c)
 		m->busy = c->next_busy;
 	if (c->next_busy != NULL)
 		c->next_busy->prev_busy = c->prev_busy;
+	m->busy_n--;
 }
 
 static void
@@ -340,6 +343,8 @@ http_many_wait(struct http_many *m, unsigned ms)
 	int running;
 
 	curl_multi_perform(m->multi, &running);
+	if (running < m->busy_n) /* some are complete: nothing to wait for */
+		return;
 	curl_multi_poll(m->multi, NULL, 0, (int)ms, NULL);
 	curl_multi_perform(m->multi, &running);
 }

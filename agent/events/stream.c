@@ -42,9 +42,13 @@ struct stream {
 	const struct subscription *subscription;
 	struct outbox *outbox;
 	struct http_profile *profile;
-	struct keeper *keeper;	/* NULL: no data goes to a claim check */
-	struct flight *flights; /* subscription->concurrency of them */
-	unsigned claimed;	/* of them: not FREE */
+	struct keeper *keeper; /* NULL: no data goes to a claim check */
+	/* Twice concurrency: where one landed is free only once that has been
+	 * committed, and others are claimed in the same transaction. */
+	struct flight *flights;
+	uint64_t flights_n;
+	unsigned claimed; /* of them: not FREE */
+	unsigned settled; /* of them: in the transaction under way */
 	bool closing;
 	bool hurries;
 	size_t batch_most;	/* events; fewer once that was too much */
@@ -84,7 +88,7 @@ stream_free(struct stream *s)
 	if (s == NULL)
 		return;
 	keeper_free(s->keeper);
-	for (i = 0; s->flights != NULL && i < s->subscription->concurrency; i++)
+	for (i = 0; i < s->flights_n; i++)
 		parcel_clear(&s->flights[i].parcel);
 	free(s->flights);
 	free(s);
@@ -110,12 +114,13 @@ stream_new(const struct subscription *subscription, uint64_t start,
 	}
 	s->subscription = subscription;
 	s->outbox = outbox;
-	s->flights = calloc(subscription->concurrency, sizeof(*s->flights));
+	s->flights = calloc(2 * subscription->concurrency, sizeof(*s->flights));
 	s->profile = http_profile_new(http, &config, e);
 	if (s->flights == NULL || s->profile == NULL) {
 		err_set(e, ERR_NOMEM, "out of memory");
 		return NULL;
 	}
+	s->flights_n = 2 * subscription->concurrency;
 	s->batch_most = subscription->format.batch_events;
 	if (subscription->format.claim_check != NULL &&
 	    (s->keeper = keeper_new(
@@ -274,11 +279,12 @@ static unsigned
 room(struct stream *s, int64_t now)
 {
 	uint64_t most = is_breaking(s) ? 1 : s->subscription->concurrency;
+	unsigned up = s->claimed - s->settled;
 
 	if (s->closing || now < s->health.hold_until_ms || !is_active(s) ||
-	    most <= s->claimed)
+	    most <= up)
 		return 0;
-	most -= s->claimed;
+	most -= up;
 	if (s->subscription->rate > 0) {
 		fill_bucket(s);
 		if (most > s->tokens / 1000)
@@ -302,7 +308,7 @@ claim(struct stream *s, int64_t now, struct err *e)
 	uint64_t i;
 	int rc = 1;
 
-	for (i = 0; want > 0 && i < s->subscription->concurrency; i++) {
+	for (i = 0; want > 0 && i < s->flights_n; i++) {
 		struct flight *f = &s->flights[i];
 
 		if (f->state != FLIGHT_FREE)
@@ -333,7 +339,7 @@ stream_has_work(struct stream *s)
 	struct err e = ERR_INIT;
 	uint64_t i;
 
-	for (i = 0; i < s->subscription->concurrency; i++)
+	for (i = 0; i < s->flights_n; i++)
 		if (s->flights[i].state == FLIGHT_LANDED)
 			return true;
 	if (may_route(s) && outbox_has_news(s->outbox, &s->sub, &e) != 0)
@@ -355,17 +361,20 @@ stream_transact(struct stream *s, bool *busy, struct err *e)
 
 	s->sub_before = s->sub;
 	s->health_before = s->health;
-	for (i = 0; i < s->subscription->concurrency; i++)
-		if (s->flights[i].state == FLIGHT_LANDED &&
-		    settle(s, &s->flights[i], now, e) == -1)
+	s->settled = 0;
+	for (i = 0; i < s->flights_n; i++) {
+		if (s->flights[i].state != FLIGHT_LANDED)
+			continue;
+		if (settle(s, &s->flights[i], now, e) == -1)
 			return -1;
+		s->settled++;
+	}
 	if (may_route(s)) {
 		if (outbox_route(s->outbox, &s->sub, wanted, s, ROUTE_MAX, now,
 			&seen, e) == -1)
 			return -1;
 		*busy |= seen == ROUTE_MAX && s->sub.live < OUTBOX_WINDOW;
 	}
-	/* Where they landed is free only once this is committed. */
 	if (claim(s, now, e) == -1)
 		return -1;
 	return outbox_sub_save(s->outbox, &s->sub, e);
@@ -430,7 +439,8 @@ stream_committed(struct stream *s)
 {
 	uint64_t i;
 
-	for (i = 0; i < s->subscription->concurrency; i++) {
+	s->settled = 0;
+	for (i = 0; i < s->flights_n; i++) {
 		struct flight *f = &s->flights[i];
 
 		if (f->state == FLIGHT_LANDED)
@@ -445,9 +455,10 @@ stream_rolled_back(struct stream *s)
 {
 	uint64_t i;
 
-	for (i = 0; i < s->subscription->concurrency; i++)
+	for (i = 0; i < s->flights_n; i++)
 		if (s->flights[i].state == FLIGHT_CLAIMED)
 			empty(s, &s->flights[i]);
+	s->settled = 0;
 	s->sub = s->sub_before;
 	s->health = s->health_before;
 }

@@ -44,7 +44,8 @@ struct conn {
 	uint32_t generation;
 	struct conn_caps caps;
 	uint64_t dial_ms, up_since_ms;
-	uint64_t failed_ms; /* when connecting did last; 0: not since it was up */
+	uint64_t
+	    failed_ms; /* when connecting did last; 0: not since it was up */
 	struct call_list inbox;
 
 	/* The I/O thread's: */

@@ -72,8 +72,8 @@ struct sftp_store {
 	pthread_mutex_t lock;
 	/* Under the lock: */
 	struct conn *conns[SFTP_CONNECTIONS_MAX];
-	unsigned conns_n;			      /* made so far */
-	struct sum *sums[SFTP_CONNECTIONS_MAX];	      /* beside each; or NULL */
+	unsigned conns_n;			/* made so far */
+	struct sum *sums[SFTP_CONNECTIONS_MAX]; /* beside each; or NULL */
 	struct sftp_open *open;
 };
 
