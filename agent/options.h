@@ -96,6 +96,8 @@ struct options {
 	unsigned webhook_secret_n;
 	const char *webhook_allow[OPTIONS_NETWORKS_MAX];
 	unsigned webhook_allow_n;
+	const char *test_event;	  /* subscriptions test: a type */
+	bool ed25519;		  /* subscriptions new-secret: a pair of keys */
 	uint64_t events_drain_ms; /* waited for them at a run's end */
 
 	/* What a person sees */

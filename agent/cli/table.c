@@ -212,9 +212,11 @@ const struct verb verb_table[VERB_COUNT] = {
 	"Look at who is told of events, and try whether they can be.",
 	"WHAT is one of: list, the subscriptions and how far their deliveries "
 	"are; check, whether the files are right; test NAME, send one event "
-	"of the type dray.test.v1 now.",
+	"of the type dray.test.v1 (or --event) now; handshake NAME, ask the "
+	"receiver for its consent; new-secret, make a secret for signatures.",
 	"dray subscriptions check\n"
-	"dray subscriptions test pipeline\n"},
+	"dray subscriptions test pipeline\n"
+	"dray subscriptions new-secret >pipeline.secret\n"},
     [VERB_HELP] = {"help", "[VERB]", 0, 1, "Explain a verb and its options.",
 	"The same as dray VERB --help. The manual page dray(1) has it all.",
 	"dray help sync\n"},
@@ -463,6 +465,15 @@ const struct option_def option_table[] = {
     {DURATION("events-drain", events_drain_ms, "30s", 86400000, EVENTS,
 	.help = "The longest wait for events that are not delivered when all "
 		"else is done")},
+    {CHOICE("event", test_event, "test", "TYPE",
+	"test file.completed file.deleted file.failed run.started "
+	"run.completed run.failed",
+	.group = GROUP_EVENTS, .verbs = BIT(VERB_SUBSCRIPTIONS),
+	.help = "test: what kind of event to send")},
+    {FLAG("ed25519", 0, ed25519, .group = GROUP_EVENTS,
+	.verbs = BIT(VERB_SUBSCRIPTIONS),
+	.help = "new-secret: a pair of keys, of which the receiver gets the "
+		"public one")},
     {STRING("pattern", pattern, "PATTERN", .group = GROUP_EVENTS,
 	.verbs = RUNS | BIT(VERB_EVENTS),
 	.help = "Only events that this event pattern takes")},

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "agent/events/dispatch.h"
+#include "agent/events/sender.h"
 #include "base/clock.h"
 
 #define LOOK_MS 50    /* between looks for new events */
@@ -65,7 +66,7 @@ land_all(struct dispatch *d)
 	size_t i;
 
 	while (http_many_next(d->http, &r))
-		stream_land(&r);
+		sender_land(&r);
 	for (i = 0; i < d->n; i++)
 		stream_collect(d->streams[i]);
 }

@@ -5,6 +5,7 @@
 #include <string.h>
 #include <sys/random.h>
 
+#include "agent/events/sender.h"
 #include "agent/events/stream.h"
 #include "base/clock.h"
 #include "base/jdoc.h"
@@ -41,7 +42,7 @@ struct health {
 struct stream {
 	const struct subscription *subscription;
 	struct outbox *outbox;
-	struct http_profile *profile;
+	struct sender *sender;
 	struct keeper *keeper; /* NULL: no data goes to a claim check */
 	/* Twice concurrency: where one landed is free only once that has been
 	 * committed, and others are claimed in the same transaction. */
@@ -80,6 +81,50 @@ next_random(struct stream *s)
 	return s->random;
 }
 
+static void
+set_answer(struct flight *f, const struct http_many_reply *r)
+{
+	const char *word = NULL;
+
+	f->answer = (struct policy_answer){.status = r->status};
+	if (r->status != 0) {
+		word = http_header(r->headers, "webhook-delivery");
+		f->answer.retry_after_ms =
+		    http_retry_after_ms(r->headers, clock_wall_ns());
+	}
+	f->answer.abort = word != NULL && strcmp(word, "abort-message") == 0;
+	f->answer.disable = word != NULL && strcmp(word, "disable") == 0;
+}
+
+/* F has its answer. */
+static void
+land(void *tag, const struct http_many_reply *r)
+{
+	struct flight *f = tag;
+	struct err *last = &f->stream->last;
+	AUTO(buf) struct buf text = BUF_INIT(1 << 16);
+
+	f->state = FLIGHT_LANDED;
+	f->took_ms = r->took_ms;
+	f->error[0] = '\0';
+	set_answer(f, r);
+	if (r->status / 100 == 2)
+		return;
+	if (r->refused)
+		buf_adds(&text,
+		    "the receiver's address is private or reserved, and its "
+		    "network not allowed");
+	else if (r->status == 0)
+		text_escape(&text, r->err.msg, strlen(r->err.msg));
+	else
+		text_escape(&text, r->text, r->text_len);
+	snprintf(f->error, sizeof(f->error), "%s", buf_str(&text));
+	if (r->status == 0)
+		err_set(last, ERR_NET, "%s", f->error);
+	else
+		err_set(last, ERR_SERVER, "HTTP %d %s", r->status, f->error);
+}
+
 void
 stream_free(struct stream *s)
 {
@@ -91,6 +136,7 @@ stream_free(struct stream *s)
 	for (i = 0; i < s->flights_n; i++)
 		parcel_clear(&s->flights[i].parcel);
 	free(s->flights);
+	sender_free(s->sender);
 	free(s);
 }
 
@@ -106,7 +152,6 @@ stream_new(const struct subscription *subscription, uint64_t start,
     const struct keeper_store *claims, struct err *e)
 {
 	AUTO(stream) struct stream *s = calloc(1, sizeof(*s));
-	struct http_many_config config = subscription_http(subscription);
 
 	if (s == NULL) {
 		err_set(e, ERR_NOMEM, "out of memory");
@@ -115,8 +160,8 @@ stream_new(const struct subscription *subscription, uint64_t start,
 	s->subscription = subscription;
 	s->outbox = outbox;
 	s->flights = calloc(2 * subscription->concurrency, sizeof(*s->flights));
-	s->profile = http_profile_new(http, &config, e);
-	if (s->flights == NULL || s->profile == NULL) {
+	s->sender = sender_new(subscription, http, land, e);
+	if (s->flights == NULL || s->sender == NULL) {
 		err_set(e, ERR_NOMEM, "out of memory");
 		return NULL;
 	}
@@ -285,6 +330,8 @@ room(struct stream *s, int64_t now)
 	    most <= up)
 		return 0;
 	most -= up;
+	if (most > sender_room(s->sender))
+		most = sender_room(s->sender);
 	if (s->subscription->rate > 0) {
 		fill_bucket(s);
 		if (most > s->tokens / 1000)
@@ -397,41 +444,47 @@ send_one(struct stream *s, struct flight *f, struct err *e)
 	if (subscription_headers(s->subscription, p->id, now_ms() / 1000,
 		p->body, p->len, &headers, e) == -1)
 		return -1;
-	return http_many_post(s->profile, s->subscription->url, headers.data,
-	    headers.len, p->body, p->len, f, e);
+	return sender_post(s->sender, &headers, p->body, p->len, f, e);
+}
+
+/* It never left. */
+static void
+fail_unsent(struct flight *f, const struct err *why)
+{
+	struct http_many_reply r = {.err = *why};
+
+	land(f, &r);
+	f->answer.unsent = true;
 }
 
 static void
 begin(struct stream *s, struct flight *f)
 {
-	struct http_many_reply r = {.tag = f};
+	struct err e = ERR_INIT;
 	int rc;
 
 	if (f->state == FLIGHT_CLAIMED && f->parcel.claimed) {
 		f->state = FLIGHT_CHECKED_IN;
-		rc = keeper_put(s->keeper, &f->parcel, f, &r.err);
+		rc = keeper_put(s->keeper, &f->parcel, f, &e);
 	} else {
 		f->state = FLIGHT_UP;
-		rc = send_one(s, f, &r.err);
+		rc = send_one(s, f, &e);
 	}
-	if (rc == -1) {
-		stream_land(&r);
-		f->answer.unsent = true;
-	}
+	if (rc == -1)
+		fail_unsent(f, &e);
 }
 
 void
 stream_collect(struct stream *s)
 {
-	struct http_many_reply r = {.status = 0};
+	struct err why;
+	void *tag;
 
-	while (s->keeper != NULL && keeper_next(s->keeper, &r.tag, &r.err))
-		if (r.err.kind == ERR_NONE) {
-			begin(s, r.tag);
-		} else {
-			stream_land(&r);
-			((struct flight *)r.tag)->answer.unsent = true;
-		}
+	while (s->keeper != NULL && keeper_next(s->keeper, &tag, &why))
+		if (why.kind == ERR_NONE)
+			begin(s, tag);
+		else
+			fail_unsent(tag, &why);
 }
 
 void
@@ -461,49 +514,6 @@ stream_rolled_back(struct stream *s)
 	s->settled = 0;
 	s->sub = s->sub_before;
 	s->health = s->health_before;
-}
-
-static void
-set_answer(struct flight *f, const struct http_many_reply *r)
-{
-	const char *word = NULL;
-
-	f->answer = (struct policy_answer){.status = r->status};
-	if (r->status != 0) {
-		word = http_header(r->headers, "webhook-delivery");
-		f->answer.retry_after_ms =
-		    http_retry_after_ms(r->headers, clock_wall_ns());
-	}
-	f->answer.abort = word != NULL && strcmp(word, "abort-message") == 0;
-	f->answer.disable = word != NULL && strcmp(word, "disable") == 0;
-}
-
-void
-stream_land(const struct http_many_reply *r)
-{
-	struct flight *f = r->tag;
-	struct err *last = &f->stream->last;
-	AUTO(buf) struct buf text = BUF_INIT(1 << 16);
-
-	f->state = FLIGHT_LANDED;
-	f->took_ms = r->took_ms;
-	f->error[0] = '\0';
-	set_answer(f, r);
-	if (r->status / 100 == 2)
-		return;
-	if (r->refused)
-		buf_adds(&text,
-		    "the receiver's address is private or reserved, and its "
-		    "network not allowed");
-	else if (r->status == 0)
-		text_escape(&text, r->err.msg, strlen(r->err.msg));
-	else
-		text_escape(&text, r->text, r->text_len);
-	snprintf(f->error, sizeof(f->error), "%s", buf_str(&text));
-	if (r->status == 0)
-		err_set(last, ERR_NET, "%s", f->error);
-	else
-		err_set(last, ERR_SERVER, "HTTP %d %s", r->status, f->error);
 }
 
 bool

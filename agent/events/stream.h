@@ -34,9 +34,6 @@ void stream_committed(struct stream *s);
 /* It was not: nothing of it has happened. */
 void stream_rolled_back(struct stream *s);
 
-/* An answer whose tag is one of a stream's. */
-void stream_land(const struct http_many_reply *reply);
-
 /* What is at its claim check by now goes out. */
 void stream_collect(struct stream *s);
 

@@ -44,7 +44,8 @@ subscription_new(const char *name, struct err *e)
 	s->concurrency = 16;
 	format_init(&s->format);
 	s->keys = signature_keys_new(e);
-	return s->keys != NULL ? TAKE(s) : NULL;
+	s->access = access_new(e);
+	return s->keys != NULL && s->access != NULL ? TAKE(s) : NULL;
 }
 
 void
@@ -53,6 +54,7 @@ subscription_free(struct subscription *s)
 	if (s == NULL)
 		return;
 	signature_keys_free(s->keys);
+	access_free(s->access);
 	pattern_free(s->pattern);
 	format_clear(&s->format);
 	free(s->url);
@@ -226,6 +228,9 @@ subscription_set(
 		buf_addf(&known, " %s", settings[i].key);
 	}
 	format_add_keys(&known);
+	rc = access_set(s->access, key, value, &known, e);
+	if (rc != 1)
+		return rc;
 	return err_set(e, ERR_USAGE, "no setting \"%.100s\"; there are%s", key,
 	    buf_str(&known));
 }
@@ -240,6 +245,12 @@ subscription_finish(struct subscription *s, struct err *e)
 		return err_set(e, ERR_USAGE,
 		    "http:// protects nothing: use https://, or allow the "
 		    "network that it may be used in");
+	if (s->access->token_plain && s->guard.n == 0)
+		return err_set(e, ERR_USAGE,
+		    "token-url: http:// protects no secret: use https://, or "
+		    "allow the network that it may be used in");
+	if (access_finish(s->access, e) == -1)
+		return -1;
 	return format_finish(&s->format, &s->misfit, e);
 }
 
@@ -254,7 +265,7 @@ may_connect(const void *arg, const struct sockaddr *addr)
 struct http_many_config
 subscription_http(const struct subscription *s)
 {
-	return (struct http_many_config){
+	struct http_many_config config = {
 	    .ca_bundle = s->ca,
 	    .plain = s->guard.plain,
 	    .timeout_ms = (unsigned)s->timeout_ms,
@@ -262,6 +273,9 @@ subscription_http(const struct subscription *s)
 	    .may_connect = may_connect,
 	    .arg = s,
 	};
+
+	access_http(s->access, &config);
+	return config;
 }
 
 int
