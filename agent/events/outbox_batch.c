@@ -28,22 +28,21 @@ outbox_batch_clear(struct outbox_batch *b)
 	*b = (struct outbox_batch){0};
 }
 
-/* The next row of S, whose first columns are seq, run, attempts, pkey, into *D
- * without its body: 1, 0, -1. */
+/* The next row of S, which has ROW_COLUMNS, into *D, without its body: 1, 0,
+ * -1. */
 static int
 next_row(
     struct outbox *o, sqlite3_stmt *s, struct outbox_delivery *d, struct err *e)
 {
-	int rc = sqlite3_step(s);
+	int rc = outbox_row(o, s, e);
 
 	*d = (struct outbox_delivery){0};
-	if (rc == SQLITE_DONE)
-		return 0;
-	if (rc != SQLITE_ROW)
-		return outbox_error(o, o->db, "read", e);
+	if (rc != 1)
+		return rc;
 	d->seq = (uint64_t)sqlite3_column_int64(s, 0);
 	d->run = (uint64_t)sqlite3_column_int64(s, 1);
 	d->attempts = (unsigned)sqlite3_column_int(s, 2) + 1;
+	d->since_ms = sqlite3_column_int64(s, 4);
 	d->key = strdup(column_str(s, 3));
 	return d->key != NULL ? 1 : err_set(e, ERR_NOMEM, "out of memory");
 }
@@ -100,7 +99,8 @@ take(struct gathering *g, struct outbox_delivery *d, struct err *e)
 	return rc == -1 ? -1 : 0;
 }
 
-/* Those of KEY that wait for nothing but what comes before them here. */
+/* Those that wait for nothing but what comes before them here: of KEY, or, in
+ * strict order, of any. */
 static int
 take_followers(
     struct gathering *g, const char *key, uint64_t seq, struct err *e)
@@ -111,12 +111,16 @@ take_followers(
 	while (rc == 1 && !g->full) {
 		struct outbox_delivery d = {0};
 
-		s = outbox_prepare(g->o, OB_BATCH_FOLLOWER, e);
+		s = outbox_prepare(g->o,
+		    g->sub->ordering == OUTBOX_STRICT ? OB_BATCH_NEXT
+						      : OB_BATCH_FOLLOWER,
+		    e);
 		if (s == NULL)
 			return -1;
 		sqlite3_bind_int64(s, 1, g->sub->id);
-		sqlite3_bind_text(s, 2, key, -1, SQLITE_STATIC);
-		sqlite3_bind_int64(s, 3, (sqlite3_int64)seq);
+		sqlite3_bind_int64(s, 2, (sqlite3_int64)seq);
+		if (g->sub->ordering != OUTBOX_STRICT)
+			sqlite3_bind_text(s, 3, key, -1, SQLITE_STATIC);
 		rc = next_row(g->o, s, &d, e);
 		sqlite3_reset(s);
 		seq = d.seq;
@@ -224,13 +228,13 @@ find_first(
 		return -1;
 	sqlite3_bind_int64(s, 1, g->sub->id);
 	sqlite3_bind_int64(s, 2, g->now_ms);
-	rc = sqlite3_step(s);
+	rc = outbox_row(g->o, s, e);
+	if (rc != 1)
+		return rc;
 	*since_ms = sqlite3_column_int64(s, 0);
 	*batch = sqlite3_column_int64(s, 1);
-	if (rc != SQLITE_ROW && rc != SQLITE_DONE)
-		outbox_error(g->o, g->o->db, "read", e);
 	sqlite3_reset(s);
-	return rc == SQLITE_ROW ? 1 : rc == SQLITE_DONE ? 0 : -1;
+	return 1;
 }
 
 static int
@@ -296,5 +300,6 @@ outbox_batch_open(struct outbox *o, const struct outbox_sub *sub,
 	sqlite3_bind_int64(s, 1, sub->id);
 	sqlite3_bind_int64(s, 2, (sqlite3_int64)first);
 	sqlite3_bind_int64(s, 3, now_ms);
+	sqlite3_bind_int(s, 4, (int)sub->ordering);
 	return outbox_step(o, s, e);
 }

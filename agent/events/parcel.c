@@ -6,13 +6,15 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "agent/events/cloudevent.h"
+#include "agent/events/outbox_notice.h"
 #include "agent/events/parcel.h"
 #include "base/text.h"
 #include "verify/digest.h"
 
 /* Of those that were sealed under other limits, too. */
 #define BATCH_MAX ((size_t)1 << 30)
+
+#define TOO_LARGE "too_large"
 
 void
 parcel_clear(struct parcel *p)
@@ -28,8 +30,37 @@ give_up(const struct parcel_order *order, const struct outbox_delivery *d,
     const struct err *why, struct err *e)
 {
 	struct outbox_outcome how = {.at_ms = order->now_ms, .error = why->msg};
+	struct outbox_notice notice = {
+	    .task = order->task,
+	    .about = order->sub,
+	    .now_ms = order->now_ms,
+	    .reason = TOO_LARGE,
+	};
 
-	return outbox_dead(order->outbox, order->sub, d, &how, "too_large", e);
+	if (outbox_notice_dead(order->outbox, &notice, d, 0, e) == -1)
+		return -1;
+	return outbox_dead(order->outbox, order->sub, d, &how, TOO_LARGE, e);
+}
+
+/* The id of D into ID; a new one, in its body as well, where that is asked
+ * for. */
+static int
+dress(const struct parcel_order *order, struct outbox_delivery *d, char *id,
+    struct err *e)
+{
+	AUTO(buf) struct buf body = BUF_INIT(1 << 20);
+
+	cloudevent_id(d->seq, id);
+	if (order->replay == NULL)
+		return 0;
+	cloudevent_new_id(d->seq, order->replay->made_us, id);
+	cloudevent_reissue(&body, d->body, d->len, id);
+	if (buf_failed(&body))
+		return err_set(e, ERR_NOMEM, "out of memory");
+	free(d->body);
+	d->len = body.len;
+	d->body = buf_take(&body);
+	return 0;
 }
 
 /* The same events as the same bytes have the same one, and no others do: also
@@ -96,7 +127,6 @@ form(struct parcel *p, const struct subscription *s, struct err *e)
 	rc = format_event(&s->format, s->name, d->body, d->len, &p->made,
 	    &p->len, &p->claimed, e);
 	p->body = p->made != NULL ? p->made : d->body;
-	cloudevent_id(d->seq, p->id);
 	return rc;
 }
 
@@ -111,6 +141,7 @@ parcel_of(struct parcel *p, const struct subscription *s, uint64_t seq,
 		return err_set(e, ERR_NOMEM, "out of memory");
 	d->seq = seq;
 	d->len = len;
+	cloudevent_id(seq, p->id);
 	return form(p, s, e) == 1 ? 0 : -1;
 }
 
@@ -126,6 +157,8 @@ claim_one(const struct parcel_order *order, struct parcel *p, struct err *e)
 	p->events = (struct outbox_batch){.items = d, .n = 1};
 	while ((rc = outbox_claim(
 		    order->outbox, order->sub, order->now_ms, d, e)) == 1) {
+		if (dress(order, d, p->id, e) == -1)
+			return -1;
 		rc = form(p, order->subscription, &why);
 		if (rc == 1)
 			return 1;
@@ -141,17 +174,20 @@ claim_one(const struct parcel_order *order, struct parcel *p, struct err *e)
 }
 
 static int
-measure(
-    void *arg, const struct outbox_delivery *d, size_t *bytes, struct err *e)
+measure(void *arg, struct outbox_delivery *d, size_t *bytes, struct err *e)
 {
 	const struct parcel_order *order = arg;
 	AUTO(free) char *made = NULL;
+	char id[CLOUDEVENT_ID_MAX];
 	struct err why = ERR_INIT;
 	bool claimed;
-	int rc = format_event(&order->subscription->format,
+	int rc;
+
+	if (dress(order, d, id, e) == -1)
+		return -1;
+	rc = format_event(&order->subscription->format,
 	    order->subscription->name, d->body, d->len, &made, bytes, &claimed,
 	    &why);
-
 	if (rc == 0)
 		return give_up(order, d, &why, e);
 	if (rc == -1)

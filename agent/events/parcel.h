@@ -6,11 +6,12 @@
 #ifndef AGENT_EVENTS_PARCEL_H
 #define AGENT_EVENTS_PARCEL_H
 
-#include "agent/events/outbox.h"
+#include "agent/events/cloudevent.h"
+#include "agent/events/outbox_replay.h"
 #include "agent/events/subscription.h"
 
-/* "bat_", two sequences, a digest */
-#define PARCEL_ID_MAX 72
+/* Of an event, or "bat_", two sequences and a digest. */
+#define PARCEL_ID_MAX (CLOUDEVENT_ID_MAX + 16)
 
 struct parcel {
 	struct outbox_batch events; /* by their numbers */
@@ -37,8 +38,10 @@ struct parcel_order {
 	const struct subscription *subscription;
 	struct outbox *outbox;
 	struct outbox_sub *sub;
-	size_t most; /* events in a batch */
-	bool hurry;  /* no batch waits for more */
+	const char *task;
+	const struct outbox_replay *replay; /* that gives new ids; NULL: none */
+	size_t most;			    /* events in a batch */
+	bool hurry;			    /* no batch waits for more */
 	int64_t now_ms;
 };
 
