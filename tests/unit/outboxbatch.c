@@ -193,7 +193,7 @@ any_order_has_its_batches(void)
 
 		begin_with(&f, orderings[i]);
 		happens(&f, "a", false);
-		happens(&f, "b", false);
+		happens(&f, "run", false);
 		happens(&f, "a", false);
 		last = happens(&f, "run", true);
 		route(&f);
