@@ -151,8 +151,8 @@ class Hook(BaseHTTPRequestHandler):
             return self.answer(302, [("Location", "http://169.254.169.254/")])
         if self.headers.get("authorization"):
             ours = base64.b64encode(
-                (urllib.parse.quote_plus("an id") + ":" +
-                 urllib.parse.quote_plus(args.client_secret)).encode())
+                (urllib.parse.quote("an id") + ":" +
+                 urllib.parse.quote(args.client_secret, "")).encode())
             right = self.headers["authorization"] == "Basic " + ours.decode()
         else:
             right = (form.get("client_id") == "an id" and
