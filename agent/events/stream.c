@@ -43,7 +43,6 @@ find_place(struct stream *s, struct err *e)
 	    [ORDERING_STRICT] = OUTBOX_STRICT,
 	};
 	enum outbox_ordering ordering = orderings[of->ordering];
-	int rc;
 
 	if (s->replay.id == 0)
 		return outbox_subscribe(s->outbox, of->name, ordering,
@@ -54,8 +53,8 @@ find_place(struct stream *s, struct err *e)
 		if (s->pattern == NULL)
 			return -1;
 	}
-	rc = outbox_resume(s->outbox, s->replay.id, ordering, &s->sub, e);
-	return rc == 0 ? err_set(e, ERR_NOTFOUND, "no such replay") : rc;
+	return outbox_resume(
+	    s->outbox, s->replay.id, ordering, &s->sub, e);
 }
 
 static void
