@@ -4,8 +4,9 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
-#include "agent/events/dispatch.h"
+#include "agent/place.h"
 #include "agent/stop.h"
 #include "agent/webhook.h"
 #include "base/clock.h"
@@ -22,11 +23,12 @@ struct webhook {
 	const struct options *o;
 	struct subscription **subscriptions; /* all of them are enabled */
 	size_t n;
-	char *dir;	  /* of the task */
 	char source[64];  /* urn:uuid:... */
 	char *target_url; /* without what only this machine knows */
 	char *task;
+	const char *state_dir;
 	struct engine_events events;
+	struct keeper_store claims;
 	struct dispatch *dispatch;
 };
 
@@ -38,11 +40,10 @@ webhook_free(struct webhook *w)
 	if (w == NULL)
 		return;
 	if (w->dispatch != NULL)
-		dispatch_end(w->dispatch, 0, NULL, NULL);
+		dispatch_end(w->dispatch, 0, NULL, NULL, NULL);
 	for (i = 0; i < w->n; i++)
 		subscription_free(w->subscriptions[i]);
 	free(w->subscriptions);
-	free(w->dir);
 	free(w->target_url);
 	free(w->task);
 	free(w);
@@ -136,6 +137,23 @@ load(struct webhook *w, struct err *e)
 	    : err_set(e, ERR_NOMEM, "out of memory");
 }
 
+/* As struct keeper_store has it; ARG is the webhook. */
+static int
+put_claim(void *arg, const char *where, const void *data, size_t len,
+    const atomic_bool *stop, struct err *e)
+{
+	const struct webhook *w = arg;
+	struct options o = *w->o;
+	AUTO(close) int fd = place_scratch(e);
+
+	if (fd == -1)
+		return -1;
+	if (pwrite(fd, data, len, 0) != (ssize_t)len)
+		return err_sys(e, "temporary file (see TMPDIR)");
+	o.store.stop = stop;
+	return place_write(where, fd, len, &o, w->task, stop, e);
+}
+
 int
 webhook_new(const struct options *o, struct webhook **out, struct err *e)
 {
@@ -152,6 +170,7 @@ webhook_new(const struct options *o, struct webhook **out, struct err *e)
 	if (w == NULL)
 		return err_set(e, ERR_NOMEM, "out of memory");
 	w->o = o;
+	w->claims = (struct keeper_store){.put = put_claim, .arg = w};
 	if (load(w, e) == -1)
 		return -1;
 	if (o->webhook != NULL) {
@@ -190,10 +209,13 @@ name_source(struct webhook *w, const struct webhook_task *t, struct err *e)
 static int
 forget_old(struct webhook *w, struct ledger *l, struct err *e)
 {
-	AUTO(outbox) struct outbox *box = outbox_open(w->dir, true, e);
+	AUTO(buf) struct buf dir = BUF_INIT(1 << 16);
+	AUTO(outbox) struct outbox *box = NULL;
 	int64_t now = clock_wall_ns();
 	uint64_t seq;
 
+	buf_addf(&dir, "%s/%s", w->state_dir, w->task);
+	box = outbox_open(buf_str(&dir), true, e);
 	if (box == NULL ||
 	    outbox_needed(box, (now - SEEN_NS) / 1000000, &seq, e) == -1 ||
 	    ledger_event_forget(l, seq, now - KEEP_NS, e) == -1)
@@ -201,22 +223,22 @@ forget_old(struct webhook *w, struct ledger *l, struct err *e)
 	return ledger_commit(l, e);
 }
 
-/* The event after which this subscription began, for ever. */
+/* The event after which this subscription begins, for ever: outboxes find it
+ * there. */
 static int
-find_start(struct ledger *l, const char *name, uint64_t *start, struct err *e)
+set_start(struct ledger *l, const struct subscription *s, struct err *e)
 {
 	char key[SUBSCRIPTION_NAME_MAX + 20], text[32];
+	uint64_t start = 0;
 	int rc;
 
-	snprintf(key, sizeof(key), "subscribed %s", name);
+	snprintf(key, sizeof(key), "subscribed %s", s->name);
 	rc = ledger_meta_get(l, key, text, sizeof(text), e);
-	if (rc == 1)
-		*start = strtoull(text, NULL, 10);
 	if (rc != 0)
 		return rc == 1 ? 0 : -1;
-	if (ledger_event_next(l, start, e) == -1)
+	if (!s->from_beginning && ledger_event_next(l, &start, e) == -1)
 		return -1;
-	snprintf(text, sizeof(text), "%" PRIu64, *start);
+	snprintf(text, sizeof(text), "%" PRIu64, start);
 	return ledger_meta_set(l, key, text, e);
 }
 
@@ -229,14 +251,12 @@ describe(struct webhook *w, const struct webhook_task *t, struct err *e)
 	    [STORE_SFTP] = "sftp",
 	    [STORE_NFS] = "nfs",
 	};
-	AUTO(buf) struct buf dir = BUF_INIT(1 << 16);
 
-	buf_addf(&dir, "%s/%s", t->state_dir, t->name);
-	w->dir = buf_take(&dir);
+	w->state_dir = t->state_dir;
 	w->task = strdup(t->name);
 	if (t->target->scheme != STORE_POSIX)
-		w->target_url = strdup(t->target->text);
-	if (w->dir == NULL || w->task == NULL ||
+		w->target_url = store_url_uri(t->target);
+	if (w->task == NULL ||
 	    (w->target_url == NULL && t->target->scheme != STORE_POSIX))
 		return err_set(e, ERR_NOMEM, "out of memory");
 	w->events = (struct engine_events){
@@ -251,22 +271,39 @@ describe(struct webhook *w, const struct webhook_task *t, struct err *e)
 static int
 begin_dispatch(struct webhook *w, struct ledger *l, struct err *e)
 {
-	AUTO(free)
-	struct dispatch_order *orders = calloc(w->n, sizeof(*orders));
+	const char *task = w->task;
+	struct dispatch_setup setup = {
+	    .state_dir = w->state_dir,
+	    .tasks = &task,
+	    .tasks_n = 1,
+	    .subscriptions = w->subscriptions,
+	    .subscriptions_n = w->n,
+	    .claims = &w->claims,
+	    .revived =
+		w->o->webhook != NULL ? w->subscriptions[w->n - 1]->name : NULL,
+	};
 	size_t i;
 
-	if (orders == NULL)
-		return err_set(e, ERR_NOMEM, "out of memory");
-	for (i = 0; i < w->n; i++) {
-		orders[i].subscription = w->subscriptions[i];
-		if (find_start(l, w->subscriptions[i]->name, &orders[i].start,
-			e) == -1)
+	for (i = 0; i < w->n; i++)
+		if (set_start(l, w->subscriptions[i], e) == -1)
 			return -1;
-	}
 	if (forget_old(w, l, e) == -1)
 		return -1;
-	w->dispatch = dispatch_start(w->dir, orders, w->n, e);
+	w->dispatch = dispatch_start(&setup, e);
 	return w->dispatch != NULL ? 0 : -1;
+}
+
+const struct keeper_store *
+webhook_claims(const struct webhook *w)
+{
+	return &w->claims;
+}
+
+struct subscription *const *
+webhook_subscriptions(const struct webhook *w, size_t *n)
+{
+	*n = w->n;
+	return w->subscriptions;
 }
 
 int
@@ -282,48 +319,64 @@ webhook_start(struct webhook *w, const struct webhook_task *task,
 	return 0;
 }
 
+/* Of a replay its name, too. */
 static void
-say(const struct stream_result *r)
+name_of(const struct stream_result *r, char *out, size_t size)
 {
-	const char *name = r->subscription->name;
+	snprintf(out, size, "%s%s%s", r->name,
+	    r->replay[0] != '\0' ? ", replay " : "", r->replay);
+}
+
+static void
+say_state(const struct stream_result *r, const char *name)
+{
+	if (r->state == CONTROL_PAUSED)
+		log_warn("events: %s is paused (%s): dray subscriptions resume "
+			 "%s",
+		    name, r->reason, r->name);
+	else if (r->state == CONTROL_DISABLED)
+		log_warn("events: %s is disabled (%s): dray subscriptions "
+			 "enable %s",
+		    name, r->reason, r->name);
+}
+
+void
+webhook_say(void *arg, const struct stream_result *r)
+{
 	const char *why =
 	    r->last.kind != ERR_NONE ? r->last.msg : "there was no time";
+	char name[200];
 
+	(void)arg;
+	if (r->name == NULL) {
+		log_warn("events: task %s: %s", r->task, r->last.msg);
+		return;
+	}
+	name_of(r, name, sizeof(name));
 	if (r->delivered > 0)
 		log_info("events: %llu delivered to %s",
 		    (unsigned long long)r->delivered, name);
-	if (strcmp(r->sub.state, "active") != 0)
-		log_warn("events: %s wants no more (%s); the next run tries "
-			 "again",
-		    name, r->sub.reason);
+	say_state(r, name);
 	if (r->dead > 0)
 		log_warn("events: %llu to %s were given up; see dray events "
 			 "dead",
 		    (unsigned long long)r->dead, name);
-	if (r->sub.live > 0 || r->unrouted)
+	if (r->waiting > 0 || r->unrouted)
 		log_warn("events: %llu%s to %s are not delivered; the next run "
-			 "of this task goes on (%s)",
-		    (unsigned long long)r->sub.live,
+			 "of this task goes on, or dray events drain (%s)",
+		    (unsigned long long)r->waiting,
 		    r->unrouted ? " and more" : "", name, why);
 }
 
 void
 webhook_end(struct webhook *w)
 {
-	AUTO(free) struct stream_result *results = NULL;
 	/* Who wants the run to end has said so once, and again for this. */
 	const atomic_bool *stop =
 	    atomic_load(stop_soon_flag()) ? stop_now_flag() : stop_soon_flag();
-	size_t i;
 
 	if (w == NULL || w->dispatch == NULL)
 		return;
-	results = calloc(w->n, sizeof(*results));
-	if (results == NULL) {
-		log_warn("events: out of memory; the next run goes on");
-		return;
-	}
-	dispatch_end(TAKE(w->dispatch), w->o->events_drain_ms, stop, results);
-	for (i = 0; i < w->n; i++)
-		say(&results[i]);
+	dispatch_end(
+	    TAKE(w->dispatch), w->o->events_drain_ms, stop, webhook_say, NULL);
 }

@@ -44,6 +44,20 @@ add(struct conf_words *w, const struct option_def *d, const char *word,
 	return 0;
 }
 
+int
+conf_words_add(
+    struct conf_words *w, const char *name, const char *value, struct err *e)
+{
+	AUTO(buf) struct buf word = BUF_INIT(1 << 17);
+
+	buf_adds(&word, name);
+	if (value != NULL)
+		buf_addf(&word, "=%s", value);
+	if (buf_failed(&word))
+		return err_set(e, ERR_NOMEM, "out of memory");
+	return add(w, NULL, buf_str(&word), e);
+}
+
 static void
 take_out(struct conf_words *w, const struct option_def *d)
 {

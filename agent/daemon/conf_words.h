@@ -15,6 +15,10 @@ void conf_words_free(struct conf_words *w);
 int conf_words_set(
     struct conf_words *w, const char *key, const char *value, struct err *e);
 
+/* Adds NAME, or NAME=VALUE, whatever that is. */
+int conf_words_add(
+    struct conf_words *w, const char *name, const char *value, struct err *e);
+
 /* INTO gets copies of FROM's. */
 int conf_words_copy(
     struct conf_words *into, const struct conf_words *from, struct err *e);

@@ -14,11 +14,9 @@
 
 #include "agent/daemon/run.h"
 #include "base/buf.h"
-#include "base/jdoc.h"
 #include "base/log.h"
 
 #define LINE_MAX_BYTES (64 << 10)
-#define OWN_WORDS 8 /* with both operands */
 #define READS_MAX 8
 
 /* What a child writes, line by line; one that is too long is cut. */
@@ -29,11 +27,11 @@ struct lines {
 
 struct run {
 	struct loop *loop;
-	char *task;
+	char *title;
 	pid_t pid; /* 0: reaped */
 	unsigned stops;
 	struct lines out, log;
-	struct buf progress;
+	struct jdoc *progress; /* NULL: none yet */
 	struct run_end end;
 };
 
@@ -65,8 +63,8 @@ on_out(struct run *r, const char *line, size_t len)
 	const char *type = root != NULL ? text(root, "type") : "";
 
 	if (strcmp(type, "progress") == 0) {
-		buf_reset(&r->progress);
-		buf_add(&r->progress, line, len);
+		jdoc_free(r->progress);
+		r->progress = TAKE(doc);
 	} else if (strcmp(type, "start") == 0) {
 		r->end.run = number(root, "run");
 	} else if (strcmp(type, "summary") == 0) {
@@ -92,7 +90,7 @@ on_log(struct run *r, const char *line, size_t len)
 	    memcmp(line, kinds[i].word, n) != 0)
 		i++;
 	log_line(
-	    kinds[i].level, "task %s: %.*s", r->task, (int)(len - n), line + n);
+	    kinds[i].level, "%s: %.*s", r->title, (int)(len - n), line + n);
 	if (kinds[i].level == LOG_ERROR)
 		snprintf(r->end.message, sizeof(r->end.message), "%.*s",
 		    (int)(len - n), line + n);
@@ -173,7 +171,7 @@ open_lines(struct run *r, struct lines *l, int *writer, struct err *e)
 
 /* Nothing of the daemon's is left but its memory. */
 static void
-become_run(const char *task, pid_t parent, int out, int log)
+become_run(const char *title, pid_t parent, int out, int log)
 {
 	struct sigaction usual = {.sa_handler = SIG_DFL};
 	sigset_t none;
@@ -194,49 +192,24 @@ become_run(const char *task, pid_t parent, int out, int log)
 			sigaction(i, &usual, NULL);
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
-	snprintf(name, sizeof(name), "dray-%.10s", task);
+	snprintf(name, sizeof(name), "%s", title);
 	prctl(PR_SET_NAME, name);
-}
-
-/* The words of the command line; NULL: no memory. */
-static char **
-command(const struct run_order *o, int *argc)
-{
-	const struct conf_words *w = &o->task->options;
-	char **argv = calloc(w->n + OWN_WORDS + 1, sizeof(*argv));
-	static char json[] = "--json", few[] = "--no-items", end[] = "--";
-	int n = 0;
-
-	if (argv == NULL)
-		return NULL;
-	if (w->n > 0)
-		memcpy(argv, w->words, w->n * sizeof(*argv));
-	n = (int)w->n;
-	argv[n++] = json;
-	argv[n++] = few;
-	if (asprintf(&argv[n++], "--task=%s", o->task->name) == -1 ||
-	    asprintf(&argv[n++], "--state-dir=%s", o->state_dir) == -1 ||
-	    asprintf(&argv[n++], "--subscriptions-dir=%s",
-		o->subscriptions_dir) == -1)
-		return NULL;
-	argv[n++] = end;
-	argv[n++] = o->task->source;
-	argv[n++] = o->task->target;
-	*argc = n;
-	return argv;
 }
 
 static void
 be_run(const struct run_order *o, pid_t parent, int out, int log)
 {
 	char **argv;
-	int argc, rc;
+	int rc;
 
-	become_run(o->task->name, parent, out, log);
-	argv = command(o, &argc);
+	become_run(o->title, parent, out, log);
+	/* They are moved about as they are read. */
+	argv = calloc(o->words_n + 1, sizeof(*argv));
 	if (argv == NULL)
 		_exit(1);
-	rc = o->main(o->task->verb, argc, argv);
+	if (o->words_n > 0)
+		memcpy(argv, o->words, o->words_n * sizeof(*argv));
+	rc = o->main(o->verb, (int)o->words_n, argv);
 	fflush(NULL);
 	_exit(rc);
 }
@@ -256,9 +229,8 @@ run_start(const struct run_order *o, struct loop *l, struct err *e)
 	r->out.fd = r->log.fd = -1;
 	buf_init(&r->out.line, LINE_MAX_BYTES);
 	buf_init(&r->log.line, LINE_MAX_BYTES);
-	buf_init(&r->progress, LINE_MAX_BYTES);
-	r->task = strdup(o->task->name);
-	if (r->task == NULL) {
+	r->title = strdup(o->title);
+	if (r->title == NULL) {
 		err_set(e, ERR_NOMEM, "out of memory");
 		return NULL;
 	}
@@ -290,8 +262,8 @@ run_free(struct run *r)
 	close_lines(r, &r->log);
 	buf_free(&r->out.line);
 	buf_free(&r->log.line);
-	buf_free(&r->progress);
-	free(r->task);
+	jdoc_free(r->progress);
+	free(r->title);
 	free(r);
 }
 
@@ -316,10 +288,10 @@ run_stops(const struct run *r)
 	return r->stops;
 }
 
-const char *
+const struct jdoc_node *
 run_progress(const struct run *r)
 {
-	return buf_str(&r->progress);
+	return r->progress != NULL ? jdoc_root(r->progress) : NULL;
 }
 
 void

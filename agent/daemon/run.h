@@ -2,7 +2,7 @@
 /*
  * A run of a task, as a process of its own: what goes wrong in it, be it a
  * dead file system or a crash, is no matter of the daemon's.  The process is a
- * copy of the daemon that does what "dray sync --json" does; the daemon reads
+ * copy of the daemon that does what "dray VERB --json" does; the daemon reads
  * its progress and its log, and stops it by a signal.
  */
 #ifndef AGENT_DAEMON_RUN_H
@@ -12,18 +12,21 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-#include "agent/daemon/conf.h"
+#include "agent/cli/table.h"
 #include "agent/daemon/loop.h"
+#include "base/jdoc.h"
 
 struct run;
 
 /* What main() would do with "dray VERB ARGV..."; returns the exit status. */
 typedef int run_main_fn(enum verb_id verb, int argc, char **argv);
 
+/* All of it is borrowed until run_start() returns. */
 struct run_order {
-	const struct task_conf *task; /* needed until run_start() returns */
-	const char *state_dir;
-	const char *subscriptions_dir;
+	const char *title; /* what its log lines begin with: "task x" */
+	enum verb_id verb;
+	char *const *words; /* of its command line */
+	size_t words_n;
 	run_main_fn *main;
 };
 
@@ -40,8 +43,8 @@ void run_stop(struct run *r);
 /* How often it was asked for. */
 unsigned run_stops(const struct run *r);
 
-/* The last line of progress that it printed (JSON), or "". */
-const char *run_progress(const struct run *r);
+/* The last line of progress that it printed, an object; or NULL. */
+const struct jdoc_node *run_progress(const struct run *r);
 
 struct run_end {
 	int exit_code;	    /* -1: killed */

@@ -7,7 +7,9 @@
 #include <sys/random.h>
 #include <sys/wait.h>
 
+#include "agent/daemon/conf_words.h"
 #include "agent/daemon/tasks_in.h"
+#include "base/buf.h"
 #include "base/clock.h"
 #include "base/log.h"
 
@@ -294,23 +296,67 @@ ended(struct tasks *t, struct task *task, enum schedule_end end, int64_t now_us)
 	remember(t, task);
 }
 
+/* The command line of TASK's run. */
+static int
+compose(const struct tasks *t, const struct task *task, struct conf_words *w,
+    struct err *e)
+{
+	const struct {
+		const char *name, *value;
+	} own[] = {
+	    {"--json", NULL},
+	    {"--no-items", NULL},
+	    {"--task", task->name},
+	    {"--state-dir", t->config.state_dir},
+	    {"--subscriptions-dir", t->config.subscriptions_dir},
+	    {"--", NULL},
+	    {task->conf->source, NULL},
+	    {task->conf->target, NULL},
+	};
+	size_t i;
+
+	if (conf_words_copy(w, &task->conf->options, e) == -1)
+		return -1;
+	for (i = 0; i < sizeof(own) / sizeof(own[0]); i++)
+		if (conf_words_add(w, own[i].name, own[i].value, e) == -1)
+			return -1;
+	return 0;
+}
+
+static struct run *
+start(const struct tasks *t, const struct task *task, struct err *e)
+{
+	struct conf_words words = {.n = 0};
+	AUTO(buf) struct buf title = BUF_INIT(256);
+	struct run *r = NULL;
+
+	buf_addf(&title, "task %s", task->name);
+	if (compose(t, task, &words, e) == 0) {
+		struct run_order order = {
+		    .title = buf_str(&title),
+		    .verb = task->conf->verb,
+		    .words = words.words,
+		    .words_n = words.n,
+		    .main = t->config.main,
+		};
+
+		r = run_start(&order, t->config.loop, e);
+	}
+	conf_words_free(&words);
+	return r;
+}
+
 static void
 begin(struct tasks *t, struct task *task, int64_t now_us)
 {
 	struct memory *m = &task->memory;
-	struct run_order order = {
-	    .task = task->conf,
-	    .state_dir = t->config.state_dir,
-	    .subscriptions_dir = t->config.subscriptions_dir,
-	    .main = t->config.main,
-	};
 	struct err e = ERR_INIT;
 
 	task->queued = 0;
 	task->stop = STOP_NOBODY;
 	schedule_started(&m->schedule, now_us);
 	remember(t, task);
-	task->run = run_start(&order, t->config.loop, &e);
+	task->run = start(t, task, &e);
 	if (task->run != NULL) {
 		log_info("task %s: begins (process %ld)", task->name,
 		    (long)run_pid(task->run));

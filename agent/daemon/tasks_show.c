@@ -75,8 +75,8 @@ show(const struct task *task, struct json *j)
 	json_uint(j, "failures", m->schedule.failures);
 	if (task->run != NULL) {
 		json_uint(j, "pid", (uint64_t)run_pid(task->run));
-		if (run_progress(task->run)[0] != '\0')
-			json_raw(j, "progress", run_progress(task->run));
+		if (run_progress(task->run) != NULL)
+			json_value(j, "progress", run_progress(task->run));
 	}
 	json_object_end(j);
 }
