@@ -5,18 +5,15 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "agent/archive.h"
 #include "agent/events/dispatch.h"
+#include "agent/retain.h"
 #include "agent/stop.h"
 #include "agent/webhook.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/text.h"
 #include "verify/digest.h"
-
-/* Events that everybody had are kept so long, for a look back. */
-#define KEEP_NS (14 * INT64_C(86400) * 1000000000)
-/* Whoever hasn't been here for so long isn't waited for. */
-#define SEEN_NS (14 * INT64_C(86400) * 1000000000)
 
 struct webhook {
 	const struct options *o;
@@ -27,7 +24,11 @@ struct webhook {
 	char *target_url; /* without what only this machine knows */
 	char *task;
 	struct engine_events events;
-	struct dispatch *dispatch;
+	struct ledger *ledger;	   /* borrowed */
+	struct dispatch *dispatch; /* NULL if nobody subscribed */
+	char archive_name[40];
+	struct archive_order archive_order;
+	struct archive *archive; /* NULL: none */
 };
 
 void
@@ -39,6 +40,8 @@ webhook_free(struct webhook *w)
 		return;
 	if (w->dispatch != NULL)
 		dispatch_end(w->dispatch, 0, NULL, NULL);
+	if (w->archive != NULL)
+		archive_end(w->archive, 0, NULL, NULL);
 	for (i = 0; i < w->n; i++)
 		subscription_free(w->subscriptions[i]);
 	free(w->subscriptions);
@@ -74,18 +77,29 @@ set(struct subscription *s, const char *option, const char *key,
 	return err_context(e, "%s", option);
 }
 
+/* What WHERE is known by. */
+static int
+name_of(const char *prefix, const char *where, char out[40], struct err *e)
+{
+	uint8_t digest[16];
+
+	if (digest_text(where, digest, e) == -1)
+		return -1;
+	snprintf(out, 40, "%s-", prefix);
+	text_hex(digest, 8, out + strlen(out));
+	return 0;
+}
+
 /* What --webhook and the options about it ask for. */
 static struct subscription *
 from_options(const struct options *o, struct err *e)
 {
 	AUTO(subscription) struct subscription *s = NULL;
-	uint8_t digest[16];
-	char name[40] = "webhook-";
+	char name[40];
 	unsigned i;
 
-	if (digest_text(o->webhook, digest, e) == -1)
+	if (name_of("webhook", o->webhook, name, e) == -1)
 		return NULL;
-	text_hex(digest, 8, name + strlen(name));
 	s = subscription_new(name, e);
 	if (s == NULL || set(s, "--webhook", "url", o->webhook, e) == -1 ||
 	    set(s, "--pattern", "filter", o->pattern, e) == -1 ||
@@ -136,6 +150,23 @@ load(struct webhook *w, struct err *e)
 	    : err_set(e, ERR_NOMEM, "out of memory");
 }
 
+/* By its URL, so that it is the same one however it is written. */
+static int
+check_archive(struct webhook *w, struct err *e)
+{
+	AUTO(store_url)
+	struct store_url *url = store_url_parse(w->o->events_archive, e);
+	AUTO(pattern) struct pattern *p = NULL;
+
+	if (url == NULL ||
+	    name_of("archive", url->text, w->archive_name, e) == -1)
+		return -1;
+	if (w->o->pattern == NULL)
+		return 0;
+	p = pattern_new(w->o->pattern, strlen(w->o->pattern), e);
+	return p != NULL ? 0 : err_context(e, "--pattern");
+}
+
 int
 webhook_new(const struct options *o, struct webhook **out, struct err *e)
 {
@@ -143,11 +174,15 @@ webhook_new(const struct options *o, struct webhook **out, struct err *e)
 
 	*out = NULL;
 	if (o->webhook == NULL &&
-	    (o->webhook_secret_n > 0 || o->webhook_allow_n > 0 ||
-		o->pattern != NULL))
+	    (o->webhook_secret_n > 0 || o->webhook_allow_n > 0))
 		return err_set(e, ERR_USAGE,
-		    "--webhook-secret, --webhook-allow and --pattern go with "
-		    "--webhook URL");
+		    "--webhook-secret and --webhook-allow go with --webhook "
+		    "URL");
+	if (o->webhook == NULL && o->events_archive == NULL &&
+	    o->pattern != NULL)
+		return err_set(e, ERR_USAGE,
+		    "--pattern goes with --webhook URL or --events-archive "
+		    "WHERE");
 	w = calloc(1, sizeof(*w));
 	if (w == NULL)
 		return err_set(e, ERR_NOMEM, "out of memory");
@@ -160,7 +195,9 @@ webhook_new(const struct options *o, struct webhook **out, struct err *e)
 			return -1;
 		w->n++;
 	}
-	if (w->n > 0 && !o->dry_run)
+	if (o->events_archive != NULL && check_archive(w, e) == -1)
+		return err_context(e, "--events-archive");
+	if ((w->n > 0 || o->events_archive != NULL) && !o->dry_run)
 		*out = TAKE(w);
 	return 0;
 }
@@ -186,19 +223,33 @@ name_source(struct webhook *w, const struct webhook_task *t, struct err *e)
 	return 0;
 }
 
-/* What no subscription can ask for any more. */
 static int
-forget_old(struct webhook *w, struct ledger *l, struct err *e)
+wants(void *arg, const char *name, const struct outbox_event *event,
+    struct err *e)
 {
-	AUTO(outbox) struct outbox *box = outbox_open(w->dir, true, e);
-	int64_t now = clock_wall_ns();
-	uint64_t seq;
+	const struct webhook *w = arg;
+	size_t i;
 
-	if (box == NULL ||
-	    outbox_needed(box, (now - SEEN_NS) / 1000000, &seq, e) == -1 ||
-	    ledger_event_forget(l, seq, now - KEEP_NS, e) == -1)
-		return -1;
-	return ledger_commit(l, e);
+	for (i = 0; i < w->n; i++)
+		if (strcmp(w->subscriptions[i]->name, name) == 0)
+			return archive_wants(
+			    w->subscriptions[i]->pattern, event, e);
+	return 1; /* of a file that isn't there now: who knows */
+}
+
+static int
+retain(struct webhook *w, struct err *e)
+{
+	struct retain r = {
+	    .dir = w->dir,
+	    .age_ms = w->o->events_keep_age_ms,
+	    .rows = w->o->events_keep_rows,
+	    .bytes = w->o->events_keep_bytes,
+	    .wants = wants,
+	    .arg = w,
+	};
+
+	return retain_events(&r, w->ledger, e);
 }
 
 /* The event after which this subscription began, for ever. */
@@ -252,7 +303,7 @@ static int
 begin_dispatch(struct webhook *w, struct ledger *l, struct err *e)
 {
 	AUTO(free)
-	struct dispatch_order *orders = calloc(w->n, sizeof(*orders));
+	struct dispatch_order *orders = calloc(w->n + 1, sizeof(*orders));
 	size_t i;
 
 	if (orders == NULL)
@@ -263,10 +314,34 @@ begin_dispatch(struct webhook *w, struct ledger *l, struct err *e)
 			e) == -1)
 			return -1;
 	}
-	if (forget_old(w, l, e) == -1)
+	if (retain(w, e) == -1)
 		return -1;
+	if (w->n == 0)
+		return 0;
 	w->dispatch = dispatch_start(w->dir, orders, w->n, e);
 	return w->dispatch != NULL ? 0 : -1;
+}
+
+static int
+begin_archive(struct webhook *w, const char *owner, struct err *e)
+{
+	struct archive_order *order = &w->archive_order;
+
+	if (w->o->events_archive == NULL)
+		return 0;
+	*order = (struct archive_order){
+	    .o = w->o,
+	    .dir = w->dir,
+	    .where = w->o->events_archive,
+	    .owner = owner,
+	    .name = w->archive_name,
+	    .source = w->source,
+	};
+	if (find_start(w->ledger, order->name, &order->start, e) == -1 ||
+	    ledger_commit(w->ledger, e) == -1)
+		return -1;
+	w->archive = archive_start(order, e);
+	return w->archive != NULL ? 0 : -1;
 }
 
 int
@@ -276,7 +351,9 @@ webhook_start(struct webhook *w, const struct webhook_task *task,
 	*events = NULL;
 	if (w == NULL)
 		return 0;
-	if (describe(w, task, e) == -1 || begin_dispatch(w, l, e) == -1)
+	w->ledger = l;
+	if (describe(w, task, e) == -1 || begin_dispatch(w, l, e) == -1 ||
+	    begin_archive(w, task->owner, e) == -1)
 		return err_context(e, "events");
 	*events = &w->events;
 	return 0;
@@ -307,18 +384,13 @@ say(const struct stream_result *r)
 		    r->unrouted ? " and more" : "", name, why);
 }
 
-void
-webhook_end(struct webhook *w)
+static void
+end_dispatch(struct webhook *w, const atomic_bool *stop)
 {
-	AUTO(free) struct stream_result *results = NULL;
-	/* Who wants the run to end has said so once, and again for this. */
-	const atomic_bool *stop =
-	    atomic_load(stop_soon_flag()) ? stop_now_flag() : stop_soon_flag();
+	AUTO(free)
+	struct stream_result *results = calloc(w->n + 1, sizeof(*results));
 	size_t i;
 
-	if (w == NULL || w->dispatch == NULL)
-		return;
-	results = calloc(w->n, sizeof(*results));
 	if (results == NULL) {
 		log_warn("events: out of memory; the next run goes on");
 		return;
@@ -326,4 +398,47 @@ webhook_end(struct webhook *w)
 	dispatch_end(TAKE(w->dispatch), w->o->events_drain_ms, stop, results);
 	for (i = 0; i < w->n; i++)
 		say(&results[i]);
+}
+
+static void
+end_archive(struct webhook *w, uint64_t ms, const atomic_bool *stop)
+{
+	const char *where = w->o->events_archive;
+	struct archive_result r;
+
+	archive_end(TAKE(w->archive), ms, stop, &r);
+	if (r.objects > 0)
+		log_info("events: %llu archived in %llu objects of %s",
+		    (unsigned long long)r.events, (unsigned long long)r.objects,
+		    where);
+	if (r.left)
+		log_warn("events: not all are archived in %s; the next run of "
+			 "this task goes on (%s)",
+		    where, r.last.msg);
+}
+
+void
+webhook_end(struct webhook *w)
+{
+	/* Who wants the run to end has said so once, and again for this. */
+	const atomic_bool *stop =
+	    atomic_load(stop_soon_flag()) ? stop_now_flag() : stop_soon_flag();
+	uint64_t begun = clock_mono_ms(), spent;
+	struct err e = ERR_INIT;
+
+	if (w == NULL)
+		return;
+	if (w->archive != NULL)
+		archive_finish(w->archive);
+	if (w->dispatch != NULL)
+		end_dispatch(w, stop);
+	spent = clock_mono_ms() - begun;
+	if (w->archive != NULL)
+		end_archive(w,
+		    spent < w->o->events_drain_ms
+			? w->o->events_drain_ms - spent
+			: 0,
+		    stop);
+	if (retain(w, &e) == -1)
+		log_warn("events: %s", e.msg);
 }

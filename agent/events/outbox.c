@@ -306,23 +306,3 @@ outbox_sub_next(
 	sqlite3_bind_int64(s, 1, id);
 	return one_sub(o, s, sub, e);
 }
-
-int
-outbox_needed(struct outbox *o, int64_t seen_ms, uint64_t *seq, struct err *e)
-{
-	sqlite3_stmt *s = outbox_prepare(o, OB_NEEDED, e);
-	int rc;
-
-	if (s == NULL)
-		return -1;
-	sqlite3_bind_int64(s, 1, seen_ms);
-	rc = sqlite3_step(s);
-	if (rc == SQLITE_ROW)
-		*seq = sqlite3_column_type(s, 0) == SQLITE_NULL
-		    ? INT64_MAX
-		    : (uint64_t)sqlite3_column_int64(s, 0);
-	else
-		outbox_error(o, o->db, "read", e);
-	sqlite3_reset(s);
-	return rc == SQLITE_ROW ? 0 : -1;
-}

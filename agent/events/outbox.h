@@ -137,11 +137,6 @@ int outbox_dead(struct outbox *o, struct outbox_sub *sub,
 int outbox_redrive(struct outbox *o, int64_t sub, uint64_t seq, int64_t now_ms,
     uint64_t *n, struct err *e);
 
-/* The oldest event that somebody may still ask for: nothing before it is
- * needed.  Subscriptions not seen since SEEN_MS don't count. */
-int outbox_needed(
-    struct outbox *o, int64_t seen_ms, uint64_t *seq, struct err *e);
-
 struct outbox_letter {
 	const char *sub; /* strings are valid during the call */
 	uint64_t seq;

@@ -152,8 +152,7 @@ measure(const char *dir, const char *name, uint64_t deliveries)
 	must(outbox_commit(o, &e), "commit");
 	then = clock_wall_ns();
 	for (i = 0; i < ROUNDS; i++)
-		take(o, &sub, deliveries, d,
-		    us + (ptrdiff_t)i * TAKEN);
+		take(o, &sub, deliveries, d, us + (ptrdiff_t)i * TAKEN);
 	printf("%.1f ", us_since(then) / (ROUNDS * TAKEN));
 	qsort(us, ROUNDS * TAKEN, sizeof(us[0]), by_size);
 	printf("%.1f %.1f\n", us[ROUNDS * TAKEN / 2], us[ROUNDS * TAKEN - 1]);
@@ -168,10 +167,10 @@ main(int argc, char **argv)
 	char dir[4096];
 
 	if (argc < 5)
-		errx(2, "usage: backlog STATE-DIR TASK SUBSCRIPTION EVENTS "
-			"[DELIVERIES]");
-	make_ledger(
-	    argv[1], argv[2], argv[3], strtoull(argv[4], NULL, 10));
+		errx(2,
+		    "usage: backlog STATE-DIR TASK SUBSCRIPTION EVENTS "
+		    "[DELIVERIES]");
+	make_ledger(argv[1], argv[2], argv[3], strtoull(argv[4], NULL, 10));
 	snprintf(dir, sizeof(dir), "%s/%s", argv[1], argv[2]);
 	if (argc > 5)
 		measure(dir, argv[3], strtoull(argv[5], NULL, 10));
