@@ -109,11 +109,16 @@ inbox_scan_done(struct inbox *in)
 void
 inbox_answer(struct inbox *in, struct job *j)
 {
+	bool asleep;
+
 	pthread_mutex_lock(&in->mutex);
 	job_list_push(&in->answers, j);
-	if (in->asleep)
-		pthread_cond_signal(&in->filled);
+	asleep = in->asleep;
+	in->asleep = false;
 	pthread_mutex_unlock(&in->mutex);
+	/* Not before: it would wake up just to wait for the mutex. */
+	if (asleep)
+		pthread_cond_signal(&in->filled);
 }
 
 void
@@ -147,9 +152,10 @@ inbox_take(struct inbox *in, bool want_batch, uint64_t wait_ms,
 
 	pthread_mutex_lock(&in->mutex);
 	in->wants_batch = want_batch;
-	in->asleep = true;
-	while (!has_news(in, want_batch) && rc == 0)
+	while (!has_news(in, want_batch) && rc == 0) {
+		in->asleep = true;
 		rc = pthread_cond_timedwait(&in->filled, &in->mutex, &until);
+	}
 	in->asleep = false;
 	while ((j = job_list_pop(&in->answers)) != NULL)
 		job_list_push(answers, j);

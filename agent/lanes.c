@@ -69,15 +69,16 @@ lanes_free(struct lanes *l)
 bool
 lanes_push(struct lanes *l, struct job *j)
 {
-	bool taken;
+	bool taken, idle;
 
 	pthread_mutex_lock(&l->mutex);
 	job_list_push(&l->waiting[lane_of(j)], j);
 	/* Those that were woken for the jobs before may not be up yet. */
 	taken = l->idle >= l->waiting[SMALL].n + l->waiting[BULK].n;
-	if (l->idle > 0)
-		pthread_cond_signal(&l->wakeup);
+	idle = l->idle > 0;
 	pthread_mutex_unlock(&l->mutex);
+	if (idle)
+		pthread_cond_signal(&l->wakeup);
 	return taken;
 }
 

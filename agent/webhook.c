@@ -182,7 +182,7 @@ webhook_new(const struct options *o, struct webhook **out, struct err *e)
 	    o->pattern != NULL)
 		return err_set(e, ERR_USAGE,
 		    "--pattern goes with --webhook URL or --events-archive "
-		    "WHERE");
+		    "FILE");
 	w = calloc(1, sizeof(*w));
 	if (w == NULL)
 		return err_set(e, ERR_NOMEM, "out of memory");

@@ -13,11 +13,22 @@ buf_init(struct buf *b, size_t max)
 	*b = (struct buf)BUF_INIT(max);
 }
 
+static void
+give_back(struct buf *b)
+{
+	if (b->secret && b->data != NULL)
+		explicit_bzero(b->data, b->cap);
+	free(b->data);
+}
+
 void
 buf_free(struct buf *b)
 {
-	free(b->data);
+	bool secret = b->secret;
+
+	give_back(b);
 	buf_init(b, b->max);
+	b->secret = secret;
 }
 
 void
@@ -27,6 +38,20 @@ buf_reset(struct buf *b)
 	b->failed = false;
 	if (b->data != NULL)
 		b->data[0] = '\0';
+}
+
+/* realloc() would leave a copy behind. */
+static char *
+move_secret(struct buf *b, size_t cap)
+{
+	char *p = malloc(cap);
+
+	if (p == NULL)
+		return NULL;
+	if (b->data != NULL)
+		memcpy(p, b->data, b->len);
+	give_back(b);
+	return p;
 }
 
 /* Makes room for N more bytes and a NUL. */
@@ -45,7 +70,7 @@ reserve(struct buf *b, size_t n)
 		return true;
 	while (cap < b->len + n + 1)
 		cap = cap > SIZE_MAX / 2 ? b->len + n + 1 : cap * 2;
-	p = realloc(b->data, cap);
+	p = b->secret ? move_secret(b, cap) : realloc(b->data, cap);
 	if (p == NULL) {
 		b->failed = true;
 		return false;

@@ -13,7 +13,8 @@
 int
 text_compare(const char *a, size_t a_len, const char *b, size_t b_len)
 {
-	int c = memcmp(a, b, a_len < b_len ? a_len : b_len);
+	size_t n = a_len < b_len ? a_len : b_len;
+	int c = n > 0 ? memcmp(a, b, n) : 0;
 
 	return c != 0 ? c : (a_len > b_len) - (a_len < b_len);
 }

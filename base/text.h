@@ -19,7 +19,8 @@ void text_escape(struct buf *out, const char *name, size_t n);
 /* The same into OUT, cut with "..." if it doesn't fit; returns OUT. */
 const char *text_escaped(const char *name, size_t n, char *out, size_t size);
 
-/* As memcmp; what the other begins with comes first.  SQLite orders so, too. */
+/* As memcmp; what the other begins with comes first.  SQLite orders so, too.
+ * What has no bytes may be NULL. */
 int text_compare(const char *a, size_t a_len, const char *b, size_t b_len);
 
 /* Length of the valid UTF-8 sequence (RFC 3629) that S begins with; 0: none. */

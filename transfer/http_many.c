@@ -16,7 +16,7 @@ struct call {
 	struct curl_slist *list;
 	struct http_headers headers;
 	char error[CURL_ERROR_SIZE];
-	char text[HTTP_MANY_TEXT_MAX];
+	char *text; /* of its profile's text_max bytes */
 	size_t text_len;
 	size_t seen;   /* of the reply's body */
 	bool answered; /* all headers are there */
@@ -59,7 +59,7 @@ static size_t
 on_body(char *p, size_t size, size_t n, void *arg)
 {
 	struct call *c = arg;
-	size_t keep = sizeof(c->text) - c->text_len;
+	size_t keep = c->profile->config.text_max - c->text_len;
 
 	n *= size;
 	if (keep > n)
@@ -99,6 +99,45 @@ set_protocols(CURL *c, bool plain)
 #endif
 }
 
+static void
+set_blob(CURL *c, CURLoption option, const struct buf *text)
+{
+	struct curl_blob blob = {
+	    .data = text->data, .len = text->len, .flags = CURL_BLOB_NOCOPY};
+
+	curl_easy_setopt(c, option, &blob);
+}
+
+static void
+set_tls(CURL *c, const struct http_many_config *config)
+{
+	curl_easy_setopt(c, CURLOPT_SSLVERSION,
+	    config->tls13 ? (long)CURL_SSLVERSION_TLSv1_3
+			  : (long)CURL_SSLVERSION_TLSv1_2);
+	if (config->ca_bundle != NULL) {
+		curl_easy_setopt(c, CURLOPT_CAINFO, config->ca_bundle);
+		curl_easy_setopt(c, CURLOPT_PROXY_CAINFO, config->ca_bundle);
+	}
+	if (config->client_cert != NULL) {
+		set_blob(c, CURLOPT_SSLCERT_BLOB, config->client_cert);
+		set_blob(c, CURLOPT_SSLKEY_BLOB, config->client_key);
+	}
+}
+
+/* The environment has no say, and a proxy is shown none of our headers. */
+static void
+set_proxy(CURL *c, const struct http_many_config *config)
+{
+	curl_easy_setopt(
+	    c, CURLOPT_PROXY, config->proxy != NULL ? config->proxy : "");
+	curl_easy_setopt(c, CURLOPT_NOPROXY, "");
+	curl_easy_setopt(c, CURLOPT_HEADEROPT, (long)CURLHEADER_SEPARATE);
+	/* What the proxy answers is not what the receiver does. */
+	curl_easy_setopt(c, CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
+	curl_easy_setopt(c, CURLOPT_PROXYUSERNAME, config->proxy_user);
+	curl_easy_setopt(c, CURLOPT_PROXYPASSWORD, config->proxy_password);
+}
+
 /* Options that stay for the life of the handle. */
 static void
 set_options(struct call *call, const struct http_many_config *config)
@@ -108,17 +147,15 @@ set_options(struct call *call, const struct http_many_config *config)
 	curl_easy_setopt(c, CURLOPT_PRIVATE, call);
 	curl_easy_setopt(c, CURLOPT_ERRORBUFFER, call->error);
 	curl_easy_setopt(c, CURLOPT_NOSIGNAL, 1L);
-	curl_easy_setopt(c, CURLOPT_HTTP_VERSION, CURL_HTTP_VERSION_1_1);
+	curl_easy_setopt(c, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_2TLS);
 	curl_easy_setopt(c, CURLOPT_FOLLOWLOCATION, 0L);
-	curl_easy_setopt(c, CURLOPT_PROXY, "");
 	curl_easy_setopt(c, CURLOPT_USERAGENT, "dray/" PACKAGE_VERSION);
 	curl_easy_setopt(c, CURLOPT_TCP_KEEPALIVE, 1L);
-	curl_easy_setopt(c, CURLOPT_POST, 1L);
 	curl_easy_setopt(c, CURLOPT_TIMEOUT_MS, (long)config->timeout_ms);
 	curl_easy_setopt(
 	    c, CURLOPT_CONNECTTIMEOUT_MS, (long)config->connect_timeout_ms);
-	if (config->ca_bundle != NULL)
-		curl_easy_setopt(c, CURLOPT_CAINFO, config->ca_bundle);
+	set_tls(c, config);
+	set_proxy(c, config);
 	set_protocols(c, config->plain);
 	curl_easy_setopt(c, CURLOPT_HEADERFUNCTION, on_header);
 	curl_easy_setopt(c, CURLOPT_HEADERDATA, call);
@@ -155,17 +192,33 @@ http_profile_new(
 	}
 	p->many = m;
 	p->config = *config;
+	if (p->config.text_max == 0)
+		p->config.text_max = HTTP_MANY_TEXT_MAX;
 	p->next = m->profiles;
 	m->profiles = p;
 	return p;
+}
+
+/* What was sent and what came may be secret. */
+static void
+wipe(struct call *c)
+{
+	struct curl_slist *l;
+
+	for (l = c->list; l != NULL; l = l->next)
+		explicit_bzero(l->data, strlen(l->data));
+	curl_slist_free_all(c->list);
+	c->list = NULL;
+	explicit_bzero(c->text, c->text_len);
 }
 
 static void
 call_free(struct call *c)
 {
 	curl_easy_cleanup(c->curl);
-	curl_slist_free_all(c->list);
+	wipe(c);
 	buf_free(&c->headers.lines);
+	free(c->text);
 	free(c);
 }
 
@@ -206,7 +259,10 @@ take_call(struct http_profile *p, struct err *e)
 		return c;
 	}
 	c = calloc(1, sizeof(*c));
-	if (c == NULL || (c->curl = curl_easy_init()) == NULL) {
+	if (c == NULL || (c->text = malloc(p->config.text_max)) == NULL ||
+	    (c->curl = curl_easy_init()) == NULL) {
+		if (c != NULL)
+			free(c->text);
 		free(c);
 		err_set(e, ERR_NOMEM, "out of memory");
 		return NULL;
@@ -220,8 +276,7 @@ take_call(struct http_profile *p, struct err *e)
 static void
 give_back(struct call *c)
 {
-	curl_slist_free_all(c->list);
-	c->list = NULL;
+	wipe(c);
 	c->next = c->profile->idle;
 	c->profile->idle = c;
 }
@@ -244,8 +299,34 @@ set_headers(struct call *c, const char *headers, size_t len)
 	return 0;
 }
 
-int
-http_many_post(struct http_profile *p, const char *url, const char *headers,
+static void
+link_busy(struct http_many *m, struct call *c)
+{
+	c->prev_busy = NULL;
+	c->next_busy = m->busy;
+	if (m->busy != NULL)
+		m->busy->prev_busy = c;
+	m->busy = c;
+	m->busy_n++;
+}
+
+/* BODY is NULL for OPTIONS. */
+static void
+set_body(CURL *c, const void *body, size_t len)
+{
+	if (body == NULL) {
+		curl_easy_setopt(c, CURLOPT_HTTPGET, 1L);
+		curl_easy_setopt(c, CURLOPT_CUSTOMREQUEST, "OPTIONS");
+		return;
+	}
+	curl_easy_setopt(c, CURLOPT_POST, 1L);
+	curl_easy_setopt(c, CURLOPT_CUSTOMREQUEST, NULL);
+	curl_easy_setopt(c, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)len);
+	curl_easy_setopt(c, CURLOPT_POSTFIELDS, body);
+}
+
+static int
+begin(struct http_profile *p, const char *url, const char *headers,
     size_t headers_len, const void *body, size_t body_len, void *tag,
     struct err *e)
 {
@@ -264,21 +345,29 @@ http_many_post(struct http_profile *p, const char *url, const char *headers,
 	c->begun_ms = clock_mono_ms();
 	c->tag = tag;
 	code = curl_easy_setopt(c->curl, CURLOPT_URL, url);
-	curl_easy_setopt(
-	    c->curl, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)body_len);
-	curl_easy_setopt(c->curl, CURLOPT_POSTFIELDS, body);
+	set_body(c->curl, body, body_len);
 	if (code != CURLE_OK || set_headers(c, headers, headers_len) == -1 ||
 	    curl_multi_add_handle(m->multi, c->curl) != CURLM_OK) {
 		give_back(c);
 		return err_set(e, ERR_NOMEM, "out of memory");
 	}
-	c->prev_busy = NULL;
-	c->next_busy = m->busy;
-	if (m->busy != NULL)
-		m->busy->prev_busy = c;
-	m->busy = c;
-	m->busy_n++;
+	link_busy(m, c);
 	return 0;
+}
+
+int
+http_many_post(struct http_profile *p, const char *url, const char *headers,
+    size_t headers_len, const void *body, size_t body_len, void *tag,
+    struct err *e)
+{
+	return begin(p, url, headers, headers_len, body, body_len, tag, e);
+}
+
+int
+http_many_options(struct http_profile *p, const char *url, const char *headers,
+    size_t headers_len, void *tag, struct err *e)
+{
+	return begin(p, url, headers, headers_len, NULL, 0, tag, e);
 }
 
 static void

@@ -7,14 +7,11 @@
 #include <string.h>
 
 #include "agent/cli/cmd.h"
-#include "agent/events/cloudevent.h"
+#include "agent/cli/subscriptions.h"
 #include "agent/events/outbox.h"
 #include "agent/events/subscription.h"
 #include "agent/task.h"
-#include "base/clock.h"
 #include "base/json.h"
-
-#define WAIT_MS 100
 
 struct book {
 	const struct options *o;
@@ -138,93 +135,26 @@ list(struct book *b)
 	return b->bad > 0 ? 3 : 0;
 }
 
-/* An event that tells nothing; its id isn't one of a task's. */
-static void
-write_test(struct buf *out, char *id)
+static const struct subscription *
+find(struct book *b, const char *name, struct err *e)
 {
-	struct cloudevent c = {
-	    .seq = (uint64_t)(clock_wall_ns() / 1000),
-	    .source = "urn:dray:test",
-	    .type = "test",
-	    .subject = "test",
-	    .subject_len = 4,
-	    .key = "test",
-	    .time_ns = clock_wall_ns(),
-	};
-	struct json j;
-
-	cloudevent_id(c.seq, id);
-	json_begin(&j, out);
-	cloudevent_begin(&j, &c);
-	cloudevent_end(&j);
-}
-
-/* Sends it and waits for the answer. */
-static int
-send_test(const struct subscription *s, struct http_many *http,
-    struct http_many_reply *r, struct err *e)
-{
-	AUTO(buf) struct buf body = BUF_INIT(1 << 16);
-	AUTO(buf) struct buf headers = BUF_INIT(1 << 16);
-	struct http_many_config config = subscription_http(s);
-	struct http_profile *p = http_profile_new(http, &config, e);
-	char id[CLOUDEVENT_ID_MAX];
-
-	write_test(&body, id);
-	if (p == NULL ||
-	    subscription_headers(s, id, clock_wall_ns() / 1000000000, body.data,
-		body.len, &headers, e) == -1 ||
-	    http_many_post(p, s->url, headers.data, headers.len, body.data,
-		body.len, NULL, e) == -1)
-		return -1;
-	while (!http_many_next(http, r))
-		http_many_wait(http, WAIT_MS);
-	if (r->refused)
-		return err_set(e, ERR_CONFIG,
-		    "%s: its address is private or reserved; allow = NETWORK "
-		    "opens that",
-		    s->name);
-	if (r->status == 0)
-		return err_set(e, ERR_NET, "%s: %s", s->name, r->err.msg);
-	return 0;
-}
-
-static int
-test(const struct subscription *s, const struct options *o)
-{
-	struct err e = ERR_INIT;
-	AUTO(http_many) struct http_many *http = http_many_new(1, &e);
-	struct http_many_reply r;
-
-	if (http == NULL || send_test(s, http, &r, &e) == -1)
-		return cmd_fail(&e);
-	if (r.status / 100 != 2) {
-		err_set(&e, ERR_SERVER, "%s: HTTP %d %.*s", s->name, r.status,
-		    (int)(r.text_len < 200 ? r.text_len : 200), r.text);
-		return cmd_fail(&e);
-	}
-	if (o->json)
-		printf("{\"name\":\"%s\",\"status\":%d,\"took_ms\":%" PRIu64
-		       "}\n",
-		    s->name, r.status, r.took_ms);
-	else if (o->verbosity >= 0)
-		printf("%s: HTTP %d after %" PRIu64 " ms\n", s->name, r.status,
-		    r.took_ms);
-	return 0;
-}
-
-static int
-test_named(struct book *b, const char *name)
-{
-	struct err e = ERR_INIT;
 	size_t i;
 
 	for (i = 0; i < b->n; i++)
 		if (strcmp(b->all[i]->name, name) == 0)
-			return test(b->all[i], b->o);
-	err_set(&e, ERR_NOTFOUND, "no subscription %.100s in %s", name,
+			return b->all[i];
+	err_set(e, ERR_NOTFOUND, "no subscription %.100s in %s", name,
 	    b->o->subscriptions_dir);
-	return cmd_fail(&e);
+	return NULL;
+}
+
+static int
+try_named(struct book *b, const char *name, subscriptions_try_fn *how)
+{
+	struct err e = ERR_INIT;
+	const struct subscription *s = find(b, name, &e);
+
+	return s != NULL ? how(s, b->o) : cmd_fail(&e);
 }
 
 int
@@ -235,6 +165,8 @@ cmd_subscriptions(const struct options *o, int argc, char **argv)
 	size_t i;
 	int rc;
 
+	if (strcmp(argv[0], "new-secret") == 0 && argc == 1)
+		return subscriptions_new_secret(o);
 	if (subscription_load_all(
 		o->subscriptions_dir, count_bad, &b, &b.all, &b.n, &e) == -1)
 		return cmd_fail(&e);
@@ -243,10 +175,13 @@ cmd_subscriptions(const struct options *o, int argc, char **argv)
 	} else if (strcmp(argv[0], "list") == 0 && argc == 1) {
 		rc = list(&b);
 	} else if (strcmp(argv[0], "test") == 0 && argc == 2) {
-		rc = test_named(&b, argv[1]);
+		rc = try_named(&b, argv[1], subscriptions_test);
+	} else if (strcmp(argv[0], "handshake") == 0 && argc == 2) {
+		rc = try_named(&b, argv[1], subscriptions_handshake);
 	} else {
 		err_set(&e, ERR_USAGE,
-		    "dray subscriptions list, check, or test NAME");
+		    "dray subscriptions list, check, test NAME, handshake "
+		    "NAME, or new-secret");
 		rc = cmd_fail(&e);
 	}
 	for (i = 0; i < b.n; i++)

@@ -212,9 +212,11 @@ const struct verb verb_table[VERB_COUNT] = {
 	"Look at who is told of events, and try whether they can be.",
 	"WHAT is one of: list, the subscriptions and how far their deliveries "
 	"are; check, whether the files are right; test NAME, send one event "
-	"of the type dray.test.v1 now.",
+	"of the type dray.test.v1 (or --event) now; handshake NAME, ask the "
+	"receiver for its consent; new-secret, make a secret for signatures.",
 	"dray subscriptions check\n"
-	"dray subscriptions test pipeline\n"},
+	"dray subscriptions test pipeline\n"
+	"dray subscriptions new-secret >pipeline.secret\n"},
     [VERB_HELP] = {"help", "[VERB]", 0, 1, "Explain a verb and its options.",
 	"The same as dray VERB --help. The manual page dray(1) has it all.",
 	"dray help sync\n"},
@@ -463,9 +465,9 @@ const struct option_def option_table[] = {
     {DURATION("events-drain", events_drain_ms, "30s", 86400000, EVENTS,
 	.help = "The longest wait for events that are not delivered when all "
 		"else is done")},
-    {STRING("events-archive", events_archive, "WHERE", EVENTS,
-	.help = "Write all events to WHERE, too, a path or URL of any store, "
-		"as objects of JSON lines by hour")},
+    {STRING("events-archive", events_archive, "FILE", EVENTS,
+	.help = "Write all events below FILE, too, a directory or URL of any "
+		"store, as objects of JSON lines by hour")},
     {DURATION("events-keep-age", events_keep_age_ms, "14d", 0, EVENTS,
 	.help = "How long events are kept that everybody had")},
     {UINT("events-keep-rows", events_keep_rows, "0", 0, INT64_MAX, EVENTS,
@@ -473,6 +475,15 @@ const struct option_def option_table[] = {
 		"was not delivered becomes a dead letter. 0: any number")},
     {SIZE("events-keep-bytes", events_keep_bytes, "0", EVENTS,
 	.help = "The most bytes of events that are kept, likewise")},
+    {CHOICE("event", test_event, "test", "TYPE",
+	"test file.completed file.deleted file.failed run.started "
+	"run.completed run.failed",
+	.group = GROUP_EVENTS, .verbs = BIT(VERB_SUBSCRIPTIONS),
+	.help = "test: what kind of event to send")},
+    {FLAG("ed25519", 0, ed25519, .group = GROUP_EVENTS,
+	.verbs = BIT(VERB_SUBSCRIPTIONS),
+	.help = "new-secret: a pair of keys, of which the receiver gets the "
+		"public one")},
     {STRING("pattern", pattern, "PATTERN", .group = GROUP_EVENTS,
 	.verbs = RUNS | BIT(VERB_EVENTS),
 	.help = "Only events that this event pattern takes")},

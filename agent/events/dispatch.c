@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "agent/events/dispatch.h"
+#include "agent/events/sender.h"
 #include "base/clock.h"
 
 #define LOOK_MS 50    /* between looks for new events */
@@ -64,7 +65,7 @@ land_all(struct dispatch *d)
 	struct http_many_reply r;
 
 	while (http_many_next(d->http, &r))
-		stream_land(&r);
+		sender_land(&r);
 }
 
 /* The time has come, or nothing is left that could be sent until then. */

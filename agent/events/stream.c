@@ -6,6 +6,7 @@
 #include <sys/random.h>
 
 #include "agent/events/cloudevent.h"
+#include "agent/events/sender.h"
 #include "agent/events/stream.h"
 #include "base/clock.h"
 #include "base/jdoc.h"
@@ -36,7 +37,7 @@ struct health {
 struct stream {
 	const struct subscription *subscription;
 	struct outbox *outbox;
-	struct http_profile *profile;
+	struct sender *sender;
 	/* Twice concurrency: where one landed is free only once that has been
 	 * committed, and others are claimed in the same transaction. */
 	struct flight *flights;
@@ -71,6 +72,50 @@ next_random(struct stream *s)
 	return s->random;
 }
 
+static void
+set_answer(struct flight *f, const struct http_many_reply *r)
+{
+	const char *word = NULL;
+
+	f->answer = (struct policy_answer){.status = r->status};
+	if (r->status != 0) {
+		word = http_header(r->headers, "webhook-delivery");
+		f->answer.retry_after_ms =
+		    http_retry_after_ms(r->headers, clock_wall_ns());
+	}
+	f->answer.abort = word != NULL && strcmp(word, "abort-message") == 0;
+	f->answer.disable = word != NULL && strcmp(word, "disable") == 0;
+}
+
+/* F has its answer. */
+static void
+land(void *tag, const struct http_many_reply *r)
+{
+	struct flight *f = tag;
+	struct err *last = &f->stream->last;
+	AUTO(buf) struct buf text = BUF_INIT(1 << 16);
+
+	f->state = FLIGHT_LANDED;
+	f->took_ms = r->took_ms;
+	f->error[0] = '\0';
+	set_answer(f, r);
+	if (r->status / 100 == 2)
+		return;
+	if (r->refused)
+		buf_adds(&text,
+		    "the receiver's address is private or reserved, and its "
+		    "network not allowed");
+	else if (r->status == 0)
+		text_escape(&text, r->err.msg, strlen(r->err.msg));
+	else
+		text_escape(&text, r->text, r->text_len);
+	snprintf(f->error, sizeof(f->error), "%s", buf_str(&text));
+	if (r->status == 0)
+		err_set(last, ERR_NET, "%s", f->error);
+	else
+		err_set(last, ERR_SERVER, "HTTP %d %s", r->status, f->error);
+}
+
 void
 stream_free(struct stream *s)
 {
@@ -81,6 +126,7 @@ stream_free(struct stream *s)
 	for (i = 0; i < s->flights_n; i++)
 		outbox_delivery_clear(&s->flights[i].delivery);
 	free(s->flights);
+	sender_free(s->sender);
 	free(s);
 }
 
@@ -89,7 +135,6 @@ stream_new(const struct subscription *subscription, uint64_t start,
     struct outbox *outbox, struct http_many *http, struct err *e)
 {
 	AUTO(stream) struct stream *s = calloc(1, sizeof(*s));
-	struct http_many_config config = subscription_http(subscription);
 
 	if (s == NULL) {
 		err_set(e, ERR_NOMEM, "out of memory");
@@ -98,8 +143,8 @@ stream_new(const struct subscription *subscription, uint64_t start,
 	s->subscription = subscription;
 	s->outbox = outbox;
 	s->flights = calloc(2 * subscription->concurrency, sizeof(*s->flights));
-	s->profile = http_profile_new(http, &config, e);
-	if (s->flights == NULL || s->profile == NULL) {
+	s->sender = sender_new(subscription, http, land, e);
+	if (s->flights == NULL || s->sender == NULL) {
 		err_set(e, ERR_NOMEM, "out of memory");
 		return NULL;
 	}
@@ -230,6 +275,8 @@ room(struct stream *s, int64_t now)
 	    most <= up)
 		return 0;
 	most -= up;
+	if (most > sender_room(s->sender))
+		most = sender_room(s->sender);
 	if (s->subscription->rate > 0) {
 		fill_bucket(s);
 		if (most > s->tokens / 1000)
@@ -334,8 +381,7 @@ send_one(struct stream *s, struct flight *f, struct err *e)
 	if (subscription_headers(s->subscription, id, now_ms() / 1000, d->body,
 		d->len, &headers, e) == -1)
 		return -1;
-	return http_many_post(s->profile, s->subscription->url, headers.data,
-	    headers.len, d->body, d->len, f, e);
+	return sender_post(s->sender, &headers, d->body, d->len, f, e);
 }
 
 void
@@ -346,7 +392,7 @@ stream_committed(struct stream *s)
 	s->settled = 0;
 	for (i = 0; i < s->flights_n; i++) {
 		struct flight *f = &s->flights[i];
-		struct http_many_reply r = {.tag = f};
+		struct http_many_reply r = {.status = 0};
 
 		if (f->state == FLIGHT_LANDED)
 			empty(s, f);
@@ -354,7 +400,7 @@ stream_committed(struct stream *s)
 			continue;
 		f->state = FLIGHT_UP;
 		if (send_one(s, f, &r.err) == -1)
-			stream_land(&r);
+			land(f, &r);
 	}
 }
 
@@ -369,49 +415,6 @@ stream_rolled_back(struct stream *s)
 	s->settled = 0;
 	s->sub = s->sub_before;
 	s->health = s->health_before;
-}
-
-static void
-set_answer(struct flight *f, const struct http_many_reply *r)
-{
-	const char *word = NULL;
-
-	f->answer = (struct policy_answer){.status = r->status};
-	if (r->status != 0) {
-		word = http_header(r->headers, "webhook-delivery");
-		f->answer.retry_after_ms =
-		    http_retry_after_ms(r->headers, clock_wall_ns());
-	}
-	f->answer.abort = word != NULL && strcmp(word, "abort-message") == 0;
-	f->answer.disable = word != NULL && strcmp(word, "disable") == 0;
-}
-
-void
-stream_land(const struct http_many_reply *r)
-{
-	struct flight *f = r->tag;
-	struct err *last = &f->stream->last;
-	AUTO(buf) struct buf text = BUF_INIT(1 << 16);
-
-	f->state = FLIGHT_LANDED;
-	f->took_ms = r->took_ms;
-	f->error[0] = '\0';
-	set_answer(f, r);
-	if (r->status / 100 == 2)
-		return;
-	if (r->refused)
-		buf_adds(&text,
-		    "the receiver's address is private or reserved, and its "
-		    "network not allowed");
-	else if (r->status == 0)
-		text_escape(&text, r->err.msg, strlen(r->err.msg));
-	else
-		text_escape(&text, r->text, r->text_len);
-	snprintf(f->error, sizeof(f->error), "%s", buf_str(&text));
-	if (r->status == 0)
-		err_set(last, ERR_NET, "%s", f->error);
-	else
-		err_set(last, ERR_SERVER, "HTTP %d %s", r->status, f->error);
 }
 
 bool

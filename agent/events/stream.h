@@ -32,9 +32,6 @@ void stream_committed(struct stream *s);
 /* It was not: nothing of it has happened. */
 void stream_rolled_back(struct stream *s);
 
-/* An answer whose tag is one of a stream's. */
-void stream_land(const struct http_many_reply *reply);
-
 /* Requests under way, or answers to be settled. */
 bool stream_is_up(const struct stream *s);
 /* Nothing more is begun. */

@@ -43,7 +43,8 @@ subscription_new(const char *name, struct err *e)
 	s->timeout_ms = 15000;
 	s->concurrency = 16;
 	s->keys = signature_keys_new(e);
-	return s->keys != NULL ? TAKE(s) : NULL;
+	s->access = access_new(e);
+	return s->keys != NULL && s->access != NULL ? TAKE(s) : NULL;
 }
 
 void
@@ -52,6 +53,7 @@ subscription_free(struct subscription *s)
 	if (s == NULL)
 		return;
 	signature_keys_free(s->keys);
+	access_free(s->access);
 	pattern_free(s->pattern);
 	free(s->url);
 	free(s->ca);
@@ -214,12 +216,16 @@ subscription_set(
 {
 	AUTO(buf) struct buf known = BUF_INIT(1000);
 	size_t i;
+	int rc;
 
 	for (i = 0; i < sizeof(settings) / sizeof(settings[0]); i++) {
 		if (strcmp(settings[i].key, key) == 0)
 			return settings[i].set(s, value, e);
 		buf_addf(&known, " %s", settings[i].key);
 	}
+	rc = access_set(s->access, key, value, &known, e);
+	if (rc != 1)
+		return rc;
 	return err_set(e, ERR_USAGE, "no setting \"%.100s\"; there are%s", key,
 	    buf_str(&known));
 }
@@ -233,7 +239,11 @@ subscription_finish(struct subscription *s, struct err *e)
 		return err_set(e, ERR_USAGE,
 		    "http:// protects nothing: use https://, or allow the "
 		    "network that it may be used in");
-	return 0;
+	if (s->access->token_plain && s->guard.n == 0)
+		return err_set(e, ERR_USAGE,
+		    "token-url: http:// protects no secret: use https://, or "
+		    "allow the network that it may be used in");
+	return access_finish(s->access, e);
 }
 
 static bool
@@ -247,7 +257,7 @@ may_connect(const void *arg, const struct sockaddr *addr)
 struct http_many_config
 subscription_http(const struct subscription *s)
 {
-	return (struct http_many_config){
+	struct http_many_config config = {
 	    .ca_bundle = s->ca,
 	    .plain = s->guard.plain,
 	    .timeout_ms = (unsigned)s->timeout_ms,
@@ -255,6 +265,9 @@ subscription_http(const struct subscription *s)
 	    .may_connect = may_connect,
 	    .arg = s,
 	};
+
+	access_http(s->access, &config);
+	return config;
 }
 
 int

@@ -6,6 +6,7 @@
 #ifndef AGENT_EVENTS_SUBSCRIPTION_H
 #define AGENT_EVENTS_SUBSCRIPTION_H
 
+#include "agent/events/access.h"
 #include "agent/events/netguard.h"
 #include "agent/events/pattern.h"
 #include "agent/events/policy.h"
@@ -24,6 +25,7 @@ struct subscription {
 	struct pattern *pattern; /* NULL: all events */
 	struct signature_keys *keys;
 	struct netguard guard;
+	struct access *access; /* how it is reached */
 	struct policy policy;
 	char *ca; /* NULL: the system's */
 	uint64_t timeout_ms;

@@ -34,11 +34,19 @@
 #include <pthread.h>
 #include <sys/types.h>
 
+#include "base/buf.h"
 #include "transfer/posix/posix.h"
 #include "transfer/temp.h"
 
 #define POSIX_IO_SIZE ((size_t)256 << 10)
 #define POSIX_BLOCK ((size_t)4 << 10) /* the smallest hole */
+
+/* What a file that is made in a directory gets, as the last one did. */
+struct posix_gets {
+	bool seen;
+	uint32_t uid, gid;
+	mode_t asked, got;
+};
 
 struct posix_store {
 	struct store base;
@@ -68,6 +76,10 @@ struct posix_store {
 	bool knows_holes; /* so can SEEK_HOLE */
 	dev_t root_dev;	  /* where these reach */
 	ino_t root_ino;
+	/* One session tells the others what files get. */
+	pthread_mutex_t learning;
+	struct buf learned_dir; /* its key */
+	struct posix_gets learned;
 };
 
 /*
@@ -97,10 +109,7 @@ struct posix_dir {
 	size_t key_len, key_cap;
 	uint64_t until_ms;
 	bool defers; /* flush() will sync what is in it */
-	/* What a file that is made here gets, as the last one did. */
-	bool seen;
-	uint32_t uid, gid;
-	mode_t asked, got;
+	struct posix_gets gets;
 };
 
 struct posix_session {
@@ -147,6 +156,8 @@ struct posix_dir *posix_dir(
     struct session *c, const char *key, const char **name, struct err *e);
 /* Forgets it. */
 void posix_dir_drop(struct session *c);
+/* Another session that comes to the same directory knows what files get. */
+void posix_dir_learned(struct session *c);
 /* Opens the root by its path again, after ESTALE. */
 void posix_root_again(struct session *c);
 /* Whether KEY ends in the slash of a directory's; without it into *OUT (to be

@@ -295,6 +295,34 @@ posix_dir_drop(struct session *c)
 	d->fd = -1;
 }
 
+void
+posix_dir_learned(struct session *c)
+{
+	struct posix_store *s = posix_store_of(c);
+	const struct posix_dir *d = &posix_session_of(c)->dir;
+
+	pthread_mutex_lock(&s->learning);
+	buf_reset(&s->learned_dir);
+	buf_add(&s->learned_dir, d->key, d->key_len);
+	s->learned = d->gets;
+	s->learned.seen = !buf_failed(&s->learned_dir);
+	pthread_mutex_unlock(&s->learning);
+}
+
+/* What another session has learned of D, if anything. */
+static struct posix_gets
+learned(struct posix_store *s, const struct posix_dir *d)
+{
+	struct posix_gets gets = {.seen = false};
+
+	pthread_mutex_lock(&s->learning);
+	if (text_compare(s->learned_dir.data, s->learned_dir.len, d->key,
+		d->key_len) == 0)
+		gets = s->learned;
+	pthread_mutex_unlock(&s->learning);
+	return gets;
+}
+
 /* Remembers that FD is the directory KEY (LEN bytes). */
 static int
 keep(struct session *c, const char *key, size_t len, int fd, struct err *e)
@@ -315,7 +343,7 @@ keep(struct session *c, const char *key, size_t len, int fd, struct err *e)
 		memcpy(d->key, key, len);
 	d->key_len = len;
 	d->fd = fd;
-	d->seen = false;
+	d->gets = learned(posix_store_of(c), d);
 	d->defers = posix_defers(c, fd);
 	return 0;
 }

@@ -45,6 +45,8 @@ posix_open_store(const struct store_url *url, const struct store_config *config,
 	atomic_init(&s->name_max, NAME_MAX);
 	pthread_mutex_init(&s->lock, NULL);
 	pthread_mutex_init(&s->names, NULL);
+	pthread_mutex_init(&s->learning, NULL);
+	buf_init(&s->learned_dir, 1 << 16);
 	atomic_init(&s->root_fd, -1);
 	return &s->base;
 }
@@ -59,6 +61,8 @@ posix_close(struct store *store)
 		close(fd);
 	pthread_mutex_destroy(&s->lock);
 	pthread_mutex_destroy(&s->names);
+	pthread_mutex_destroy(&s->learning);
+	buf_free(&s->learned_dir);
 	free(s->path);
 	free(s);
 }

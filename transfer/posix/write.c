@@ -174,9 +174,10 @@ static int
 make_file(struct session *c, struct posix_dir *d, const char *name,
     const struct item_stat *st, char *temp, bool *as_it_is, struct err *e)
 {
+	struct posix_gets *gets = &d->gets;
 	mode_t mode = st->mode & 07777;
-	bool own = st->mode != 0 && d->seen && st->uid == d->uid &&
-	    st->gid == d->gid && (mode & ~(mode_t)0777) == 0;
+	bool own = st->mode != 0 && gets->seen && st->uid == gets->uid &&
+	    st->gid == gets->gid && (mode & ~(mode_t)0777) == 0;
 	struct stat got;
 	int fd;
 
@@ -185,14 +186,18 @@ make_file(struct session *c, struct posix_dir *d, const char *name,
 	fd = posix_temp_file(c, d->fd, name, false, mode, temp, e);
 	if (fd == -1)
 		return -1;
-	if ((!d->seen || d->asked != mode) && fstat(fd, &got) == 0) {
-		d->seen = true;
-		d->uid = got.st_uid;
-		d->gid = got.st_gid;
-		d->asked = mode;
-		d->got = got.st_mode & 07777;
+	if ((!gets->seen || gets->asked != mode) && fstat(fd, &got) == 0) {
+		*gets = (struct posix_gets){
+		    .seen = true,
+		    .uid = got.st_uid,
+		    .gid = got.st_gid,
+		    .asked = mode,
+		    .got = got.st_mode & 07777,
+		};
+		posix_dir_learned(c);
 	}
-	*as_it_is = own && d->seen && d->asked == mode && d->got == mode;
+	*as_it_is =
+	    own && gets->seen && gets->asked == mode && gets->got == mode;
 	return fd;
 }
 
