@@ -100,7 +100,7 @@ struct options {
 	uint64_t events_keep_age_ms; /* what everybody had */
 	uint64_t events_keep_rows;   /* whoever waits; 0: any number */
 	uint64_t events_keep_bytes;  /* likewise */
-	const char *test_event;	  /* subscriptions test: a type */
+	const char *test_event;	     /* subscriptions test: a type */
 	bool ed25519;		  /* subscriptions new-secret: a pair of keys */
 	uint64_t events_drain_ms; /* waited for them at a run's end */
 

@@ -299,6 +299,19 @@ describe(struct webhook *w, const struct webhook_task *t, struct err *e)
 	return name_source(w, t, e);
 }
 
+/* Receivers share what connections there are. */
+static void
+share_connections(struct webhook *w)
+{
+	uint64_t share = w->n > 0 ? dispatch_connections() / w->n : 0;
+	size_t i;
+
+	for (i = 0; i < w->n; i++)
+		if (w->subscriptions[i]->concurrency > share)
+			w->subscriptions[i]->concurrency =
+			    share > 0 ? share : 1;
+}
+
 static int
 begin_dispatch(struct webhook *w, struct ledger *l, struct err *e)
 {
@@ -318,6 +331,7 @@ begin_dispatch(struct webhook *w, struct ledger *l, struct err *e)
 		return -1;
 	if (w->n == 0)
 		return 0;
+	share_connections(w);
 	w->dispatch = dispatch_start(w->dir, orders, w->n, e);
 	return w->dispatch != NULL ? 0 : -1;
 }
@@ -439,6 +453,7 @@ webhook_end(struct webhook *w)
 			? w->o->events_drain_ms - spent
 			: 0,
 		    stop);
-	if (retain(w, &e) == -1)
+	/* Whose ledger takes nothing more has been told so. */
+	if (retain(w, &e) == -1 && e.kind != ERR_STOPPED)
 		log_warn("events: %s", e.msg);
 }

@@ -3,6 +3,7 @@
 
 #include <pthread.h>
 #include <string.h>
+#include <sys/resource.h>
 
 #include "agent/events/dispatch.h"
 #include "agent/events/sender.h"
@@ -24,6 +25,18 @@ struct dispatch {
 	_Atomic uint64_t deadline_ms; /* clock_mono_ms(); 0: none yet */
 	_Atomic(const atomic_bool *) stop;
 };
+
+unsigned
+dispatch_connections(void)
+{
+	struct rlimit files;
+
+	/* Transfers need files as well. */
+	if (getrlimit(RLIMIT_NOFILE, &files) == -1 ||
+	    files.rlim_cur / 2 > CONNECTIONS_MAX)
+		return CONNECTIONS_MAX;
+	return (unsigned)files.rlim_cur / 2;
+}
 
 static bool
 has_work(struct dispatch *d)
@@ -159,7 +172,7 @@ dispatch_start(const char *dir, const struct dispatch_order *orders, size_t n,
 	d->outbox = outbox_open(dir, true, e);
 	if (d->outbox == NULL)
 		return NULL;
-	d->http = http_many_new(CONNECTIONS_MAX, e);
+	d->http = http_many_new(dispatch_connections(), e);
 	if (d->http == NULL || outbox_begin(d->outbox, e) == -1 ||
 	    subscribe(d, orders, n, e) == -1)
 		return NULL;

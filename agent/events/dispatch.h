@@ -13,6 +13,10 @@
 
 #include "agent/events/stream.h"
 
+/* Connections that all requests together may use, so that there are files left
+ * for others. */
+unsigned dispatch_connections(void);
+
 struct dispatch_order {
 	const struct subscription *subscription; /* borrowed */
 	uint64_t start; /* where it begins, if it isn't known: after it */
