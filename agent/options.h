@@ -33,6 +33,7 @@ enum progress_mode { PROGRESS_AUTO, PROGRESS_ON, PROGRESS_OFF };
 
 #define OPTIONS_SECRETS_MAX 8
 #define OPTIONS_NETWORKS_MAX 16
+#define OPTIONS_SETTINGS_MAX 64
 
 struct options {
 	/* What */
@@ -103,6 +104,21 @@ struct options {
 	const char *test_event;	     /* subscriptions test: a type */
 	bool ed25519;		  /* subscriptions new-secret: a pair of keys */
 	uint64_t events_drain_ms; /* waited for them at a run's end */
+	/* What the verbs about events are to look at, or to do */
+	const char *of_subscription; /* NULL: of all */
+	const char *of_event;	     /* by its id; NULL: any */
+	const char *of_reason;
+	bool failed_only;
+	bool follow;
+	int64_t since_ms, from_ms, to_ms; /* 0: not given */
+	const char *replay_name;
+	bool new_ids;
+	uint64_t replay_rate;
+	/* Subscriptions: what their files say */
+	const char *url;
+	const char *settings[OPTIONS_SETTINGS_MAX]; /* "key=value" */
+	unsigned settings_n;
+	bool force;
 
 	/* What a person sees */
 	int verbosity; /* -1 quiet, 0, 1 (each item), 2 (debug) */

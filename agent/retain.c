@@ -87,6 +87,7 @@ static int
 sweep(struct sweep *s, struct err *e)
 {
 	uint64_t old, over, passed, kept;
+	int own;
 	int64_t age_ns = (int64_t)s->r->age_ms * 1000000;
 
 	if (ledger_event_since(s->l, s->now_ms * 1000000 - age_ns, &old, e) ==
@@ -95,11 +96,13 @@ sweep(struct sweep *s, struct err *e)
 	    outbox_keep_passed(s->box, s->seen_ms, &passed, e) == -1 ||
 	    outbox_keep_referred(s->box, s->seen_ms, 0, &kept, e) == -1)
 		return -1;
-	if (over > passed || over > kept) {
-		if (abandon(s, &over, e) == -1 ||
-		    outbox_keep_passed(s->box, s->seen_ms, &passed, e) == -1)
-			return -1;
-	}
+	/* Where another process sends what waits, it has until the next run. */
+	own = over > passed || over > kept ? outbox_own(s->box, e) : 0;
+	if (own == -1 ||
+	    (own == 1 &&
+		(abandon(s, &over, e) == -1 ||
+		    outbox_keep_passed(s->box, s->seen_ms, &passed, e) == -1)))
+		return -1;
 	if (old < over)
 		old = over;
 	return forget_free(s, old < passed ? old : passed, e);

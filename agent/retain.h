@@ -21,7 +21,7 @@ struct retain {
 	void *arg;
 };
 
-/* Forgets what R says, between runs: nobody else may use the outbox to send. */
+/* Forgets what R says, between runs. */
 int retain_events(const struct retain *r, struct ledger *l, struct err *e);
 
 #endif

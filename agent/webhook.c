@@ -6,7 +6,6 @@
 #include <string.h>
 
 #include "agent/archive.h"
-#include "agent/events/dispatch.h"
 #include "agent/retain.h"
 #include "agent/stop.h"
 #include "agent/webhook.h"
@@ -19,10 +18,11 @@ struct webhook {
 	const struct options *o;
 	struct subscription **subscriptions; /* all of them are enabled */
 	size_t n;
-	char *dir;	  /* of the task */
 	char source[64];  /* urn:uuid:... */
 	char *target_url; /* without what only this machine knows */
 	char *task;
+	const char *state_dir;
+	char *dir; /* of the task */
 	struct engine_events events;
 	struct ledger *ledger;	   /* borrowed */
 	struct dispatch *dispatch; /* NULL if nobody subscribed */
@@ -39,14 +39,14 @@ webhook_free(struct webhook *w)
 	if (w == NULL)
 		return;
 	if (w->dispatch != NULL)
-		dispatch_end(w->dispatch, 0, NULL, NULL);
+		dispatch_end(w->dispatch, 0, NULL, NULL, NULL);
 	if (w->archive != NULL)
 		archive_end(w->archive, 0, NULL, NULL);
 	for (i = 0; i < w->n; i++)
 		subscription_free(w->subscriptions[i]);
 	free(w->subscriptions);
-	free(w->dir);
 	free(w->target_url);
+	free(w->dir);
 	free(w->task);
 	free(w);
 }
@@ -79,7 +79,7 @@ set(struct subscription *s, const char *option, const char *key,
 
 /* What WHERE is known by. */
 static int
-name_of(const char *prefix, const char *where, char out[40], struct err *e)
+known_as(const char *prefix, const char *where, char out[40], struct err *e)
 {
 	uint8_t digest[16];
 
@@ -98,7 +98,7 @@ from_options(const struct options *o, struct err *e)
 	char name[40];
 	unsigned i;
 
-	if (name_of("webhook", o->webhook, name, e) == -1)
+	if (known_as("webhook", o->webhook, name, e) == -1)
 		return NULL;
 	s = subscription_new(name, e);
 	if (s == NULL || set(s, "--webhook", "url", o->webhook, e) == -1 ||
@@ -150,6 +150,19 @@ load(struct webhook *w, struct err *e)
 	    : err_set(e, ERR_NOMEM, "out of memory");
 }
 
+/* Receivers share what connections there are. */
+static void
+share_connections(struct webhook *w)
+{
+	uint64_t share = w->n > 0 ? dispatch_connections() / w->n : 0;
+	size_t i;
+
+	for (i = 0; i < w->n; i++)
+		if (w->subscriptions[i]->concurrency > share)
+			w->subscriptions[i]->concurrency =
+			    share > 0 ? share : 1;
+}
+
 /* By its URL, so that it is the same one however it is written. */
 static int
 check_archive(struct webhook *w, struct err *e)
@@ -159,7 +172,7 @@ check_archive(struct webhook *w, struct err *e)
 	AUTO(pattern) struct pattern *p = NULL;
 
 	if (url == NULL ||
-	    name_of("archive", url->text, w->archive_name, e) == -1)
+	    known_as("archive", url->text, w->archive_name, e) == -1)
 		return -1;
 	if (w->o->pattern == NULL)
 		return 0;
@@ -197,6 +210,7 @@ webhook_new(const struct options *o, struct webhook **out, struct err *e)
 	}
 	if (o->events_archive != NULL && check_archive(w, e) == -1)
 		return err_context(e, "--events-archive");
+	share_connections(w);
 	if ((w->n > 0 || o->events_archive != NULL) && !o->dry_run)
 		*out = TAKE(w);
 	return 0;
@@ -252,20 +266,21 @@ retain(struct webhook *w, struct err *e)
 	return retain_events(&r, w->ledger, e);
 }
 
-/* The event after which this subscription began, for ever. */
+/* The event after which this subscription begins, for ever: outboxes find it
+ * there. */
 static int
-find_start(struct ledger *l, const char *name, uint64_t *start, struct err *e)
+set_start(struct ledger *l, const char *name, bool from_beginning,
+    uint64_t *start, struct err *e)
 {
 	char key[SUBSCRIPTION_NAME_MAX + 20], text[32];
 	int rc;
 
 	snprintf(key, sizeof(key), "subscribed %s", name);
 	rc = ledger_meta_get(l, key, text, sizeof(text), e);
-	if (rc == 1)
-		*start = strtoull(text, NULL, 10);
+	*start = rc == 1 ? strtoull(text, NULL, 10) : 0;
 	if (rc != 0)
 		return rc == 1 ? 0 : -1;
-	if (ledger_event_next(l, start, e) == -1)
+	if (!from_beginning && ledger_event_next(l, start, e) == -1)
 		return -1;
 	snprintf(text, sizeof(text), "%" PRIu64, *start);
 	return ledger_meta_set(l, key, text, e);
@@ -280,10 +295,12 @@ describe(struct webhook *w, const struct webhook_task *t, struct err *e)
 	    [STORE_SFTP] = "sftp",
 	    [STORE_NFS] = "nfs",
 	};
+
 	AUTO(buf) struct buf dir = BUF_INIT(1 << 16);
 
 	buf_addf(&dir, "%s/%s", t->state_dir, t->name);
 	w->dir = buf_take(&dir);
+	w->state_dir = t->state_dir;
 	w->task = strdup(t->name);
 	if (t->target->scheme != STORE_POSIX)
 		w->target_url = strdup(t->target->text);
@@ -299,40 +316,34 @@ describe(struct webhook *w, const struct webhook_task *t, struct err *e)
 	return name_source(w, t, e);
 }
 
-/* Receivers share what connections there are. */
-static void
-share_connections(struct webhook *w)
-{
-	uint64_t share = w->n > 0 ? dispatch_connections() / w->n : 0;
-	size_t i;
-
-	for (i = 0; i < w->n; i++)
-		if (w->subscriptions[i]->concurrency > share)
-			w->subscriptions[i]->concurrency =
-			    share > 0 ? share : 1;
-}
-
 static int
 begin_dispatch(struct webhook *w, struct ledger *l, struct err *e)
 {
-	AUTO(free)
-	struct dispatch_order *orders = calloc(w->n + 1, sizeof(*orders));
+	const char *task = w->task;
+	struct dispatch_setup setup = {
+	    .state_dir = w->state_dir,
+	    .tasks = &task,
+	    .tasks_n = 1,
+	    .subscriptions = w->subscriptions,
+	    .subscriptions_n = w->n,
+	    .revived =
+		w->o->webhook != NULL ? w->subscriptions[w->n - 1]->name : NULL,
+	};
 	size_t i;
 
-	if (orders == NULL)
-		return err_set(e, ERR_NOMEM, "out of memory");
 	for (i = 0; i < w->n; i++) {
-		orders[i].subscription = w->subscriptions[i];
-		if (find_start(l, w->subscriptions[i]->name, &orders[i].start,
-			e) == -1)
+		const struct subscription *sub = w->subscriptions[i];
+		uint64_t start;
+
+		if (set_start(l, sub->name, sub->from_beginning, &start, e) ==
+		    -1)
 			return -1;
 	}
 	if (retain(w, e) == -1)
 		return -1;
 	if (w->n == 0)
 		return 0;
-	share_connections(w);
-	w->dispatch = dispatch_start(w->dir, orders, w->n, e);
+	w->dispatch = dispatch_start(&setup, e);
 	return w->dispatch != NULL ? 0 : -1;
 }
 
@@ -351,11 +362,18 @@ begin_archive(struct webhook *w, const char *owner, struct err *e)
 	    .name = w->archive_name,
 	    .source = w->source,
 	};
-	if (find_start(w->ledger, order->name, &order->start, e) == -1 ||
+	if (set_start(w->ledger, order->name, false, &order->start, e) == -1 ||
 	    ledger_commit(w->ledger, e) == -1)
 		return -1;
 	w->archive = archive_start(order, e);
 	return w->archive != NULL ? 0 : -1;
+}
+
+struct subscription *const *
+webhook_subscriptions(const struct webhook *w, size_t *n)
+{
+	*n = w->n;
+	return w->subscriptions;
 }
 
 int
@@ -373,45 +391,60 @@ webhook_start(struct webhook *w, const struct webhook_task *task,
 	return 0;
 }
 
+/* Of a replay its name, too. */
 static void
-say(const struct stream_result *r)
+name_of(const struct stream_result *r, char *out, size_t size)
 {
-	const char *name = r->subscription->name;
+	snprintf(out, size, "%s%s%s", r->name,
+	    r->replay[0] != '\0' ? ", replay " : "", r->replay);
+}
+
+static void
+say_state(const struct stream_result *r, const char *name)
+{
+	if (r->state == CONTROL_PAUSED)
+		log_warn("events: %s is paused (%s): dray subscriptions resume "
+			 "%s",
+		    name, r->reason, r->name);
+	else if (r->state == CONTROL_DISABLED)
+		log_warn("events: %s is disabled (%s): dray subscriptions "
+			 "enable %s",
+		    name, r->reason, r->name);
+}
+
+void
+webhook_say(void *arg, const struct stream_result *r)
+{
 	const char *why =
 	    r->last.kind != ERR_NONE ? r->last.msg : "there was no time";
+	char name[200];
 
+	(void)arg;
+	if (r->name == NULL) {
+		log_warn("events: task %s: %s", r->task, r->last.msg);
+		return;
+	}
+	name_of(r, name, sizeof(name));
 	if (r->delivered > 0)
 		log_info("events: %llu delivered to %s",
 		    (unsigned long long)r->delivered, name);
-	if (strcmp(r->sub.state, "active") != 0)
-		log_warn("events: %s wants no more (%s); the next run tries "
-			 "again",
-		    name, r->sub.reason);
+	say_state(r, name);
 	if (r->dead > 0)
 		log_warn("events: %llu to %s were given up; see dray events "
 			 "dead",
 		    (unsigned long long)r->dead, name);
-	if (r->sub.live > 0 || r->unrouted)
+	if (r->waiting > 0 || r->unrouted)
 		log_warn("events: %llu%s to %s are not delivered; the next run "
-			 "of this task goes on (%s)",
-		    (unsigned long long)r->sub.live,
+			 "of this task goes on, or dray events drain (%s)",
+		    (unsigned long long)r->waiting,
 		    r->unrouted ? " and more" : "", name, why);
 }
 
 static void
 end_dispatch(struct webhook *w, const atomic_bool *stop)
 {
-	AUTO(free)
-	struct stream_result *results = calloc(w->n + 1, sizeof(*results));
-	size_t i;
-
-	if (results == NULL) {
-		log_warn("events: out of memory; the next run goes on");
-		return;
-	}
-	dispatch_end(TAKE(w->dispatch), w->o->events_drain_ms, stop, results);
-	for (i = 0; i < w->n; i++)
-		say(&results[i]);
+	dispatch_end(
+	    TAKE(w->dispatch), w->o->events_drain_ms, stop, webhook_say, NULL);
 }
 
 static void

@@ -7,6 +7,7 @@
 #define AGENT_WEBHOOK_H
 
 #include "agent/engine.h"
+#include "agent/events/dispatch.h"
 #include "agent/ledger.h"
 #include "agent/options.h"
 #include "base/auto.h"
@@ -42,5 +43,11 @@ int webhook_start(struct webhook *w, const struct webhook_task *task,
 
 /* Waits for what is not delivered, and says what is left. */
 void webhook_end(struct webhook *w);
+
+/* Its subscriptions, *N of them. */
+struct subscription *const *webhook_subscriptions(
+    const struct webhook *w, size_t *n);
+/* Says how one of them fared. */
+dispatch_result_fn webhook_say;
 
 #endif

@@ -19,6 +19,7 @@ struct jdoc {
 	struct block *blocks;
 	struct jdoc_node *root;
 	char *text; /* strings are unescaped in it, where they stand */
+	size_t len;
 };
 
 struct parser {
@@ -39,6 +40,8 @@ jdoc_free(struct jdoc *d)
 		free(d->blocks);
 		d->blocks = next;
 	}
+	if (d->text != NULL)
+		explicit_bzero(d->text, d->len); /* it may hold a secret */
 	free(d->text);
 	free(d);
 }
@@ -322,6 +325,7 @@ jdoc_parse(const char *text, size_t len, struct err *e)
 	if (len > 0)
 		memcpy(d->text, text, len);
 	d->text[len] = '\0';
+	d->len = len;
 	ps.p = d->text;
 	ps.end = d->text + len;
 	d->root = new_node(&ps);

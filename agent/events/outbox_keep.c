@@ -70,6 +70,7 @@ struct left {
 	struct outbox_abandon *how;
 	int64_t sub;
 	char name[64];
+	bool is_replay; /* its events had been sent once */
 	uint64_t routed;
 	uint64_t letters, filtered;
 };
@@ -133,7 +134,7 @@ abandon_sub(struct left *l, uint64_t cut, struct err *e)
 	if (run(l->o, OB_KEEP_NO_DELIVERIES, l->sub, to, 0, e) == -1 ||
 	    run(l->o, OB_KEEP_UNBLOCK, l->sub, 0, 0, e) == -1 ||
 	    run(l->o, OB_KEEP_LETTERS, l->sub, to, 0, e) == -1 ||
-	    bury_unrouted(l, cut, e) == -1)
+	    (!l->is_replay && bury_unrouted(l, cut, e) == -1))
 		return -1;
 	s = outbox_prepare(l->o, OB_KEEP_ROUTED, e);
 	if (s == NULL)
@@ -162,6 +163,7 @@ next_sub(struct left *l, int64_t id, struct err *e)
 		l->sub = sqlite3_column_int64(s, 0);
 		snprintf(l->name, sizeof(l->name), "%s", column_str(s, 1));
 		l->routed = (uint64_t)sqlite3_column_int64(s, 2);
+		l->is_replay = column_str(s, 3)[0] != '\0';
 	} else if (rc != SQLITE_DONE) {
 		outbox_error(l->o, l->o->db, "read", e);
 	}

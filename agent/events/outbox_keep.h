@@ -32,7 +32,8 @@ struct outbox_abandon {
 /*
  * Nobody is waited for any longer with events before *CUT, which goes down a
  * little where a segment of an archive would have been cut in two: whatever
- * wasn't delivered is a dead letter, "retention".  Within a transaction.
+ * wasn't delivered is a dead letter, "retention".  Within a transaction of the
+ * outbox's owner.
  */
 int outbox_keep_abandon(
     struct outbox *o, struct outbox_abandon *how, uint64_t *cut, struct err *e);

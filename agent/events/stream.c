@@ -6,6 +6,7 @@
 #include <sys/random.h>
 
 #include "agent/events/cloudevent.h"
+#include "agent/events/outbox_notice.h"
 #include "agent/events/sender.h"
 #include "agent/events/stream.h"
 #include "base/clock.h"
@@ -13,7 +14,6 @@
 #include "base/text.h"
 
 #define ROUTE_MAX 256 /* events looked at in one transaction */
-#define DISABLE_MS (120 * INT64_C(3600000)) /* of failure without a break */
 
 enum flight_state { FLIGHT_FREE, FLIGHT_CLAIMED, FLIGHT_UP, FLIGHT_LANDED };
 
@@ -22,38 +22,34 @@ struct flight {
 	enum flight_state state;
 	struct stream *stream;
 	struct outbox_delivery delivery;
+	char id[CLOUDEVENT_ID_MAX];
 	struct policy_answer answer;
+	struct policy_verdict verdict;
+	bool stops; /* the receiver gets nothing more from here on */
 	uint64_t took_ms;
 	char error[400];
 };
 
-/* How the receiver does. */
-struct health {
-	int64_t hold_until_ms; /* by Retry-After or the breaker */
-	unsigned fails;	       /* in a row */
-	unsigned opens;	       /* of the breaker, in a row */
-};
-
 struct stream {
 	const struct subscription *subscription;
+	struct receiver *receiver;
 	struct outbox *outbox;
-	struct sender *sender;
+	const char *task;
+	/* Of a replay; its own pattern is NULL for all. */
+	struct outbox_replay replay;
+	struct pattern *pattern;
+	struct bucket bucket;
 	/* Twice concurrency: where one landed is free only once that has been
 	 * committed, and others are claimed in the same transaction. */
 	struct flight *flights;
 	uint64_t flights_n;
 	unsigned claimed; /* of them: not FREE */
-	unsigned settled; /* of them: in the transaction under way */
 	bool closing;
 	uint64_t random;
-	/* A token bucket that holds those of a second: thousandths of
-	 * requests that may be begun. */
-	uint64_t tokens, filled_ms;
 	struct err last;
 
 	/* What a transaction changes, and as it was before. */
 	struct outbox_sub sub, sub_before, sub_first;
-	struct health health, health_before;
 };
 
 static int64_t
@@ -72,50 +68,6 @@ next_random(struct stream *s)
 	return s->random;
 }
 
-static void
-set_answer(struct flight *f, const struct http_many_reply *r)
-{
-	const char *word = NULL;
-
-	f->answer = (struct policy_answer){.status = r->status};
-	if (r->status != 0) {
-		word = http_header(r->headers, "webhook-delivery");
-		f->answer.retry_after_ms =
-		    http_retry_after_ms(r->headers, clock_wall_ns());
-	}
-	f->answer.abort = word != NULL && strcmp(word, "abort-message") == 0;
-	f->answer.disable = word != NULL && strcmp(word, "disable") == 0;
-}
-
-/* F has its answer. */
-static void
-land(void *tag, const struct http_many_reply *r)
-{
-	struct flight *f = tag;
-	struct err *last = &f->stream->last;
-	AUTO(buf) struct buf text = BUF_INIT(1 << 16);
-
-	f->state = FLIGHT_LANDED;
-	f->took_ms = r->took_ms;
-	f->error[0] = '\0';
-	set_answer(f, r);
-	if (r->status / 100 == 2)
-		return;
-	if (r->refused)
-		buf_adds(&text,
-		    "the receiver's address is private or reserved, and its "
-		    "network not allowed");
-	else if (r->status == 0)
-		text_escape(&text, r->err.msg, strlen(r->err.msg));
-	else
-		text_escape(&text, r->text, r->text_len);
-	snprintf(f->error, sizeof(f->error), "%s", buf_str(&text));
-	if (r->status == 0)
-		err_set(last, ERR_NET, "%s", f->error);
-	else
-		err_set(last, ERR_SERVER, "HTTP %d %s", r->status, f->error);
-}
-
 void
 stream_free(struct stream *s)
 {
@@ -123,101 +75,141 @@ stream_free(struct stream *s)
 
 	if (s == NULL)
 		return;
-	for (i = 0; i < s->flights_n; i++)
+	for (i = 0; i < s->flights_n; i++) {
+		if (s->flights[i].state == FLIGHT_CLAIMED ||
+		    s->flights[i].state == FLIGHT_UP)
+			receiver_give_back(s->receiver);
 		outbox_delivery_clear(&s->flights[i].delivery);
+	}
 	free(s->flights);
-	sender_free(s->sender);
+	outbox_replay_clear(&s->replay);
+	pattern_free(s->pattern);
 	free(s);
 }
 
+/* Where it is, within a transaction. */
+static int
+find_place(struct stream *s, struct err *e)
+{
+	const struct subscription *of = s->subscription;
+	static const enum outbox_ordering orderings[] = {
+	    [ORDERING_KEY] = OUTBOX_KEY,
+	    [ORDERING_NONE] = OUTBOX_NONE,
+	    [ORDERING_STRICT] = OUTBOX_STRICT,
+	};
+	enum outbox_ordering ordering = orderings[of->ordering];
+	int rc;
+
+	if (s->replay.id == 0)
+		return outbox_subscribe(s->outbox, of->name, ordering,
+		    of->from_beginning ? 0 : OUTBOX_START_NOW, &s->sub, e);
+	if (s->replay.pattern[0] != '\0') {
+		s->pattern = pattern_new(
+		    s->replay.pattern, strlen(s->replay.pattern), e);
+		if (s->pattern == NULL)
+			return -1;
+	}
+	rc = outbox_resume(s->outbox, s->replay.id, ordering, &s->sub, e);
+	return rc == 0 ? err_set(e, ERR_NOTFOUND, "no such replay") : rc;
+}
+
 struct stream *
-stream_new(const struct subscription *subscription, uint64_t start,
-    struct outbox *outbox, struct http_many *http, struct err *e)
+stream_new(const struct stream_setup *setup, struct err *e)
 {
 	AUTO(stream) struct stream *s = calloc(1, sizeof(*s));
+	uint64_t places = 2 * setup->receiver->subscription->concurrency;
 
 	if (s == NULL) {
 		err_set(e, ERR_NOMEM, "out of memory");
 		return NULL;
 	}
-	s->subscription = subscription;
-	s->outbox = outbox;
-	s->flights = calloc(2 * subscription->concurrency, sizeof(*s->flights));
-	s->sender = sender_new(subscription, http, land, e);
-	if (s->flights == NULL || s->sender == NULL) {
+	s->receiver = setup->receiver;
+	s->subscription = setup->receiver->subscription;
+	s->outbox = setup->outbox;
+	s->task = setup->task;
+	if (setup->replay != NULL) {
+		s->replay = *setup->replay;
+		s->replay.pattern = strdup(setup->replay->pattern);
+	}
+	s->bucket = bucket_new(s->replay.rate, 0);
+	s->flights = calloc(places, sizeof(*s->flights));
+	if (s->flights == NULL ||
+	    (s->replay.id != 0 && s->replay.pattern == NULL)) {
 		err_set(e, ERR_NOMEM, "out of memory");
 		return NULL;
 	}
-	s->flights_n = 2 * subscription->concurrency;
+	s->flights_n = places;
 	if (getrandom(&s->random, sizeof(s->random), 0) == -1)
 		s->random = (uint64_t)clock_wall_ns();
 	s->random |= 1;
-	if (outbox_subscribe(outbox, subscription->name, start, &s->sub, e) ==
-	    -1)
+	if (find_place(s, e) == -1)
 		return NULL;
 	s->sub_first = s->sub;
 	return TAKE(s);
+}
+
+/* 1, 0, -1 */
+static int
+takes(const struct pattern *p, const struct outbox_event *event, struct err *e)
+{
+	AUTO(jdoc) struct jdoc *doc = NULL;
+	int rc;
+
+	if (p == NULL)
+		return 1;
+	doc = jdoc_parse(event->body, event->len, e);
+	rc = doc == NULL ? -1 : pattern_match(p, jdoc_root(doc), e);
+	/* What can't be judged is rather told than lost. */
+	return rc == -1 && e->kind != ERR_NOMEM ? 1 : rc;
 }
 
 static int
 wanted(void *arg, const struct outbox_event *event, struct err *e)
 {
 	const struct stream *s = arg;
-	AUTO(jdoc) struct jdoc *doc = NULL;
 	int rc;
 
-	if (s->subscription->pattern == NULL)
-		return 1;
-	doc = jdoc_parse(event->body, event->len, e);
-	rc = doc == NULL
-	    ? -1
-	    : pattern_match(s->subscription->pattern, jdoc_root(doc), e);
-	/* What can't be judged is rather told than lost. */
-	return rc == -1 && e->kind != ERR_NOMEM ? 1 : rc;
+	if (s->replay.id != 0 &&
+	    (event->time_ms < s->replay.from_ms ||
+		event->time_ms >= s->replay.to_ms))
+		return 0;
+	rc = takes(s->subscription->pattern, event, e);
+	return rc == 1 ? takes(s->pattern, event, e) : rc;
 }
 
-static bool
-is_active(const struct stream *s)
-{
-	return strcmp(s->sub.state, "active") == 0;
-}
-
-static bool
-is_breaking(const struct stream *s)
-{
-	return s->health.fails >= s->subscription->policy.breaker_after;
-}
-
+/* In strict order, what can't be delivered may hold all that comes after. */
 static void
-disable(struct stream *s, const char *reason)
+hold_all(struct stream *s, struct flight *f, int64_t now)
 {
-	snprintf(s->sub.state, sizeof(s->sub.state), "disabled");
-	snprintf(s->sub.reason, sizeof(s->sub.reason), "%s", reason);
+	struct policy_verdict *v = &f->verdict;
+	char reason[64];
+
+	if (v->action != POLICY_DEAD || !v->exhausted ||
+	    s->subscription->ordering != ORDERING_STRICT ||
+	    s->subscription->skips)
+		return;
+	v->action = POLICY_RETRY;
+	v->wait_ms = 0;
+	if (!receiver_is_active(s->receiver))
+		return;
+	snprintf(reason, sizeof(reason), "not delivered: %s", v->reason);
+	receiver_stop(s->receiver, CONTROL_PAUSED, reason, now);
+	f->stops = true;
 }
 
-/* How the receiver does, as a whole. */
+/* What the answer of F leads to. */
 static void
-judge_receiver(struct stream *s, const struct policy_verdict *v, int64_t now)
+judge(struct stream *s, struct flight *f)
 {
-	struct health *h = &s->health;
+	int64_t now = now_ms();
 
-	if (!v->receiver_failed) {
-		h->fails = h->opens = 0;
-		s->sub.fail_since_ms = 0;
-	} else {
-		h->fails++;
-		if (s->sub.fail_since_ms == 0)
-			s->sub.fail_since_ms = now;
-		/* Those that were up when it opened don't count again. */
-		if (is_breaking(s) && now >= h->hold_until_ms)
-			h->hold_until_ms = now +
-			    (int64_t)policy_breaker_ms(&s->subscription->policy,
-				++h->opens, next_random(s));
-		if (now - s->sub.fail_since_ms > DISABLE_MS)
-			disable(s, "failing for 120 hours");
-	}
-	if (v->hold_ms > 0 && now + (int64_t)v->hold_ms > h->hold_until_ms)
-		h->hold_until_ms = now + (int64_t)v->hold_ms;
+	f->verdict = policy_judge(&s->subscription->policy, &f->answer,
+	    f->delivery.attempts,
+	    control_age_ms(&s->receiver->control, f->delivery.since_ms, now),
+	    next_random(s));
+	f->stops =
+	    receiver_judge(s->receiver, &f->verdict, now, next_random(s));
+	hold_all(s, f, now);
 }
 
 /* Writes down what became of F. */
@@ -225,64 +217,73 @@ static int
 settle(struct stream *s, struct flight *f, int64_t now, struct err *e)
 {
 	const struct outbox_delivery *d = &f->delivery;
-	int64_t age = now - d->time_ms;
-	struct policy_verdict v =
-	    policy_judge(&s->subscription->policy, &f->answer, d->attempts,
-		age > 0 ? (uint64_t)age : 0, next_random(s));
 	struct outbox_outcome how = {
 	    .at_ms = now,
 	    .took_ms = f->took_ms,
 	    .status = f->answer.status,
 	    .error = f->error,
 	};
+	struct outbox_notice notice = {
+	    .task = s->task,
+	    .about = &s->sub,
+	    .now_ms = now,
+	    .reason = s->receiver->control.reason,
+	};
 
-	judge_receiver(s, &v, now);
-	switch (v.action) {
+	if (f->stops &&
+	    outbox_notice_stopped(s->outbox, &notice,
+		control_state_name(s->receiver->control.state), e) == -1)
+		return -1;
+	switch (f->verdict.action) {
 	case POLICY_DONE:
 		return outbox_done(s->outbox, &s->sub, d, &how, e);
 	case POLICY_DEAD:
-		return outbox_dead(s->outbox, &s->sub, d, &how, v.reason, e);
+		notice.reason = f->verdict.reason;
+		if (outbox_notice_dead(
+			s->outbox, &notice, d, f->answer.status, e) == -1)
+			return -1;
+		return outbox_dead(
+		    s->outbox, &s->sub, d, &how, f->verdict.reason, e);
 	case POLICY_DISABLE:
-		disable(s, v.reason);
-		return outbox_retry(s->outbox, &s->sub, d, &how, now, e);
 	case POLICY_RETRY:
 		break;
 	}
 	return outbox_retry(
-	    s->outbox, &s->sub, d, &how, now + (int64_t)v.wait_ms, e);
-}
-
-static void
-fill_bucket(struct stream *s)
-{
-	uint64_t rate = s->subscription->rate, now = clock_mono_ms();
-	uint64_t since = now - s->filled_ms < 1000 ? now - s->filled_ms : 1000;
-
-	s->tokens += since * rate;
-	if (s->tokens > 1000 * rate)
-		s->tokens = 1000 * rate;
-	s->filled_ms = now;
+	    s->outbox, &s->sub, d, &how, now + (int64_t)f->verdict.wait_ms, e);
 }
 
 /* Requests that may be begun now. */
 static unsigned
 room(struct stream *s, int64_t now)
 {
-	uint64_t most = is_breaking(s) ? 1 : s->subscription->concurrency;
-	unsigned up = s->claimed - s->settled;
+	uint64_t mono = clock_mono_ms();
+	unsigned most, consent;
 
-	if (s->closing || now < s->health.hold_until_ms || !is_active(s) ||
-	    most <= up)
+	if (s->closing)
 		return 0;
-	most -= up;
-	if (most > sender_room(s->sender))
-		most = sender_room(s->sender);
-	if (s->subscription->rate > 0) {
-		fill_bucket(s);
-		if (most > s->tokens / 1000)
-			most = s->tokens / 1000;
-	}
-	return (unsigned)most;
+	most = receiver_room(s->receiver, now, mono);
+	consent = most > 0 ? sender_room(s->receiver->sender) : 0;
+	return bucket_room(&s->bucket, mono, most < consent ? most : consent);
+}
+
+/* What is sent, if it isn't the event as it is. */
+static int
+dress(struct stream *s, struct flight *f, struct err *e)
+{
+	struct outbox_delivery *d = &f->delivery;
+	AUTO(buf) struct buf body = BUF_INIT(1 << 20);
+
+	cloudevent_id(d->seq, f->id);
+	if (!s->replay.new_ids)
+		return 0;
+	cloudevent_new_id(d->seq, s->replay.made_us, f->id);
+	cloudevent_reissue(&body, d->body, d->len, f->id);
+	if (buf_failed(&body))
+		return err_set(e, ERR_NOMEM, "out of memory");
+	free(d->body);
+	d->len = body.len;
+	d->body = buf_take(&body);
+	return 0;
 }
 
 static int
@@ -304,16 +305,67 @@ claim(struct stream *s, int64_t now, struct err *e)
 		f->stream = s;
 		s->claimed++;
 		want--;
-		if (s->subscription->rate > 0)
-			s->tokens -= 1000;
+		receiver_take(s->receiver);
+		bucket_take(&s->bucket);
+		if (dress(s, f, e) == -1)
+			return -1;
 	}
 	return rc == -1 ? -1 : 0;
+}
+
+/* The last event of a replay has deliveries. */
+static bool
+is_routed(const struct stream *s)
+{
+	return s->replay.id != 0 && s->sub.routed >= s->replay.until;
 }
 
 static bool
 may_route(const struct stream *s)
 {
-	return s->sub.live < OUTBOX_WINDOW && is_active(s) && !s->closing;
+	return s->sub.live < OUTBOX_WINDOW && !s->closing && !is_routed(s) &&
+	    receiver_is_active(s->receiver);
+}
+
+static int
+route(struct stream *s, int64_t now, bool *busy, struct err *e)
+{
+	struct outbox_routing how = {
+	    .filter = wanted,
+	    .arg = s,
+	    .max = ROUTE_MAX,
+	    .until = s->replay.until,
+	    .now_ms = now,
+	    .fresh = s->replay.id != 0,
+	};
+	unsigned seen = 0;
+
+	if (outbox_route(s->outbox, &s->sub, &how, &seen, e) == -1)
+		return -1;
+	*busy |= seen == ROUTE_MAX && s->sub.live < OUTBOX_WINDOW;
+	/* Events behind the last one are nothing to a replay. */
+	if (s->replay.id != 0 && seen < ROUTE_MAX)
+		s->sub.routed = s->replay.until;
+	return 0;
+}
+
+bool
+stream_is_over(const struct stream *s)
+{
+	return s->replay.id != 0 && s->claimed == 0 && s->sub.live == 0 &&
+	    is_routed(s);
+}
+
+int64_t
+stream_replay(const struct stream *s)
+{
+	return s->replay.id;
+}
+
+int
+stream_refresh(struct stream *s, struct err *e)
+{
+	return outbox_sub_refresh(s->outbox, &s->sub, e);
 }
 
 bool
@@ -338,25 +390,15 @@ int
 stream_transact(struct stream *s, bool *busy, struct err *e)
 {
 	int64_t now = now_ms();
-	unsigned seen = 0;
 	uint64_t i;
 
 	s->sub_before = s->sub;
-	s->health_before = s->health;
-	s->settled = 0;
-	for (i = 0; i < s->flights_n; i++) {
-		if (s->flights[i].state != FLIGHT_LANDED)
-			continue;
-		if (settle(s, &s->flights[i], now, e) == -1)
+	for (i = 0; i < s->flights_n; i++)
+		if (s->flights[i].state == FLIGHT_LANDED &&
+		    settle(s, &s->flights[i], now, e) == -1)
 			return -1;
-		s->settled++;
-	}
-	if (may_route(s)) {
-		if (outbox_route(s->outbox, &s->sub, wanted, s, ROUTE_MAX, now,
-			&seen, e) == -1)
-			return -1;
-		*busy |= seen == ROUTE_MAX && s->sub.live < OUTBOX_WINDOW;
-	}
+	if (may_route(s) && route(s, now, busy, e) == -1)
+		return -1;
 	if (claim(s, now, e) == -1)
 		return -1;
 	return outbox_sub_save(s->outbox, &s->sub, e);
@@ -375,13 +417,18 @@ send_one(struct stream *s, struct flight *f, struct err *e)
 {
 	const struct outbox_delivery *d = &f->delivery;
 	AUTO(buf) struct buf headers = BUF_INIT(1 << 16);
-	char id[CLOUDEVENT_ID_MAX];
 
-	cloudevent_id(d->seq, id);
-	if (subscription_headers(s->subscription, id, now_ms() / 1000, d->body,
-		d->len, &headers, e) == -1)
+	if (subscription_headers(s->subscription, f->id, now_ms() / 1000,
+		d->body, d->len, &headers, e) == -1)
 		return -1;
-	return sender_post(s->sender, &headers, d->body, d->len, f, e);
+	if (s->replay.id != 0) {
+		buf_addf(&headers, "x-dray-replay: %s", s->replay.name);
+		buf_addc(&headers, '\0');
+	}
+	if (buf_failed(&headers))
+		return err_set(e, ERR_NOMEM, "out of memory");
+	return sender_post(
+	    s->receiver->sender, &headers, d->body, d->len, f, e);
 }
 
 void
@@ -389,7 +436,6 @@ stream_committed(struct stream *s)
 {
 	uint64_t i;
 
-	s->settled = 0;
 	for (i = 0; i < s->flights_n; i++) {
 		struct flight *f = &s->flights[i];
 		struct http_many_reply r = {.status = 0};
@@ -400,7 +446,7 @@ stream_committed(struct stream *s)
 			continue;
 		f->state = FLIGHT_UP;
 		if (send_one(s, f, &r.err) == -1)
-			land(f, &r);
+			stream_land(f, &r);
 	}
 }
 
@@ -410,11 +456,63 @@ stream_rolled_back(struct stream *s)
 	uint64_t i;
 
 	for (i = 0; i < s->flights_n; i++)
-		if (s->flights[i].state == FLIGHT_CLAIMED)
+		if (s->flights[i].state == FLIGHT_CLAIMED) {
 			empty(s, &s->flights[i]);
-	s->settled = 0;
+			receiver_give_back(s->receiver);
+		}
 	s->sub = s->sub_before;
-	s->health = s->health_before;
+}
+
+static void
+set_answer(struct flight *f, const struct http_many_reply *r)
+{
+	const char *word = NULL;
+
+	f->answer = (struct policy_answer){.status = r->status};
+	if (r->status != 0) {
+		word = http_header(r->headers, "webhook-delivery");
+		f->answer.retry_after_ms =
+		    http_retry_after_ms(r->headers, clock_wall_ns());
+	}
+	f->answer.abort = word != NULL && strcmp(word, "abort-message") == 0;
+	f->answer.disable = word != NULL && strcmp(word, "disable") == 0;
+}
+
+/* Why F was not taken. */
+static void
+explain(struct flight *f, const struct http_many_reply *r)
+{
+	struct err *last = &f->stream->last;
+	AUTO(buf) struct buf text = BUF_INIT(1 << 16);
+
+	if (r->refused)
+		buf_adds(&text,
+		    "the receiver's address is private or reserved, and its "
+		    "network not allowed");
+	else if (r->status == 0)
+		text_escape(&text, r->err.msg, strlen(r->err.msg));
+	else
+		text_escape(&text, r->text, r->text_len);
+	snprintf(f->error, sizeof(f->error), "%s", buf_str(&text));
+	if (r->status == 0)
+		err_set(last, ERR_NET, "%s", f->error);
+	else
+		err_set(last, ERR_SERVER, "HTTP %d %s", r->status, f->error);
+}
+
+void
+stream_land(void *tag, const struct http_many_reply *r)
+{
+	struct flight *f = tag;
+
+	receiver_give_back(f->stream->receiver);
+	f->state = FLIGHT_LANDED;
+	f->took_ms = r->took_ms;
+	f->error[0] = '\0';
+	set_answer(f, r);
+	judge(f->stream, f);
+	if (r->status / 100 != 2)
+		explain(f, r);
 }
 
 bool
@@ -437,13 +535,14 @@ stream_rests(struct stream *s, uint64_t ms)
 
 	if (s->claimed > 0)
 		return false;
-	if (!is_active(s))
+	if (!receiver_is_active(s->receiver) || stream_is_over(s))
 		return true;
 	due = outbox_due(s->outbox, &s->sub, &e);
 	if (due == 0)
-		return outbox_has_news(s->outbox, &s->sub, &e) != 1;
-	if (due < s->health.hold_until_ms)
-		due = s->health.hold_until_ms;
+		return is_routed(s) ||
+		    outbox_has_news(s->outbox, &s->sub, &e) != 1;
+	if (due < s->receiver->hold_until_ms)
+		due = s->receiver->hold_until_ms;
 	return due - now_ms() >= (int64_t)ms;
 }
 
@@ -453,11 +552,16 @@ stream_sum_up(struct stream *s, struct stream_result *out)
 	struct err e = ERR_INIT;
 
 	*out = (struct stream_result){
-	    .subscription = s->subscription,
-	    .sub = s->sub,
+	    .task = s->task,
+	    .name = s->sub.name,
+	    .replay = s->sub.replay,
+	    .state = s->receiver->control.state,
+	    .reason = s->receiver->control.reason,
+	    .waiting = s->sub.live,
 	    .delivered = s->sub.delivered - s->sub_first.delivered,
 	    .dead = s->sub.dead - s->sub_first.dead,
-	    .unrouted = outbox_has_news(s->outbox, &s->sub, &e) == 1,
+	    .unrouted =
+		!is_routed(s) && outbox_has_news(s->outbox, &s->sub, &e) == 1,
 	    .last = s->last,
 	};
 }

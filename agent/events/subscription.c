@@ -7,7 +7,7 @@
 
 #include "agent/events/cloudevent.h"
 #include "agent/events/secret.h"
-#include "agent/events/subscription.h"
+#include "agent/events/subscription_in.h"
 #include "base/buf.h"
 #include "base/ini.h"
 #include "base/text.h"
@@ -17,7 +17,6 @@
 	"qrstuvwxyz0123456789._-"
 #define TIMEOUT_MAX_MS 60000
 #define CONNECT_MS 10000 /* for a connection to come about */
-#define AGE_MAX_MS (UINT64_C(366) * 86400000)
 
 struct subscription *
 subscription_new(const char *name, struct err *e)
@@ -130,8 +129,8 @@ set_ca(struct subscription *s, const char *path, struct err *e)
 	return keep(&s->ca, path, e);
 }
 
-static int
-set_duration(
+int
+subscription_duration(
     uint64_t *out, const char *value, uint64_t min, uint64_t max, struct err *e)
 {
 	uint64_t ms;
@@ -148,24 +147,8 @@ set_duration(
 static int
 set_timeout(struct subscription *s, const char *value, struct err *e)
 {
-	return set_duration(&s->timeout_ms, value, 1000, TIMEOUT_MAX_MS, e);
-}
-
-static int
-set_max_age(struct subscription *s, const char *value, struct err *e)
-{
-	return set_duration(&s->policy.max_age_ms, value, 60000, AGE_MAX_MS, e);
-}
-
-static int
-set_max_attempts(struct subscription *s, const char *value, struct err *e)
-{
-	uint64_t n;
-
-	if (text_parse_uint(value, 0, 1000000, &n, e) == -1)
-		return -1;
-	s->policy.max_attempts = (unsigned)n;
-	return 0;
+	return subscription_duration(
+	    &s->timeout_ms, value, 1000, TIMEOUT_MAX_MS, e);
 }
 
 static int
@@ -193,10 +176,7 @@ set_enabled(struct subscription *s, const char *value, struct err *e)
 	return 0;
 }
 
-static const struct setting {
-	const char *key;
-	int (*set)(struct subscription *s, const char *value, struct err *e);
-} settings[] = {
+static const struct subscription_setting settings[] = {
     {"url", set_url},
     {"filter", set_pattern},
     {"secret", add_secret},
@@ -205,9 +185,15 @@ static const struct setting {
     {"timeout", set_timeout},
     {"concurrency", set_concurrency},
     {"rate", set_rate},
-    {"max-age", set_max_age},
-    {"max-attempts", set_max_attempts},
     {"enabled", set_enabled},
+};
+
+static const struct {
+	const struct subscription_setting *rows;
+	size_t n;
+} tables[] = {
+    {settings, sizeof(settings) / sizeof(settings[0])},
+    {subscription_policy_settings, SUBSCRIPTION_POLICY_SETTINGS},
 };
 
 int
@@ -215,14 +201,18 @@ subscription_set(
     struct subscription *s, const char *key, const char *value, struct err *e)
 {
 	AUTO(buf) struct buf known = BUF_INIT(1000);
-	size_t i;
+	size_t t, i;
 	int rc;
 
-	for (i = 0; i < sizeof(settings) / sizeof(settings[0]); i++) {
-		if (strcmp(settings[i].key, key) == 0)
-			return settings[i].set(s, value, e);
-		buf_addf(&known, " %s", settings[i].key);
-	}
+	for (t = 0; t < sizeof(tables) / sizeof(tables[0]); t++)
+		for (i = 0; i < tables[t].n; i++) {
+			const struct subscription_setting *row =
+			    &tables[t].rows[i];
+
+			if (strcmp(row->key, key) == 0)
+				return row->set(s, value, e);
+			buf_addf(&known, " %s", row->key);
+		}
 	rc = access_set(s->access, key, value, &known, e);
 	if (rc != 1)
 		return rc;
@@ -243,6 +233,8 @@ subscription_finish(struct subscription *s, struct err *e)
 		return err_set(e, ERR_USAGE,
 		    "token-url: http:// protects no secret: use https://, or "
 		    "allow the network that it may be used in");
+	if (subscription_policy_finish(s, e) == -1)
+		return -1;
 	return access_finish(s->access, e);
 }
 

@@ -19,6 +19,13 @@
 #define SUBSCRIPTION_CONCURRENCY_MAX 256
 #define SUBSCRIPTION_RATE_MAX 100000
 
+/* Which deliveries wait for which. */
+enum subscription_ordering {
+	ORDERING_KEY,	 /* events of one key for each other */
+	ORDERING_NONE,	 /* the end of a run for the rest of it, here too */
+	ORDERING_STRICT, /* each for the one before it */
+};
+
 struct subscription {
 	char name[SUBSCRIPTION_NAME_MAX + 1];
 	char *url;
@@ -31,7 +38,11 @@ struct subscription {
 	uint64_t timeout_ms;
 	uint64_t concurrency; /* requests at a time */
 	uint64_t rate;	      /* requests a second, on average; 0: any */
+	uint64_t burst;	      /* of them at once; 0: those of a second */
 	bool disabled;
+	enum subscription_ordering ordering;
+	bool skips; /* strict: what can't be delivered doesn't hold the rest */
+	bool from_beginning; /* not only what happens from now on */
 };
 
 /* With the defaults.  ERR_USAGE for a name that isn't of 1 to

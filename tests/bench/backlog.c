@@ -100,11 +100,11 @@ by_size(const void *a, const void *b)
 static void
 route(struct outbox *o, struct outbox_sub *sub, uint64_t deliveries)
 {
+	struct outbox_routing how = {.filter = all, .max = 256, .now_ms = 1};
 	unsigned seen = 0;
 
 	if (sub->live < deliveries)
-		must(outbox_route(o, sub, all, NULL, 256, 1, &seen, &e),
-		    "route");
+		must(outbox_route(o, sub, &how, &seen, &e), "route");
 }
 
 /* One round, as the dispatcher does it. */
@@ -145,7 +145,7 @@ measure(const char *dir, const char *name, uint64_t deliveries)
 
 	must(o != NULL ? 0 : -1, "outbox");
 	must(outbox_begin(o, &e), "begin");
-	must(outbox_subscribe(o, name, 0, &sub, &e), "subscribe");
+	must(outbox_subscribe(o, name, OUTBOX_KEY, 0, &sub, &e), "subscribe");
 	while (sub.live < deliveries)
 		route(o, &sub, deliveries);
 	must(outbox_sub_save(o, &sub, &e), "save");

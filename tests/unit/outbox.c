@@ -14,6 +14,7 @@ struct fixture {
 	char task[4200];
 	struct ledger *ledger;
 	struct outbox *box;
+	enum outbox_ordering ordering;
 	struct outbox_sub sub;
 	struct err e;
 };
@@ -26,7 +27,8 @@ open_all(struct fixture *f)
 	f->ledger = ledger_open(tree_path, "t", LEDGER_WRITE, &aside, &f->e);
 	f->box = outbox_open(f->task, true, &f->e);
 	CHECK(f->ledger != NULL && f->box != NULL);
-	CHECK(outbox_subscribe(f->box, "s", 0, &f->sub, &f->e) == 0);
+	CHECK(
+	    outbox_subscribe(f->box, "s", f->ordering, 0, &f->sub, &f->e) == 0);
 }
 
 static void
@@ -78,14 +80,16 @@ all(void *arg, const struct outbox_event *event, struct err *e)
 	return 1;
 }
 
+static const struct outbox_routing everything = {
+    .filter = all, .max = 1000, .now_ms = 1};
+
 static unsigned
 route(struct fixture *f)
 {
 	unsigned seen = 0;
 
 	CHECK(ledger_commit(f->ledger, &f->e) == 0);
-	CHECK(outbox_route(f->box, &f->sub, all, NULL, 1000, 1, &seen, &f->e) ==
-	    0);
+	CHECK(outbox_route(f->box, &f->sub, &everything, &seen, &f->e) == 0);
 	CHECK(outbox_sub_save(f->box, &f->sub, &f->e) == 0);
 	return seen;
 }
@@ -245,24 +249,28 @@ dead_letters_are_kept_and_driven_again(void)
 {
 	struct fixture f;
 	struct outbox_delivery d;
+	struct outbox_choice any = {.seq = 0}, another;
 	unsigned letters = 0, attempts = 0;
 	uint64_t a1, kept = 0, n = 0;
 
 	begin(&f);
 	a1 = happens(&f, "a", false);
 	route(&f);
+	another = (struct outbox_choice){.seq = a1 + 1};
 	CHECK(claim(&f, 1, &d) == a1);
 	CHECK(outbox_dead(f.box, &f.sub, &d, &bad, "permanent", &f.e) == 0);
 	outbox_delivery_clear(&d);
 	CHECK_UINT(f.sub.dead, 1);
 	CHECK(outbox_sub_save(f.box, &f.sub, &f.e) == 0);
-	CHECK(outbox_dead_letters(f.box, count_letters, &letters, &f.e) == 0);
-	CHECK(outbox_attempts(f.box, count_letters, &attempts, &f.e) == 0);
+	CHECK(outbox_dead_letters(f.box, &any, count_letters, &letters, &f.e) ==
+	    0);
+	CHECK(
+	    outbox_attempts(f.box, &any, count_letters, &attempts, &f.e) == 0);
 	CHECK(letters == 1 && attempts == 1);
 	CHECK(outbox_keep_referred(f.box, 0, 0, &kept, &f.e) == 0);
 	CHECK_UINT(kept, a1);
-	CHECK(outbox_redrive(f.box, 0, a1 + 1, 1, &n, &f.e) == 0 && n == 0);
-	CHECK(outbox_redrive(f.box, 0, 0, 1, &n, &f.e) == 0 && n == 1);
+	CHECK(outbox_redrive(f.box, &another, 1, &n, &f.e) == 0 && n == 0);
+	CHECK(outbox_redrive(f.box, &any, 1, &n, &f.e) == 0 && n == 1);
 	CHECK(claim(&f, 1, &d) == a1);
 	CHECK_UINT(d.attempts, 1);
 	arrives(&f, &d);
@@ -304,13 +312,13 @@ a_subscription_begins_where_it_is_told(void)
 	begin(&f);
 	happens(&f, "a", false);
 	route(&f);
-	CHECK(
-	    outbox_subscribe(f.box, "other", f.sub.routed, &other, &f.e) == 0);
-	CHECK(outbox_route(f.box, &other, all, NULL, 10, 1, &seen, &f.e) == 0);
+	CHECK(outbox_subscribe(
+		  f.box, "other", OUTBOX_KEY, f.sub.routed, &other, &f.e) == 0);
+	CHECK(outbox_route(f.box, &other, &everything, &seen, &f.e) == 0);
 	CHECK_UINT(seen, 0);
 	happens(&f, "a", false);
 	CHECK(ledger_commit(f.ledger, &f.e) == 0);
-	CHECK(outbox_route(f.box, &other, all, NULL, 10, 1, &seen, &f.e) == 0);
+	CHECK(outbox_route(f.box, &other, &everything, &seen, &f.e) == 0);
 	CHECK_UINT(seen, 1);
 	end(&f);
 }

@@ -59,7 +59,8 @@ begin(struct fixture *f)
 			f->first = ev.seq;
 	}
 	CHECK(ledger_commit(f->ledger, &f->e) == 0);
-	CHECK(outbox_subscribe(f->box, "s", 0, &f->sub, &f->e) == 0);
+	CHECK(
+	    outbox_subscribe(f->box, "s", OUTBOX_KEY, 0, &f->sub, &f->e) == 0);
 	f->retain = (struct retain){
 	    .dir = f->task, .age_ms = 100 * DAY_MS, .wants = wants_even};
 }
@@ -84,10 +85,10 @@ all(void *arg, const struct outbox_event *event, struct err *e)
 static void
 route(struct fixture *f, unsigned n)
 {
+	struct outbox_routing how = {.filter = all, .max = n, .now_ms = 1};
 	unsigned seen;
 
-	CHECK(
-	    outbox_route(f->box, &f->sub, all, NULL, n, 1, &seen, &f->e) == 0);
+	CHECK(outbox_route(f->box, &f->sub, &how, &seen, &f->e) == 0);
 	CHECK(outbox_sub_save(f->box, &f->sub, &f->e) == 0);
 }
 
@@ -154,9 +155,10 @@ see(void *arg, const struct outbox_letter *l, struct err *e)
 static struct seen
 letters(struct fixture *f)
 {
+	struct outbox_choice any = {.seq = 0};
 	struct seen s = {.f = f};
 
-	CHECK(outbox_dead_letters(f->box, see, &s, &f->e) == 0);
+	CHECK(outbox_dead_letters(f->box, &any, see, &s, &f->e) == 0);
 	return s;
 }
 
@@ -231,7 +233,7 @@ too_many_rows_leave_dead_letters(void)
 	/* One had died, two were deliveries, four only half of them wanted. */
 	CHECK_UINT(letters(&f).retention, 0x007 | (even & 0x078));
 	CHECK_UINT(letters(&f).others, 0);
-	CHECK(outbox_subscribe(f.box, "s", 0, &f.sub, &f.e) == 0);
+	CHECK(outbox_subscribe(f.box, "s", OUTBOX_KEY, 0, &f.sub, &f.e) == 0);
 	CHECK_UINT(f.sub.dead, 1 + 2 + 2);
 	CHECK_UINT(f.sub.filtered, 2);
 	CHECK_UINT(f.sub.live, 0);
@@ -246,13 +248,18 @@ too_many_rows_leave_dead_letters(void)
 static void
 what_waited_for_an_abandoned_delivery_may_go(void)
 {
+	struct outbox_choice any = {.seq = 0};
 	struct fixture f;
 	struct outbox_delivery d;
+	uint64_t n = 1;
 
 	begin(&f);
 	route(&f, 10);
 	f.retain.rows = 3;
 	CHECK_UINT(left(&f), 0x380);
+	CHECK_UINT(letters(&f).retention, 0x07f);
+	/* There is nothing left of them to be sent. */
+	CHECK(outbox_redrive(f.box, &any, 1, &n, &f.e) == 0 && n == 0);
 	CHECK_UINT(letters(&f).retention, 0x07f);
 	CHECK(outbox_claim(f.box, &f.sub, 1, &d, &f.e) == 1);
 	CHECK_UINT(d.seq, f.first + 7);
