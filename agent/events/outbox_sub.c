@@ -150,7 +150,9 @@ outbox_resume(struct outbox *o, int64_t id, enum outbox_ordering ordering,
 {
 	int rc = get_by_id(o, id, sub, e);
 
-	return rc == 1 ? go_on(o, sub, ordering, e) : rc;
+	if (rc == 0)
+		return err_set(e, ERR_NOTFOUND, "no such replay");
+	return rc == 1 ? go_on(o, sub, ordering, e) : -1;
 }
 
 int

@@ -98,7 +98,6 @@ find_place(struct stream *s, struct err *e)
 	    [ORDERING_STRICT] = OUTBOX_STRICT,
 	};
 	enum outbox_ordering ordering = orderings[of->ordering];
-	int rc;
 
 	if (s->replay.id == 0)
 		return outbox_subscribe(s->outbox, of->name, ordering,
@@ -109,8 +108,8 @@ find_place(struct stream *s, struct err *e)
 		if (s->pattern == NULL)
 			return -1;
 	}
-	rc = outbox_resume(s->outbox, s->replay.id, ordering, &s->sub, e);
-	return rc == 0 ? err_set(e, ERR_NOTFOUND, "no such replay") : rc;
+	return outbox_resume(
+	    s->outbox, s->replay.id, ordering, &s->sub, e);
 }
 
 struct stream *
@@ -352,8 +351,7 @@ route(struct stream *s, int64_t now, bool *busy, struct err *e)
 bool
 stream_is_over(const struct stream *s)
 {
-	return s->replay.id != 0 && s->claimed == 0 && s->sub.live == 0 &&
-	    is_routed(s);
+	return is_routed(s) && s->sub.live == 0;
 }
 
 int64_t
@@ -551,6 +549,8 @@ stream_sum_up(struct stream *s, struct stream_result *out)
 {
 	struct err e = ERR_INIT;
 
+	/* Others may have dropped what waited. */
+	stream_refresh(s, &e);
 	*out = (struct stream_result){
 	    .task = s->task,
 	    .name = s->sub.name,
