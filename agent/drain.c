@@ -16,6 +16,7 @@ drain_some(const struct webhook *w, const struct drain *d, char *const *tasks,
 	    .state_dir = d->state_dir,
 	    .tasks = (const char *const *)tasks,
 	    .tasks_n = n,
+	    .claims = webhook_claims(w),
 	    .drains = true,
 	    .revived = d->revived,
 	};

@@ -8,6 +8,7 @@
 #include "agent/given.h"
 #include "agent/inbox.h"
 #include "agent/lanes.h"
+#include "agent/manifest_file.h"
 #include "agent/series.h"
 #include "agent/work.h"
 #include "transfer/retry.h"
@@ -92,6 +93,7 @@ struct engine {
 	bool stopping;
 	struct err fatal; /* why the run ends early; ERR_NONE if it doesn't */
 	struct err no_manifest; /* why there is none, though asked for */
+	struct manifest_proof manifest; /* .bytes 0: there is none */
 	struct err guarded; /* why nothing was deleted; ERR_NONE if it was */
 
 	size_t jobs;		      /* alive, wherever they are */

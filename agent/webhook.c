@@ -4,7 +4,9 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
+#include "agent/place.h"
 #include "agent/stop.h"
 #include "agent/webhook.h"
 #include "base/clock.h"
@@ -26,6 +28,7 @@ struct webhook {
 	char *task;
 	const char *state_dir;
 	struct engine_events events;
+	struct keeper_store claims;
 	struct dispatch *dispatch;
 };
 
@@ -134,6 +137,23 @@ load(struct webhook *w, struct err *e)
 	    : err_set(e, ERR_NOMEM, "out of memory");
 }
 
+/* As struct keeper_store has it; ARG is the webhook. */
+static int
+put_claim(void *arg, const char *where, const void *data, size_t len,
+    const atomic_bool *stop, struct err *e)
+{
+	const struct webhook *w = arg;
+	struct options o = *w->o;
+	AUTO(close) int fd = place_scratch(e);
+
+	if (fd == -1)
+		return -1;
+	if (pwrite(fd, data, len, 0) != (ssize_t)len)
+		return err_sys(e, "temporary file (see TMPDIR)");
+	o.store.stop = stop;
+	return place_write(where, fd, len, &o, w->task, stop, e);
+}
+
 int
 webhook_new(const struct options *o, struct webhook **out, struct err *e)
 {
@@ -150,6 +170,7 @@ webhook_new(const struct options *o, struct webhook **out, struct err *e)
 	if (w == NULL)
 		return err_set(e, ERR_NOMEM, "out of memory");
 	w->o = o;
+	w->claims = (struct keeper_store){.put = put_claim, .arg = w};
 	if (load(w, e) == -1)
 		return -1;
 	if (o->webhook != NULL) {
@@ -234,7 +255,7 @@ describe(struct webhook *w, const struct webhook_task *t, struct err *e)
 	w->state_dir = t->state_dir;
 	w->task = strdup(t->name);
 	if (t->target->scheme != STORE_POSIX)
-		w->target_url = strdup(t->target->text);
+		w->target_url = store_url_uri(t->target);
 	if (w->task == NULL ||
 	    (w->target_url == NULL && t->target->scheme != STORE_POSIX))
 		return err_set(e, ERR_NOMEM, "out of memory");
@@ -257,6 +278,7 @@ begin_dispatch(struct webhook *w, struct ledger *l, struct err *e)
 	    .tasks_n = 1,
 	    .subscriptions = w->subscriptions,
 	    .subscriptions_n = w->n,
+	    .claims = &w->claims,
 	    .revived =
 		w->o->webhook != NULL ? w->subscriptions[w->n - 1]->name : NULL,
 	};
@@ -269,6 +291,12 @@ begin_dispatch(struct webhook *w, struct ledger *l, struct err *e)
 		return -1;
 	w->dispatch = dispatch_start(&setup, e);
 	return w->dispatch != NULL ? 0 : -1;
+}
+
+const struct keeper_store *
+webhook_claims(const struct webhook *w)
+{
+	return &w->claims;
 }
 
 struct subscription *const *

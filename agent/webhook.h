@@ -44,6 +44,8 @@ int webhook_start(struct webhook *w, const struct webhook_task *task,
 /* Waits for what is not delivered, and says what is left. */
 void webhook_end(struct webhook *w);
 
+/* Where data goes that is too long for an event. */
+const struct keeper_store *webhook_claims(const struct webhook *w);
 /* Its subscriptions, *N of them. */
 struct subscription *const *webhook_subscriptions(
     const struct webhook *w, size_t *n);

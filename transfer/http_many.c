@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: ISC */
 #include "config.h"
 
+#include <arpa/inet.h>
 #include <curl/curl.h>
+#include <netinet/in.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -87,6 +89,31 @@ on_socket(void *arg, curlsocktype purpose, struct curl_sockaddr *addr)
 	    addr->family, addr->socktype | SOCK_CLOEXEC, addr->protocol);
 }
 
+#if LIBCURL_VERSION_NUM >= 0x075000
+/* A kept connection may have been made for a profile that allows more. */
+static int
+on_request(
+    void *arg, char *remote, char *local, int remote_port, int local_port)
+{
+	struct call *c = arg;
+	const struct http_many_config *config = &c->profile->config;
+	struct sockaddr_in6 v6 = {.sin6_family = AF_INET6};
+	struct sockaddr_in v4 = {.sin_family = AF_INET};
+	const struct sockaddr *addr = NULL;
+
+	(void)local;
+	(void)remote_port;
+	(void)local_port;
+	if (inet_pton(AF_INET, remote, &v4.sin_addr) == 1)
+		addr = (const struct sockaddr *)&v4;
+	else if (inet_pton(AF_INET6, remote, &v6.sin6_addr) == 1)
+		addr = (const struct sockaddr *)&v6;
+	c->refused = config->may_connect != NULL &&
+	    (addr == NULL || !config->may_connect(config->arg, addr));
+	return c->refused ? CURL_PREREQFUNC_ABORT : CURL_PREREQFUNC_OK;
+}
+#endif
+
 static void
 set_protocols(CURL *c, bool plain)
 {
@@ -99,16 +126,17 @@ set_protocols(CURL *c, bool plain)
 #endif
 }
 
-static void
+static bool
 set_blob(CURL *c, CURLoption option, const struct buf *text)
 {
 	struct curl_blob blob = {
 	    .data = text->data, .len = text->len, .flags = CURL_BLOB_NOCOPY};
 
-	curl_easy_setopt(c, option, &blob);
+	return curl_easy_setopt(c, option, &blob) == CURLE_OK;
 }
 
-static void
+/* False if libcurl's TLS library can't do that. */
+static bool
 set_tls(CURL *c, const struct http_many_config *config)
 {
 	curl_easy_setopt(c, CURLOPT_SSLVERSION,
@@ -118,10 +146,9 @@ set_tls(CURL *c, const struct http_many_config *config)
 		curl_easy_setopt(c, CURLOPT_CAINFO, config->ca_bundle);
 		curl_easy_setopt(c, CURLOPT_PROXY_CAINFO, config->ca_bundle);
 	}
-	if (config->client_cert != NULL) {
-		set_blob(c, CURLOPT_SSLCERT_BLOB, config->client_cert);
-		set_blob(c, CURLOPT_SSLKEY_BLOB, config->client_key);
-	}
+	return config->client_cert == NULL ||
+	    (set_blob(c, CURLOPT_SSLCERT_BLOB, config->client_cert) &&
+		set_blob(c, CURLOPT_SSLKEY_BLOB, config->client_key));
 }
 
 /* The environment has no say, and a proxy is shown none of our headers. */
@@ -139,10 +166,16 @@ set_proxy(CURL *c, const struct http_many_config *config)
 }
 
 /* Options that stay for the life of the handle. */
-static void
-set_options(struct call *call, const struct http_many_config *config)
+static int
+set_options(
+    struct call *call, const struct http_many_config *config, struct err *e)
 {
 	CURL *c = call->curl;
+
+	if (!set_tls(c, config))
+		return err_set(e, ERR_UNSUPPORTED,
+		    "this libcurl takes no client-cert: it needs one made "
+		    "with OpenSSL");
 
 	curl_easy_setopt(c, CURLOPT_PRIVATE, call);
 	curl_easy_setopt(c, CURLOPT_ERRORBUFFER, call->error);
@@ -154,7 +187,6 @@ set_options(struct call *call, const struct http_many_config *config)
 	curl_easy_setopt(c, CURLOPT_TIMEOUT_MS, (long)config->timeout_ms);
 	curl_easy_setopt(
 	    c, CURLOPT_CONNECTTIMEOUT_MS, (long)config->connect_timeout_ms);
-	set_tls(c, config);
 	set_proxy(c, config);
 	set_protocols(c, config->plain);
 	curl_easy_setopt(c, CURLOPT_HEADERFUNCTION, on_header);
@@ -163,6 +195,11 @@ set_options(struct call *call, const struct http_many_config *config)
 	curl_easy_setopt(c, CURLOPT_WRITEDATA, call);
 	curl_easy_setopt(c, CURLOPT_OPENSOCKETFUNCTION, on_socket);
 	curl_easy_setopt(c, CURLOPT_OPENSOCKETDATA, call);
+#if LIBCURL_VERSION_NUM >= 0x075000
+	curl_easy_setopt(c, CURLOPT_PREREQFUNCTION, on_request);
+	curl_easy_setopt(c, CURLOPT_PREREQDATA, call);
+#endif
+	return 0;
 }
 
 struct http_many *
@@ -209,7 +246,8 @@ wipe(struct call *c)
 		explicit_bzero(l->data, strlen(l->data));
 	curl_slist_free_all(c->list);
 	c->list = NULL;
-	explicit_bzero(c->text, c->text_len);
+	if (c->text != NULL)
+		explicit_bzero(c->text, c->text_len);
 }
 
 static void
@@ -259,18 +297,19 @@ take_call(struct http_profile *p, struct err *e)
 		return c;
 	}
 	c = calloc(1, sizeof(*c));
-	if (c == NULL || (c->text = malloc(p->config.text_max)) == NULL ||
-	    (c->curl = curl_easy_init()) == NULL) {
-		if (c != NULL)
-			free(c->text);
-		free(c);
+	if (c == NULL) {
 		err_set(e, ERR_NOMEM, "out of memory");
 		return NULL;
 	}
 	c->profile = p;
 	http_headers_init(&c->headers);
-	set_options(c, &p->config);
-	return c;
+	if ((c->text = malloc(p->config.text_max)) == NULL ||
+	    (c->curl = curl_easy_init()) == NULL)
+		err_set(e, ERR_NOMEM, "out of memory");
+	else if (set_options(c, &p->config, e) == 0)
+		return c;
+	call_free(c);
+	return NULL;
 }
 
 static void

@@ -29,7 +29,8 @@ struct http_many_config {
 	unsigned timeout_ms; /* of a whole request */
 	unsigned connect_timeout_ms;
 	/* Whether an address may be connected to; NULL: any.  Asked for each
-	 * connection, with what it is made to: the proxy if there is one. */
+	 * connection, with what it is made to, the proxy if there is one; from
+	 * libcurl 7.80 on also when one is used that was kept. */
 	bool (*may_connect)(const void *arg, const struct sockaddr *addr);
 	const void *arg;
 };

@@ -9,6 +9,7 @@
 #include "agent/cli/subscriptions.h"
 #include "agent/events/cloudevent.h"
 #include "agent/events/handshake.h"
+#include "agent/events/parcel.h"
 #include "agent/events/secret.h"
 #include "agent/events/sender.h"
 #include "base/clock.h"
@@ -122,14 +123,17 @@ send_test(const struct subscription *s, const char *type, struct answer *a,
 	AUTO(buf) struct buf headers = BUF_SECRET_INIT(1 << 16);
 	AUTO(sender) struct sender *sender = NULL;
 	AUTO(http_many) struct http_many *http = http_many_new(1, e);
+	AUTO(parcel) struct parcel p = {.made = NULL};
 	char id[CLOUDEVENT_ID_MAX];
 
 	if (http == NULL || (sender = sender_new(s, http, landed, e)) == NULL)
 		return -1;
 	write_test(&body, type, id);
-	if (subscription_headers(s, id, clock_wall_ns() / 1000000000, body.data,
-		body.len, &headers, e) == -1 ||
-	    sender_post(sender, &headers, body.data, body.len, a, e) == -1)
+	if (parcel_of(&p, s, cloudevent_seq(id), body.data, body.len, e) ==
+		-1 ||
+	    subscription_headers(s, p.id, clock_wall_ns() / 1000000000, p.body,
+		p.len, &headers, e) == -1 ||
+	    sender_post(sender, &headers, p.body, p.len, a, e) == -1)
 		return -1;
 	return wait_for(http, a, e);
 }

@@ -13,6 +13,8 @@
 
 /* npm cloudevents takes these very bytes, and no other spelling. */
 #define CLOUDEVENT_CONTENT_TYPE "application/cloudevents+json; charset=utf-8"
+#define CLOUDEVENT_BATCH_CONTENT_TYPE \
+	"application/cloudevents-batch+json; charset=utf-8"
 #define CLOUDEVENT_ID_MAX 64
 
 struct cloudevent {

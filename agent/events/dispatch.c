@@ -23,6 +23,7 @@ struct dispatch {
 	struct box *boxes;
 	size_t boxes_n;
 	bool drains;
+	const struct keeper_store *claims;
 	uint64_t decided_ms; /* the last look */
 	pthread_t thread;
 
@@ -41,9 +42,12 @@ static void
 land_all(struct dispatch *d)
 {
 	struct http_many_reply r;
+	size_t i;
 
 	while (http_many_next(d->http, &r))
 		sender_land(&r);
+	for (i = 0; i < d->boxes_n; i++)
+		box_collect(&d->boxes[i]);
 }
 
 /* Writes down what R's answers led to.  What fails is tried again. */
@@ -97,6 +101,8 @@ box_setup(const struct dispatch *d)
 	    .receivers = d->receivers,
 	    .n = d->receivers_n,
 	    .only_known = d->drains,
+	    .http = d->http,
+	    .claims = d->claims,
 	};
 }
 
@@ -126,10 +132,12 @@ is_over(struct dispatch *d)
 		return false;
 	if (now >= deadline || (stop != NULL && atomic_load(stop)))
 		return true;
-	for (i = 0; i < d->boxes_n; i++)
+	for (i = 0; i < d->boxes_n; i++) {
+		box_hurry(&d->boxes[i]);
 		if (d->boxes[i].owned ? !box_rests(&d->boxes[i], deadline - now)
 				      : !d->drains)
 			return false;
+	}
 	return true;
 }
 
@@ -242,8 +250,7 @@ open_receivers(
 	for (; d->receivers_n < setup->subscriptions_n; d->receivers_n++) {
 		const struct subscription *s =
 		    setup->subscriptions[d->receivers_n];
-		struct sender *sender =
-		    sender_new(s, d->http, stream_land, e);
+		struct sender *sender = sender_new(s, d->http, stream_land, e);
 
 		if (sender == NULL)
 			return -1;
@@ -290,6 +297,7 @@ dispatch_start(const struct dispatch_setup *setup, struct err *e)
 		return NULL;
 	}
 	d->drains = setup->drains;
+	d->claims = setup->claims;
 	d->http = http_many_new(CONNECTIONS_MAX, e);
 	if (d->http == NULL)
 		return NULL;

@@ -24,6 +24,7 @@ struct dispatch_setup {
 	size_t tasks_n;
 	struct subscription *const *subscriptions;
 	size_t subscriptions_n;
+	const struct keeper_store *claims; /* where claim checks are */
 	/* Not a run's: nobody is subscribed who wasn't, or wants events from
 	 * the beginning, and what another process has is left to it. */
 	bool drains;

@@ -36,7 +36,7 @@ box_close(struct box *b)
 }
 
 static int
-add_stream(struct box *b, struct receiver *r,
+add_stream(struct box *b, const struct box_setup *whose, struct receiver *r,
     const struct outbox_replay *replay, struct err *e)
 {
 	struct stream_setup setup = {
@@ -44,6 +44,8 @@ add_stream(struct box *b, struct receiver *r,
 	    .outbox = b->outbox,
 	    .task = b->task,
 	    .replay = replay,
+	    .http = whose->http,
+	    .claims = whose->claims,
 	};
 	struct stream **more =
 	    realloc(b->streams, (b->n + 1) * sizeof(struct stream *));
@@ -69,7 +71,8 @@ subscribe_all(struct box *b, const struct box_setup *setup, struct err *e)
 
 		if (setup->only_known && !r->subscription->from_beginning)
 			rc = outbox_knows(b->outbox, r->subscription->name, e);
-		if (rc == -1 || (rc == 1 && add_stream(b, r, NULL, e) == -1))
+		if (rc == -1 ||
+		    (rc == 1 && add_stream(b, setup, r, NULL, e) == -1))
 			return -1;
 	}
 	return 0;
@@ -114,7 +117,7 @@ take_up_replays(struct box *b, const struct box_setup *setup, struct err *e)
 		if (s != NULL && !active && replay.waiting == 0)
 			stream_close(s);
 		if (s == NULL && r != NULL && (active || replay.waiting > 0) &&
-		    add_stream(b, r, &replay, e) == -1)
+		    add_stream(b, setup, r, &replay, e) == -1)
 			return -1;
 	}
 	return rc;
@@ -221,9 +224,27 @@ box_end(struct box *b)
 	size_t i;
 
 	for (i = 0; i < b->n; i++)
-		stream_close(b->streams[i]);
+		stream_end(b->streams[i]);
 	if (box_has_work(b) && box_transact(b, &e) == -1)
 		b->failure = e;
+}
+
+void
+box_collect(struct box *b)
+{
+	size_t i;
+
+	for (i = 0; i < b->n; i++)
+		stream_collect(b->streams[i]);
+}
+
+void
+box_hurry(struct box *b)
+{
+	size_t i;
+
+	for (i = 0; i < b->n; i++)
+		stream_hurry(b->streams[i]);
 }
 
 bool

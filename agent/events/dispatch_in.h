@@ -22,6 +22,8 @@ struct box_setup {
 	struct receiver *receivers;
 	size_t n;
 	bool only_known; /* who is subscribed already, or wants all */
+	struct http_many *http;
+	const struct keeper_store *claims;
 };
 
 int box_open(
@@ -35,6 +37,10 @@ int box_look(struct box *b, const struct box_setup *setup, struct err *e);
 bool box_has_work(struct box *b);
 /* One transaction for all of its streams. */
 int box_transact(struct box *b, struct err *e);
+/* What is at its claim check by now goes out. */
+void box_collect(struct box *b);
+/* No batch waits for more events any longer. */
+void box_hurry(struct box *b);
 /* Nothing more is begun; what landed is settled. */
 void box_end(struct box *b);
 /* Whether nothing is left that could be begun in the next MS. */

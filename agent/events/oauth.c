@@ -13,7 +13,8 @@
 #define LONGEST_S (24 * 60 * 60) /* none is believed to be longer */
 #define FORM_MAX ((size_t)4 * SECRET_MAX)
 
-/* As in application/x-www-form-urlencoded. */
+/* As in application/x-www-form-urlencoded; a space is what all decoders know.
+ */
 static void
 add_form(struct buf *out, const char *text)
 {
@@ -21,9 +22,7 @@ add_form(struct buf *out, const char *text)
 				    "qrstuvwxyz0123456789*-._";
 
 	for (; *text != '\0'; text++)
-		if (*text == ' ')
-			buf_addc(out, '+');
-		else if (strchr(plain, *text) != NULL)
+		if (strchr(plain, *text) != NULL)
 			buf_addc(out, *text);
 		else
 			buf_addf(out, "%%%02X", (unsigned char)*text);

@@ -144,6 +144,44 @@ void outbox_delivery_clear(struct outbox_delivery *d);
  */
 int outbox_claim(struct outbox *o, struct outbox_sub *sub, int64_t now_ms,
     struct outbox_delivery *out, struct err *e);
+
+#define OUTBOX_BATCH_MAX 1000
+
+/* Deliveries that go in one request, by their numbers. */
+struct outbox_batch {
+	struct outbox_delivery *items; /* malloc'd */
+	size_t n;
+};
+
+void outbox_batch_clear(struct outbox_batch *b);
+
+struct outbox_limits {
+	size_t events; /* 1 to OUTBOX_BATCH_MAX */
+	uint64_t bytes;
+	int64_t wait_ms; /* for company */
+	/* Called once for each that is taken, whose body may change.  1: *BYTES
+	 * are its share, 0: it was given up, -1. */
+	int (*measure)(
+	    void *arg, struct outbox_delivery *d, size_t *bytes, struct err *e);
+	void *arg;
+};
+
+/*
+ * Takes deliveries that are due, and those of their keys that wait for nothing
+ * else, as many as LIMITS has room for: 1 and *OUT; 0, -1.  They are sealed:
+ * from now on they are taken together, whatever the limits are, until they are
+ * done or dead, or outbox_batch_open().  If there is room for more, none are
+ * taken before the first of them has waited; then it is 0, and *LATER_MS the
+ * time.
+ */
+int outbox_claim_batch(struct outbox *o, struct outbox_sub *sub, int64_t now_ms,
+    const struct outbox_limits *limits, struct outbox_batch *out,
+    int64_t *later_ms, struct err *e);
+/* Takes a batch apart whose first number is FIRST (0: all of them): it was
+ * never tried. */
+int outbox_batch_open(struct outbox *o, const struct outbox_sub *sub,
+    uint64_t first, int64_t now_ms, struct err *e);
+
 /* When the next one is due, 0 if nothing waits; -1. */
 int64_t outbox_due(
     struct outbox *o, const struct outbox_sub *sub, struct err *e);

@@ -25,6 +25,13 @@ enum outbox_stmt {
 	OB_CLAIM,
 	OB_CLAIMED,
 	OB_DUE,
+	OB_BATCH_FIRST,
+	OB_BATCH_READY,
+	OB_BATCH_FOLLOWER,
+	OB_BATCH_NEXT,
+	OB_BATCH_MEMBERS,
+	OB_BATCH_SEAL,
+	OB_BATCH_OPEN,
 	OB_DELIVERY_DROP,
 	OB_UNBLOCK_KEY,
 	OB_UNBLOCK_NEXT,
@@ -80,6 +87,9 @@ sqlite3_stmt *outbox_prepare(
     struct outbox *o, enum outbox_stmt which, struct err *e);
 /* Steps a statement that returns no row. */
 int outbox_step(struct outbox *o, sqlite3_stmt *s, struct err *e);
+/* The event of *D: 1, 0 if it isn't there any more, and D was given up, -1. */
+int outbox_read_event(struct outbox *o, struct outbox_sub *sub,
+    struct outbox_delivery *d, int64_t now_ms, struct err *e);
 const char *outbox_sql(enum outbox_stmt which);
 extern const char outbox_schema[];
 

@@ -300,22 +300,28 @@ outbox_dead(struct outbox *o, struct outbox_sub *sub,
 }
 
 int
-outbox_claim(struct outbox *o, struct outbox_sub *sub, int64_t now_ms,
-    struct outbox_delivery *out, struct err *e)
+outbox_read_event(struct outbox *o, struct outbox_sub *sub,
+    struct outbox_delivery *d, int64_t now_ms, struct err *e)
 {
 	static const char gone[] = "its event went with a lost ledger";
 	struct outbox_outcome lost = {.at_ms = now_ms, .error = gone};
+	int rc = read_body(o, d, e);
+
+	return rc == 0 ? outbox_dead(o, sub, d, &lost, "lost", e) : rc;
+}
+
+int
+outbox_claim(struct outbox *o, struct outbox_sub *sub, int64_t now_ms,
+    struct outbox_delivery *out, struct err *e)
+{
 	struct outbox_delivery d = {0};
 	int rc;
 
 	while ((rc = claim_row(o, sub, now_ms, &d, e)) == 1) {
-		rc = read_body(o, &d, e);
+		rc = outbox_read_event(o, sub, &d, now_ms, e);
 		if (rc != 0)
 			break;
-		rc = outbox_dead(o, sub, &d, &lost, "lost", e);
 		outbox_delivery_clear(&d);
-		if (rc == -1)
-			return -1;
 	}
 	if (rc == 1)
 		rc = outbox_run(o, OB_CLAIMED, sub->id, (int64_t)d.seq, e) == 0

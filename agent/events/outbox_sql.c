@@ -33,13 +33,14 @@ const char outbox_schema[] =
     " pkey TEXT NOT NULL, run INTEGER NOT NULL, barrier INTEGER NOT NULL,"
     " state INTEGER NOT NULL, attempts INTEGER NOT NULL DEFAULT 0,"
     " next_ms INTEGER NOT NULL, since_ms INTEGER NOT NULL,"
-    " status INTEGER NOT NULL DEFAULT 0, error TEXT NOT NULL"
-    " DEFAULT '', PRIMARY KEY(sub, seq)) WITHOUT ROWID;"
+    " batch INTEGER NOT NULL DEFAULT 0, status INTEGER NOT NULL DEFAULT 0,"
+    " error TEXT NOT NULL DEFAULT '', PRIMARY KEY(sub, seq)) WITHOUT ROWID;"
     "CREATE INDEX delivery_due ON delivery(sub, next_ms, seq)"
     " WHERE state IN (0,3);"
     "CREATE INDEX delivery_key ON delivery(sub, pkey, seq);"
     "CREATE INDEX delivery_run ON delivery(sub, run, seq);"
     "CREATE INDEX delivery_barrier ON delivery(sub, run) WHERE barrier=1;"
+    "CREATE INDEX delivery_batch ON delivery(sub, batch, seq) WHERE batch>0;"
     "CREATE TABLE dead_letter(sub INTEGER NOT NULL, seq INTEGER NOT NULL,"
     " pkey TEXT NOT NULL, run INTEGER NOT NULL, at_ms INTEGER NOT NULL,"
     " reason TEXT NOT NULL, attempts INTEGER NOT NULL,"
@@ -54,6 +55,8 @@ const char outbox_schema[] =
 	"id,name,replay,ordering,routed,noticed,delivered,filtered,dead," \
 	"removed,(SELECT COUNT(*) FROM delivery d WHERE "                 \
 	"d.sub=subscription.id)"
+
+#define ROW_COLUMNS "seq,run,attempts,pkey,since_ms"
 
 /* Whether a delivery (sub ?1, seq, pkey, run, barrier as given) waits for an
  * earlier one: by the ordering, and the end of a run for the rest of it. */
@@ -99,13 +102,36 @@ static const char *const statements[OB_COUNT] = {
 	"INSERT OR IGNORE INTO delivery(sub,seq,pkey,run,barrier,next_ms,"
 	"since_ms,state) VALUES(?1,?2,?3,?4,?5,?6,?7," BLOCKED(
 	    "?2", "?3", "?4", "?5", "?8") ")",
-    [OB_CLAIM] = "SELECT seq,run,attempts,pkey,since_ms FROM delivery"
+    [OB_CLAIM] = "SELECT " ROW_COLUMNS " FROM delivery"
 		 " WHERE sub=? AND state IN (0,3) AND next_ms<=?"
 		 " ORDER BY next_ms,seq LIMIT 1",
     [OB_CLAIMED] = "UPDATE delivery SET state=2,attempts=attempts+1"
 		   " WHERE sub=? AND seq=?",
     [OB_DUE] = "SELECT next_ms FROM delivery WHERE sub=? AND state IN (0,3)"
 	       " ORDER BY next_ms,seq LIMIT 1",
+    [OB_BATCH_FIRST] = "SELECT next_ms,batch FROM delivery"
+		       " WHERE sub=? AND state IN (0,3) AND next_ms<=?"
+		       " ORDER BY next_ms,seq LIMIT 1",
+    [OB_BATCH_READY] = "SELECT " ROW_COLUMNS " FROM delivery WHERE sub=?"
+		       " AND state IN (0,3) AND next_ms<=? AND batch=0"
+		       " ORDER BY next_ms,seq LIMIT ?",
+    [OB_BATCH_FOLLOWER] =
+	"SELECT " ROW_COLUMNS " FROM delivery WHERE sub=?1 AND state=1"
+	" AND barrier=0 AND seq=(SELECT MIN(seq) FROM delivery WHERE sub=?1"
+	" AND seq>?2 AND pkey=?3)",
+    [OB_BATCH_NEXT] =
+	"SELECT " ROW_COLUMNS " FROM delivery WHERE sub=?1 AND state=1"
+	" AND barrier=0 AND seq=(SELECT MIN(seq) FROM delivery WHERE sub=?1"
+	" AND seq>?2)",
+    [OB_BATCH_MEMBERS] = "SELECT " ROW_COLUMNS " FROM delivery"
+			 " WHERE sub=? AND batch=? AND batch>0 ORDER BY seq",
+    [OB_BATCH_SEAL] = "UPDATE delivery SET state=2,attempts=attempts+1,batch=?3"
+		      " WHERE sub=?1 AND seq=?2",
+    [OB_BATCH_OPEN] =
+	"UPDATE delivery SET batch=0,attempts=0,next_ms=?3,state=" BLOCKED(
+	    "delivery.seq", "delivery.pkey", "delivery.run", "delivery.barrier",
+	    "?4") " WHERE sub=?1 AND batch>0"
+		  " AND (batch=?2 OR ?2=0)",
     [OB_DELIVERY_DROP] = "DELETE FROM delivery WHERE sub=? AND seq=?",
     [OB_UNBLOCK_KEY] =
 	"UPDATE delivery SET state=0 WHERE sub=?1 AND state=1 AND barrier=0"

@@ -36,6 +36,7 @@ extern const struct policy policy_default;
 /* What came back. */
 struct policy_answer {
 	int status;		 /* 0: no answer */
+	bool unsent;		 /* nobody was asked */
 	unsigned retry_after_ms; /* 0: not said */
 	bool abort;		 /* "webhook-delivery: abort-message" */
 	bool disable;		 /* "webhook-delivery: disable" */

@@ -36,8 +36,8 @@ bucket_take(struct bucket *b)
 }
 
 void
-receiver_init(struct receiver *r, const struct subscription *s,
-    struct sender *sender)
+receiver_init(
+    struct receiver *r, const struct subscription *s, struct sender *sender)
 {
 	*r = (struct receiver){
 	    .subscription = s,

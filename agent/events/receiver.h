@@ -28,7 +28,7 @@ struct sender;
 
 struct receiver {
 	const struct subscription *subscription;
-	struct sender *sender; /* borrowed */
+	struct sender *sender;	      /* borrowed */
 	struct control_entry control; /* as decided last */
 	struct bucket bucket;
 	unsigned up;	       /* requests without an answer */
@@ -39,8 +39,8 @@ struct receiver {
 	bool undecided;	       /* control has a state that is not written yet */
 };
 
-void receiver_init(struct receiver *r, const struct subscription *s,
-    struct sender *sender);
+void receiver_init(
+    struct receiver *r, const struct subscription *s, struct sender *sender);
 
 /* Others decided so. */
 void receiver_decided(struct receiver *r, const struct control_entry *entry);

@@ -5,8 +5,8 @@
 #include <string.h>
 #include <sys/random.h>
 
-#include "agent/events/cloudevent.h"
 #include "agent/events/outbox_notice.h"
+#include "agent/events/parcel.h"
 #include "agent/events/sender.h"
 #include "agent/events/stream.h"
 #include "base/clock.h"
@@ -14,18 +14,27 @@
 #include "base/text.h"
 
 #define ROUTE_MAX 256 /* events looked at in one transaction */
+/* Places for requests whose data isn't at its claim check yet. */
+#define CHECKED_IN_MAX 64
 
-enum flight_state { FLIGHT_FREE, FLIGHT_CLAIMED, FLIGHT_UP, FLIGHT_LANDED };
+enum flight_state {
+	FLIGHT_FREE,
+	FLIGHT_CLAIMED,
+	FLIGHT_CHECKED_IN, /* its data is on the way to the claim check */
+	FLIGHT_KEPT,	   /* and is there: it may go */
+	FLIGHT_UP,
+	FLIGHT_LANDED,
+};
 
 /* A request, from its claim to the transaction that settles it. */
 struct flight {
 	enum flight_state state;
 	struct stream *stream;
-	struct outbox_delivery delivery;
-	char id[CLOUDEVENT_ID_MAX];
+	struct parcel parcel;
 	struct policy_answer answer;
 	struct policy_verdict verdict;
-	bool stops; /* the receiver gets nothing more from here on */
+	bool halves; /* it was too much at once */
+	bool stops;  /* the receiver gets nothing more from here on */
 	uint64_t took_ms;
 	char error[400];
 };
@@ -39,12 +48,16 @@ struct stream {
 	struct outbox_replay replay;
 	struct pattern *pattern;
 	struct bucket bucket;
+	struct keeper *keeper;	/* NULL: no data goes to a claim check */
+	size_t batch_most;	/* events; fewer once that was too much */
+	int64_t batch_later_ms; /* an unfinished one is to go then; 0: none */
 	/* Twice concurrency: where one landed is free only once that has been
 	 * committed, and others are claimed in the same transaction. */
 	struct flight *flights;
 	uint64_t flights_n;
 	unsigned claimed; /* of them: not FREE */
 	bool closing;
+	bool hurries; /* no batch waits for more */
 	uint64_t random;
 	struct err last;
 
@@ -75,11 +88,12 @@ stream_free(struct stream *s)
 
 	if (s == NULL)
 		return;
+	keeper_free(s->keeper);
 	for (i = 0; i < s->flights_n; i++) {
 		if (s->flights[i].state == FLIGHT_CLAIMED ||
 		    s->flights[i].state == FLIGHT_UP)
 			receiver_give_back(s->receiver);
-		outbox_delivery_clear(&s->flights[i].delivery);
+		parcel_clear(&s->flights[i].parcel);
 	}
 	free(s->flights);
 	outbox_replay_clear(&s->replay);
@@ -112,18 +126,44 @@ find_place(struct stream *s, struct err *e)
 	    s->outbox, s->replay.id, ordering, &s->sub, e);
 }
 
+static void
+wake(void *http)
+{
+	http_many_wake(http);
+}
+
+/* What its format asks for. */
+static int
+begin_format(struct stream *s, const struct stream_setup *setup, struct err *e)
+{
+	const struct format *f = &s->subscription->format;
+
+	s->batch_most = f->batch_events;
+	if (f->claim_check != NULL &&
+	    (s->keeper = keeper_new(setup->claims, f, wake, setup->http, e)) ==
+		NULL)
+		return -1;
+	/* Batches of a time when they were wanted. */
+	if (f->kind != FORMAT_BATCH &&
+	    outbox_batch_open(s->outbox, &s->sub, 0, now_ms(), e) == -1)
+		return -1;
+	return 0;
+}
+
 struct stream *
 stream_new(const struct stream_setup *setup, struct err *e)
 {
 	AUTO(stream) struct stream *s = calloc(1, sizeof(*s));
-	uint64_t places = 2 * setup->receiver->subscription->concurrency;
+	const struct subscription *of = setup->receiver->subscription;
+	uint64_t places = 2 * of->concurrency +
+	    (of->format.claim_check != NULL ? CHECKED_IN_MAX : 0);
 
 	if (s == NULL) {
 		err_set(e, ERR_NOMEM, "out of memory");
 		return NULL;
 	}
 	s->receiver = setup->receiver;
-	s->subscription = setup->receiver->subscription;
+	s->subscription = of;
 	s->outbox = setup->outbox;
 	s->task = setup->task;
 	if (setup->replay != NULL) {
@@ -141,7 +181,7 @@ stream_new(const struct stream_setup *setup, struct err *e)
 	if (getrandom(&s->random, sizeof(s->random), 0) == -1)
 		s->random = (uint64_t)clock_wall_ns();
 	s->random |= 1;
-	if (find_place(s, e) == -1)
+	if (find_place(s, e) == -1 || begin_format(s, setup, e) == -1)
 		return NULL;
 	s->sub_first = s->sub;
 	return TAKE(s);
@@ -149,31 +189,37 @@ stream_new(const struct stream_setup *setup, struct err *e)
 
 /* 1, 0, -1 */
 static int
-takes(const struct pattern *p, const struct outbox_event *event, struct err *e)
+takes(const struct stream *s, const struct jdoc_node *event, struct err *e)
 {
-	AUTO(jdoc) struct jdoc *doc = NULL;
-	int rc;
+	const struct pattern *patterns[] = {
+	    s->subscription->pattern, s->pattern};
+	size_t i;
+	int rc = format_takes(&s->subscription->format, event);
 
-	if (p == NULL)
-		return 1;
-	doc = jdoc_parse(event->body, event->len, e);
-	rc = doc == NULL ? -1 : pattern_match(p, jdoc_root(doc), e);
-	/* What can't be judged is rather told than lost. */
-	return rc == -1 && e->kind != ERR_NOMEM ? 1 : rc;
+	for (i = 0; rc == 1 && i < 2; i++)
+		if (patterns[i] != NULL)
+			rc = pattern_match(patterns[i], event, e);
+	return rc;
 }
 
 static int
 wanted(void *arg, const struct outbox_event *event, struct err *e)
 {
 	const struct stream *s = arg;
+	AUTO(jdoc) struct jdoc *doc = NULL;
 	int rc;
 
 	if (s->replay.id != 0 &&
 	    (event->time_ms < s->replay.from_ms ||
 		event->time_ms >= s->replay.to_ms))
 		return 0;
-	rc = takes(s->subscription->pattern, event, e);
-	return rc == 1 ? takes(s->pattern, event, e) : rc;
+	if (s->subscription->pattern == NULL && s->pattern == NULL &&
+	    s->subscription->format.kind != FORMAT_S3)
+		return 1;
+	doc = jdoc_parse(event->body, event->len, e);
+	rc = doc != NULL ? takes(s, jdoc_root(doc), e) : -1;
+	/* What can't be judged is rather told than lost. */
+	return rc == -1 && e->kind != ERR_NOMEM ? 1 : rc;
 }
 
 /* In strict order, what can't be delivered may hold all that comes after. */
@@ -200,22 +246,25 @@ hold_all(struct stream *s, struct flight *f, int64_t now)
 static void
 judge(struct stream *s, struct flight *f)
 {
+	const struct outbox_batch *b = &f->parcel.events;
 	int64_t now = now_ms();
 
 	f->verdict = policy_judge(&s->subscription->policy, &f->answer,
-	    f->delivery.attempts,
-	    control_age_ms(&s->receiver->control, f->delivery.since_ms, now),
+	    b->items[0].attempts,
+	    control_age_ms(&s->receiver->control, b->items[0].since_ms, now),
 	    next_random(s));
-	f->stops =
+	f->stops = !f->answer.unsent &&
 	    receiver_judge(s->receiver, &f->verdict, now, next_random(s));
-	hold_all(s, f, now);
+	f->halves = f->answer.status == 413 && b->n > 1;
+	if (!f->halves)
+		hold_all(s, f, now);
 }
 
-/* Writes down what became of F. */
+/* Writes down what became of D, one of those that F was. */
 static int
-settle(struct stream *s, struct flight *f, int64_t now, struct err *e)
+settle_one(struct stream *s, const struct flight *f,
+    const struct outbox_delivery *d, int64_t now, struct err *e)
 {
-	const struct outbox_delivery *d = &f->delivery;
 	struct outbox_outcome how = {
 	    .at_ms = now,
 	    .took_ms = f->took_ms,
@@ -226,18 +275,13 @@ settle(struct stream *s, struct flight *f, int64_t now, struct err *e)
 	    .task = s->task,
 	    .about = &s->sub,
 	    .now_ms = now,
-	    .reason = s->receiver->control.reason,
+	    .reason = f->verdict.reason,
 	};
 
-	if (f->stops &&
-	    outbox_notice_stopped(s->outbox, &notice,
-		control_state_name(s->receiver->control.state), e) == -1)
-		return -1;
 	switch (f->verdict.action) {
 	case POLICY_DONE:
 		return outbox_done(s->outbox, &s->sub, d, &how, e);
 	case POLICY_DEAD:
-		notice.reason = f->verdict.reason;
 		if (outbox_notice_dead(
 			s->outbox, &notice, d, f->answer.status, e) == -1)
 			return -1;
@@ -249,6 +293,41 @@ settle(struct stream *s, struct flight *f, int64_t now, struct err *e)
 	}
 	return outbox_retry(
 	    s->outbox, &s->sub, d, &how, now + (int64_t)f->verdict.wait_ms, e);
+}
+
+/* As many were too much at once: half of them are tried. */
+static int
+halve(
+    struct stream *s, const struct outbox_batch *b, int64_t now, struct err *e)
+{
+	if (s->batch_most > b->n / 2)
+		s->batch_most = b->n / 2;
+	return outbox_batch_open(s->outbox, &s->sub, b->items[0].seq, now, e);
+}
+
+/* Writes down what became of F. */
+static int
+settle(struct stream *s, struct flight *f, int64_t now, struct err *e)
+{
+	const struct outbox_batch *b = &f->parcel.events;
+	struct outbox_notice notice = {
+	    .task = s->task,
+	    .about = &s->sub,
+	    .now_ms = now,
+	    .reason = s->receiver->control.reason,
+	};
+	size_t i;
+
+	if (f->stops &&
+	    outbox_notice_stopped(s->outbox, &notice,
+		control_state_name(s->receiver->control.state), e) == -1)
+		return -1;
+	if (f->halves)
+		return halve(s, b, now, e);
+	for (i = 0; i < b->n; i++)
+		if (settle_one(s, f, &b->items[i], now, e) == -1)
+			return -1;
+	return 0;
 }
 
 /* Requests that may be begun now. */
@@ -265,29 +344,19 @@ room(struct stream *s, int64_t now)
 	return bucket_room(&s->bucket, mono, most < consent ? most : consent);
 }
 
-/* What is sent, if it isn't the event as it is. */
-static int
-dress(struct stream *s, struct flight *f, struct err *e)
-{
-	struct outbox_delivery *d = &f->delivery;
-	AUTO(buf) struct buf body = BUF_INIT(1 << 20);
-
-	cloudevent_id(d->seq, f->id);
-	if (!s->replay.new_ids)
-		return 0;
-	cloudevent_new_id(d->seq, s->replay.made_us, f->id);
-	cloudevent_reissue(&body, d->body, d->len, f->id);
-	if (buf_failed(&body))
-		return err_set(e, ERR_NOMEM, "out of memory");
-	free(d->body);
-	d->len = body.len;
-	d->body = buf_take(&body);
-	return 0;
-}
-
 static int
 claim(struct stream *s, int64_t now, struct err *e)
 {
+	struct parcel_order order = {
+	    .subscription = s->subscription,
+	    .outbox = s->outbox,
+	    .sub = &s->sub,
+	    .task = s->task,
+	    .replay = s->replay.new_ids ? &s->replay : NULL,
+	    .most = s->batch_most,
+	    .hurry = s->hurries,
+	    .now_ms = now,
+	};
 	unsigned want = room(s, now);
 	uint64_t i;
 	int rc = 1;
@@ -297,7 +366,7 @@ claim(struct stream *s, int64_t now, struct err *e)
 
 		if (f->state != FLIGHT_FREE)
 			continue;
-		rc = outbox_claim(s->outbox, &s->sub, now, &f->delivery, e);
+		rc = parcel_claim(&order, &f->parcel, &s->batch_later_ms, e);
 		if (rc != 1)
 			break;
 		f->state = FLIGHT_CLAIMED;
@@ -306,8 +375,6 @@ claim(struct stream *s, int64_t now, struct err *e)
 		want--;
 		receiver_take(s->receiver);
 		bucket_take(&s->bucket);
-		if (dress(s, f, e) == -1)
-			return -1;
 	}
 	return rc == -1 ? -1 : 0;
 }
@@ -380,7 +447,9 @@ stream_has_work(struct stream *s)
 		return true;
 	if (room(s, now) == 0)
 		return false;
-	due = outbox_due(s->outbox, &s->sub, &e);
+	due = s->batch_later_ms;
+	if (due == 0 || s->hurries)
+		due = outbox_due(s->outbox, &s->sub, &e);
 	return due == -1 || (due > 0 && due <= now);
 }
 
@@ -405,7 +474,7 @@ stream_transact(struct stream *s, bool *busy, struct err *e)
 static void
 empty(struct stream *s, struct flight *f)
 {
-	outbox_delivery_clear(&f->delivery);
+	parcel_clear(&f->parcel);
 	f->state = FLIGHT_FREE;
 	s->claimed--;
 }
@@ -413,11 +482,11 @@ empty(struct stream *s, struct flight *f)
 static int
 send_one(struct stream *s, struct flight *f, struct err *e)
 {
-	const struct outbox_delivery *d = &f->delivery;
+	const struct parcel *p = &f->parcel;
 	AUTO(buf) struct buf headers = BUF_INIT(1 << 16);
 
-	if (subscription_headers(s->subscription, f->id, now_ms() / 1000,
-		d->body, d->len, &headers, e) == -1)
+	if (subscription_headers(s->subscription, p->id, now_ms() / 1000,
+		p->body, p->len, &headers, e) == -1)
 		return -1;
 	if (s->replay.id != 0) {
 		buf_addf(&headers, "x-dray-replay: %s", s->replay.name);
@@ -426,39 +495,7 @@ send_one(struct stream *s, struct flight *f, struct err *e)
 	if (buf_failed(&headers))
 		return err_set(e, ERR_NOMEM, "out of memory");
 	return sender_post(
-	    s->receiver->sender, &headers, d->body, d->len, f, e);
-}
-
-void
-stream_committed(struct stream *s)
-{
-	uint64_t i;
-
-	for (i = 0; i < s->flights_n; i++) {
-		struct flight *f = &s->flights[i];
-		struct http_many_reply r = {.status = 0};
-
-		if (f->state == FLIGHT_LANDED)
-			empty(s, f);
-		if (f->state != FLIGHT_CLAIMED)
-			continue;
-		f->state = FLIGHT_UP;
-		if (send_one(s, f, &r.err) == -1)
-			stream_land(f, &r);
-	}
-}
-
-void
-stream_rolled_back(struct stream *s)
-{
-	uint64_t i;
-
-	for (i = 0; i < s->flights_n; i++)
-		if (s->flights[i].state == FLIGHT_CLAIMED) {
-			empty(s, &s->flights[i]);
-			receiver_give_back(s->receiver);
-		}
-	s->sub = s->sub_before;
+	    s->receiver->sender, &headers, p->body, p->len, f, e);
 }
 
 static void
@@ -498,19 +535,104 @@ explain(struct flight *f, const struct http_many_reply *r)
 		err_set(last, ERR_SERVER, "HTTP %d %s", r->status, f->error);
 }
 
+/* What became of F; UNSENT: it never left. */
+static void
+land(struct flight *f, const struct http_many_reply *r, bool unsent)
+{
+	f->state = FLIGHT_LANDED;
+	f->took_ms = r->took_ms;
+	f->error[0] = '\0';
+	set_answer(f, r);
+	f->answer.unsent = unsent;
+	judge(f->stream, f);
+	if (r->status / 100 != 2)
+		explain(f, r);
+}
+
 void
 stream_land(void *tag, const struct http_many_reply *r)
 {
 	struct flight *f = tag;
 
 	receiver_give_back(f->stream->receiver);
-	f->state = FLIGHT_LANDED;
-	f->took_ms = r->took_ms;
-	f->error[0] = '\0';
-	set_answer(f, r);
-	judge(f->stream, f);
-	if (r->status / 100 != 2)
-		explain(f, r);
+	land(f, r, false);
+}
+
+static void
+begin(struct stream *s, struct flight *f)
+{
+	struct http_many_reply r = {.status = 0};
+
+	f->state = FLIGHT_UP;
+	if (send_one(s, f, &r.err) == -1)
+		stream_land(f, &r);
+}
+
+/* Meanwhile others may go. */
+static void
+check_in(struct stream *s, struct flight *f)
+{
+	struct http_many_reply r = {.status = 0};
+
+	receiver_give_back(s->receiver);
+	f->state = FLIGHT_CHECKED_IN;
+	if (keeper_put(s->keeper, &f->parcel, f, &r.err) == -1)
+		land(f, &r, true);
+}
+
+void
+stream_collect(struct stream *s)
+{
+	struct http_many_reply r = {.status = 0};
+	uint64_t i;
+	void *tag;
+
+	if (s->keeper == NULL)
+		return;
+	while (keeper_next(s->keeper, &tag, &r.err))
+		if (r.err.kind == ERR_NONE)
+			((struct flight *)tag)->state = FLIGHT_KEPT;
+		else
+			land(tag, &r, true);
+	for (i = 0; i < s->flights_n; i++) {
+		struct flight *f = &s->flights[i];
+
+		if (f->state != FLIGHT_KEPT ||
+		    receiver_room(s->receiver, now_ms(), clock_mono_ms()) == 0)
+			continue;
+		receiver_take(s->receiver);
+		begin(s, f);
+	}
+}
+
+void
+stream_committed(struct stream *s)
+{
+	uint64_t i;
+
+	for (i = 0; i < s->flights_n; i++) {
+		struct flight *f = &s->flights[i];
+
+		if (f->state == FLIGHT_LANDED)
+			empty(s, f);
+		if (f->state == FLIGHT_CLAIMED && f->parcel.claimed)
+			check_in(s, f);
+		else if (f->state == FLIGHT_CLAIMED)
+			begin(s, f);
+	}
+}
+
+void
+stream_rolled_back(struct stream *s)
+{
+	uint64_t i;
+
+	for (i = 0; i < s->flights_n; i++)
+		if (s->flights[i].state == FLIGHT_CLAIMED) {
+			empty(s, &s->flights[i]);
+			receiver_give_back(s->receiver);
+		}
+	s->sub = s->sub_before;
 }
 
 bool
@@ -520,9 +642,22 @@ stream_is_up(const struct stream *s)
 }
 
 void
+stream_hurry(struct stream *s)
+{
+	s->hurries = true;
+}
+
+void
 stream_close(struct stream *s)
 {
 	s->closing = true;
+}
+
+void
+stream_end(struct stream *s)
+{
+	stream_close(s);
+	keeper_free(TAKE(s->keeper));
 }
 
 bool

@@ -6,6 +6,7 @@
 #ifndef AGENT_EVENTS_STREAM_H
 #define AGENT_EVENTS_STREAM_H
 
+#include "agent/events/keeper.h"
 #include "agent/events/outbox_replay.h"
 #include "agent/events/receiver.h"
 #include "transfer/http_many.h"
@@ -18,6 +19,8 @@ struct stream_setup {
 	struct outbox *outbox;
 	const char *task;
 	const struct outbox_replay *replay; /* NULL: of the events themselves */
+	struct http_many *http;		    /* woken when there is work */
+	const struct keeper_store *claims;  /* where claim checks are */
 };
 struct stream *stream_new(const struct stream_setup *setup, struct err *e);
 /* After HTTP's requests were dropped. */
@@ -36,6 +39,8 @@ void stream_committed(struct stream *s);
 /* It was not: nothing of it has happened. */
 void stream_rolled_back(struct stream *s);
 
+/* What is at its claim check by now goes out. */
+void stream_collect(struct stream *s);
 /* An answer to the request TAG of a stream's: a sender_landed_fn. */
 void stream_land(void *tag, const struct http_many_reply *reply);
 
@@ -48,8 +53,12 @@ int stream_refresh(struct stream *s, struct err *e);
 
 /* Requests under way, or answers to be settled. */
 bool stream_is_up(const struct stream *s);
+/* No batch waits for more events any longer. */
+void stream_hurry(struct stream *s);
 /* Nothing more is begun. */
 void stream_close(struct stream *s);
+/* Nor brought to a claim check: it has no thread any longer. */
+void stream_end(struct stream *s);
 /* Whether nothing is left that could be begun in the next MS. */
 bool stream_rests(struct stream *s, uint64_t ms);
 

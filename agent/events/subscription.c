@@ -41,6 +41,7 @@ subscription_new(const char *name, struct err *e)
 	s->policy = policy_default;
 	s->timeout_ms = 15000;
 	s->concurrency = 16;
+	format_init(&s->format);
 	s->keys = signature_keys_new(e);
 	s->access = access_new(e);
 	return s->keys != NULL && s->access != NULL ? TAKE(s) : NULL;
@@ -54,6 +55,7 @@ subscription_free(struct subscription *s)
 	signature_keys_free(s->keys);
 	access_free(s->access);
 	pattern_free(s->pattern);
+	format_clear(&s->format);
 	free(s->url);
 	free(s->ca);
 	free(s);
@@ -213,6 +215,10 @@ subscription_set(
 				return row->set(s, value, e);
 			buf_addf(&known, " %s", row->key);
 		}
+	format_add_keys(&known);
+	rc = format_set(&s->format, key, value, e);
+	if (rc != 1)
+		return rc;
 	rc = access_set(s->access, key, value, &known, e);
 	if (rc != 1)
 		return rc;
@@ -223,6 +229,7 @@ subscription_set(
 int
 subscription_finish(struct subscription *s, struct err *e)
 {
+	s->misfit = NULL;
 	if (s->url == NULL)
 		return err_set(e, ERR_USAGE, "no url is set");
 	if (s->guard.plain && s->guard.n == 0)
@@ -233,9 +240,10 @@ subscription_finish(struct subscription *s, struct err *e)
 		return err_set(e, ERR_USAGE,
 		    "token-url: http:// protects no secret: use https://, or "
 		    "allow the network that it may be used in");
-	if (subscription_policy_finish(s, e) == -1)
+	if (subscription_policy_finish(s, e) == -1 ||
+	    access_finish(s->access, e) == -1)
 		return -1;
-	return access_finish(s->access, e);
+	return format_finish(&s->format, &s->misfit, e);
 }
 
 static bool
@@ -269,7 +277,7 @@ subscription_headers(const struct subscription *s, const char *id,
 {
 	size_t count;
 
-	buf_adds(out, "content-type: " CLOUDEVENT_CONTENT_TYPE);
+	buf_addf(out, "content-type: %s", format_content_type(&s->format));
 	buf_addc(out, '\0');
 	return signature_headers(
 	    s->keys, id, unix_s, body, len, out, &count, e);
@@ -312,6 +320,37 @@ name_of(const char *path, char *out, struct err *e)
 	return 0;
 }
 
+/* A setting that doesn't go with the others. */
+struct misfit {
+	const char *key;
+	const struct err *why;
+};
+
+static int
+blame(void *arg, const struct ini_line *line, struct err *e)
+{
+	const struct misfit *m = arg;
+
+	if (strcmp(line->key, m->key) != 0)
+		return 0;
+	return err_set(e, ERR_CONFIG, "%s:%u: %s: %s", line->file, line->number,
+	    line->key, m->why->msg);
+}
+
+/* Puts before *E where in the file at PATH it is, by KEY, or NULL. */
+static void
+locate(const char *path, const char *key, struct err *e)
+{
+	struct misfit m = {.key = key, .why = e};
+	struct err found = ERR_INIT;
+
+	e->kind = ERR_CONFIG;
+	if (key != NULL && ini_file(path, blame, &m, &found) == -1)
+		*e = found;
+	else
+		err_context(e, "%s", path);
+}
+
 struct subscription *
 subscription_load(const char *path, struct err *e)
 {
@@ -324,8 +363,7 @@ subscription_load(const char *path, struct err *e)
 	if (s == NULL || ini_file(path, on_line, s, e) == -1)
 		return NULL;
 	if (subscription_finish(s, e) == -1) {
-		e->kind = ERR_CONFIG;
-		err_context(e, "%s", path);
+		locate(path, s->misfit, e);
 		return NULL;
 	}
 	return TAKE(s);

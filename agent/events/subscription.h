@@ -7,6 +7,7 @@
 #define AGENT_EVENTS_SUBSCRIPTION_H
 
 #include "agent/events/access.h"
+#include "agent/events/format.h"
 #include "agent/events/netguard.h"
 #include "agent/events/pattern.h"
 #include "agent/events/policy.h"
@@ -34,6 +35,7 @@ struct subscription {
 	struct netguard guard;
 	struct access *access; /* how it is reached */
 	struct policy policy;
+	struct format format;
 	char *ca; /* NULL: the system's */
 	uint64_t timeout_ms;
 	uint64_t concurrency; /* requests at a time */
@@ -43,6 +45,7 @@ struct subscription {
 	enum subscription_ordering ordering;
 	bool skips; /* strict: what can't be delivered doesn't hold the rest */
 	bool from_beginning; /* not only what happens from now on */
+	const char *misfit;  /* a setting, for a message */
 };
 
 /* With the defaults.  ERR_USAGE for a name that isn't of 1 to
@@ -54,7 +57,8 @@ AUTO_DEFINE(subscription, struct subscription, subscription_free)
 /* One setting; ERR_USAGE, ERR_CONFIG. */
 int subscription_set(
     struct subscription *s, const char *key, const char *value, struct err *e);
-/* What settings must agree on among themselves. */
+/* What settings must agree on among themselves; s->misfit is the one that
+ * doesn't, or NULL. */
 int subscription_finish(struct subscription *s, struct err *e);
 
 /* Headers of a request with BODY, as http_many_post() wants them. */

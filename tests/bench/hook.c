@@ -192,8 +192,9 @@ static void
 welcome(void)
 {
 	struct epoll_event ev = {.events = EPOLLIN};
-	int one = 1, fd = accept4(hook.listener, NULL, NULL,
-			 SOCK_NONBLOCK | SOCK_CLOEXEC);
+	int one = 1,
+	    fd = accept4(
+		hook.listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
 	struct client *c;
 
 	if (fd == -1)

@@ -23,6 +23,7 @@ one word a request, separated by commas, the last one for ever:
     /headers    a header without an end
     /redirect   302 to /elsewhere, which logs "elsewhere"
     /poison     400 for events whose subject has "poison", else 204
+    /max4       413 for a batch of more than so many events, else 204
 
 What stands behind a '?' is asked of a request before that:
 
@@ -150,8 +151,8 @@ class Hook(BaseHTTPRequestHandler):
             return self.answer(302, [("Location", "http://169.254.169.254/")])
         if self.headers.get("authorization"):
             ours = base64.b64encode(
-                (urllib.parse.quote_plus("an id") + ":" +
-                 urllib.parse.quote_plus(args.client_secret)).encode())
+                (urllib.parse.quote("an id") + ":" +
+                 urllib.parse.quote(args.client_secret, "")).encode())
             right = self.headers["authorization"] == "Basic " + ours.decode()
         else:
             right = (form.get("client_id") == "an id" and
@@ -228,8 +229,12 @@ class Hook(BaseHTTPRequestHandler):
             return self.answer(302, [
                 ("Location", "/elsewhere" if word == "redirect" else
                  "http://169.254.169.254/latest/meta-data/")])
+        most = int(word[3:]) if word.startswith("max") else 0
+        if 0 < most < len(json.loads(body)):
+            log({"too many": self.headers["webhook-id"]})
+            return self.answer(413)
         event = self.process(body)
-        if word == "poison" and "poison" in event["subject"]:
+        if word == "poison" and "poison" in str(event):
             return self.answer(400, body=b"poison")
         if word == "lost":
             return self.hang_up()

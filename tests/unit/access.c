@@ -74,16 +74,16 @@ id_and_secret_are_encoded_before_they_are_joined(void)
 	with("client-secret", "env:DRAY_HOOK", a);
 	with("scope", "a b", a);
 	CHECK(oauth_request(a, &headers, &body, &e) == 0);
-	CHECK_STR(buf_str(&body), "grant_type=client_credentials&scope=a+b");
-	/* "an+id:s%26c%3Ar%25t" */
+	CHECK_STR(buf_str(&body), "grant_type=client_credentials&scope=a%20b");
+	/* "an%20id:s%26c%3Ar%25t" */
 	CHECK(
-	    has(&headers, "authorization: Basic YW4raWQ6cyUyNmMlM0FyJTI1dA=="));
+	    has(&headers, "authorization: Basic YW4lMjBpZDpzJTI2YyUzQXIlMjV0"));
 	buf_reset(&headers);
 	buf_reset(&body);
 	with("client-auth", "post", a);
 	CHECK(oauth_request(a, &headers, &body, &e) == 0);
 	CHECK_STR(buf_str(&body),
-	    "grant_type=client_credentials&scope=a+b&client_id=an+id"
+	    "grant_type=client_credentials&scope=a%20b&client_id=an%20id"
 	    "&client_secret=s%26c%3Ar%25t");
 	CHECK(!has(&headers, "authorization"));
 }
