@@ -7,15 +7,13 @@
 #include "agent/events/outbox_notice.h"
 #include "agent/events/outbox_replay.h"
 #include "base/jdoc.h"
-#include "tests/unit/outboxrig.h"
+#include "tests/unit/outbox_at.h"
 
-/* The same fixture, but for its subscription's order. */
 static void
-begin_as(struct fixture *f, enum outbox_ordering ordering)
+fails(struct fixture *f, struct outbox_delivery *d, int64_t next_ms)
 {
-	begin(f);
-	f->ordering = ordering;
-	CHECK(outbox_subscribe(f->box, "s", ordering, 0, &f->sub, &f->e) == 0);
+	CHECK(outbox_retry(f->box, &f->sub, d, &bad, next_ms, &f->e) == 0);
+	outbox_delivery_clear(d);
 }
 
 static void
@@ -25,7 +23,7 @@ strict_order_holds_the_whole_queue(void)
 	struct outbox_delivery d, none;
 	uint64_t a, b, c;
 
-	begin_as(&f, OUTBOX_STRICT);
+	begin_with(&f, OUTBOX_STRICT);
 	a = happens(&f, "a", false);
 	b = happens(&f, "b", false);
 	c = happens(&f, "run", true);
@@ -53,7 +51,7 @@ without_order_only_the_end_of_a_run_waits(void)
 	struct outbox_delivery a1, a2, over;
 	uint64_t last;
 
-	begin_as(&f, OUTBOX_NONE);
+	begin_with(&f, OUTBOX_NONE);
 	happens(&f, "a", false);
 	happens(&f, "a", false);
 	last = happens(&f, "run", true);
@@ -75,7 +73,7 @@ another_order_is_for_what_waits_already(void)
 	struct outbox_delivery d, none;
 	uint64_t a, b;
 
-	begin_as(&f, OUTBOX_NONE);
+	begin_with(&f, OUTBOX_NONE);
 	a = happens(&f, "a", false);
 	b = happens(&f, "b", false);
 	happens(&f, "a", false);

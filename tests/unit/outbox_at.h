@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
-/* An outbox, and events and deliveries in it. */
-#ifndef TESTS_UNIT_OUTBOXRIG_H
-#define TESTS_UNIT_OUTBOXRIG_H
+/* A task that events happen in, and its outbox. */
+#ifndef TESTS_UNIT_OUTBOX_AT_H
+#define TESTS_UNIT_OUTBOX_AT_H
 
 #include "agent/events/outbox.h"
 #include "agent/ledger.h"
@@ -40,11 +40,17 @@ close_all(struct fixture *f)
 }
 
 static inline void
-begin(struct fixture *f)
+begin_with(struct fixture *f, enum outbox_ordering ordering)
 {
-	*f = (struct fixture){.dir_fd = tree_begin()};
+	*f = (struct fixture){.dir_fd = tree_begin(), .ordering = ordering};
 	snprintf(f->task, sizeof(f->task), "%s/t", tree_path);
 	open_all(f);
+}
+
+static inline void
+begin(struct fixture *f)
+{
+	begin_with(f, OUTBOX_KEY);
 }
 
 static inline void
@@ -112,13 +118,6 @@ static inline void
 arrives(struct fixture *f, struct outbox_delivery *d)
 {
 	CHECK(outbox_done(f->box, &f->sub, d, &ok, &f->e) == 0);
-	outbox_delivery_clear(d);
-}
-
-static inline void
-fails(struct fixture *f, struct outbox_delivery *d, int64_t next_ms)
-{
-	CHECK(outbox_retry(f->box, &f->sub, d, &bad, next_ms, &f->e) == 0);
 	outbox_delivery_clear(d);
 }
 
