@@ -29,7 +29,7 @@
 
 #define SCHEDULE_NEVER INT64_MAX
 #define SCHEDULE_LINES_MAX 64
-#define SCHEDULE_HOLD_AFTER 20 /* failures: some eight hours of them */
+#define SCHEDULE_HOLD_AFTER 20 /* failures: about seven hours of them */
 #define SCHEDULE_RETRY_BASE_US ((int64_t)60 * 1000000)
 #define SCHEDULE_RETRY_CAP_US ((int64_t)3600 * 1000000)
 /* A clock that is put back by less waits until it is where it was. */

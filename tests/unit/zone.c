@@ -245,6 +245,61 @@ a_broken_file_does_no_harm(void)
 	CHECK(taken > n / 4 && taken < n);
 }
 
+/* A file of version 1 with two changes between two types */
+static void
+small_file(unsigned char f[62])
+{
+	static const unsigned char body[] = {0, 0, 0, 100, 0, 0, 0, 200, 1, 0,
+	    0, 0, 0, 0, 0, 0, 0, 0, 14, 16, 1, 0};
+
+	memset(f, 0, 44);
+	memcpy(f, "TZif", 4);
+	f[35] = 2; /* changes */
+	f[39] = 2; /* types */
+	memcpy(f + 44, body, 18);
+}
+
+static void
+lies_of_files_are_found(void)
+{
+	static const struct {
+		size_t at;
+		unsigned char value;
+		const char *what;
+	} table[] = {
+	    {0, 'X', "does not begin as a TZif"},
+	    {35, 3, "cut short"},
+	    {33, 1, "counts make no sense"},
+	    {39, 0, "counts make no sense"},
+	    {51, 100, "not in order"},
+	    {47, 201, "not in order"},
+	    {52, 2, "leads to no type"},
+	    {55, 2, "an offset is over a day"},
+	    {54, 0x80, "an offset is over a day"},
+	};
+	unsigned char f[62];
+	struct err e = ERR_INIT;
+	struct zone *z;
+	size_t i;
+
+	small_file(f);
+	f[60] = 0;
+	z = zone_parse("small", f, sizeof(f), &e);
+	CHECK(z == NULL && strstr(e.msg, "cut short") != NULL);
+	for (i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
+		unsigned char lie[66] = {0};
+
+		small_file(lie);
+		lie[table[i].at] = table[i].value;
+		z = zone_parse("small", lie, sizeof(lie), &e);
+		CHECK(z == NULL);
+		if (strstr(e.msg, table[i].what) == NULL) {
+			fprintf(stderr, "%zu: %s\n", i, e.msg);
+			check_failures++;
+		}
+	}
+}
+
 int
 main(void)
 {
@@ -255,5 +310,6 @@ main(void)
 	RUN(rules_of_all_kinds_are_understood);
 	RUN(names_lead_nowhere_else);
 	RUN(a_broken_file_does_no_harm);
+	RUN(lies_of_files_are_found);
 	return check_end();
 }
