@@ -131,6 +131,8 @@ void schedule_started(struct schedule_state *s, int64_t now_us);
 void schedule_ended(const struct schedule *c, struct schedule_state *s,
     enum schedule_end end, int64_t now_us, uint64_t random);
 
+/* By hand: ends a hold and a pause.  What was missed meanwhile is one run. */
+void schedule_resume(struct schedule_state *s);
 /* By hand: a run as soon as may be, which ends a hold and a pause. */
 void schedule_ask(struct schedule_state *s);
 

@@ -210,6 +210,40 @@ names_lead_nowhere_else(void)
 	CHECK(strstr(e.msg, "no time zone \"No/Where\"") != NULL);
 }
 
+static void
+the_machines_zone_is_that_of_tz(void)
+{
+	static const struct {
+		const char *tz;
+		int offset; /* in summer */
+	} table[] = {
+	    {"", 0},
+	    {"UTC", 0},
+	    {"Asia/Kolkata", 19800},
+	    {":Europe/Berlin", 7200},
+	    {"/usr/share/zoneinfo/America/New_York", -14400},
+	    {"CET-1CEST,M3.5.0,M10.5.0/3", 7200},
+	    {"<+0545>-5:45", 20700},
+	};
+	struct err e = ERR_INIT;
+	struct zone *z;
+	size_t i;
+
+	for (i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
+		setenv("TZ", table[i].tz, 1);
+		z = zone_local(&e);
+		CHECK(z != NULL &&
+		    zone_offset(z, at("2024-07-01 00:00")) == table[i].offset);
+		zone_free(z);
+	}
+	setenv("TZ", "No/Where", 1);
+	CHECK(zone_local(&e) == NULL);
+	unsetenv("TZ");
+	z = zone_local(&e);
+	CHECK(z != NULL);
+	zone_free(z);
+}
+
 /* Each file that is cut short or has a byte that is another is refused, or is a
  * zone that answers. */
 static void
@@ -309,6 +343,7 @@ main(void)
 	RUN(a_local_time_is_there_once_twice_or_never);
 	RUN(rules_of_all_kinds_are_understood);
 	RUN(names_lead_nowhere_else);
+	RUN(the_machines_zone_is_that_of_tz);
 	RUN(a_broken_file_does_no_harm);
 	RUN(lies_of_files_are_found);
 	return check_end();
