@@ -29,7 +29,7 @@
 
 #define SCHEDULE_NEVER INT64_MAX
 #define SCHEDULE_LINES_MAX 64
-#define SCHEDULE_HOLD_AFTER 20 /* failures: some eight hours of them */
+#define SCHEDULE_HOLD_AFTER 20 /* failures: about seven hours of them */
 #define SCHEDULE_RETRY_BASE_US ((int64_t)60 * 1000000)
 #define SCHEDULE_RETRY_CAP_US ((int64_t)3600 * 1000000)
 /* A clock that is put back by less waits until it is where it was. */
@@ -131,6 +131,8 @@ void schedule_started(struct schedule_state *s, int64_t now_us);
 void schedule_ended(const struct schedule *c, struct schedule_state *s,
     enum schedule_end end, int64_t now_us, uint64_t random);
 
+/* By hand: ends a hold and a pause.  What was missed meanwhile is one run. */
+void schedule_resume(struct schedule_state *s);
 /* By hand: a run as soon as may be, which ends a hold and a pause. */
 void schedule_ask(struct schedule_state *s);
 

@@ -234,10 +234,16 @@ schedule_ended(const struct schedule *c, struct schedule_state *s,
 }
 
 void
-schedule_ask(struct schedule_state *s)
+schedule_resume(struct schedule_state *s)
 {
-	s->asked = true;
 	s->paused = false;
 	s->held = false;
 	s->failures = 0;
+}
+
+void
+schedule_ask(struct schedule_state *s)
+{
+	schedule_resume(s);
+	s->asked = true;
 }

@@ -326,9 +326,17 @@ success_forgets_failures_and_hopeless_holds_at_once(void)
 	until(&m, at("2024-02-05 12:00"));
 	CHECK(m.s.held);
 	CHECK_UINT(m.s.failures, 1);
-	m.s.held = false;
+	schedule_resume(&m.s);
+	CHECK(!m.s.held && m.s.failures == 0);
 	m.s.paused = true;
+	until(&m, at("2024-02-08 12:00"));
 	CHECK(schedule_decide(&c, &m.s, m.now, NULL).why == SCHEDULE_PAUSED);
+	/* three nights are missed: one run, and those of the next two nights */
+	m.starts = 0;
+	m.ends = SCHEDULE_DONE;
+	schedule_resume(&m.s);
+	until(&m, at("2024-02-10 12:00"));
+	CHECK_UINT(m.starts, 3);
 }
 
 static void

@@ -210,6 +210,40 @@ names_lead_nowhere_else(void)
 	CHECK(strstr(e.msg, "no time zone \"No/Where\"") != NULL);
 }
 
+static void
+the_machines_zone_is_that_of_tz(void)
+{
+	static const struct {
+		const char *tz;
+		int offset; /* in summer */
+	} table[] = {
+	    {"", 0},
+	    {"UTC", 0},
+	    {"Asia/Kolkata", 19800},
+	    {":Europe/Berlin", 7200},
+	    {"/usr/share/zoneinfo/America/New_York", -14400},
+	    {"CET-1CEST,M3.5.0,M10.5.0/3", 7200},
+	    {"<+0545>-5:45", 20700},
+	};
+	struct err e = ERR_INIT;
+	struct zone *z;
+	size_t i;
+
+	for (i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
+		setenv("TZ", table[i].tz, 1);
+		z = zone_local(&e);
+		CHECK(z != NULL &&
+		    zone_offset(z, at("2024-07-01 00:00")) == table[i].offset);
+		zone_free(z);
+	}
+	setenv("TZ", "No/Where", 1);
+	CHECK(zone_local(&e) == NULL);
+	unsetenv("TZ");
+	z = zone_local(&e);
+	CHECK(z != NULL);
+	zone_free(z);
+}
+
 /* Each file that is cut short or has a byte that is another is refused, or is a
  * zone that answers. */
 static void
@@ -245,6 +279,61 @@ a_broken_file_does_no_harm(void)
 	CHECK(taken > n / 4 && taken < n);
 }
 
+/* A file of version 1 with two changes between two types */
+static void
+small_file(unsigned char f[62])
+{
+	static const unsigned char body[] = {0, 0, 0, 100, 0, 0, 0, 200, 1, 0,
+	    0, 0, 0, 0, 0, 0, 0, 0, 14, 16, 1, 0};
+
+	memset(f, 0, 44);
+	memcpy(f, "TZif", 4);
+	f[35] = 2; /* changes */
+	f[39] = 2; /* types */
+	memcpy(f + 44, body, 18);
+}
+
+static void
+lies_of_files_are_found(void)
+{
+	static const struct {
+		size_t at;
+		unsigned char value;
+		const char *what;
+	} table[] = {
+	    {0, 'X', "does not begin as a TZif"},
+	    {35, 3, "cut short"},
+	    {33, 1, "counts make no sense"},
+	    {39, 0, "counts make no sense"},
+	    {51, 100, "not in order"},
+	    {47, 201, "not in order"},
+	    {52, 2, "leads to no type"},
+	    {55, 2, "an offset is over a day"},
+	    {54, 0x80, "an offset is over a day"},
+	};
+	unsigned char f[62];
+	struct err e = ERR_INIT;
+	struct zone *z;
+	size_t i;
+
+	small_file(f);
+	f[60] = 0;
+	z = zone_parse("small", f, sizeof(f), &e);
+	CHECK(z == NULL && strstr(e.msg, "cut short") != NULL);
+	for (i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
+		unsigned char lie[66] = {0};
+
+		small_file(lie);
+		lie[table[i].at] = table[i].value;
+		z = zone_parse("small", lie, sizeof(lie), &e);
+		CHECK(z == NULL);
+		if (strstr(e.msg, table[i].what) == NULL) {
+			fprintf(stderr, "%zu: %s\n", i, e.msg);
+			check_failures++;
+		}
+	}
+}
+
 int
 main(void)
 {
@@ -254,6 +343,8 @@ main(void)
 	RUN(a_local_time_is_there_once_twice_or_never);
 	RUN(rules_of_all_kinds_are_understood);
 	RUN(names_lead_nowhere_else);
+	RUN(the_machines_zone_is_that_of_tz);
 	RUN(a_broken_file_does_no_harm);
+	RUN(lies_of_files_are_found);
 	return check_end();
 }
