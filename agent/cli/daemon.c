@@ -7,12 +7,13 @@
 #include "agent/stop.h"
 #include "base/log.h"
 
-/* In the process of a run. */
+/* In a process of its own. */
 static int
-run_task(enum verb_id verb, int argc, char **argv)
+do_work(enum verb_id verb, int argc, char **argv)
 {
 	stop_init();
-	return cmd_run(verb, argc, argv, cmd_sync);
+	return cmd_run(
+	    verb, argc, argv, verb == VERB_EVENTS ? cmd_events : cmd_sync);
 }
 
 int
@@ -23,7 +24,7 @@ cmd_daemon(const struct options *o, int argc, char **argv)
 	    .conf_path = o->config,
 	    .conf_must_exist = o->config != NULL,
 	    .log_file = o->log_file,
-	    .main = run_task,
+	    .main = do_work,
 	};
 	struct err e = ERR_INIT;
 

@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "agent/daemon/console.h"
+#include "agent/daemon/courier.h"
 #include "agent/daemon/daemon.h"
 #include "agent/daemon/notify.h"
 #include "agent/daemon/ops.h"
@@ -31,6 +32,7 @@ struct service {
 	struct daemon_conf *conf;
 	struct loop *loop;
 	struct tasks *tasks;
+	struct courier *courier;
 	struct console *control;
 	int lock;    /* of the state directory */
 	int signals; /* signalfd */
@@ -129,6 +131,19 @@ on_end(struct service *s)
 	s->gave_up = s->ending;
 	s->ending = true;
 	tasks_stop_all(s->tasks);
+	courier_stop(s->courier);
+}
+
+static void
+on_child(struct service *s)
+{
+	unsigned before = tasks_running(s->tasks);
+
+	courier_reap(s->courier, clock_mono_ms());
+	tasks_reap(s->tasks, now_us());
+	/* A run may have left events. */
+	if (tasks_running(s->tasks) < before)
+		courier_call(s->courier);
 }
 
 static void
@@ -141,7 +156,7 @@ on_signal(void *arg, int fd, short events)
 	while (read(fd, &info, sizeof(info)) == (ssize_t)sizeof(info))
 		switch (info.ssi_signo) {
 		case SIGCHLD:
-			tasks_reap(s->tasks, now_us());
+			on_child(s);
 			break;
 		case SIGHUP:
 			on_reload(s);
@@ -181,6 +196,20 @@ open_control(struct service *s, struct err *e)
 }
 
 static int
+hire_courier(struct service *s, struct err *e)
+{
+	struct courier_config config = {
+	    .state_dir = s->conf->state_dir,
+	    .subscriptions_dir = s->conf->subscriptions_dir,
+	    .main = s->setup->main,
+	    .loop = s->loop,
+	};
+
+	s->courier = courier_new(&config, e);
+	return s->courier != NULL ? 0 : -1;
+}
+
+static int
 set_up(struct service *s, struct err *e)
 {
 	struct tasks_config config;
@@ -190,7 +219,8 @@ set_up(struct service *s, struct err *e)
 	if (s->conf == NULL || lock_state(s, e) == -1)
 		return -1;
 	s->loop = loop_new(e);
-	if (s->loop == NULL || catch_signals(s, e) == -1)
+	if (s->loop == NULL || catch_signals(s, e) == -1 ||
+	    hire_courier(s, e) == -1)
 		return -1;
 	config = (struct tasks_config){
 	    .state_dir = s->conf->state_dir,
@@ -211,6 +241,7 @@ static void
 tear_down(struct service *s)
 {
 	console_close(s->control);
+	courier_free(s->courier);
 	tasks_free(s->tasks);
 	if (s->signals != -1)
 		close(s->signals);
@@ -245,7 +276,7 @@ goes_on(struct service *s)
 		return true;
 	if (!s->gave_up && clock_mono_ms() - s->ending_ms > GRACE_MS)
 		on_end(s);
-	return tasks_running(s->tasks) > 0;
+	return tasks_running(s->tasks) > 0 || courier_is_up(s->courier);
 }
 
 static int
@@ -255,9 +286,12 @@ serve(struct service *s, struct err *e)
 
 	while (goes_on(s)) {
 		uint64_t wait = tasks_tick(s->tasks, now_us());
+		uint64_t events = courier_tick(s->courier, clock_mono_ms());
 
 		console_tick(s->control, clock_mono_ms());
 		tell_manager(s);
+		if (wait > events)
+			wait = events;
 		if (wait > TICK_MAX_MS)
 			wait = TICK_MAX_MS;
 		if (every > 0 && wait > every)
