@@ -12,8 +12,8 @@
 #include "base/log.h"
 
 #define EVERY_MS 60000
-/* A receiver may be down for hours: not a process for all that time. */
-#define LASTS "10m"
+/* A receiver may be down for hours, and have another URL then. */
+#define LASTS "1m"
 
 struct courier {
 	struct courier_config config;
@@ -47,6 +47,14 @@ courier_free(struct courier *c)
 void
 courier_call(struct courier *c)
 {
+	c->next_ms = 0;
+}
+
+void
+courier_recall(struct courier *c)
+{
+	if (c->run != NULL)
+		run_stop(c->run);
 	c->next_ms = 0;
 }
 
@@ -130,7 +138,7 @@ courier_reap(struct courier *c, uint64_t now_ms)
 	run_reaped(c->run, status, &end);
 	run_free(TAKE(c->run));
 	/* What is left waits for its receiver. */
-	if (c->next_ms < now_ms + EVERY_MS && c->next_ms != 0)
+	if (c->next_ms != 0)
 		c->next_ms = now_ms + EVERY_MS;
 }
 

@@ -27,6 +27,8 @@ AUTO_DEFINE(courier, struct courier, courier_free)
 
 /* There may be events that wait. */
 void courier_call(struct courier *c);
+/* Who is told of them may have changed: what is under way begins anew. */
+void courier_recall(struct courier *c);
 /* Goes if it is time; returns in how many ms to call again. */
 uint64_t courier_tick(struct courier *c, uint64_t now_ms);
 /* Some child has ended. */

@@ -106,6 +106,7 @@ on_reload(struct service *s)
 	else
 		log_info("configuration read again: %zu tasks",
 		    tasks_count(s->tasks));
+	courier_recall(s->courier);
 	notify_ready();
 }
 
