@@ -97,7 +97,11 @@ struct options {
 	unsigned webhook_secret_n;
 	const char *webhook_allow[OPTIONS_NETWORKS_MAX];
 	unsigned webhook_allow_n;
-	const char *test_event;	  /* subscriptions test: a type */
+	const char *events_archive;  /* where to write them all, or NULL */
+	uint64_t events_keep_age_ms; /* what everybody had */
+	uint64_t events_keep_rows;   /* whoever waits; 0: any number */
+	uint64_t events_keep_bytes;  /* likewise */
+	const char *test_event;	     /* subscriptions test: a type */
 	bool ed25519;		  /* subscriptions new-secret: a pair of keys */
 	uint64_t events_drain_ms; /* waited for them at a run's end */
 	/* What the verbs about events are to look at, or to do */

@@ -88,8 +88,9 @@ struct store_config {
 	const char *lock_mode;
 	const char *lock_until;
 	bool legal_hold;
-	const char *checksum;	/* auto crc64nvme crc32c md5 none */
-	const char *addressing; /* auto path virtual */
+	const char *content_type; /* S3, of what is written; NULL: any bytes */
+	const char *checksum;	  /* auto crc64nvme crc32c md5 none */
+	const char *addressing;	  /* auto path virtual */
 	bool no_verify_tls;
 	bool payload_unsigned; /* plain HTTP: don't sign the payload */
 	bool no_fsync;	       /* posix: leave durability to the system */

@@ -490,6 +490,16 @@ const struct option_def option_table[] = {
     {DURATION("events-drain", events_drain_ms, "30s", 86400000, EVENTS,
 	.help = "The longest wait for events that are not delivered when all "
 		"else is done")},
+    {STRING("events-archive", events_archive, "FILE", EVENTS,
+	.help = "Write all events below FILE, too, a directory or URL of any "
+		"store, as objects of JSON lines by hour")},
+    {DURATION("events-keep-age", events_keep_age_ms, "14d", 0, EVENTS,
+	.help = "How long events are kept that everybody had")},
+    {UINT("events-keep-rows", events_keep_rows, "0", 0, INT64_MAX, EVENTS,
+	.help = "The most events that are kept, whoever waits for them; what "
+		"was not delivered becomes a dead letter. 0: any number")},
+    {SIZE("events-keep-bytes", events_keep_bytes, "0", EVENTS,
+	.help = "The most bytes of events that are kept, likewise")},
     {CHOICE("event", test_event, "test", "TYPE",
 	"test file.completed file.deleted file.failed run.started "
 	"run.completed run.failed",

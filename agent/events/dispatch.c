@@ -3,6 +3,7 @@
 
 #include <pthread.h>
 #include <string.h>
+#include <sys/resource.h>
 
 #include "agent/events/dispatch_in.h"
 #include "agent/events/sender.h"
@@ -31,6 +32,18 @@ struct dispatch {
 	_Atomic uint64_t deadline_ms; /* clock_mono_ms(); 0: none yet */
 	_Atomic(const atomic_bool *) stop;
 };
+
+unsigned
+dispatch_connections(void)
+{
+	struct rlimit files;
+
+	/* Transfers need files as well. */
+	if (getrlimit(RLIMIT_NOFILE, &files) == -1 ||
+	    files.rlim_cur / 2 > CONNECTIONS_MAX)
+		return CONNECTIONS_MAX;
+	return (unsigned)files.rlim_cur / 2;
+}
 
 static int64_t
 now_ms(void)
@@ -298,7 +311,7 @@ dispatch_start(const struct dispatch_setup *setup, struct err *e)
 	}
 	d->drains = setup->drains;
 	d->claims = setup->claims;
-	d->http = http_many_new(CONNECTIONS_MAX, e);
+	d->http = http_many_new(dispatch_connections(), e);
 	if (d->http == NULL)
 		return NULL;
 	d->control = control_open(setup->state_dir, true, e);

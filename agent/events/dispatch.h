@@ -18,6 +18,10 @@
 
 #include "agent/events/stream.h"
 
+/* Connections that all requests together may use, so that there are files left
+ * for others. */
+unsigned dispatch_connections(void);
+
 struct dispatch_setup {
 	const char *state_dir;
 	const char *const *tasks; /* their names */

@@ -274,19 +274,3 @@ outbox_changed(struct outbox *o, struct err *e)
 		return -1;
 	return o->changes != before;
 }
-
-int
-outbox_needed(struct outbox *o, int64_t seen_ms, uint64_t *seq, struct err *e)
-{
-	sqlite3_stmt *s = outbox_prepare(o, OB_NEEDED, e);
-	int64_t n = INT64_MAX;
-	bool found;
-
-	if (s == NULL)
-		return -1;
-	sqlite3_bind_int64(s, 1, seen_ms);
-	if (outbox_number(o, s, &n, &found, e) == -1)
-		return -1;
-	*seq = (uint64_t)n;
-	return 0;
-}

@@ -214,17 +214,12 @@ struct outbox_choice {
 	const char *reason; /* NULL: for any reason */
 };
 /* Dead letters become deliveries again, with the same ids and an age of 0; *N
- * is how many. */
+ * is how many.  Not those whose event is gone ("retention"). */
 int outbox_redrive(struct outbox *o, const struct outbox_choice *which,
     int64_t now_ms, uint64_t *n, struct err *e);
 /* Or are forgotten. */
 int outbox_dead_drop(struct outbox *o, const struct outbox_choice *which,
     uint64_t *n, struct err *e);
-
-/* The oldest event that somebody may still ask for: nothing before it is
- * needed.  Subscriptions not seen since SEEN_MS don't count. */
-int outbox_needed(
-    struct outbox *o, int64_t seen_ms, uint64_t *seq, struct err *e);
 
 struct outbox_letter {
 	const char *sub;    /* strings are valid during the call */

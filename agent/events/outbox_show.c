@@ -2,6 +2,8 @@
 /* What people ask of an outbox: attempts, dead letters, events. */
 #include "config.h"
 
+#include <string.h>
+
 #include "agent/events/outbox_db.h"
 
 static struct outbox_letter
@@ -124,6 +126,21 @@ revive(struct outbox *o, sqlite3_stmt *s, int64_t now_ms, struct err *e)
 	return outbox_step(o, add, e);
 }
 
+static int
+drop(struct outbox *o, enum outbox_stmt how, const struct outbox_choice *which,
+    uint64_t *n, struct err *e)
+{
+	sqlite3_stmt *s = outbox_prepare(o, how, e);
+
+	if (s == NULL)
+		return -1;
+	choose(s, which);
+	if (outbox_step(o, s, e) == -1)
+		return -1;
+	*n = (uint64_t)sqlite3_changes(o->db);
+	return 0;
+}
+
 int
 outbox_redrive(struct outbox *o, const struct outbox_choice *which,
     int64_t now_ms, uint64_t *n, struct err *e)
@@ -135,26 +152,19 @@ outbox_redrive(struct outbox *o, const struct outbox_choice *which,
 		return -1;
 	choose(s, which);
 	while ((rc = outbox_row(o, s, e)) == 1)
-		if (revive(o, s, now_ms, e) == -1) {
+		if (strcmp(column_str(s, 3), "retention") != 0 &&
+		    revive(o, s, now_ms, e) == -1) {
 			sqlite3_reset(s);
 			return -1;
 		}
-	return rc == 0 ? outbox_dead_drop(o, which, n, e) : -1;
+	return rc == 0 ? drop(o, OB_DEAD_REVIVED, which, n, e) : -1;
 }
 
 int
 outbox_dead_drop(struct outbox *o, const struct outbox_choice *which,
     uint64_t *n, struct err *e)
 {
-	sqlite3_stmt *s = outbox_prepare(o, OB_DEAD_DROP, e);
-
-	if (s == NULL)
-		return -1;
-	choose(s, which);
-	if (outbox_step(o, s, e) == -1)
-		return -1;
-	*n = (uint64_t)sqlite3_changes(o->db);
-	return 0;
+	return drop(o, OB_DEAD_DROP, which, n, e);
 }
 
 /* How many events are behind SEQ, and when the first after OLDEST, or it

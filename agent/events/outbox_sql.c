@@ -49,7 +49,15 @@ const char outbox_schema[] =
     "CREATE TABLE attempt(id INTEGER PRIMARY KEY, sub INTEGER NOT NULL,"
     " seq INTEGER NOT NULL, n INTEGER NOT NULL, at_ms INTEGER NOT NULL,"
     " took_ms INTEGER NOT NULL, status INTEGER NOT NULL,"
-    " error TEXT NOT NULL);";
+    " error TEXT NOT NULL);"
+    "CREATE TABLE archive(id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE,"
+    " seen_ms INTEGER NOT NULL, routed INTEGER NOT NULL,"
+    " objects INTEGER NOT NULL DEFAULT 0, events INTEGER NOT NULL DEFAULT 0,"
+    " dropped INTEGER NOT NULL DEFAULT 0);"
+    "CREATE TABLE segment(archive INTEGER NOT NULL, first INTEGER NOT NULL,"
+    " last INTEGER NOT NULL, events INTEGER NOT NULL,"
+    " time_ms INTEGER NOT NULL, object TEXT NOT NULL,"
+    " pattern TEXT NOT NULL, PRIMARY KEY(archive, first)) WITHOUT ROWID;";
 
 #define SUB_COLUMNS                                                       \
 	"id,name,replay,ordering,routed,noticed,delivered,filtered,dead," \
@@ -152,6 +160,9 @@ static const char *const statements[OB_COUNT] = {
 	"s.replay,d.sub,d.pkey,d.run,s.ordering FROM dead_letter d"
 	" JOIN subscription s ON s.id=d.sub WHERE " CHOSEN " ORDER BY d.seq",
     [OB_DEAD_DROP] = "DELETE FROM dead_letter AS d WHERE " CHOSEN,
+    /* Of the others there is no event any more. */
+    [OB_DEAD_REVIVED] =
+	"DELETE FROM dead_letter AS d WHERE " CHOSEN " AND reason<>'retention'",
     [OB_ATTEMPT_ADD] = "INSERT INTO attempt(sub,seq,n,at_ms,took_ms,status,"
 		       "error) VALUES(?,?,?,?,?,?,?)",
     [OB_ATTEMPT_PRUNE] = "DELETE FROM attempt WHERE id<=?",
@@ -160,11 +171,59 @@ static const char *const statements[OB_COUNT] = {
 	"s.replay FROM attempt a JOIN subscription s ON s.id=a.sub"
 	" WHERE (?1 IS NULL OR s.name=?1) AND (?2=0 OR a.seq=?2)"
 	" ORDER BY a.id",
-    [OB_NEEDED] =
-	"SELECT MIN(seq) FROM (SELECT routed+1 AS seq FROM subscription"
-	" WHERE seen_ms>=?1 UNION ALL SELECT MIN(d.seq) FROM delivery d"
-	" JOIN subscription s ON s.id=d.sub WHERE s.seen_ms>=?1"
-	" UNION ALL SELECT MIN(seq) FROM dead_letter)",
+    [OB_ARCHIVE_GET] =
+	"SELECT id,routed,objects,events,dropped FROM archive WHERE name=?",
+    [OB_ARCHIVE_ADD] = "INSERT INTO archive(name,seen_ms,routed) VALUES(?,0,?)",
+    [OB_ARCHIVE_SAVE] = "UPDATE archive SET seen_ms=?2,routed=?3,objects=?4,"
+			"events=?5 WHERE id=?1",
+    [OB_SEGMENT_ADD] = "INSERT INTO segment VALUES(?,?,?,?,?,?,?)",
+    [OB_SEGMENT_NEXT] =
+	"SELECT first,last,events,time_ms,object,pattern FROM segment"
+	" WHERE archive=? ORDER BY first LIMIT 1",
+    [OB_SEGMENT_DROP] = "DELETE FROM segment WHERE archive=? AND first=?",
+    [OB_KEEP_PASSED] =
+	"SELECT MIN(seq) FROM (SELECT routed+1 AS seq FROM subscription s"
+	" WHERE seen_ms>=?1 AND NOT EXISTS(SELECT 1 FROM replay r"
+	" WHERE r.sub=s.id AND r.state<>'active')"
+	" UNION ALL SELECT routed+1 FROM archive"
+	" WHERE seen_ms>=?1 UNION ALL SELECT MIN(g.first) FROM segment g"
+	" JOIN archive a ON a.id=g.archive WHERE a.seen_ms>=?1)",
+    /* For each subscription its next one, by its index. */
+    [OB_KEEP_REFERRED] =
+	"SELECT MIN(seq) FROM (SELECT (SELECT MIN(seq) FROM delivery"
+	" WHERE sub=s.id AND seq>=?2) AS seq FROM subscription s"
+	" WHERE seen_ms>=?1 UNION ALL SELECT (SELECT seq FROM dead_letter"
+	" WHERE sub=s.id AND seq>=?2 AND reason<>'retention' ORDER BY seq"
+	" LIMIT 1) FROM subscription s)",
+    [OB_KEEP_SUB] = "SELECT id,name,routed,replay FROM subscription"
+		    " WHERE id>? AND seen_ms>=? ORDER BY id LIMIT 1",
+    [OB_KEEP_CUT] = "SELECT MIN(first) FROM segment WHERE first<?1"
+		    " AND last>=?1",
+    [OB_KEEP_DELIVERIES] =
+	"INSERT OR REPLACE INTO dead_letter(sub,seq,pkey,run,at_ms,reason,"
+	"attempts,status,error) SELECT sub,seq,pkey,run,?3,'retention',"
+	"attempts,status,error FROM delivery WHERE sub=?1 AND seq<?2",
+    [OB_KEEP_NO_DELIVERIES] = "DELETE FROM delivery WHERE sub=?1 AND seq<?2",
+    [OB_KEEP_UNBLOCK] =
+	"UPDATE delivery SET state=0 WHERE sub=?1 AND state=1"
+	" AND NOT EXISTS(SELECT 1 FROM delivery x WHERE x.sub=?1"
+	" AND x.pkey=delivery.pkey AND x.seq<delivery.seq)"
+	" AND NOT (barrier AND EXISTS(SELECT 1 FROM delivery x"
+	" WHERE x.sub=?1 AND x.run=delivery.run AND x.seq<delivery.seq))",
+    [OB_KEEP_LETTER] =
+	"INSERT OR REPLACE INTO dead_letter(sub,seq,pkey,run,at_ms,reason,"
+	"attempts,status,error) VALUES(?,?,?,?,?,'retention',0,0,'')",
+    [OB_KEEP_LETTERS] = "UPDATE dead_letter SET reason='retention'"
+			" WHERE sub=?1 AND seq<?2 AND reason<>'retention'",
+    [OB_KEEP_ROUTED] = "UPDATE subscription SET routed=MAX(routed,?2-1),"
+		       "dead=dead+?3,filtered=filtered+?4 WHERE id=?1",
+    [OB_KEEP_ARCHIVE] = "SELECT id,routed,(SELECT COALESCE(SUM(events),0)"
+			" FROM segment g WHERE g.archive=a.id AND g.last<?3)"
+			" FROM archive a WHERE id>?1 AND seen_ms>=?2"
+			" ORDER BY id LIMIT 1",
+    [OB_KEEP_NO_SEGMENTS] = "DELETE FROM segment WHERE archive=? AND last<?",
+    [OB_KEEP_ARCHIVED] = "UPDATE archive SET dropped=dropped+?3,"
+			 "routed=MAX(routed,?2-1) WHERE id=?1",
     [OB_WAITING] = "SELECT COUNT(*),COALESCE(SUM(attempts>0),0),MIN(seq),"
 		   "(SELECT COUNT(*) FROM dead_letter WHERE sub=?1)"
 		   " FROM delivery WHERE sub=?1",
@@ -202,6 +261,10 @@ static const char *const statements[OB_COUNT] = {
     [OB_LAG] = "SELECT COUNT(*),(SELECT time_ms FROM event WHERE seq>=?2"
 	       " ORDER BY seq LIMIT 1) FROM event WHERE seq>?1",
     [OB_BEGAN] = "SELECT value FROM meta WHERE key='subscribed '||?",
+    [OB_EVENTS_BETWEEN] =
+	"SELECT seq,time_ms,body,pkey,run FROM event WHERE seq>?"
+	" AND seq<=? ORDER BY seq LIMIT ?",
+    [OB_EVENTS_COUNT] = "SELECT COUNT(*) FROM event WHERE seq>? AND seq<?",
 };
 
 const char *

@@ -120,6 +120,7 @@ go_on(struct outbox *o, struct outbox_sub *sub, enum outbox_ordering ordering,
 	    outbox_run(o, OB_SUB_ORDER, sub->id, ordering, e) == -1)
 		return -1;
 	sub->ordering = ordering;
+	sub->removed = false;
 	return outbox_sub_save(o, sub, e);
 }
 

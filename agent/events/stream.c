@@ -241,8 +241,7 @@ route(struct stream *s, int64_t now, bool *busy, struct err *e)
 bool
 stream_is_over(const struct stream *s)
 {
-	return s->replay.id != 0 && s->claimed == 0 && s->sub.live == 0 &&
-	    is_routed(s);
+	return is_routed(s) && s->sub.live == 0;
 }
 
 int64_t
@@ -380,6 +379,8 @@ stream_sum_up(struct stream *s, struct stream_result *out)
 {
 	struct err e = ERR_INIT;
 
+	/* Others may have dropped what waited. */
+	stream_refresh(s, &e);
 	*out = (struct stream_result){
 	    .task = s->task,
 	    .name = s->sub.name,

@@ -243,11 +243,12 @@ stream_collect(struct stream *s)
 	struct http_many_reply r = {.status = 0};
 	uint64_t i;
 	void *tag;
+	int rc;
 
 	if (s->keeper == NULL)
 		return;
-	while (keeper_next(s->keeper, &tag, &r.err))
-		if (r.err.kind == ERR_NONE)
+	while (keeper_next(s->keeper, &tag, &rc, &r.err))
+		if (rc == 0)
 			((struct flight *)tag)->state = FLIGHT_KEPT;
 		else
 			land(tag, &r, true);

@@ -100,11 +100,11 @@ by_size(const void *a, const void *b)
 static void
 route(struct outbox *o, struct outbox_sub *sub, uint64_t deliveries)
 {
+	struct outbox_routing how = {.filter = all, .max = 256, .now_ms = 1};
 	unsigned seen = 0;
 
 	if (sub->live < deliveries)
-		must(outbox_route(o, sub, all, NULL, 256, 1, &seen, &e),
-		    "route");
+		must(outbox_route(o, sub, &how, &seen, &e), "route");
 }
 
 /* One round, as the dispatcher does it. */
@@ -145,15 +145,14 @@ measure(const char *dir, const char *name, uint64_t deliveries)
 
 	must(o != NULL ? 0 : -1, "outbox");
 	must(outbox_begin(o, &e), "begin");
-	must(outbox_subscribe(o, name, 0, &sub, &e), "subscribe");
+	must(outbox_subscribe(o, name, OUTBOX_KEY, 0, &sub, &e), "subscribe");
 	while (sub.live < deliveries)
 		route(o, &sub, deliveries);
 	must(outbox_sub_save(o, &sub, &e), "save");
 	must(outbox_commit(o, &e), "commit");
 	then = clock_wall_ns();
 	for (i = 0; i < ROUNDS; i++)
-		take(o, &sub, deliveries, d,
-		    us + (ptrdiff_t)i * TAKEN);
+		take(o, &sub, deliveries, d, us + (ptrdiff_t)i * TAKEN);
 	printf("%.1f ", us_since(then) / (ROUNDS * TAKEN));
 	qsort(us, ROUNDS * TAKEN, sizeof(us[0]), by_size);
 	printf("%.1f %.1f\n", us[ROUNDS * TAKEN / 2], us[ROUNDS * TAKEN - 1]);
@@ -168,10 +167,10 @@ main(int argc, char **argv)
 	char dir[4096];
 
 	if (argc < 5)
-		errx(2, "usage: backlog STATE-DIR TASK SUBSCRIPTION EVENTS "
-			"[DELIVERIES]");
-	make_ledger(
-	    argv[1], argv[2], argv[3], strtoull(argv[4], NULL, 10));
+		errx(2,
+		    "usage: backlog STATE-DIR TASK SUBSCRIPTION EVENTS "
+		    "[DELIVERIES]");
+	make_ledger(argv[1], argv[2], argv[3], strtoull(argv[4], NULL, 10));
 	snprintf(dir, sizeof(dir), "%s/%s", argv[1], argv[2]);
 	if (argc > 5)
 		measure(dir, argv[3], strtoull(argv[5], NULL, 10));

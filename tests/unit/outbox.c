@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 #include "config.h"
 
+#include "agent/events/outbox_keep.h"
 #include "tests/unit/outbox_at.h"
 
 static void
@@ -140,7 +141,7 @@ dead_letters_are_kept_and_driven_again(void)
 	struct outbox_delivery d;
 	struct outbox_choice any = {.seq = 0}, another;
 	unsigned letters = 0, attempts = 0;
-	uint64_t a1, needed = 0, n = 0;
+	uint64_t a1, kept = 0, n = 0;
 
 	begin(&f);
 	a1 = happens(&f, "a", false);
@@ -156,13 +157,15 @@ dead_letters_are_kept_and_driven_again(void)
 	CHECK(
 	    outbox_attempts(f.box, &any, count_letters, &attempts, &f.e) == 0);
 	CHECK(letters == 1 && attempts == 1);
-	CHECK(outbox_needed(f.box, 0, &needed, &f.e) == 0 && needed == a1);
+	CHECK(outbox_keep_referred(f.box, 0, 0, &kept, &f.e) == 0);
+	CHECK_UINT(kept, a1);
 	CHECK(outbox_redrive(f.box, &another, 1, &n, &f.e) == 0 && n == 0);
 	CHECK(outbox_redrive(f.box, &any, 1, &n, &f.e) == 0 && n == 1);
 	CHECK(claim(&f, 1, &d) == a1);
 	CHECK_UINT(d.attempts, 1);
 	arrives(&f, &d);
-	CHECK(outbox_needed(f.box, 0, &needed, &f.e) == 0 && needed == a1 + 1);
+	CHECK(outbox_keep_referred(f.box, 0, 0, &kept, &f.e) == 0);
+	CHECK_UINT(kept, INT64_MAX);
 	end(&f);
 }
 
@@ -186,22 +189,6 @@ what_went_with_a_lost_ledger_is_dead(void)
 	CHECK(claim(&f, 1, &d) == a2);
 	CHECK_UINT(f.sub.dead, 1);
 	arrives(&f, &d);
-	end(&f);
-}
-
-static void
-old_events_that_nobody_needs_are_forgotten(void)
-{
-	struct fixture f;
-	uint64_t a1;
-
-	begin(&f);
-	a1 = happens(&f, "a", false);
-	happens(&f, "b", false);
-	CHECK(ledger_commit(f.ledger, &f.e) == 0);
-	CHECK(ledger_event_forget(f.ledger, a1 + 1, 0, &f.e) == 0);
-	CHECK(ledger_event_forget(f.ledger, a1 + 1, INT64_MAX, &f.e) == 0);
-	CHECK_UINT(route(&f), 1);
 	end(&f);
 }
 
@@ -236,7 +223,6 @@ main(void)
 	RUN(what_was_under_way_is_sent_again);
 	RUN(dead_letters_are_kept_and_driven_again);
 	RUN(what_went_with_a_lost_ledger_is_dead);
-	RUN(old_events_that_nobody_needs_are_forgotten);
 	RUN(a_subscription_begins_where_it_is_told);
 	return check_end();
 }
