@@ -3,24 +3,32 @@
 
 #include <ctype.h>
 #include <curl/curl.h>
-#include <limits.h>
 #include <pthread.h>
 #include <string.h>
 #include <strings.h>
 
 #include "base/clock.h"
 #include "transfer/http.h"
+#include "transfer/limit.h"
 
 #define SLIST_MAX 48
 /* libcurl sends a body below this in one piece with the header. */
 #define ONE_SEND_MAX 65535
 #define UPLOAD_BUFFER_BYTES (256L << 10) /* measured: larger is not cheaper */
 
-enum why { WHY_NONE, WHY_STOP, WHY_SILENCE, WHY_HEADERS, WHY_BODY };
+enum why {
+	WHY_NONE,
+	WHY_STOP,
+	WHY_SILENCE,
+	WHY_SLOW,
+	WHY_HEADERS,
+	WHY_BODY,
+};
 
 struct http {
 	CURL *curl;
 	const atomic_bool *stop;
+	struct limit *limit;
 	unsigned timeout_ms;
 	struct http_headers headers;
 	struct curl_slist slist[SLIST_MAX];
@@ -32,8 +40,10 @@ struct http {
 	size_t data_len;     /* of the reply's */
 	enum why why;	     /* a callback ended it */
 	uint64_t silence_ms; /* that long, and it has failed */
-	uint64_t moved_ms;   /* when anything moved last */
-	uint64_t moved;	     /* bytes in all */
+	uint64_t whole_ms;   /* the same of all of it */
+	uint64_t begun_ms;
+	uint64_t moved_ms; /* when anything moved last */
+	uint64_t moved;	   /* bytes in all */
 };
 
 static size_t
@@ -46,6 +56,43 @@ on_header(char *p, size_t size, size_t n, void *arg)
 		h->why = WHY_HEADERS;
 		return 0;
 	}
+	return n;
+}
+
+/* Time that the limit took is neither the server's nor the line's. */
+static void
+forget_since(struct http *h, uint64_t before_ms)
+{
+	uint64_t held_up_ms = clock_mono_ms() - before_ms;
+
+	h->begun_ms += held_up_ms;
+	h->moved_ms += held_up_ms;
+}
+
+/* N bytes have come. */
+static void
+pay(struct http *h, size_t n)
+{
+	uint64_t before_ms;
+
+	if (!limit_is_on(h->limit))
+		return;
+	before_ms = clock_mono_ms();
+	limit_pay(h->limit, n);
+	forget_since(h, before_ms);
+}
+
+/* How many of N bytes may go now. */
+static size_t
+take(struct http *h, size_t n)
+{
+	uint64_t before_ms;
+
+	if (n == 0 || h->request->method != HTTP_PUT || !limit_is_on(h->limit))
+		return n;
+	before_ms = clock_mono_ms();
+	n = limit_take(h->limit, n);
+	forget_since(h, before_ms);
 	return n;
 }
 
@@ -63,6 +110,7 @@ on_body(char *p, size_t size, size_t n, void *arg)
 		}
 		memcpy((char *)r->data + h->data_len, p, n);
 		h->data_len += n;
+		pay(h, n);
 		return n;
 	}
 	buf_add(r->text, p, n);
@@ -82,6 +130,7 @@ on_read(char *p, size_t size, size_t n, void *arg)
 	n *= size;
 	if (n > left)
 		n = left;
+	n = take(h, n);
 	memcpy(p, (const char *)h->request->body + h->sent, n);
 	h->sent += n;
 	return n;
@@ -121,6 +170,10 @@ on_progress(void *arg, curl_off_t dltotal, curl_off_t dlnow, curl_off_t ultotal,
 		h->moved_ms = now;
 	} else if (now - h->moved_ms > h->silence_ms) {
 		h->why = WHY_SILENCE;
+		return 1;
+	}
+	if (now - h->begun_ms > h->whole_ms) {
+		h->why = WHY_SLOW;
 		return 1;
 	}
 	return 0;
@@ -207,6 +260,7 @@ http_new(const struct http_config *config, struct err *e)
 		return NULL;
 	}
 	h->stop = config->stop;
+	h->limit = config->limit;
 	h->timeout_ms = config->timeout_ms > 0 ? config->timeout_ms : 60000;
 	http_headers_init(&h->headers);
 	set_options(h, config);
@@ -239,6 +293,15 @@ set_headers(struct http *h, const struct http_request *r)
 	curl_easy_setopt(h->curl, CURLOPT_HTTPHEADER, h->slist);
 }
 
+/* The longest body that goes in one piece. */
+static size_t
+one_send(const struct http *h)
+{
+	size_t piece = limit_piece(h->limit);
+
+	return piece < ONE_SEND_MAX ? piece : ONE_SEND_MAX;
+}
+
 static void
 set_method(struct http *h, const struct http_request *r)
 {
@@ -251,7 +314,7 @@ set_method(struct http *h, const struct http_request *r)
 		curl_easy_setopt(c, CURLOPT_NOBODY, 1L);
 	} else if (r->method == HTTP_DELETE) {
 		custom = "DELETE";
-	} else if (r->method == HTTP_PUT && r->body_len > ONE_SEND_MAX) {
+	} else if (r->method == HTTP_PUT && r->body_len > one_send(h)) {
 		curl_easy_setopt(c, CURLOPT_UPLOAD, 1L);
 		curl_easy_setopt(
 		    c, CURLOPT_INFILESIZE_LARGE, (curl_off_t)r->body_len);
@@ -276,6 +339,9 @@ set_why(struct http *h, struct err *e)
 	case WHY_SILENCE:
 		return err_set(e, ERR_NET, "no answer for %llu s",
 		    (unsigned long long)(h->silence_ms + 999) / 1000);
+	case WHY_SLOW:
+		return err_set(e, ERR_NET, "not done within %llu s",
+		    (unsigned long long)(h->whole_ms + 999) / 1000);
 	case WHY_HEADERS:
 		return err_set(e, ERR_PROTOCOL,
 		    "the reply's headers make no sense or are over %d bytes",
@@ -330,28 +396,27 @@ int
 http_do(struct http *h, const struct http_request *request,
     struct http_reply *reply, struct err *e)
 {
-	uint64_t limit_ms = 15 * (uint64_t)h->timeout_ms + request->body_len +
-	    request->data_max;
 	CURLcode code;
 
-	if (limit_ms > LONG_MAX)
-		limit_ms = LONG_MAX;
 	h->request = request;
 	h->sent = h->data_len = 0;
 	h->why = WHY_NONE;
 	h->silence_ms = (uint64_t)h->timeout_ms * (request->slow ? 10 : 1);
 	h->moved = 0;
-	h->moved_ms = clock_mono_ms();
+	h->begun_ms = h->moved_ms = clock_mono_ms();
+	h->whole_ms = 15 * (uint64_t)h->timeout_ms + request->body_len +
+	    request->data_max;
 	h->error[0] = '\0';
 	buf_reset(&h->headers.lines);
 	h->headers.seen = 0;
 	h->headers.status = 0;
 	buf_reset(request->text);
-	curl_easy_setopt(h->curl, CURLOPT_TIMEOUT_MS, (long)limit_ms);
 	curl_easy_setopt(h->curl, CURLOPT_FRESH_CONNECT, (long)request->once);
 	code = curl_easy_setopt(h->curl, CURLOPT_URL, request->url);
 	set_headers(h, request);
 	set_method(h, request);
+	if (request->body_len <= one_send(h))
+		take(h, request->body_len);
 	if (code == CURLE_OK)
 		code = curl_easy_perform(h->curl);
 	h->request = NULL;
