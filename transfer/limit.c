@@ -58,23 +58,17 @@ limit_free(struct limit *l)
 	free(l);
 }
 
-static uint64_t
-rate_of(const struct limit *l)
+uint64_t
+limit_rate(const struct limit *l)
 {
 	return l == NULL ? 0
 			 : atomic_load_explicit(&l->rate, memory_order_relaxed);
 }
 
-uint64_t
-limit_rate(struct limit *l)
-{
-	return rate_of(l);
-}
-
 bool
 limit_is_on(const struct limit *l)
 {
-	return rate_of(l) != 0;
+	return limit_rate(l) != 0;
 }
 
 void
@@ -83,7 +77,7 @@ limit_set(struct limit *l, uint64_t rate)
 	if (rate > RATE_MAX)
 		rate = RATE_MAX;
 	pthread_mutex_lock(&l->lock);
-	if (rate != rate_of(l)) {
+	if (rate != limit_rate(l)) {
 		atomic_store(&l->rate, rate);
 		/* What was asked for at another rate is asked for anew. */
 		l->epoch++;
@@ -107,7 +101,7 @@ piece_at(uint64_t rate)
 size_t
 limit_piece(const struct limit *l)
 {
-	uint64_t rate = rate_of(l);
+	uint64_t rate = limit_rate(l);
 
 	return rate == 0 ? SIZE_MAX : piece_at(rate);
 }
@@ -156,7 +150,7 @@ wait_ms(struct limit *l, uint64_t ms)
 static size_t
 take_turn(struct limit *l, size_t want)
 {
-	uint64_t rate = rate_of(l), epoch = l->epoch, at, ms;
+	uint64_t rate = limit_rate(l), epoch = l->epoch, at, ms;
 	size_t n = want;
 
 	if (rate == 0)
@@ -203,7 +197,7 @@ limit_ask(struct limit *l, struct limit_turn *t, size_t n)
 		return 0;
 	}
 	pthread_mutex_lock(&l->lock);
-	rate = rate_of(l);
+	rate = limit_rate(l);
 	if (!t->held || t->epoch != l->epoch) {
 		moved(l, rate);
 		*t = (struct limit_turn){

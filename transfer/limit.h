@@ -26,7 +26,7 @@ AUTO_DEFINE(limit, struct limit, limit_free)
 
 /* RATE bytes a second from now on; 0: off.  Who waits learns of it at once. */
 void limit_set(struct limit *l, uint64_t rate);
-uint64_t limit_rate(struct limit *l);
+uint64_t limit_rate(const struct limit *l);
 bool limit_is_on(const struct limit *l);
 /* What a single request should have at most, so that it is no burst. */
 size_t limit_piece(const struct limit *l);
