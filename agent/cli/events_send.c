@@ -270,7 +270,7 @@ events_drain(const struct options *o, int argc, char **argv, struct err *e)
 	else if (o->verbosity >= 0)
 		printf("%" PRIu64 " events delivered\n", all.delivered);
 	if (all.left > 0)
-		return err_set(e, ERR_STOPPED,
+		return err_set(e, ERR_BUSY,
 		    "not all could be sent: see above, and dray events "
 		    "attempts --failed");
 	return 0;

@@ -70,6 +70,30 @@ consented(void *tag, const struct http_many_reply *r)
 		    &a->per_minute, &a->err);
 }
 
+/* As those of a run have them. */
+static void
+write_data(struct json *j, const char *type)
+{
+	json_str(j, "task", "test");
+	json_uint(j, "run", 0);
+	if (strncmp(type, "file.", 5) == 0) {
+		json_object(j, "target");
+		json_str(j, "kind", "s3");
+		json_str(j, "uri", "s3://test/test");
+		json_object_end(j);
+		json_str(j, "path", "test");
+		json_str(j, "type", "file");
+		json_uint(j, "size", 0);
+	}
+	if (strcmp(type, "file.completed") == 0)
+		json_str(j, "operation", "write");
+	if (strcmp(type, "run.completed") == 0)
+		json_str(j, "outcome", "ok");
+	if (strstr(type, ".failed") != NULL)
+		json_str(j, "error", "test");
+	json_bool(j, "test", true);
+}
+
 /* An event that tells nothing; its id isn't one of a task's. */
 static void
 write_test(struct buf *out, const char *type, char *id)
@@ -88,12 +112,7 @@ write_test(struct buf *out, const char *type, char *id)
 	cloudevent_id(c.seq, id);
 	json_begin(&j, out);
 	cloudevent_begin(&j, &c);
-	json_bool(&j, "test", true);
-	if (strncmp(type, "file.", 5) == 0) {
-		json_str(&j, "path", "test");
-		json_str(&j, "type", "file");
-		json_uint(&j, "size", 0);
-	}
+	write_data(&j, type);
 	cloudevent_end(&j);
 }
 

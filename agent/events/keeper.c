@@ -14,7 +14,8 @@ struct work {
 	struct work *next;
 	const struct parcel *parcel;
 	void *tag;
-	struct err why;
+	int rc;
+	struct err why; /* if that is -1 */
 };
 
 struct list {
@@ -140,7 +141,7 @@ run(void *arg)
 			continue;
 		}
 		pthread_mutex_unlock(&k->lock);
-		store_all(k, w->parcel, &w->why);
+		w->rc = store_all(k, w->parcel, &w->why);
 		pthread_mutex_lock(&k->lock);
 		append(&k->done, w);
 		k->wake(k->arg);
@@ -176,7 +177,7 @@ keeper_put(
 }
 
 bool
-keeper_next(struct keeper *k, void **tag, struct err *why)
+keeper_next(struct keeper *k, void **tag, int *rc, struct err *why)
 {
 	struct work *w;
 
@@ -186,6 +187,7 @@ keeper_next(struct keeper *k, void **tag, struct err *why)
 	if (w == NULL)
 		return false;
 	*tag = w->tag;
+	*rc = w->rc;
 	*why = w->why;
 	free(w);
 	return true;

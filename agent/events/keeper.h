@@ -32,8 +32,7 @@ AUTO_DEFINE(keeper, struct keeper, keeper_free)
 /* PARCEL, borrowed until it is done, is to have its data stored. */
 int keeper_put(
     struct keeper *k, const struct parcel *parcel, void *tag, struct err *e);
-/* What is done: its tag, and why it failed, ERR_NONE if it didn't; false if
- * nothing is. */
-bool keeper_next(struct keeper *k, void **tag, struct err *why);
+/* What is done: its tag, and 0, or -1 and *WHY; false if nothing is. */
+bool keeper_next(struct keeper *k, void **tag, int *rc, struct err *why);
 
 #endif

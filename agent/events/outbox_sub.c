@@ -120,6 +120,7 @@ go_on(struct outbox *o, struct outbox_sub *sub, enum outbox_ordering ordering,
 	    outbox_run(o, OB_SUB_ORDER, sub->id, ordering, e) == -1)
 		return -1;
 	sub->ordering = ordering;
+	sub->removed = false;
 	return outbox_sub_save(o, sub, e);
 }
 
@@ -150,7 +151,9 @@ outbox_resume(struct outbox *o, int64_t id, enum outbox_ordering ordering,
 {
 	int rc = get_by_id(o, id, sub, e);
 
-	return rc == 1 ? go_on(o, sub, ordering, e) : rc;
+	if (rc == 0)
+		return err_set(e, ERR_NOTFOUND, "no such replay");
+	return rc == 1 ? go_on(o, sub, ordering, e) : -1;
 }
 
 int

@@ -1,85 +1,16 @@
 /* SPDX-License-Identifier: ISC */
 #include "config.h"
 
-#include <stdio.h>
 #include <string.h>
 #include <sys/random.h>
 
-#include "agent/events/outbox_notice.h"
-#include "agent/events/parcel.h"
 #include "agent/events/sender.h"
-#include "agent/events/stream.h"
-#include "base/clock.h"
+#include "agent/events/stream_in.h"
 #include "base/jdoc.h"
-#include "base/text.h"
 
 #define ROUTE_MAX 256 /* events looked at in one transaction */
 /* Places for requests whose data isn't at its claim check yet. */
 #define CHECKED_IN_MAX 64
-
-enum flight_state {
-	FLIGHT_FREE,
-	FLIGHT_CLAIMED,
-	FLIGHT_CHECKED_IN, /* its data is on the way to the claim check */
-	FLIGHT_KEPT,	   /* and is there: it may go */
-	FLIGHT_UP,
-	FLIGHT_LANDED,
-};
-
-/* A request, from its claim to the transaction that settles it. */
-struct flight {
-	enum flight_state state;
-	struct stream *stream;
-	struct parcel parcel;
-	struct policy_answer answer;
-	struct policy_verdict verdict;
-	bool halves; /* it was too much at once */
-	bool stops;  /* the receiver gets nothing more from here on */
-	uint64_t took_ms;
-	char error[400];
-};
-
-struct stream {
-	const struct subscription *subscription;
-	struct receiver *receiver;
-	struct outbox *outbox;
-	const char *task;
-	/* Of a replay; its own pattern is NULL for all. */
-	struct outbox_replay replay;
-	struct pattern *pattern;
-	struct bucket bucket;
-	struct keeper *keeper;	/* NULL: no data goes to a claim check */
-	size_t batch_most;	/* events; fewer once that was too much */
-	int64_t batch_later_ms; /* an unfinished one is to go then; 0: none */
-	/* Twice concurrency: where one landed is free only once that has been
-	 * committed, and others are claimed in the same transaction. */
-	struct flight *flights;
-	uint64_t flights_n;
-	unsigned claimed; /* of them: not FREE */
-	bool closing;
-	bool hurries; /* no batch waits for more */
-	uint64_t random;
-	struct err last;
-
-	/* What a transaction changes, and as it was before. */
-	struct outbox_sub sub, sub_before, sub_first;
-};
-
-static int64_t
-now_ms(void)
-{
-	return clock_wall_ns() / 1000000;
-}
-
-static uint64_t
-next_random(struct stream *s)
-{
-	/* xorshift64; https://doi.org/10.18637/jss.v008.i14 */
-	s->random ^= s->random << 13;
-	s->random ^= s->random >> 7;
-	s->random ^= s->random << 17;
-	return s->random;
-}
 
 void
 stream_free(struct stream *s)
@@ -112,7 +43,6 @@ find_place(struct stream *s, struct err *e)
 	    [ORDERING_STRICT] = OUTBOX_STRICT,
 	};
 	enum outbox_ordering ordering = orderings[of->ordering];
-	int rc;
 
 	if (s->replay.id == 0)
 		return outbox_subscribe(s->outbox, of->name, ordering,
@@ -123,8 +53,8 @@ find_place(struct stream *s, struct err *e)
 		if (s->pattern == NULL)
 			return -1;
 	}
-	rc = outbox_resume(s->outbox, s->replay.id, ordering, &s->sub, e);
-	return rc == 0 ? err_set(e, ERR_NOTFOUND, "no such replay") : rc;
+	return outbox_resume(
+	    s->outbox, s->replay.id, ordering, &s->sub, e);
 }
 
 static void
@@ -223,114 +153,6 @@ wanted(void *arg, const struct outbox_event *event, struct err *e)
 	return rc == -1 && e->kind != ERR_NOMEM ? 1 : rc;
 }
 
-/* In strict order, what can't be delivered may hold all that comes after. */
-static void
-hold_all(struct stream *s, struct flight *f, int64_t now)
-{
-	struct policy_verdict *v = &f->verdict;
-	char reason[64];
-
-	if (v->action != POLICY_DEAD || !v->exhausted ||
-	    s->subscription->ordering != ORDERING_STRICT ||
-	    s->subscription->skips)
-		return;
-	v->action = POLICY_RETRY;
-	v->wait_ms = 0;
-	if (!receiver_is_active(s->receiver))
-		return;
-	snprintf(reason, sizeof(reason), "not delivered: %s", v->reason);
-	receiver_stop(s->receiver, CONTROL_PAUSED, reason, now);
-	f->stops = true;
-}
-
-/* What the answer of F leads to. */
-static void
-judge(struct stream *s, struct flight *f)
-{
-	const struct outbox_batch *b = &f->parcel.events;
-	int64_t now = now_ms();
-
-	f->verdict = policy_judge(&s->subscription->policy, &f->answer,
-	    b->items[0].attempts,
-	    control_age_ms(&s->receiver->control, b->items[0].since_ms, now),
-	    next_random(s));
-	f->stops = !f->answer.unsent &&
-	    receiver_judge(s->receiver, &f->verdict, now, next_random(s));
-	f->halves = f->answer.status == 413 && b->n > 1;
-	if (!f->halves)
-		hold_all(s, f, now);
-}
-
-/* Writes down what became of D, one of those that F was. */
-static int
-settle_one(struct stream *s, const struct flight *f,
-    const struct outbox_delivery *d, int64_t now, struct err *e)
-{
-	struct outbox_outcome how = {
-	    .at_ms = now,
-	    .took_ms = f->took_ms,
-	    .status = f->answer.status,
-	    .error = f->error,
-	};
-	struct outbox_notice notice = {
-	    .task = s->task,
-	    .about = &s->sub,
-	    .now_ms = now,
-	    .reason = f->verdict.reason,
-	};
-
-	switch (f->verdict.action) {
-	case POLICY_DONE:
-		return outbox_done(s->outbox, &s->sub, d, &how, e);
-	case POLICY_DEAD:
-		if (outbox_notice_dead(
-			s->outbox, &notice, d, f->answer.status, e) == -1)
-			return -1;
-		return outbox_dead(
-		    s->outbox, &s->sub, d, &how, f->verdict.reason, e);
-	case POLICY_DISABLE:
-	case POLICY_RETRY:
-		break;
-	}
-	return outbox_retry(
-	    s->outbox, &s->sub, d, &how, now + (int64_t)f->verdict.wait_ms, e);
-}
-
-/* As many were too much at once: half of them are tried. */
-static int
-halve(
-    struct stream *s, const struct outbox_batch *b, int64_t now, struct err *e)
-{
-	if (s->batch_most > b->n / 2)
-		s->batch_most = b->n / 2;
-	return outbox_batch_open(s->outbox, &s->sub, b->items[0].seq, now, e);
-}
-
-/* Writes down what became of F. */
-static int
-settle(struct stream *s, struct flight *f, int64_t now, struct err *e)
-{
-	const struct outbox_batch *b = &f->parcel.events;
-	struct outbox_notice notice = {
-	    .task = s->task,
-	    .about = &s->sub,
-	    .now_ms = now,
-	    .reason = s->receiver->control.reason,
-	};
-	size_t i;
-
-	if (f->stops &&
-	    outbox_notice_stopped(s->outbox, &notice,
-		control_state_name(s->receiver->control.state), e) == -1)
-		return -1;
-	if (f->halves)
-		return halve(s, b, now, e);
-	for (i = 0; i < b->n; i++)
-		if (settle_one(s, f, &b->items[i], now, e) == -1)
-			return -1;
-	return 0;
-}
-
 /* Requests that may be begun now. */
 static unsigned
 room(struct stream *s, int64_t now)
@@ -419,8 +241,7 @@ route(struct stream *s, int64_t now, bool *busy, struct err *e)
 bool
 stream_is_over(const struct stream *s)
 {
-	return s->replay.id != 0 && s->claimed == 0 && s->sub.live == 0 &&
-	    is_routed(s);
+	return is_routed(s) && s->sub.live == 0;
 }
 
 int64_t
@@ -464,7 +285,7 @@ stream_transact(struct stream *s, bool *busy, struct err *e)
 	s->sub_before = s->sub;
 	for (i = 0; i < s->flights_n; i++)
 		if (s->flights[i].state == FLIGHT_LANDED &&
-		    settle(s, &s->flights[i], now, e) == -1)
+		    stream_settle(s, &s->flights[i], now, e) == -1)
 			return -1;
 	if (may_route(s) && route(s, now, busy, e) == -1)
 		return -1;
@@ -481,132 +302,6 @@ empty(struct stream *s, struct flight *f)
 	s->claimed--;
 }
 
-static int
-send_one(struct stream *s, struct flight *f, struct err *e)
-{
-	const struct parcel *p = &f->parcel;
-	AUTO(buf) struct buf headers = BUF_INIT(1 << 16);
-
-	if (subscription_headers(s->subscription, p->id, now_ms() / 1000,
-		p->body, p->len, &headers, e) == -1)
-		return -1;
-	if (s->replay.id != 0) {
-		buf_addf(&headers, "x-dray-replay: %s", s->replay.name);
-		buf_addc(&headers, '\0');
-	}
-	if (buf_failed(&headers))
-		return err_set(e, ERR_NOMEM, "out of memory");
-	return sender_post(
-	    s->receiver->sender, &headers, p->body, p->len, f, e);
-}
-
-static void
-set_answer(struct flight *f, const struct http_many_reply *r)
-{
-	const char *word = NULL;
-
-	f->answer = (struct policy_answer){.status = r->status};
-	if (r->status != 0) {
-		word = http_header(r->headers, "webhook-delivery");
-		f->answer.retry_after_ms =
-		    http_retry_after_ms(r->headers, clock_wall_ns());
-	}
-	f->answer.abort = word != NULL && strcmp(word, "abort-message") == 0;
-	f->answer.disable = word != NULL && strcmp(word, "disable") == 0;
-}
-
-/* Why F was not taken. */
-static void
-explain(struct flight *f, const struct http_many_reply *r)
-{
-	struct err *last = &f->stream->last;
-	AUTO(buf) struct buf text = BUF_INIT(1 << 16);
-
-	if (r->refused)
-		buf_adds(&text,
-		    "the receiver's address is private or reserved, and its "
-		    "network not allowed");
-	else if (r->status == 0)
-		text_escape(&text, r->err.msg, strlen(r->err.msg));
-	else
-		text_escape(&text, r->text, r->text_len);
-	snprintf(f->error, sizeof(f->error), "%s", buf_str(&text));
-	if (r->status == 0)
-		err_set(last, ERR_NET, "%s", f->error);
-	else
-		err_set(last, ERR_SERVER, "HTTP %d %s", r->status, f->error);
-}
-
-/* What became of F; UNSENT: it never left. */
-static void
-land(struct flight *f, const struct http_many_reply *r, bool unsent)
-{
-	f->state = FLIGHT_LANDED;
-	f->took_ms = r->took_ms;
-	f->error[0] = '\0';
-	set_answer(f, r);
-	f->answer.unsent = unsent;
-	judge(f->stream, f);
-	if (r->status / 100 != 2)
-		explain(f, r);
-}
-
-void
-stream_land(void *tag, const struct http_many_reply *r)
-{
-	struct flight *f = tag;
-
-	receiver_give_back(f->stream->receiver);
-	land(f, r, false);
-}
-
-static void
-begin(struct stream *s, struct flight *f)
-{
-	struct http_many_reply r = {.status = 0};
-
-	f->state = FLIGHT_UP;
-	if (send_one(s, f, &r.err) == -1)
-		stream_land(f, &r);
-}
-
-/* Meanwhile others may go. */
-static void
-check_in(struct stream *s, struct flight *f)
-{
-	struct http_many_reply r = {.status = 0};
-
-	receiver_give_back(s->receiver);
-	f->state = FLIGHT_CHECKED_IN;
-	if (keeper_put(s->keeper, &f->parcel, f, &r.err) == -1)
-		land(f, &r, true);
-}
-
-void
-stream_collect(struct stream *s)
-{
-	struct http_many_reply r = {.status = 0};
-	uint64_t i;
-	void *tag;
-
-	if (s->keeper == NULL)
-		return;
-	while (keeper_next(s->keeper, &tag, &r.err))
-		if (r.err.kind == ERR_NONE)
-			((struct flight *)tag)->state = FLIGHT_KEPT;
-		else
-			land(tag, &r, true);
-	for (i = 0; i < s->flights_n; i++) {
-		struct flight *f = &s->flights[i];
-
-		if (f->state != FLIGHT_KEPT ||
-		    receiver_room(s->receiver, now_ms(), clock_mono_ms()) == 0)
-			continue;
-		receiver_take(s->receiver);
-		begin(s, f);
-	}
-}
-
 void
 stream_committed(struct stream *s)
 {
@@ -617,10 +312,8 @@ stream_committed(struct stream *s)
 
 		if (f->state == FLIGHT_LANDED)
 			empty(s, f);
-		if (f->state == FLIGHT_CLAIMED && f->parcel.claimed)
-			check_in(s, f);
-		else if (f->state == FLIGHT_CLAIMED)
-			begin(s, f);
+		if (f->state == FLIGHT_CLAIMED)
+			stream_launch(s, f);
 	}
 }
 
@@ -686,6 +379,8 @@ stream_sum_up(struct stream *s, struct stream_result *out)
 {
 	struct err e = ERR_INIT;
 
+	/* Others may have dropped what waited. */
+	stream_refresh(s, &e);
 	*out = (struct stream_result){
 	    .task = s->task,
 	    .name = s->sub.name,

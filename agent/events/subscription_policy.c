@@ -234,14 +234,6 @@ subscription_policy_finish(struct subscription *s, struct err *e)
 		    "order nothing waits for what can't be delivered");
 	if (s->burst > 0 && s->rate == 0)
 		return err_set(e, ERR_USAGE, "burst goes with rate");
-	if (s->policy.cap_ms < s->policy.base_ms ||
-	    s->policy.breaker_cap_ms < s->policy.breaker_base_ms)
-		return err_set(e, ERR_USAGE,
-		    "%s is less than %s: the first wait would be too long",
-		    s->policy.cap_ms < s->policy.base_ms ? "retry-cap"
-							 : "breaker-cap",
-		    s->policy.cap_ms < s->policy.base_ms ? "retry-base"
-							 : "breaker-base");
 	if (s->ordering == ORDERING_STRICT)
 		s->concurrency = 1;
 	return 0;

@@ -3,7 +3,8 @@
 """A webhook receiver that checks what it gets, and can be told to misbehave.
 
     hookfake.py --port-file F --log F --secret whsec_... [--port N]
-                [--cert F --key F [--client-ca F]] [--flaky P] [--seed N]
+                [--cert F --key F] [--flaky P] [--seed N]
+                [--client-secret S] [--token-prefix S]
 
 Each request that is processed is a line of JSON in the log: id, headers, body,
 its SHA-256, the event, the time.  A signature (Standard Webhooks, v1) that is
@@ -267,7 +268,6 @@ def main():
     p.add_argument("--secret", required=True)
     p.add_argument("--cert")
     p.add_argument("--key")
-    p.add_argument("--client-ca")
     p.add_argument("--client-secret", default="")
     p.add_argument("--token-prefix", default="")
     p.add_argument("--flaky", type=float, default=0)
@@ -280,9 +280,6 @@ def main():
         import ssl
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(args.cert, args.key)
-        if args.client_ca:
-            context.load_verify_locations(args.client_ca)
-            context.verify_mode = ssl.CERT_REQUIRED
         server.socket = context.wrap_socket(server.socket, server_side=True)
     with open(args.port_file, "w", encoding="ascii") as f:
         f.write(str(server.server_address[1]))
