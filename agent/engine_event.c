@@ -15,6 +15,7 @@
 #include "base/clock.h"
 #include "base/text.h"
 
+#define BODY_EXPECTED 1000
 #define BODY_MAX (256 << 10) /* twelve times the longest path, and the rest */
 
 /* An event that is being written. */
@@ -62,6 +63,7 @@ start(struct engine *en, struct event *ev, const char *type,
 	};
 	if (en->first_event == 0)
 		en->first_event = c.seq;
+	buf_expect(&ev->body, BODY_EXPECTED);
 	json_begin(&ev->json, &ev->body);
 	cloudevent_begin(&ev->json, &c);
 	json_str(&ev->json, "task", who->task);
@@ -83,28 +85,22 @@ put(struct engine *en, struct event *ev, struct err *e)
 /* The item's URL; a local directory's paths are nobody's business. */
 static void
 write_target(struct engine *en, struct json *j, const char *path, size_t len,
-    const char *etag)
+    const char *etag, const char *version)
 {
-	static const char plain[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnop"
-				    "qrstuvwxyz0123456789-._~/";
 	const struct engine_events *who = en->setup->events;
 	AUTO(buf) struct buf url = BUF_INIT(1 << 16);
-	size_t i;
 
 	json_object(j, "target");
 	json_str(j, "kind", who->target_kind);
 	if (who->target_url != NULL) {
 		buf_addf(&url, "%s/", who->target_url);
-		for (i = 0; i < len; i++)
-			if (path[i] != '\0' && strchr(plain, path[i]) != NULL)
-				buf_addc(&url, path[i]);
-			else
-				buf_addf(
-				    &url, "%%%02X", (unsigned char)path[i]);
+		text_percent(&url, path, len, "/");
 		json_string(j, "uri", buf_str(&url), url.len);
 	}
 	if (etag[0] != '\0')
 		json_str(j, "etag", etag);
+	if (version[0] != '\0')
+		json_str(j, "version_id", version);
 	json_object_end(j);
 }
 
@@ -159,7 +155,8 @@ engine_event_done(struct engine *en, const struct job *j,
 	cloudevent_key(&ev.key, en->setup->events->task, j->path, j->path_len);
 	if (start(en, &ev, "file.completed", j->path, j->path_len, e) == -1)
 		return -1;
-	write_target(en, &ev.json, j->path, j->path_len, row->etag);
+	write_target(
+	    en, &ev.json, j->path, j->path_len, row->etag, row->version);
 	json_name(&ev.json, "path", j->path, j->path_len);
 	json_str(
 	    &ev.json, "type", row->st.type == ITEM_FILE ? "file" : "symlink");
@@ -183,7 +180,7 @@ engine_event_deleted(struct engine *en, const struct victim *v, struct err *e)
 	cloudevent_key(&ev.key, en->setup->events->task, v->key, v->path_len);
 	if (start(en, &ev, "file.deleted", v->key, v->path_len, e) == -1)
 		return -1;
-	write_target(en, &ev.json, v->key, v->path_len, "");
+	write_target(en, &ev.json, v->key, v->path_len, "", "");
 	json_name(&ev.json, "path", v->key, v->path_len);
 	json_str(
 	    &ev.json, "type", v->is.type == ITEM_SYMLINK ? "symlink" : "file");
@@ -248,14 +245,51 @@ write_counts(struct json *j, const struct stats_snapshot *st)
 	json_uint(j, "bytes", st->done_bytes);
 }
 
+/* What the run's --manifest is; where, if it is no local file. */
+static int
+write_manifest(struct engine *en, struct json *j, struct err *e)
+{
+	const struct manifest_proof *m = &en->manifest;
+	AUTO(store_url) struct store_url *url = NULL;
+	AUTO(free) char *uri = NULL;
+	char sha256[65];
+
+	if (m->bytes == 0)
+		return 0;
+	url = store_url_parse(en->options->manifest, e);
+	if (url == NULL)
+		return -1;
+	json_object(j, "manifest");
+	if (url->scheme != STORE_POSIX) {
+		uri = store_url_uri(url);
+		if (uri == NULL)
+			return err_set(e, ERR_NOMEM, "out of memory");
+		json_str(j, "uri", uri);
+	}
+	text_hex(m->sha256, sizeof(m->sha256), sha256);
+	json_str(j, "sha256", sha256);
+	json_uint(j, "bytes", m->bytes);
+	json_uint(j, "records", m->items);
+	json_object_end(j);
+	return 0;
+}
+
+static void
+write_sequence(struct json *j, const char *key, uint64_t seq)
+{
+	char id[CLOUDEVENT_ID_MAX];
+
+	cloudevent_id(seq, id);
+	json_str(j, key, strchr(id, '_') + 1);
+}
+
 int
 engine_event_run_ended(struct engine *en, const struct engine_result *result,
     const struct ledger_run *run, struct err *e)
 {
 	AUTO(event) struct event ev = EVENT_INIT;
-	bool failed =
-	    result->why.kind != ERR_NONE || result->outcome == RUN_INTERRUPTED;
-	char id[CLOUDEVENT_ID_MAX];
+	bool failed = result->why.kind != ERR_NONE ||
+	    result->outcome == RUN_INTERRUPTED || result->outcome == RUN_WINDOW;
 
 	if (en->setup->events == NULL)
 		return 0;
@@ -270,9 +304,9 @@ engine_event_run_ended(struct engine *en, const struct engine_result *result,
 	}
 	cloudevent_time(&ev.json, "started", en->started_ns);
 	write_counts(&ev.json, &run->stats);
-	cloudevent_id(en->first_event, id);
-	json_str(&ev.json, "first_event", id);
-	cloudevent_id(ev.row.seq, id);
-	json_str(&ev.json, "last_event", id);
+	write_sequence(&ev.json, "first_sequence", en->first_event);
+	write_sequence(&ev.json, "last_sequence", ev.row.seq);
+	if (write_manifest(en, &ev.json, e) == -1)
+		return -1;
 	return put(en, &ev, e);
 }

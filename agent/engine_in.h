@@ -8,6 +8,7 @@
 #include "agent/given.h"
 #include "agent/inbox.h"
 #include "agent/lanes.h"
+#include "agent/manifest_file.h"
 #include "agent/series.h"
 #include "agent/work.h"
 #include "transfer/retry.h"
@@ -92,6 +93,7 @@ struct engine {
 	bool stopping;
 	struct err fatal; /* why the run ends early; ERR_NONE if it doesn't */
 	struct err no_manifest; /* why there is none, though asked for */
+	struct manifest_proof manifest; /* .bytes 0: there is none */
 	struct err guarded; /* why nothing was deleted; ERR_NONE if it was */
 
 	size_t jobs;		      /* alive, wherever they are */
@@ -286,6 +288,10 @@ int engine_event_run_started(struct engine *en, struct err *e);
 int engine_event_run_ended(struct engine *en,
     const struct engine_result *result, const struct ledger_run *run,
     struct err *e);
+
+/* engine_named.c */
+/* Reports what was named (setup->only_named) and did not turn up. */
+void engine_absent(struct engine *en);
 
 /* engine_dirs.c */
 /*

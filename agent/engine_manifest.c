@@ -150,7 +150,7 @@ write_manifest(struct engine *en, struct err *e)
 		rc = ledger_all(en->ledger, add_row, &l, e);
 	if (rc == 0)
 		rc = manifest_out_send(out, en->options->manifest, en->options,
-		    about->task, en->setup->stop_now, e);
+		    about->task, en->setup->stop_now, &en->manifest, e);
 	attrs_free(l.attrs);
 	buf_free(&l.key);
 	return rc;

@@ -427,9 +427,18 @@ struct ledger_event {
 int ledger_event_next(struct ledger *l, uint64_t *seq, struct err *e);
 int ledger_event_put(
     struct ledger *l, const struct ledger_event *event, struct err *e);
-/* Forgets events before both number SEQ and time BEFORE_NS. */
+/* The first event since TIME_NS; INT64_MAX if there is none. */
+int ledger_event_since(
+    struct ledger *l, int64_t time_ns, uint64_t *seq, struct err *e);
+/* All before *SEQ are more than ROWS, or than BYTES together (0: any); 0 if
+ * none are. */
+int ledger_event_over(struct ledger *l, uint64_t rows, uint64_t bytes,
+    uint64_t *seq, struct err *e);
+/* Forgets events from FROM on and before TO, of which there may be *MORE: a
+ * transaction is not to be endless. */
+#define LEDGER_EVENT_FORGET_MAX 10000
 int ledger_event_forget(
-    struct ledger *l, uint64_t seq, int64_t before_ns, struct err *e);
+    struct ledger *l, uint64_t from, uint64_t to, bool *more, struct err *e);
 
 /*
  * Failures, notices and items are kept for reports and retries: failures (and

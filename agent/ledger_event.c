@@ -49,15 +49,98 @@ ledger_event_put(
 	return rc;
 }
 
+/* The one number that S says; 1, 0 if it says nothing, -1. */
+static int
+number(struct ledger *l, sqlite3_stmt *s, uint64_t *out, struct err *e)
+{
+	int rc = sqlite3_step(s);
+
+	if (rc == SQLITE_ROW)
+		*out = column_u64(s, 0);
+	return ledger_one_row(l, s, rc, e);
+}
+
+int
+ledger_event_since(
+    struct ledger *l, int64_t time_ns, uint64_t *seq, struct err *e)
+{
+	sqlite3_stmt *s = ledger_prepare(l, STMT_EVENT_SINCE, e);
+	int rc;
+
+	if (s == NULL)
+		return -1;
+	sqlite3_bind_int64(s, 1, time_ns / 1000000);
+	rc = number(l, s, seq, e);
+	if (rc == 0)
+		*seq = INT64_MAX;
+	return rc == -1 ? -1 : 0;
+}
+
+/* The newest ROWS events begin with *SEQ; 1, 0 if there are no more. */
+static int
+over_rows(struct ledger *l, uint64_t rows, uint64_t *seq, struct err *e)
+{
+	sqlite3_stmt *s = ledger_prepare(l, STMT_EVENT_NTH, e);
+
+	if (s == NULL)
+		return -1;
+	bind_u64(s, 1, rows - 1);
+	return number(l, s, seq, e);
+}
+
+/* The same for those of BYTES together. */
+static int
+over_bytes(struct ledger *l, uint64_t bytes, uint64_t *seq, struct err *e)
+{
+	sqlite3_stmt *s = ledger_prepare(l, STMT_SIZE, e);
+	uint64_t all = 0, sum = 0;
+	int rc;
+
+	/* Mostly the whole ledger is smaller. */
+	if (s == NULL || number(l, s, &all, e) != 1)
+		return -1;
+	if (all <= bytes)
+		return 0;
+	s = ledger_prepare(l, STMT_EVENT_SIZES, e);
+	if (s == NULL)
+		return -1;
+	while ((rc = sqlite3_step(s)) == SQLITE_ROW) {
+		sum += column_u64(s, 1);
+		if (sum > bytes)
+			break;
+		*seq = column_u64(s, 0);
+	}
+	if (rc == SQLITE_ROW && *seq == 0)
+		*seq = column_u64(s, 0) + 1;
+	return ledger_one_row(l, s, rc, e);
+}
+
+int
+ledger_event_over(struct ledger *l, uint64_t rows, uint64_t bytes,
+    uint64_t *seq, struct err *e)
+{
+	uint64_t by_rows = 0, by_bytes = 0;
+
+	if ((rows > 0 && over_rows(l, rows, &by_rows, e) == -1) ||
+	    (bytes > 0 && over_bytes(l, bytes, &by_bytes, e) == -1))
+		return -1;
+	*seq = by_rows > by_bytes ? by_rows : by_bytes;
+	return 0;
+}
+
 int
 ledger_event_forget(
-    struct ledger *l, uint64_t seq, int64_t before_ns, struct err *e)
+    struct ledger *l, uint64_t from, uint64_t to, bool *more, struct err *e)
 {
 	sqlite3_stmt *s = ledger_prepare_write(l, STMT_EVENT_FORGET, e);
 
 	if (s == NULL)
 		return -1;
-	bind_u64(s, 1, seq);
-	sqlite3_bind_int64(s, 2, before_ns / 1000000);
-	return ledger_done(l, s, e);
+	bind_u64(s, 1, from);
+	bind_u64(s, 2, to);
+	bind_u64(s, 3, LEDGER_EVENT_FORGET_MAX);
+	if (ledger_done(l, s, e) == -1)
+		return -1;
+	*more = sqlite3_changes(l->db) == LEDGER_EVENT_FORGET_MAX;
+	return 0;
 }

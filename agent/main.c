@@ -16,6 +16,7 @@ main(int argc, char **argv)
 	    [VERB_RETRY] = cmd_retry,
 	    [VERB_PROBE] = cmd_probe,
 	    [VERB_EVENTS] = cmd_events,
+	    [VERB_REPLAYS] = cmd_replays,
 	    [VERB_SUBSCRIPTIONS] = cmd_subscriptions,
 	    [VERB_HELP] = cmd_help,
 	    [VERB_VERSION] = cmd_version,

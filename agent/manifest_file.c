@@ -16,7 +16,8 @@ struct manifest_out {
 	int fd;
 	uint64_t size; /* written; the rest is in text */
 	struct buf text;
-	struct digester *digester;
+	struct digester *digester; /* of all but the last line */
+	struct digester *whole;
 	struct manifest_tail tail;
 };
 
@@ -29,6 +30,7 @@ manifest_out_free(struct manifest_out *out)
 		close(out->fd);
 	buf_free(&out->text);
 	digester_free(out->digester);
+	digester_free(out->whole);
 	free(out);
 }
 
@@ -43,9 +45,11 @@ manifest_out_new(const struct manifest_head *head, struct err *e)
 	}
 	buf_init(&out->text, WRITE_BYTES + 2 * MANIFEST_LINE_MAX);
 	out->fd = place_scratch(e);
-	if (out->fd == -1 || (out->digester = digester_new(e)) == NULL)
+	if (out->fd == -1 || (out->digester = digester_new(e)) == NULL ||
+	    (out->whole = digester_new(e)) == NULL)
 		return NULL;
 	digester_start(out->digester, DIGEST_SHA256);
+	digester_start(out->whole, DIGEST_SHA256);
 	manifest_add_head(&out->text, head);
 	return TAKE(out);
 }
@@ -57,6 +61,7 @@ flush(struct manifest_out *out, struct err *e)
 
 	if (buf_failed(&out->text))
 		return err_set(e, ERR_NOMEM, "out of memory");
+	digester_update(out->whole, buf_str(&out->text), out->text.len);
 	while (done < out->text.len) {
 		ssize_t n =
 		    write(out->fd, out->text.data + done, out->text.len - done);
@@ -94,7 +99,7 @@ manifest_out_add(
 int
 manifest_out_send(struct manifest_out *out, const char *where,
     const struct options *o, const char *owner, const atomic_bool *stop,
-    struct err *e)
+    struct manifest_proof *proof, struct err *e)
 {
 	struct digest d;
 
@@ -109,6 +114,10 @@ manifest_out_send(struct manifest_out *out, const char *where,
 	if (flush(out, e) == -1 ||
 	    place_write(where, out->fd, out->size, o, owner, stop, e) == -1)
 		return err_context(e, "manifest %s", where);
+	digester_finish(out->whole, &d);
+	*proof = (struct manifest_proof){
+	    .bytes = out->size, .items = out->tail.items};
+	memcpy(proof->sha256, d.sha256, sizeof(d.sha256));
 	return 0;
 }
 

@@ -21,10 +21,17 @@ AUTO_DEFINE(manifest_out, struct manifest_out, manifest_out_free)
 
 int manifest_out_add(
     struct manifest_out *out, const struct manifest_item *item, struct err *e);
+/* A manifest that is where it belongs. */
+struct manifest_proof {
+	uint64_t bytes;	    /* of the file; 0: there is none */
+	uint64_t items;	    /* that it tells of */
+	uint8_t sha256[32]; /* of the file */
+};
+
 /* Adds the last line and stores all of it as WHERE; errors name that. */
 int manifest_out_send(struct manifest_out *out, const char *where,
     const struct options *o, const char *owner, const atomic_bool *stop,
-    struct err *e);
+    struct manifest_proof *proof, struct err *e);
 
 struct manifest_in;
 

@@ -33,6 +33,7 @@ enum progress_mode { PROGRESS_AUTO, PROGRESS_ON, PROGRESS_OFF };
 
 #define OPTIONS_SECRETS_MAX 8
 #define OPTIONS_NETWORKS_MAX 16
+#define OPTIONS_SETTINGS_MAX 64
 
 struct options {
 	/* What */
@@ -50,7 +51,9 @@ struct options {
 	bool deep;	      /* verify: read the target's bytes */
 	uint32_t sample_slices; /* verify: one of so many; 0, 1: all */
 	bool one_way; /* verify: what only the target has doesn't count */
-	struct filter *filter; /* owned; never NULL */
+	struct filter *filter;	/* owned; never NULL */
+	const char *files_from; /* a list of what to look at; "-": stdin */
+	bool from0;		/* its names end in NUL */
 	enum scan_links links;
 	bool one_file_system;
 	bool archive; /* -a: links are kept, unless they are followed */
@@ -82,7 +85,10 @@ struct options {
 	uint64_t part_bytes;
 	uint64_t threshold_bytes;
 	uint64_t memory_bytes;
-	unsigned retries; /* attempts of one request in all */
+	unsigned retries;	  /* attempts of one request in all */
+	uint64_t bwlimit;	  /* bytes a second; 0: off */
+	uint64_t max_duration_ms; /* 0: any */
+	int control_fd;		  /* orders come from there; -1: none do */
 	struct store_config store;
 	/* Where an S3 source needs others than the target. */
 	const char *source_endpoint_url;
@@ -96,7 +102,28 @@ struct options {
 	unsigned webhook_secret_n;
 	const char *webhook_allow[OPTIONS_NETWORKS_MAX];
 	unsigned webhook_allow_n;
+	const char *events_archive;  /* where to write them all, or NULL */
+	uint64_t events_keep_age_ms; /* what everybody had */
+	uint64_t events_keep_rows;   /* whoever waits; 0: any number */
+	uint64_t events_keep_bytes;  /* likewise */
+	const char *test_event;	     /* subscriptions test: a type */
+	bool ed25519;		  /* subscriptions new-secret: a pair of keys */
 	uint64_t events_drain_ms; /* waited for them at a run's end */
+	/* What the verbs about events are to look at, or to do */
+	const char *of_subscription; /* NULL: of all */
+	const char *of_event;	     /* by its id; NULL: any */
+	const char *of_reason;
+	bool failed_only;
+	bool follow;
+	int64_t since_ms, from_ms, to_ms; /* 0: not given */
+	const char *replay_name;
+	bool new_ids;
+	uint64_t replay_rate;
+	/* Subscriptions: what their files say */
+	const char *url;
+	const char *settings[OPTIONS_SETTINGS_MAX]; /* "key=value" */
+	unsigned settings_n;
+	bool force;
 
 	/* What a person sees */
 	int verbosity; /* -1 quiet, 0, 1 (each item), 2 (debug) */

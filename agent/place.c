@@ -114,10 +114,11 @@ place_scratch(struct err *e)
 }
 
 static int
-open_place(struct place *p, const char *where, bool create, struct err *e)
+open_directory(
+    struct place *p, const char *directory, bool create, struct err *e)
 {
-	AUTO(store_url) struct store_url *url = NULL;
-	AUTO(free) char *directory = NULL;
+	AUTO(store_url)
+	struct store_url *url = store_url_parse(directory, e);
 	struct reach_options ro = {
 	    .create = create,
 	    .checksum = create,
@@ -126,9 +127,6 @@ open_place(struct place *p, const char *where, bool create, struct err *e)
 	};
 	struct store_probe probe;
 
-	if (place_split(where, &directory, &p->name, e) == -1)
-		return -1;
-	url = store_url_parse(directory, e);
 	if (url == NULL)
 		return -1;
 	p->store = store_open(url, &p->config, e);
@@ -136,6 +134,16 @@ open_place(struct place *p, const char *where, bool create, struct err *e)
 		return -1;
 	p->session = store_connect(p->store, e);
 	return p->session != NULL ? 0 : -1;
+}
+
+static int
+open_place(struct place *p, const char *where, bool create, struct err *e)
+{
+	AUTO(free) char *directory = NULL;
+
+	if (place_split(where, &directory, &p->name, e) == -1)
+		return -1;
+	return open_directory(p, directory, create, e);
 }
 
 /* Does STEP, again as long as that makes sense. */
@@ -358,6 +366,33 @@ place_write(const char *where, int fd, uint64_t size, const struct options *o,
 	p.upload.st = (struct item_stat){
 	    .type = ITEM_FILE, .size = size, .mtime_ns = clock_wall_ns()};
 	rc = open_place(&p, where, true, e);
+	if (rc == 0)
+		rc = send(&p, e);
+	place_close(&p);
+	return rc;
+}
+
+int
+place_put(const char *directory, const struct place_file *file,
+    const struct options *o, const char *owner, const atomic_bool *stop,
+    struct err *e)
+{
+	struct place p = {.o = o,
+	    .stop = stop,
+	    .config = o->store,
+	    .fd = file->fd,
+	    .size = file->size};
+	int rc;
+
+	p.config.owner = owner;
+	p.config.read_back = true;
+	p.config.content_type = file->content_type;
+	p.config.stop = stop;
+	p.upload.st = (struct item_stat){
+	    .type = ITEM_FILE, .size = file->size, .mtime_ns = file->mtime_ns};
+	p.name = strdup(file->key);
+	rc = p.name != NULL ? open_directory(&p, directory, true, e)
+			    : err_set(e, ERR_NOMEM, "out of memory");
 	if (rc == 0)
 		rc = send(&p, e);
 	place_close(&p);

@@ -19,6 +19,20 @@
 int place_write(const char *where, int fd, uint64_t size,
     const struct options *o, const char *owner, const atomic_bool *stop,
     struct err *e);
+
+/* What is stored under a directory, or a bucket's prefix. */
+struct place_file {
+	const char *key; /* below it; directories are made */
+	int fd;
+	uint64_t size;
+	int64_t mtime_ns;
+	const char *content_type; /* where the store keeps that */
+};
+/* As place_write(); what is under way gives up once *STOP is set. */
+int place_put(const char *directory, const struct place_file *file,
+    const struct options *o, const char *owner, const atomic_bool *stop,
+    struct err *e);
+
 /* Appends all bytes of WHERE to FD. */
 int place_read(const char *where, int fd, const struct options *o,
     const atomic_bool *stop, struct err *e);

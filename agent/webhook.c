@@ -4,8 +4,11 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
-#include "agent/events/dispatch.h"
+#include "agent/archive.h"
+#include "agent/place.h"
+#include "agent/retain.h"
 #include "agent/stop.h"
 #include "agent/webhook.h"
 #include "base/clock.h"
@@ -13,21 +16,22 @@
 #include "base/text.h"
 #include "verify/digest.h"
 
-/* Events that everybody had are kept so long, for a look back. */
-#define KEEP_NS (14 * INT64_C(86400) * 1000000000)
-/* Whoever hasn't been here for so long isn't waited for. */
-#define SEEN_NS (14 * INT64_C(86400) * 1000000000)
-
 struct webhook {
 	const struct options *o;
 	struct subscription **subscriptions; /* all of them are enabled */
 	size_t n;
-	char *dir;	  /* of the task */
 	char source[64];  /* urn:uuid:... */
 	char *target_url; /* without what only this machine knows */
 	char *task;
+	const char *state_dir;
+	char *dir; /* of the task */
 	struct engine_events events;
-	struct dispatch *dispatch;
+	struct ledger *ledger; /* borrowed */
+	struct keeper_store claims;
+	struct dispatch *dispatch; /* NULL if nobody subscribed */
+	char archive_name[40];
+	struct archive_order archive_order;
+	struct archive *archive; /* NULL: none */
 };
 
 void
@@ -38,12 +42,14 @@ webhook_free(struct webhook *w)
 	if (w == NULL)
 		return;
 	if (w->dispatch != NULL)
-		dispatch_end(w->dispatch, 0, NULL, NULL);
+		dispatch_end(w->dispatch, 0, NULL, NULL, NULL);
+	if (w->archive != NULL)
+		archive_end(w->archive, 0, NULL, NULL);
 	for (i = 0; i < w->n; i++)
 		subscription_free(w->subscriptions[i]);
 	free(w->subscriptions);
-	free(w->dir);
 	free(w->target_url);
+	free(w->dir);
 	free(w->task);
 	free(w);
 }
@@ -74,18 +80,29 @@ set(struct subscription *s, const char *option, const char *key,
 	return err_context(e, "%s", option);
 }
 
+/* What WHERE is known by. */
+static int
+known_as(const char *prefix, const char *where, char out[40], struct err *e)
+{
+	uint8_t digest[16];
+
+	if (digest_text(where, digest, e) == -1)
+		return -1;
+	snprintf(out, 40, "%s-", prefix);
+	text_hex(digest, 8, out + strlen(out));
+	return 0;
+}
+
 /* What --webhook and the options about it ask for. */
 static struct subscription *
 from_options(const struct options *o, struct err *e)
 {
 	AUTO(subscription) struct subscription *s = NULL;
-	uint8_t digest[16];
-	char name[40] = "webhook-";
+	char name[40];
 	unsigned i;
 
-	if (digest_text(o->webhook, digest, e) == -1)
+	if (known_as("webhook", o->webhook, name, e) == -1)
 		return NULL;
-	text_hex(digest, 8, name + strlen(name));
 	s = subscription_new(name, e);
 	if (s == NULL || set(s, "--webhook", "url", o->webhook, e) == -1 ||
 	    set(s, "--pattern", "filter", o->pattern, e) == -1 ||
@@ -136,6 +153,53 @@ load(struct webhook *w, struct err *e)
 	    : err_set(e, ERR_NOMEM, "out of memory");
 }
 
+/* Receivers share what connections there are. */
+static void
+share_connections(struct webhook *w)
+{
+	uint64_t share = w->n > 0 ? dispatch_connections() / w->n : 0;
+	size_t i;
+
+	for (i = 0; i < w->n; i++)
+		if (w->subscriptions[i]->concurrency > share)
+			w->subscriptions[i]->concurrency =
+			    share > 0 ? share : 1;
+}
+
+/* By its URL, so that it is the same one however it is written. */
+static int
+check_archive(struct webhook *w, struct err *e)
+{
+	AUTO(store_url)
+	struct store_url *url = store_url_parse(w->o->events_archive, e);
+	AUTO(pattern) struct pattern *p = NULL;
+
+	if (url == NULL ||
+	    known_as("archive", url->text, w->archive_name, e) == -1)
+		return -1;
+	if (w->o->pattern == NULL)
+		return 0;
+	p = pattern_new(w->o->pattern, strlen(w->o->pattern), e);
+	return p != NULL ? 0 : err_context(e, "--pattern");
+}
+
+/* As struct keeper_store has it; ARG is the webhook. */
+static int
+put_claim(void *arg, const char *where, const void *data, size_t len,
+    const atomic_bool *stop, struct err *e)
+{
+	const struct webhook *w = arg;
+	struct options o = *w->o;
+	AUTO(close) int fd = place_scratch(e);
+
+	if (fd == -1)
+		return -1;
+	if (pwrite(fd, data, len, 0) != (ssize_t)len)
+		return err_sys(e, "temporary file (see TMPDIR)");
+	o.store.stop = stop;
+	return place_write(where, fd, len, &o, w->task, stop, e);
+}
+
 int
 webhook_new(const struct options *o, struct webhook **out, struct err *e)
 {
@@ -143,15 +207,20 @@ webhook_new(const struct options *o, struct webhook **out, struct err *e)
 
 	*out = NULL;
 	if (o->webhook == NULL &&
-	    (o->webhook_secret_n > 0 || o->webhook_allow_n > 0 ||
-		o->pattern != NULL))
+	    (o->webhook_secret_n > 0 || o->webhook_allow_n > 0))
 		return err_set(e, ERR_USAGE,
-		    "--webhook-secret, --webhook-allow and --pattern go with "
-		    "--webhook URL");
+		    "--webhook-secret and --webhook-allow go with --webhook "
+		    "URL");
+	if (o->webhook == NULL && o->events_archive == NULL &&
+	    o->pattern != NULL)
+		return err_set(e, ERR_USAGE,
+		    "--pattern goes with --webhook URL or --events-archive "
+		    "FILE");
 	w = calloc(1, sizeof(*w));
 	if (w == NULL)
 		return err_set(e, ERR_NOMEM, "out of memory");
 	w->o = o;
+	w->claims = (struct keeper_store){.put = put_claim, .arg = w};
 	if (load(w, e) == -1)
 		return -1;
 	if (o->webhook != NULL) {
@@ -160,7 +229,10 @@ webhook_new(const struct options *o, struct webhook **out, struct err *e)
 			return -1;
 		w->n++;
 	}
-	if (w->n > 0 && !o->dry_run)
+	if (o->events_archive != NULL && check_archive(w, e) == -1)
+		return err_context(e, "--events-archive");
+	share_connections(w);
+	if ((w->n > 0 || o->events_archive != NULL) && !o->dry_run)
 		*out = TAKE(w);
 	return 0;
 }
@@ -186,35 +258,50 @@ name_source(struct webhook *w, const struct webhook_task *t, struct err *e)
 	return 0;
 }
 
-/* What no subscription can ask for any more. */
 static int
-forget_old(struct webhook *w, struct ledger *l, struct err *e)
+wants(void *arg, const char *name, const struct outbox_event *event,
+    struct err *e)
 {
-	AUTO(outbox) struct outbox *box = outbox_open(w->dir, true, e);
-	int64_t now = clock_wall_ns();
-	uint64_t seq;
+	const struct webhook *w = arg;
+	size_t i;
 
-	if (box == NULL ||
-	    outbox_needed(box, (now - SEEN_NS) / 1000000, &seq, e) == -1 ||
-	    ledger_event_forget(l, seq, now - KEEP_NS, e) == -1)
-		return -1;
-	return ledger_commit(l, e);
+	for (i = 0; i < w->n; i++)
+		if (strcmp(w->subscriptions[i]->name, name) == 0)
+			return archive_wants(
+			    w->subscriptions[i]->pattern, event, e);
+	return 1; /* of a file that isn't there now: who knows */
 }
 
-/* The event after which this subscription began, for ever. */
 static int
-find_start(struct ledger *l, const char *name, uint64_t *start, struct err *e)
+retain(struct webhook *w, struct err *e)
+{
+	struct retain r = {
+	    .dir = w->dir,
+	    .age_ms = w->o->events_keep_age_ms,
+	    .rows = w->o->events_keep_rows,
+	    .bytes = w->o->events_keep_bytes,
+	    .wants = wants,
+	    .arg = w,
+	};
+
+	return retain_events(&r, w->ledger, e);
+}
+
+/* The event after which this subscription begins, for ever: outboxes find it
+ * there. */
+static int
+set_start(struct ledger *l, const char *name, bool from_beginning,
+    uint64_t *start, struct err *e)
 {
 	char key[SUBSCRIPTION_NAME_MAX + 20], text[32];
 	int rc;
 
 	snprintf(key, sizeof(key), "subscribed %s", name);
 	rc = ledger_meta_get(l, key, text, sizeof(text), e);
-	if (rc == 1)
-		*start = strtoull(text, NULL, 10);
+	*start = rc == 1 ? strtoull(text, NULL, 10) : 0;
 	if (rc != 0)
 		return rc == 1 ? 0 : -1;
-	if (ledger_event_next(l, start, e) == -1)
+	if (!from_beginning && ledger_event_next(l, start, e) == -1)
 		return -1;
 	snprintf(text, sizeof(text), "%" PRIu64, *start);
 	return ledger_meta_set(l, key, text, e);
@@ -229,13 +316,15 @@ describe(struct webhook *w, const struct webhook_task *t, struct err *e)
 	    [STORE_SFTP] = "sftp",
 	    [STORE_NFS] = "nfs",
 	};
+
 	AUTO(buf) struct buf dir = BUF_INIT(1 << 16);
 
 	buf_addf(&dir, "%s/%s", t->state_dir, t->name);
 	w->dir = buf_take(&dir);
+	w->state_dir = t->state_dir;
 	w->task = strdup(t->name);
 	if (t->target->scheme != STORE_POSIX)
-		w->target_url = strdup(t->target->text);
+		w->target_url = store_url_uri(t->target);
 	if (w->dir == NULL || w->task == NULL ||
 	    (w->target_url == NULL && t->target->scheme != STORE_POSIX))
 		return err_set(e, ERR_NOMEM, "out of memory");
@@ -251,22 +340,68 @@ describe(struct webhook *w, const struct webhook_task *t, struct err *e)
 static int
 begin_dispatch(struct webhook *w, struct ledger *l, struct err *e)
 {
-	AUTO(free)
-	struct dispatch_order *orders = calloc(w->n, sizeof(*orders));
+	const char *task = w->task;
+	struct dispatch_setup setup = {
+	    .state_dir = w->state_dir,
+	    .tasks = &task,
+	    .tasks_n = 1,
+	    .subscriptions = w->subscriptions,
+	    .subscriptions_n = w->n,
+	    .claims = &w->claims,
+	    .revived =
+		w->o->webhook != NULL ? w->subscriptions[w->n - 1]->name : NULL,
+	};
 	size_t i;
 
-	if (orders == NULL)
-		return err_set(e, ERR_NOMEM, "out of memory");
 	for (i = 0; i < w->n; i++) {
-		orders[i].subscription = w->subscriptions[i];
-		if (find_start(l, w->subscriptions[i]->name, &orders[i].start,
-			e) == -1)
+		const struct subscription *sub = w->subscriptions[i];
+		uint64_t start;
+
+		if (set_start(l, sub->name, sub->from_beginning, &start, e) ==
+		    -1)
 			return -1;
 	}
-	if (forget_old(w, l, e) == -1)
+	if (retain(w, e) == -1)
 		return -1;
-	w->dispatch = dispatch_start(w->dir, orders, w->n, e);
+	if (w->n == 0)
+		return 0;
+	w->dispatch = dispatch_start(&setup, e);
 	return w->dispatch != NULL ? 0 : -1;
+}
+
+static int
+begin_archive(struct webhook *w, const char *owner, struct err *e)
+{
+	struct archive_order *order = &w->archive_order;
+
+	if (w->o->events_archive == NULL)
+		return 0;
+	*order = (struct archive_order){
+	    .o = w->o,
+	    .dir = w->dir,
+	    .where = w->o->events_archive,
+	    .owner = owner,
+	    .name = w->archive_name,
+	    .source = w->source,
+	};
+	if (set_start(w->ledger, order->name, false, &order->start, e) == -1 ||
+	    ledger_commit(w->ledger, e) == -1)
+		return -1;
+	w->archive = archive_start(order, e);
+	return w->archive != NULL ? 0 : -1;
+}
+
+const struct keeper_store *
+webhook_claims(const struct webhook *w)
+{
+	return &w->claims;
+}
+
+struct subscription *const *
+webhook_subscriptions(const struct webhook *w, size_t *n)
+{
+	*n = w->n;
+	return w->subscriptions;
 }
 
 int
@@ -276,54 +411,110 @@ webhook_start(struct webhook *w, const struct webhook_task *task,
 	*events = NULL;
 	if (w == NULL)
 		return 0;
-	if (describe(w, task, e) == -1 || begin_dispatch(w, l, e) == -1)
+	w->ledger = l;
+	if (describe(w, task, e) == -1 || begin_dispatch(w, l, e) == -1 ||
+	    begin_archive(w, task->owner, e) == -1)
 		return err_context(e, "events");
 	*events = &w->events;
 	return 0;
 }
 
+/* Of a replay its name, too. */
 static void
-say(const struct stream_result *r)
+name_of(const struct stream_result *r, char *out, size_t size)
 {
-	const char *name = r->subscription->name;
+	snprintf(out, size, "%s%s%s", r->name,
+	    r->replay[0] != '\0' ? ", replay " : "", r->replay);
+}
+
+static void
+say_state(const struct stream_result *r, const char *name)
+{
+	if (r->state == CONTROL_PAUSED)
+		log_warn("events: %s is paused (%s): dray subscriptions resume "
+			 "%s",
+		    name, r->reason, r->name);
+	else if (r->state == CONTROL_DISABLED)
+		log_warn("events: %s is disabled (%s): dray subscriptions "
+			 "enable %s",
+		    name, r->reason, r->name);
+}
+
+void
+webhook_say(void *arg, const struct stream_result *r)
+{
 	const char *why =
 	    r->last.kind != ERR_NONE ? r->last.msg : "there was no time";
+	char name[200];
 
+	(void)arg;
+	if (r->name == NULL) {
+		log_warn("events: task %s: %s", r->task, r->last.msg);
+		return;
+	}
+	name_of(r, name, sizeof(name));
 	if (r->delivered > 0)
 		log_info("events: %llu delivered to %s",
 		    (unsigned long long)r->delivered, name);
-	if (strcmp(r->sub.state, "active") != 0)
-		log_warn("events: %s wants no more (%s); the next run tries "
-			 "again",
-		    name, r->sub.reason);
+	say_state(r, name);
 	if (r->dead > 0)
 		log_warn("events: %llu to %s were given up; see dray events "
 			 "dead",
 		    (unsigned long long)r->dead, name);
-	if (r->sub.live > 0 || r->unrouted)
+	if (r->waiting > 0 || r->unrouted)
 		log_warn("events: %llu%s to %s are not delivered; the next run "
-			 "of this task goes on (%s)",
-		    (unsigned long long)r->sub.live,
+			 "of this task goes on, or dray events drain (%s)",
+		    (unsigned long long)r->waiting,
 		    r->unrouted ? " and more" : "", name, why);
+}
+
+static void
+end_dispatch(struct webhook *w, const atomic_bool *stop)
+{
+	dispatch_end(
+	    TAKE(w->dispatch), w->o->events_drain_ms, stop, webhook_say, NULL);
+}
+
+static void
+end_archive(struct webhook *w, uint64_t ms, const atomic_bool *stop)
+{
+	const char *where = w->o->events_archive;
+	struct archive_result r;
+
+	archive_end(TAKE(w->archive), ms, stop, &r);
+	if (r.objects > 0)
+		log_info("events: %llu archived in %llu objects of %s",
+		    (unsigned long long)r.events, (unsigned long long)r.objects,
+		    where);
+	if (r.left)
+		log_warn("events: not all are archived in %s; the next run of "
+			 "this task goes on (%s)",
+		    where, r.last.msg);
 }
 
 void
 webhook_end(struct webhook *w)
 {
-	AUTO(free) struct stream_result *results = NULL;
 	/* Who wants the run to end has said so once, and again for this. */
 	const atomic_bool *stop =
 	    atomic_load(stop_soon_flag()) ? stop_now_flag() : stop_soon_flag();
-	size_t i;
+	uint64_t begun = clock_mono_ms(), spent;
+	struct err e = ERR_INIT;
 
-	if (w == NULL || w->dispatch == NULL)
+	if (w == NULL)
 		return;
-	results = calloc(w->n, sizeof(*results));
-	if (results == NULL) {
-		log_warn("events: out of memory; the next run goes on");
-		return;
-	}
-	dispatch_end(TAKE(w->dispatch), w->o->events_drain_ms, stop, results);
-	for (i = 0; i < w->n; i++)
-		say(&results[i]);
+	if (w->archive != NULL)
+		archive_finish(w->archive);
+	if (w->dispatch != NULL)
+		end_dispatch(w, stop);
+	spent = clock_mono_ms() - begun;
+	if (w->archive != NULL)
+		end_archive(w,
+		    spent < w->o->events_drain_ms
+			? w->o->events_drain_ms - spent
+			: 0,
+		    stop);
+	/* Whose ledger takes nothing more has been told so. */
+	if (retain(w, &e) == -1 && e.kind != ERR_STOPPED)
+		log_warn("events: %s", e.msg);
 }

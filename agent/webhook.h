@@ -7,6 +7,7 @@
 #define AGENT_WEBHOOK_H
 
 #include "agent/engine.h"
+#include "agent/events/dispatch.h"
 #include "agent/ledger.h"
 #include "agent/options.h"
 #include "base/auto.h"
@@ -42,5 +43,13 @@ int webhook_start(struct webhook *w, const struct webhook_task *task,
 
 /* Waits for what is not delivered, and says what is left. */
 void webhook_end(struct webhook *w);
+
+/* Where data goes that is too long for an event. */
+const struct keeper_store *webhook_claims(const struct webhook *w);
+/* Its subscriptions, *N of them. */
+struct subscription *const *webhook_subscriptions(
+    const struct webhook *w, size_t *n);
+/* Says how one of them fared. */
+dispatch_result_fn webhook_say;
 
 #endif

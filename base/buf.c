@@ -13,11 +13,22 @@ buf_init(struct buf *b, size_t max)
 	*b = (struct buf)BUF_INIT(max);
 }
 
+static void
+give_back(struct buf *b)
+{
+	if (b->secret && b->data != NULL)
+		explicit_bzero(b->data, b->cap);
+	free(b->data);
+}
+
 void
 buf_free(struct buf *b)
 {
-	free(b->data);
+	bool secret = b->secret;
+
+	give_back(b);
 	buf_init(b, b->max);
+	b->secret = secret;
 }
 
 void
@@ -27,6 +38,20 @@ buf_reset(struct buf *b)
 	b->failed = false;
 	if (b->data != NULL)
 		b->data[0] = '\0';
+}
+
+/* realloc() would leave a copy behind. */
+static char *
+move_secret(struct buf *b, size_t cap)
+{
+	char *p = malloc(cap);
+
+	if (p == NULL)
+		return NULL;
+	if (b->data != NULL)
+		memcpy(p, b->data, b->len);
+	give_back(b);
+	return p;
 }
 
 /* Makes room for N more bytes and a NUL. */
@@ -45,7 +70,7 @@ reserve(struct buf *b, size_t n)
 		return true;
 	while (cap < b->len + n + 1)
 		cap = cap > SIZE_MAX / 2 ? b->len + n + 1 : cap * 2;
-	p = realloc(b->data, cap);
+	p = b->secret ? move_secret(b, cap) : realloc(b->data, cap);
 	if (p == NULL) {
 		b->failed = true;
 		return false;
@@ -53,6 +78,12 @@ reserve(struct buf *b, size_t n)
 	b->data = p;
 	b->cap = cap;
 	return true;
+}
+
+void
+buf_expect(struct buf *b, size_t n)
+{
+	reserve(b, n);
 }
 
 void
@@ -81,19 +112,25 @@ buf_addc(struct buf *b, char c)
 void
 buf_addf(struct buf *b, const char *fmt, ...)
 {
+	size_t room = b->cap - b->len;
 	va_list ap;
 	int n;
 
+	/* Mostly it fits, and is written once. */
 	va_start(ap, fmt);
-	n = vsnprintf(NULL, 0, fmt, ap);
+	n = vsnprintf(room > 0 ? b->data + b->len : NULL, room, fmt, ap);
 	va_end(ap);
 	if (n < 0 || !reserve(b, (size_t)n)) {
+		if (room > 0)
+			b->data[b->len] = '\0';
 		b->failed = true;
 		return;
 	}
-	va_start(ap, fmt);
-	vsnprintf(b->data + b->len, (size_t)n + 1, fmt, ap);
-	va_end(ap);
+	if ((size_t)n >= room) {
+		va_start(ap, fmt);
+		vsnprintf(b->data + b->len, (size_t)n + 1, fmt, ap);
+		va_end(ap);
+	}
 	b->len += (size_t)n;
 }
 

@@ -19,6 +19,7 @@ struct buf {
 	size_t cap;
 	size_t max; /* len never exceeds it */
 	bool failed;
+	bool secret; /* what it held is wiped where memory is given back */
 };
 
 #define BUF_INIT(limit)        \
@@ -26,12 +27,20 @@ struct buf {
 		.max = (limit) \
 	}
 
+#define BUF_SECRET_INIT(limit)                  \
+	{                                       \
+		.max = (limit), .secret = true, \
+	}
+
 void buf_init(struct buf *b, size_t max);
 /* Releases the memory; the buffer is empty and usable again. */
 void buf_free(struct buf *b);
-/* Empties it and clears the failure, keeping the memory. */
+/* Empties it and clears the failure, keeping the memory (and what it holds,
+ * secret or not). */
 void buf_reset(struct buf *b);
 
+/* N more bytes are to come: room for them is made at once. */
+void buf_expect(struct buf *b, size_t n);
 void buf_add(struct buf *b, const void *p, size_t n);
 void buf_adds(struct buf *b, const char *s);
 void buf_addc(struct buf *b, char c);

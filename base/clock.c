@@ -62,10 +62,21 @@ clock_iso8601(int64_t wall_ns, char *out, size_t size)
 }
 
 bool
-clock_is_iso8601(const char *s)
+clock_parse_iso8601(const char *s, int64_t *wall_ns)
 {
 	struct tm tm = {0};
 	const char *end = strptime(s, "%Y-%m-%dT%H:%M:%SZ", &tm);
 
-	return end != NULL && *end == '\0' && end - s == 20;
+	if (end == NULL || *end != '\0' || end - s != 20)
+		return false;
+	*wall_ns = (int64_t)timegm(&tm) * 1000000000;
+	return true;
+}
+
+bool
+clock_is_iso8601(const char *s)
+{
+	int64_t ns;
+
+	return clock_parse_iso8601(s, &ns);
 }

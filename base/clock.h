@@ -20,6 +20,8 @@ struct timespec clock_deadline(uint64_t ms);
 void clock_cond_init(pthread_cond_t *cond);
 /* 2026-11-23T08:00:00Z into OUT (21 bytes at least). */
 void clock_iso8601(int64_t wall_ns, char *out, size_t size);
+/* And back; false if it is no such time. */
+bool clock_parse_iso8601(const char *s, int64_t *wall_ns);
 /* Whether S is a time as clock_iso8601 writes it. */
 bool clock_is_iso8601(const char *s);
 

@@ -19,6 +19,7 @@ struct jdoc {
 	struct block *blocks;
 	struct jdoc_node *root;
 	char *text; /* strings are unescaped in it, where they stand */
+	size_t len;
 };
 
 struct parser {
@@ -39,6 +40,8 @@ jdoc_free(struct jdoc *d)
 		free(d->blocks);
 		d->blocks = next;
 	}
+	if (d->text != NULL)
+		explicit_bzero(d->text, d->len); /* it may hold a secret */
 	free(d->text);
 	free(d);
 }
@@ -322,6 +325,7 @@ jdoc_parse(const char *text, size_t len, struct err *e)
 	if (len > 0)
 		memcpy(d->text, text, len);
 	d->text[len] = '\0';
+	d->len = len;
 	ps.p = d->text;
 	ps.end = d->text + len;
 	d->root = new_node(&ps);
@@ -367,4 +371,67 @@ jdoc_key_is(const struct jdoc_node *node, const char *name)
 {
 	return node->key_len == strlen(name) &&
 	    memcmp(node->key, name, node->key_len) == 0;
+}
+
+bool
+jdoc_is_pointer(const char *text)
+{
+	const char *p = text;
+
+	while ((p = strchr(p, '~')) != NULL) {
+		if (p[1] != '0' && p[1] != '1')
+			return false;
+		p++;
+	}
+	return text[0] == '/' || text[0] == '\0';
+}
+
+/* Whether KEY is what the LEN bytes of a pointer's token say. */
+static bool
+token_is(const char *token, size_t len, const struct jdoc_node *n)
+{
+	size_t at = 0, i;
+
+	for (i = 0; i < len; i++, at++) {
+		char c = token[i];
+
+		if (c == '~' && i + 1 < len)
+			c = token[++i] == '1' ? '/' : '~';
+		if (at >= n->key_len || n->key[at] != c)
+			return false;
+	}
+	return at == n->key_len;
+}
+
+static const struct jdoc_node *
+step_into(const struct jdoc_node *node, const char *token, size_t len)
+{
+	const struct jdoc_node *n, *found = NULL;
+	unsigned long at;
+
+	if (node->type == JDOC_OBJECT) {
+		for (n = node->child; n != NULL; n = n->next)
+			if (token_is(token, len, n))
+				found = n;
+		return found;
+	}
+	if (node->type != JDOC_ARRAY || len == 0 || len > 9 ||
+	    strspn(token, "0123456789") < len || (token[0] == '0' && len > 1))
+		return NULL;
+	at = strtoul(token, NULL, 10);
+	for (n = node->child; n != NULL && at > 0; at--)
+		n = n->next;
+	return n;
+}
+
+const struct jdoc_node *
+jdoc_at(const struct jdoc_node *node, const char *pointer)
+{
+	while (node != NULL && *pointer == '/') {
+		size_t len = strcspn(++pointer, "/");
+
+		node = step_into(node, pointer, len);
+		pointer += len;
+	}
+	return node;
 }

@@ -52,6 +52,15 @@ const struct jdoc_node *jdoc_root(const struct jdoc *d);
 const struct jdoc_node *jdoc_member(
     const struct jdoc_node *object, const char *key);
 
+/*
+ * What the JSON pointer (RFC 6901) names in NODE: "/data/path", "/a/0", "" is
+ * all of it; NULL if there is no such thing.
+ */
+const struct jdoc_node *jdoc_at(
+    const struct jdoc_node *node, const char *pointer);
+/* Whether TEXT can be a pointer at all. */
+bool jdoc_is_pointer(const char *text);
+
 /* Whether NODE is the string TEXT. */
 bool jdoc_is(const struct jdoc_node *node, const char *text);
 /* Whether NODE's key is KEY. */

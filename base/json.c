@@ -14,6 +14,18 @@ json_begin(struct json *j, struct buf *out)
 	*j = (struct json){.out = out};
 }
 
+/* How many characters S begins with that stand for themselves, of ASCII. */
+static size_t
+plain(const char *s, size_t n)
+{
+	size_t i;
+
+	for (i = 0; i < n; i++)
+		if (s[i] < 0x20 || s[i] >= 0x7f || s[i] == '"' || s[i] == '\\')
+			break;
+	return i;
+}
+
 static void
 quoted(struct buf *out, const char *s, size_t n)
 {
@@ -22,8 +34,10 @@ quoted(struct buf *out, const char *s, size_t n)
 	buf_addc(out, '"');
 	while (i < n) {
 		unsigned char c = (unsigned char)s[i];
-		size_t len = text_utf8_length(s + i, n - i);
+		size_t len = plain(s + i, n - i);
 
+		if (len == 0)
+			len = text_utf8_length(s + i, n - i);
 		if (len == 0) {
 			buf_adds(out, "\\ufffd");
 			i++;
@@ -43,15 +57,21 @@ quoted(struct buf *out, const char *s, size_t n)
 }
 
 static void
-lead(struct json *j, const char *key)
+lead_n(struct json *j, const char *key, size_t n)
 {
 	if (j->comma)
 		buf_addc(j->out, ',');
 	j->comma = true;
 	if (key != NULL) {
-		quoted(j->out, key, strlen(key));
+		quoted(j->out, key, n);
 		buf_addc(j->out, ':');
 	}
+}
+
+static void
+lead(struct json *j, const char *key)
+{
+	lead_n(j, key, key != NULL ? strlen(key) : 0);
 }
 
 void
@@ -126,6 +146,54 @@ json_double(struct json *j, const char *key, double v)
 		buf_addf(j->out, "%.3f", v);
 	else
 		buf_adds(j->out, "null");
+}
+
+static void
+write_node(struct json *j, const struct jdoc_node *v)
+{
+	static const char *const words[] = {
+	    [JDOC_NULL] = "null",
+	    [JDOC_TRUE] = "true",
+	    [JDOC_FALSE] = "false",
+	};
+	const struct jdoc_node *n;
+
+	switch (v->type) {
+	case JDOC_NULL:
+	case JDOC_TRUE:
+	case JDOC_FALSE:
+		buf_adds(j->out, words[v->type]);
+		break;
+	case JDOC_NUMBER:
+		buf_add(j->out, v->text, v->len);
+		break;
+	case JDOC_STRING:
+		quoted(j->out, v->text, v->len);
+		break;
+	case JDOC_ARRAY:
+	case JDOC_OBJECT:
+		buf_addc(j->out, v->type == JDOC_ARRAY ? '[' : '{');
+		j->comma = false;
+		for (n = v->child; n != NULL; n = n->next)
+			json_member(j, n);
+		buf_addc(j->out, v->type == JDOC_ARRAY ? ']' : '}');
+		j->comma = true;
+		break;
+	}
+}
+
+void
+json_member(struct json *j, const struct jdoc_node *member)
+{
+	lead_n(j, member->key, member->key_len);
+	write_node(j, member);
+}
+
+void
+json_value(struct json *j, const char *key, const struct jdoc_node *v)
+{
+	lead(j, key);
+	write_node(j, v);
 }
 
 void

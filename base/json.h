@@ -12,6 +12,7 @@
 #include <stdint.h>
 
 #include "base/buf.h"
+#include "base/jdoc.h"
 
 struct json {
 	struct buf *out;
@@ -31,6 +32,11 @@ void json_uint(struct json *j, const char *key, uint64_t v);
 void json_int(struct json *j, const char *key, int64_t v);
 void json_bool(struct json *j, const char *key, bool v);
 void json_double(struct json *j, const char *key, double v);
+
+/* What was parsed, as it was but for white space and escapes; json_member()
+ * with the key that it has in its object. */
+void json_value(struct json *j, const char *key, const struct jdoc_node *v);
+void json_member(struct json *j, const struct jdoc_node *member);
 
 /*
  * A file name: KEY with the text, and, if the name is not valid UTF-8,

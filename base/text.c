@@ -10,6 +10,21 @@
 
 #include "base/text.h"
 
+void
+text_percent(struct buf *out, const char *s, size_t n, const char *keep)
+{
+	static const char plain[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnop"
+				    "qrstuvwxyz0123456789-._~";
+	size_t i;
+
+	for (i = 0; i < n; i++)
+		if (s[i] != '\0' &&
+		    (strchr(plain, s[i]) != NULL || strchr(keep, s[i]) != NULL))
+			buf_addc(out, s[i]);
+		else
+			buf_addf(out, "%%%02X", (unsigned char)s[i]);
+}
+
 int
 text_compare(const char *a, size_t a_len, const char *b, size_t b_len)
 {

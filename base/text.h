@@ -19,6 +19,10 @@ void text_escape(struct buf *out, const char *name, size_t n);
 /* The same into OUT, cut with "..." if it doesn't fit; returns OUT. */
 const char *text_escaped(const char *name, size_t n, char *out, size_t size);
 
+/* Appends S with all bytes but letters, digits, "-._~" and those of KEEP as
+ * %XX (RFC 3986). */
+void text_percent(struct buf *out, const char *s, size_t n, const char *keep);
+
 /* As memcmp; what the other begins with comes first.  SQLite orders so, too.
  * What has no bytes may be NULL. */
 int text_compare(const char *a, size_t a_len, const char *b, size_t b_len);

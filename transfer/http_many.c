@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: ISC */
 #include "config.h"
 
+#include <arpa/inet.h>
 #include <curl/curl.h>
+#include <netinet/in.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -16,7 +18,7 @@ struct call {
 	struct curl_slist *list;
 	struct http_headers headers;
 	char error[CURL_ERROR_SIZE];
-	char text[HTTP_MANY_TEXT_MAX];
+	char *text; /* of its profile's text_max bytes */
 	size_t text_len;
 	size_t seen;   /* of the reply's body */
 	bool answered; /* all headers are there */
@@ -37,6 +39,7 @@ struct http_many {
 	CURLM *multi;
 	struct http_profile *profiles;
 	struct call *busy;
+	int busy_n;
 	struct call *last; /* the reply that was handed out */
 };
 
@@ -58,7 +61,7 @@ static size_t
 on_body(char *p, size_t size, size_t n, void *arg)
 {
 	struct call *c = arg;
-	size_t keep = sizeof(c->text) - c->text_len;
+	size_t keep = c->profile->config.text_max - c->text_len;
 
 	n *= size;
 	if (keep > n)
@@ -86,6 +89,31 @@ on_socket(void *arg, curlsocktype purpose, struct curl_sockaddr *addr)
 	    addr->family, addr->socktype | SOCK_CLOEXEC, addr->protocol);
 }
 
+#if LIBCURL_VERSION_NUM >= 0x075000
+/* A kept connection may have been made for a profile that allows more. */
+static int
+on_request(
+    void *arg, char *remote, char *local, int remote_port, int local_port)
+{
+	struct call *c = arg;
+	const struct http_many_config *config = &c->profile->config;
+	struct sockaddr_in6 v6 = {.sin6_family = AF_INET6};
+	struct sockaddr_in v4 = {.sin_family = AF_INET};
+	const struct sockaddr *addr = NULL;
+
+	(void)local;
+	(void)remote_port;
+	(void)local_port;
+	if (inet_pton(AF_INET, remote, &v4.sin_addr) == 1)
+		addr = (const struct sockaddr *)&v4;
+	else if (inet_pton(AF_INET6, remote, &v6.sin6_addr) == 1)
+		addr = (const struct sockaddr *)&v6;
+	c->refused = config->may_connect != NULL &&
+	    (addr == NULL || !config->may_connect(config->arg, addr));
+	return c->refused ? CURL_PREREQFUNC_ABORT : CURL_PREREQFUNC_OK;
+}
+#endif
+
 static void
 set_protocols(CURL *c, bool plain)
 {
@@ -98,26 +126,68 @@ set_protocols(CURL *c, bool plain)
 #endif
 }
 
-/* Options that stay for the life of the handle. */
+static bool
+set_blob(CURL *c, CURLoption option, const struct buf *text)
+{
+	struct curl_blob blob = {
+	    .data = text->data, .len = text->len, .flags = CURL_BLOB_NOCOPY};
+
+	return curl_easy_setopt(c, option, &blob) == CURLE_OK;
+}
+
+/* False if libcurl's TLS library can't do that. */
+static bool
+set_tls(CURL *c, const struct http_many_config *config)
+{
+	curl_easy_setopt(c, CURLOPT_SSLVERSION,
+	    config->tls13 ? (long)CURL_SSLVERSION_TLSv1_3
+			  : (long)CURL_SSLVERSION_TLSv1_2);
+	if (config->ca_bundle != NULL) {
+		curl_easy_setopt(c, CURLOPT_CAINFO, config->ca_bundle);
+		curl_easy_setopt(c, CURLOPT_PROXY_CAINFO, config->ca_bundle);
+	}
+	return config->client_cert == NULL ||
+	    (set_blob(c, CURLOPT_SSLCERT_BLOB, config->client_cert) &&
+		set_blob(c, CURLOPT_SSLKEY_BLOB, config->client_key));
+}
+
+/* The environment has no say, and a proxy is shown none of our headers. */
 static void
-set_options(struct call *call, const struct http_many_config *config)
+set_proxy(CURL *c, const struct http_many_config *config)
+{
+	curl_easy_setopt(
+	    c, CURLOPT_PROXY, config->proxy != NULL ? config->proxy : "");
+	curl_easy_setopt(c, CURLOPT_NOPROXY, "");
+	curl_easy_setopt(c, CURLOPT_HEADEROPT, (long)CURLHEADER_SEPARATE);
+	/* What the proxy answers is not what the receiver does. */
+	curl_easy_setopt(c, CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
+	curl_easy_setopt(c, CURLOPT_PROXYUSERNAME, config->proxy_user);
+	curl_easy_setopt(c, CURLOPT_PROXYPASSWORD, config->proxy_password);
+}
+
+/* Options that stay for the life of the handle. */
+static int
+set_options(
+    struct call *call, const struct http_many_config *config, struct err *e)
 {
 	CURL *c = call->curl;
+
+	if (!set_tls(c, config))
+		return err_set(e, ERR_UNSUPPORTED,
+		    "this libcurl takes no client-cert: it needs one made "
+		    "with OpenSSL");
 
 	curl_easy_setopt(c, CURLOPT_PRIVATE, call);
 	curl_easy_setopt(c, CURLOPT_ERRORBUFFER, call->error);
 	curl_easy_setopt(c, CURLOPT_NOSIGNAL, 1L);
-	curl_easy_setopt(c, CURLOPT_HTTP_VERSION, CURL_HTTP_VERSION_1_1);
+	curl_easy_setopt(c, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_2TLS);
 	curl_easy_setopt(c, CURLOPT_FOLLOWLOCATION, 0L);
-	curl_easy_setopt(c, CURLOPT_PROXY, "");
 	curl_easy_setopt(c, CURLOPT_USERAGENT, "dray/" PACKAGE_VERSION);
 	curl_easy_setopt(c, CURLOPT_TCP_KEEPALIVE, 1L);
-	curl_easy_setopt(c, CURLOPT_POST, 1L);
 	curl_easy_setopt(c, CURLOPT_TIMEOUT_MS, (long)config->timeout_ms);
 	curl_easy_setopt(
 	    c, CURLOPT_CONNECTTIMEOUT_MS, (long)config->connect_timeout_ms);
-	if (config->ca_bundle != NULL)
-		curl_easy_setopt(c, CURLOPT_CAINFO, config->ca_bundle);
+	set_proxy(c, config);
 	set_protocols(c, config->plain);
 	curl_easy_setopt(c, CURLOPT_HEADERFUNCTION, on_header);
 	curl_easy_setopt(c, CURLOPT_HEADERDATA, call);
@@ -125,6 +195,11 @@ set_options(struct call *call, const struct http_many_config *config)
 	curl_easy_setopt(c, CURLOPT_WRITEDATA, call);
 	curl_easy_setopt(c, CURLOPT_OPENSOCKETFUNCTION, on_socket);
 	curl_easy_setopt(c, CURLOPT_OPENSOCKETDATA, call);
+#if LIBCURL_VERSION_NUM >= 0x075000
+	curl_easy_setopt(c, CURLOPT_PREREQFUNCTION, on_request);
+	curl_easy_setopt(c, CURLOPT_PREREQDATA, call);
+#endif
+	return 0;
 }
 
 struct http_many *
@@ -154,17 +229,34 @@ http_profile_new(
 	}
 	p->many = m;
 	p->config = *config;
+	if (p->config.text_max == 0)
+		p->config.text_max = HTTP_MANY_TEXT_MAX;
 	p->next = m->profiles;
 	m->profiles = p;
 	return p;
+}
+
+/* What was sent and what came may be secret. */
+static void
+wipe(struct call *c)
+{
+	struct curl_slist *l;
+
+	for (l = c->list; l != NULL; l = l->next)
+		explicit_bzero(l->data, strlen(l->data));
+	curl_slist_free_all(c->list);
+	c->list = NULL;
+	if (c->text != NULL)
+		explicit_bzero(c->text, c->text_len);
 }
 
 static void
 call_free(struct call *c)
 {
 	curl_easy_cleanup(c->curl);
-	curl_slist_free_all(c->list);
+	wipe(c);
 	buf_free(&c->headers.lines);
+	free(c->text);
 	free(c);
 }
 
@@ -205,22 +297,25 @@ take_call(struct http_profile *p, struct err *e)
 		return c;
 	}
 	c = calloc(1, sizeof(*c));
-	if (c == NULL || (c->curl = curl_easy_init()) == NULL) {
-		free(c);
+	if (c == NULL) {
 		err_set(e, ERR_NOMEM, "out of memory");
 		return NULL;
 	}
 	c->profile = p;
 	http_headers_init(&c->headers);
-	set_options(c, &p->config);
-	return c;
+	if ((c->text = malloc(p->config.text_max)) == NULL ||
+	    (c->curl = curl_easy_init()) == NULL)
+		err_set(e, ERR_NOMEM, "out of memory");
+	else if (set_options(c, &p->config, e) == 0)
+		return c;
+	call_free(c);
+	return NULL;
 }
 
 static void
 give_back(struct call *c)
 {
-	curl_slist_free_all(c->list);
-	c->list = NULL;
+	wipe(c);
 	c->next = c->profile->idle;
 	c->profile->idle = c;
 }
@@ -243,8 +338,34 @@ set_headers(struct call *c, const char *headers, size_t len)
 	return 0;
 }
 
-int
-http_many_post(struct http_profile *p, const char *url, const char *headers,
+static void
+link_busy(struct http_many *m, struct call *c)
+{
+	c->prev_busy = NULL;
+	c->next_busy = m->busy;
+	if (m->busy != NULL)
+		m->busy->prev_busy = c;
+	m->busy = c;
+	m->busy_n++;
+}
+
+/* BODY is NULL for OPTIONS. */
+static void
+set_body(CURL *c, const void *body, size_t len)
+{
+	if (body == NULL) {
+		curl_easy_setopt(c, CURLOPT_HTTPGET, 1L);
+		curl_easy_setopt(c, CURLOPT_CUSTOMREQUEST, "OPTIONS");
+		return;
+	}
+	curl_easy_setopt(c, CURLOPT_POST, 1L);
+	curl_easy_setopt(c, CURLOPT_CUSTOMREQUEST, NULL);
+	curl_easy_setopt(c, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)len);
+	curl_easy_setopt(c, CURLOPT_POSTFIELDS, body);
+}
+
+static int
+begin(struct http_profile *p, const char *url, const char *headers,
     size_t headers_len, const void *body, size_t body_len, void *tag,
     struct err *e)
 {
@@ -263,20 +384,29 @@ http_many_post(struct http_profile *p, const char *url, const char *headers,
 	c->begun_ms = clock_mono_ms();
 	c->tag = tag;
 	code = curl_easy_setopt(c->curl, CURLOPT_URL, url);
-	curl_easy_setopt(
-	    c->curl, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)body_len);
-	curl_easy_setopt(c->curl, CURLOPT_POSTFIELDS, body);
+	set_body(c->curl, body, body_len);
 	if (code != CURLE_OK || set_headers(c, headers, headers_len) == -1 ||
 	    curl_multi_add_handle(m->multi, c->curl) != CURLM_OK) {
 		give_back(c);
 		return err_set(e, ERR_NOMEM, "out of memory");
 	}
-	c->prev_busy = NULL;
-	c->next_busy = m->busy;
-	if (m->busy != NULL)
-		m->busy->prev_busy = c;
-	m->busy = c;
+	link_busy(m, c);
 	return 0;
+}
+
+int
+http_many_post(struct http_profile *p, const char *url, const char *headers,
+    size_t headers_len, const void *body, size_t body_len, void *tag,
+    struct err *e)
+{
+	return begin(p, url, headers, headers_len, body, body_len, tag, e);
+}
+
+int
+http_many_options(struct http_profile *p, const char *url, const char *headers,
+    size_t headers_len, void *tag, struct err *e)
+{
+	return begin(p, url, headers, headers_len, NULL, 0, tag, e);
 }
 
 static void
@@ -288,6 +418,7 @@ unlink_busy(struct http_many *m, struct call *c)
 		m->busy = c->next_busy;
 	if (c->next_busy != NULL)
 		c->next_busy->prev_busy = c->prev_busy;
+	m->busy_n--;
 }
 
 static void
@@ -340,6 +471,8 @@ http_many_wait(struct http_many *m, unsigned ms)
 	int running;
 
 	curl_multi_perform(m->multi, &running);
+	if (running < m->busy_n) /* some are complete: nothing to wait for */
+		return;
 	curl_multi_poll(m->multi, NULL, 0, (int)ms, NULL);
 	curl_multi_perform(m->multi, &running);
 }

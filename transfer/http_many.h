@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Many small POST requests at a time from one thread, over connections that
- * are kept; libcurl's multi interface.  Nothing is retried or redirected, and
- * no proxy is used.  Whatever a server does, each request ends in time, and
- * its memory is bounded.
+ * Many small requests at a time from one thread, over connections that are
+ * kept, by HTTP/2 where TLS servers offer it; libcurl's multi interface.
+ * Nothing is retried or redirected, and no proxy is used but one that is named
+ * here.  Whatever a server does, each request ends in time, and its memory is
+ * bounded.  Headers and what is kept of replies are wiped after use; what
+ * libcurl and the TLS library copy of them is not.
  */
 #ifndef TRANSFER_HTTP_MANY_H
 #define TRANSFER_HTTP_MANY_H
@@ -12,16 +14,23 @@
 
 #include "transfer/http.h"
 
-#define HTTP_MANY_TEXT_MAX 1024	       /* bytes of a reply that are kept */
+#define HTTP_MANY_TEXT_MAX 1024	       /* bytes of a reply kept by default */
 #define HTTP_MANY_REPLY_MAX (64 << 10) /* the rest is not read at all */
 
 struct http_many_config {
-	const char *ca_bundle; /* PEM file; NULL: the system's */
-	bool plain;	       /* http:// may be used, too */
-	unsigned timeout_ms;   /* of a whole request */
+	const char *ca_bundle;	       /* PEM file; NULL: the system's */
+	const struct buf *client_cert; /* PEM, with its chain; NULL: none */
+	const struct buf *client_key;
+	bool tls13;	   /* nothing older; else nothing older than 1.2 */
+	bool plain;	   /* http:// may be used, too */
+	const char *proxy; /* a URL; NULL: none */
+	const char *proxy_user, *proxy_password; /* NULL: none */
+	size_t text_max;     /* bytes of a reply that are kept; 0: default */
+	unsigned timeout_ms; /* of a whole request */
 	unsigned connect_timeout_ms;
 	/* Whether an address may be connected to; NULL: any.  Asked for each
-	 * connection, with what it is made to. */
+	 * connection, with what it is made to, the proxy if there is one; from
+	 * libcurl 7.80 on also when one is used that was kept. */
 	bool (*may_connect)(const void *arg, const struct sockaddr *addr);
 	const void *arg;
 };
@@ -47,6 +56,10 @@ struct http_profile *http_profile_new(
 int http_many_post(struct http_profile *p, const char *url, const char *headers,
     size_t headers_len, const void *body, size_t body_len, void *tag,
     struct err *e);
+
+/* Begins an OPTIONS request, in the same way. */
+int http_many_options(struct http_profile *p, const char *url,
+    const char *headers, size_t headers_len, void *tag, struct err *e);
 
 struct http_many_reply {
 	void *tag;

@@ -43,6 +43,7 @@
 #include "base/err.h"
 #include "transfer/attrs.h"
 #include "transfer/item.h"
+#include "transfer/limit.h"
 #include "transfer/url.h"
 #include "verify/digest.h"
 #include "verify/plan.h"
@@ -88,8 +89,9 @@ struct store_config {
 	const char *lock_mode;
 	const char *lock_until;
 	bool legal_hold;
-	const char *checksum;	/* auto crc64nvme crc32c md5 none */
-	const char *addressing; /* auto path virtual */
+	const char *content_type; /* S3, of what is written; NULL: any bytes */
+	const char *checksum;	  /* auto crc64nvme crc32c md5 none */
+	const char *addressing;	  /* auto path virtual */
 	bool no_verify_tls;
 	bool payload_unsigned; /* plain HTTP: don't sign the payload */
 	bool no_fsync;	       /* posix: leave durability to the system */
@@ -118,6 +120,12 @@ struct store_config {
 	unsigned connect_timeout_ms;
 	/* Set when the run must stop at once: calls under way give up. */
 	const atomic_bool *stop;
+	/*
+	 * What goes over the network asks it first: contents, read and written;
+	 * or NULL.  A directory of a local disk doesn't, unless limit_local.
+	 */
+	struct limit *limit;
+	bool limit_local;
 };
 
 /* What the store says of an item. */

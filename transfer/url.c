@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "base/buf.h"
+#include "base/text.h"
 #include "transfer/url.h"
 
 void
@@ -278,4 +279,16 @@ store_url_parse(const char *text, struct err *e)
 		return NULL;
 	}
 	return TAKE(u);
+}
+
+char *
+store_url_uri(const struct store_url *u)
+{
+	const char *rest = strstr(u->text, "://") + 3;
+	size_t len = u->scheme == STORE_NFS ? strcspn(rest, "?") : strlen(rest);
+	AUTO(buf) struct buf uri = BUF_INIT(1 << 16);
+
+	buf_add(&uri, u->text, (size_t)(rest - u->text));
+	text_percent(&uri, rest, len, "/:@[]");
+	return buf_take(&uri);
 }

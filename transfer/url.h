@@ -35,6 +35,10 @@ struct store_url {
  */
 struct store_url *store_url_parse(const char *text, struct err *e);
 void store_url_free(struct store_url *u);
+
+/* As a URI (RFC 3986) for others, without what says how to get there; for what
+ * is not posix.  malloc'd; NULL: no memory. */
+char *store_url_uri(const struct store_url *u);
 AUTO_DEFINE(store_url, struct store_url, store_url_free)
 
 #endif

@@ -19,6 +19,7 @@ cmd_fn cmd_retry;
 cmd_fn cmd_ls;
 cmd_fn cmd_probe;
 cmd_fn cmd_events;
+cmd_fn cmd_replays;
 cmd_fn cmd_subscriptions;
 cmd_fn cmd_help;
 cmd_fn cmd_version;

@@ -16,9 +16,21 @@ int option_set_if_none_match(
  * 2030-01-31T12:00:00Z. */
 int option_set_lock_until(
     struct options *o, char letter, const char *arg, struct err *e);
+/* A time of events: as above, or how long ago ("2h"), or "now". */
+int option_set_since(
+    struct options *o, char letter, const char *arg, struct err *e);
+int option_set_from(
+    struct options *o, char letter, const char *arg, struct err *e);
+int option_set_to(
+    struct options *o, char letter, const char *arg, struct err *e);
+int option_add_setting(
+    struct options *o, char letter, const char *arg, struct err *e);
 int option_set_min_size(
     struct options *o, char letter, const char *arg, struct err *e);
 int option_set_max_size(
+    struct options *o, char letter, const char *arg, struct err *e);
+/* As bwlimit.h says. */
+int option_set_bwlimit(
     struct options *o, char letter, const char *arg, struct err *e);
 /* "N" items, or "N%" of the target's. */
 int option_set_max_delete(

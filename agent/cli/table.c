@@ -13,7 +13,7 @@
 #define WALKS (RUNS | BIT(VERB_VERIFY))
 #define LEDGERS                                                           \
 	(WALKS | BIT(VERB_STATUS) | BIT(VERB_REPORT) | BIT(VERB_EVENTS) | \
-	    BIT(VERB_SUBSCRIPTIONS))
+	    BIT(VERB_REPLAYS) | BIT(VERB_SUBSCRIPTIONS))
 #define STORES (WALKS | BIT(VERB_LS) | BIT(VERB_PROBE))
 #define WORKS (STORES | LEDGERS)
 #define ALL (BIT(VERB_COUNT) - 1)
@@ -195,26 +195,46 @@ const struct verb verb_table[VERB_COUNT] = {
 	"no directory.",
 	"dray probe s3://bucket\n"
 	"dray probe --endpoint-url https://s3.example.org s3://bucket\n"},
-    [VERB_EVENTS] = {"events", "WHAT [ID]", 1, 2,
-	"Look at events and their deliveries, or try an event pattern.",
+    [VERB_EVENTS] = {"events", "WHAT [ID]", 1, 3,
+	"Look at events and their deliveries, send what waits, try patterns.",
 	"WHAT is one of: tail, all events that are kept, one a line; show ID, "
 	"one of them; attempts, how deliveries went; dead, those that were "
-	"given up; redrive, try those again. They are of the task that ran "
-	"last, or of --task. match reads one event (JSON) from standard input "
+	"given up, and dead drop to forget them; redrive, try those again; "
+	"replay, send events of the past once more; drain, send what waits "
+	"now. They are of all tasks, or of --task. match reads one event "
+	"(JSON) from standard input "
 	"and tells whether --pattern takes it: exit status 0 if it does, 1 if "
 	"not, 2 if pattern or event make no sense. verify reads one request "
 	"and tells in the same way whether it was signed by --webhook-secret. "
 	"Patterns are those of Amazon EventBridge.",
 	"dray events match --pattern '{\"type\": [{\"suffix\": \".v1\"}]}' "
 	"<event.json\n"
-	"dray events dead --task nightly\n"},
+	"dray events drain --for 10m\n"
+	"dray events redrive --sub pipeline --reason max_age\n"
+	"dray events replay --sub pipeline --from 2d --to 1d\n"},
+    [VERB_REPLAYS] = {"replays", "WHAT", 1, 2,
+	"Look at replays of events, or end one.",
+	"WHAT is one of: list, the replays of all tasks and how far they are; "
+	"cancel NAME, send no more of it.",
+	"dray replays list\n"
+	"dray replays cancel replay-20261123T080000Z\n"},
     [VERB_SUBSCRIPTIONS] = {"subscriptions", "WHAT [NAME]", 1, 2,
-	"Look at who is told of events, and try whether they can be.",
+	"Say who is told of events, look how far they are, try them.",
 	"WHAT is one of: list, the subscriptions and how far their deliveries "
-	"are; check, whether the files are right; test NAME, send one event "
-	"of the type dray.test.v1 now.",
+	"are; show NAME, the same for each task; check, whether the files are "
+	"right; test NAME, send one event "
+	"of the type dray.test.v1 (or --event) now; handshake NAME, ask the "
+	"receiver for its consent; new-secret, make a secret for signatures; "
+	"add NAME and remove NAME, write and "
+	"delete its file; pause NAME and resume NAME, hold its events and go "
+	"on; disable NAME and enable NAME, the same, where something is wrong "
+	"with it. What is held is not lost, and is for all tasks.",
 	"dray subscriptions check\n"
-	"dray subscriptions test pipeline\n"},
+	"dray subscriptions add pipeline --url https://ci.example.org/in "
+	"--set rate=10\n"
+	"dray subscriptions pause pipeline\n"
+	"dray subscriptions test pipeline\n"
+	"dray subscriptions new-secret >pipeline.secret\n"},
     [VERB_HELP] = {"help", "[VERB]", 0, 1, "Explain a verb and its options.",
 	"The same as dray VERB --help. The manual page dray(1) has it all.",
 	"dray help sync\n"},
@@ -249,11 +269,14 @@ const struct verb verb_table[VERB_COUNT] = {
 #define CHOOSE .group = GROUP_WHAT, .verbs = WALKS
 #define CHECKS .group = GROUP_WHAT, .verbs = BIT(VERB_VERIFY)
 #define LISTS .group = GROUP_SHOW, .verbs = BIT(VERB_VERIFY)
+#define NAMES .group = GROUP_WHAT, .verbs = BIT(VERB_SYNC) | BIT(VERB_COPY)
 #define MIRROR .group = GROUP_WHAT, .verbs = BIT(VERB_SYNC)
 #define SPEED .group = GROUP_SPEED, .verbs = WALKS
 #define STORE .group = GROUP_STORE, .verbs = STORES
 #define SENDING .group = GROUP_STORE, .verbs = RUNS
 #define EVENTS .group = GROUP_EVENTS, .verbs = RUNS
+#define LOOKS .group = GROUP_EVENTS, .verbs = BIT(VERB_EVENTS)
+#define MANAGES .group = GROUP_EVENTS, .verbs = BIT(VERB_SUBSCRIPTIONS)
 #define SHOW .group = GROUP_SHOW
 #define STATE .group = GROUP_STATE
 
@@ -272,6 +295,10 @@ const struct option_def option_table[] = {
 	.help = "Patterns to include, one a line")},
     {CUSTOM("filter-from", 0, add_rules, CHOOSE, .arg = "FILE",
 	.help = "Rules, one a line")},
+    {STRING("files-from", files_from, "FILE", NAMES,
+	.help = "Only what FILE names, one a line, relative to SRC; - is "
+		"standard input")},
+    {FLAG("from0", 0, from0, NAMES, .help = "The names end in NUL")},
     {FLAG("dump-filters", 0, dump_filters, CHOOSE,
 	.help = "Show the rules in order, do nothing else")},
     {CUSTOM("links", 'l', set_links, CHOOSE,
@@ -379,6 +406,11 @@ const struct option_def option_table[] = {
 	.help = "All buffers for file contents together")},
     {UINT("retries", retries, "8", 1, 1000, SPEED, .aliases = "retry-count",
 	.help = "Attempts of one request in all")},
+    {CUSTOM("bwlimit", 0, option_set_bwlimit, SPEED, .arg = "RATE",
+	.help = "Bytes a second over the network, all connections together: "
+		"10M; a bare number is KiB; off")},
+    {DURATION("max-duration", max_duration_ms, NULL, 0, SPEED, .min = 1,
+	.help = "Stop after TIME, as if interrupted; the next run goes on")},
     {FLAG("no-fsync", 0, store.no_fsync, .group = GROUP_SPEED, .verbs = RUNS,
 	.help = "File targets: leave it to the system when data reaches the "
 		"disk")},
@@ -401,7 +433,8 @@ const struct option_def option_table[] = {
 	STORE,
 	.help = "Bucket in the path or in the host name: auto, path, "
 		"virtual")},
-    {STRING("ca-bundle", store.ca_bundle, "FILE", STORE,
+    {STRING("ca-bundle", store.ca_bundle, "FILE", .group = GROUP_STORE,
+	.verbs = STORES | BIT(VERB_EVENTS),
 	.help = "Certificates to trust [AWS_CA_BUNDLE, or the system's]")},
     {FLAG("no-verify-ssl", 0, store.no_verify_tls, STORE,
 	.help = "Trust any server. Every report says so")},
@@ -450,22 +483,77 @@ const struct option_def option_table[] = {
 	.help = "SFTP: prove what was sent by its checksum, taken there by "
 		"COMMAND (sha256sum), instead of reading it back")},
 
-    {STRING("webhook", webhook, "URL", EVENTS,
+    {STRING("webhook", webhook, "URL", .group = GROUP_EVENTS,
+	.verbs = RUNS | BIT(VERB_EVENTS),
 	.help = "Send events of the run to URL: files that are done or failed, "
 		"and how the run ends (dray-events(7))")},
     {CUSTOM("webhook-secret", 0, add_webhook_secret, .group = GROUP_EVENTS,
-	.verbs = RUNS | BIT(VERB_EVENTS), .arg = "REF",
+	.verbs = RUNS | BIT(VERB_EVENTS) | BIT(VERB_SUBSCRIPTIONS),
+	.arg = "REF",
 	.help = "Sign them with the secret in file:PATH, credential:NAME or "
 		"env:NAME; again for several")},
-    {CUSTOM("webhook-allow", 0, add_webhook_allow, EVENTS, .arg = "NETWORK",
+    {CUSTOM("webhook-allow", 0, add_webhook_allow, .group = GROUP_EVENTS,
+	.verbs = RUNS | BIT(VERB_EVENTS) | BIT(VERB_SUBSCRIPTIONS),
+	.arg = "NETWORK",
 	.help = "Addresses that are private, or have no TLS, to which events "
 		"may go: 10.0.0.0/8")},
     {DURATION("events-drain", events_drain_ms, "30s", 86400000, EVENTS,
 	.help = "The longest wait for events that are not delivered when all "
 		"else is done")},
+    {STRING("events-archive", events_archive, "FILE", EVENTS,
+	.help = "Write all events below FILE, too, a directory or URL of any "
+		"store, as objects of JSON lines by hour")},
+    {DURATION("events-keep-age", events_keep_age_ms, "14d", 0, EVENTS,
+	.help = "How long events are kept that everybody had")},
+    {UINT("events-keep-rows", events_keep_rows, "0", 0, INT64_MAX, EVENTS,
+	.help = "The most events that are kept, whoever waits for them; what "
+		"was not delivered becomes a dead letter. 0: any number")},
+    {SIZE("events-keep-bytes", events_keep_bytes, "0", EVENTS,
+	.help = "The most bytes of events that are kept, likewise")},
+    {CHOICE("event", test_event, "test", "TYPE",
+	"test file.completed file.deleted file.failed run.started "
+	"run.completed run.failed",
+	.group = GROUP_EVENTS, .verbs = BIT(VERB_SUBSCRIPTIONS),
+	.help = "test: what kind of event to send")},
+    {FLAG("ed25519", 0, ed25519, .group = GROUP_EVENTS,
+	.verbs = BIT(VERB_SUBSCRIPTIONS),
+	.help = "new-secret: a pair of keys, of which the receiver gets the "
+		"public one")},
     {STRING("pattern", pattern, "PATTERN", .group = GROUP_EVENTS,
-	.verbs = RUNS | BIT(VERB_EVENTS),
+	.verbs = RUNS | BIT(VERB_EVENTS) | BIT(VERB_SUBSCRIPTIONS),
 	.help = "Only events that this event pattern takes")},
+    {DURATION("for", events_drain_ms, "30s", 86400000, LOOKS,
+	.help = "drain: how long at most")},
+    {STRING("sub", of_subscription, "NAME", LOOKS,
+	.help = "Deliveries to this subscription only")},
+    {STRING("id", of_event, "ID", LOOKS, .help = "Of this event only")},
+    {STRING("reason", of_reason, "REASON", LOOKS,
+	.help = "dead, redrive: only what was given up for this reason")},
+    {FLAG("failed", 0, failed_only, LOOKS,
+	.help = "attempts: only those that failed")},
+    {FLAG("follow", 'f', follow, LOOKS,
+	.help = "tail: go on with those that happen")},
+    {CUSTOM("since", 0, option_set_since, LOOKS, .arg = "TIME",
+	.help = "tail: those after a time (2026-11-23T08:00:00Z), or after "
+		"2h ago")},
+    {CUSTOM("from", 0, option_set_from, LOOKS, .arg = "TIME",
+	.help = "replay: those at this time or later")},
+    {CUSTOM("to", 0, option_set_to, LOOKS, .arg = "TIME",
+	.help = "replay: those before this time")},
+    {STRING("name", replay_name, "NAME", LOOKS,
+	.help = "replay: what to call it [by the time]")},
+    {FLAG("new-ids", 0, new_ids, LOOKS,
+	.help = "replay: with new ids, for receivers that skip what they "
+		"had")},
+    {UINT("rate", replay_rate, NULL, 1, 100000, LOOKS,
+	.help = "replay: so many a second at most [that of its "
+		"subscription]")},
+    {STRING("url", url, "URL", MANAGES, .help = "add: where events go")},
+    {CUSTOM("set", 0, option_add_setting, MANAGES, .arg = "KEY=VALUE",
+	.help = "add: a line of the file (dray-subscriptions(5)); again for "
+		"several")},
+    {FLAG("force", 0, force, MANAGES,
+	.help = "remove: also if events wait, which are given up")},
 
     {CUSTOM("verbose", 'v', more_verbose, SHOW, .verbs = WORKS,
 	.help = "A line for each item; -vv: for each request too")},
@@ -515,11 +603,12 @@ const struct option_def option_table[] = {
 
     {STRING("task", task, "NAME", STATE, .verbs = LEDGERS,
 	.help = "Name of the task [made from SRC and DST]")},
+    {UINT("control-fd", control_fd, NULL, 0, 1 << 20, STATE, .verbs = WALKS)},
     {STRING("state-dir", state_dir, "DIR", STATE, .verbs = LEDGERS,
 	.help = "Where ledgers are kept [/var/lib/dray for root, else "
 		"~/.local/state/dray]")},
     {STRING("subscriptions-dir", subscriptions_dir, "DIR", STATE,
-	.verbs = RUNS | BIT(VERB_SUBSCRIPTIONS),
+	.verbs = RUNS | BIT(VERB_EVENTS) | BIT(VERB_SUBSCRIPTIONS),
 	.help = "Who else is told of events: NAME.conf files "
 		"[/etc/dray/subscriptions.d for root, else "
 		"~/.config/dray/subscriptions.d]")},
@@ -637,7 +726,7 @@ option_nearest(const char *name, size_t len, enum verb_id verb)
 		size_t far = strangeness(name, len, d->name);
 
 		if ((verb == VERB_COUNT || (d->verbs & BIT(verb)) != 0) &&
-		    far < least) {
+		    d->help != NULL && far < least) {
 			least = far;
 			nearest = d->name;
 		}

@@ -81,16 +81,46 @@ cloudevent_id(uint64_t seq, char *out)
 	    out, CLOUDEVENT_ID_MAX, ID_PREFIX "%0*" PRIu64, SEQ_DIGITS, seq);
 }
 
+void
+cloudevent_new_id(uint64_t seq, uint64_t which, char *out)
+{
+	snprintf(out, CLOUDEVENT_ID_MAX, ID_PREFIX "%0*" PRIu64 "_%" PRIu64,
+	    SEQ_DIGITS, seq, which);
+}
+
 uint64_t
 cloudevent_seq(const char *id)
 {
 	size_t skip = strlen(ID_PREFIX);
+	const char *end = id + skip + SEQ_DIGITS;
 
 	if (strncmp(id, ID_PREFIX, skip) != 0 ||
 	    strspn(id + skip, "0123456789") != SEQ_DIGITS ||
-	    id[skip + SEQ_DIGITS] != '\0')
+	    (*end != '\0' &&
+		(*end != '_' ||
+		    end[1 + strspn(end + 1, "0123456789")] != '\0')))
 		return 0;
 	return strtoull(id + skip, NULL, 10);
+}
+
+void
+cloudevent_reissue(
+    struct buf *out, const char *body, size_t len, const char *id)
+{
+	static const char before[] = "\"id\":\"";
+	const char *at = memmem(body, len, before, strlen(before));
+	const char *old = at != NULL ? at + strlen(before) : NULL;
+	const char *end =
+	    old != NULL ? memchr(old, '"', len - (size_t)(old - body)) : NULL;
+
+	/* What has no id here was not written here. */
+	if (end == NULL) {
+		buf_add(out, body, len);
+		return;
+	}
+	buf_add(out, body, (size_t)(old - body));
+	buf_addf(out, "%s\",\"causationid\":\"%.*s", id, (int)(end - old), old);
+	buf_add(out, end, len - (size_t)(end - body));
 }
 
 void

@@ -13,7 +13,9 @@
 
 /* npm cloudevents takes these very bytes, and no other spelling. */
 #define CLOUDEVENT_CONTENT_TYPE "application/cloudevents+json; charset=utf-8"
-#define CLOUDEVENT_ID_MAX 32
+#define CLOUDEVENT_BATCH_CONTENT_TYPE \
+	"application/cloudevents-batch+json; charset=utf-8"
+#define CLOUDEVENT_ID_MAX 64
 
 struct cloudevent {
 	uint64_t seq;	     /* no other event of this source has it */
@@ -39,10 +41,16 @@ bool cloudevent_text(struct buf *out, const char *text, size_t len);
 void cloudevent_key(
     struct buf *out, const char *task, const char *subject, size_t len);
 
-/* The id of the event SEQ into OUT (CLOUDEVENT_ID_MAX bytes); and back: 0 if
- * it is none. */
+/* The id of the event SEQ into OUT (CLOUDEVENT_ID_MAX bytes); another one that
+ * nobody has seen yet, by WHICH; and back: 0 if it is none. */
 void cloudevent_id(uint64_t seq, char *out);
+void cloudevent_new_id(uint64_t seq, uint64_t which, char *out);
 uint64_t cloudevent_seq(const char *id);
+
+/* The event in BODY, which this module wrote, as one with another ID that the
+ * old one is the cause of (extension causationid). */
+void cloudevent_reissue(
+    struct buf *out, const char *body, size_t len, const char *id);
 
 /* A time with milliseconds. */
 void cloudevent_time(struct json *j, const char *key, int64_t time_ns);

@@ -3,20 +3,29 @@
 
 #include <pthread.h>
 #include <string.h>
+#include <sys/resource.h>
 
-#include "agent/events/dispatch.h"
+#include "agent/events/dispatch_in.h"
+#include "agent/events/sender.h"
 #include "base/clock.h"
 
-#define LOOK_MS 50    /* between looks for new events */
-#define AGAIN_MS 1000 /* after the database failed */
+#define LOOK_MS 50     /* between looks for new events */
+#define AGAIN_MS 1000  /* after the database failed */
+#define DECIDE_MS 1000 /* between looks for what others decided */
+/* Failing is written when it has lasted so long, as most don't. */
+#define FAILING_MS 30000
 #define CONNECTIONS_MAX 1024
 
 struct dispatch {
-	struct outbox *outbox;
 	struct http_many *http;
-	struct stream **streams;
-	size_t n;
-	struct err database; /* its last failure; the thread's own */
+	struct control *control;
+	struct receiver *receivers;
+	size_t receivers_n;
+	struct box *boxes;
+	size_t boxes_n;
+	bool drains;
+	const struct keeper_store *claims;
+	uint64_t decided_ms; /* the last look */
 	pthread_t thread;
 
 	/* Shared. */
@@ -24,47 +33,104 @@ struct dispatch {
 	_Atomic(const atomic_bool *) stop;
 };
 
-static bool
-has_work(struct dispatch *d)
+unsigned
+dispatch_connections(void)
 {
-	size_t i;
+	struct rlimit files;
 
-	for (i = 0; i < d->n; i++)
-		if (stream_has_work(d->streams[i]))
-			return true;
-	return false;
+	/* Transfers need files as well. */
+	if (getrlimit(RLIMIT_NOFILE, &files) == -1 ||
+	    files.rlim_cur / 2 > CONNECTIONS_MAX)
+		return CONNECTIONS_MAX;
+	return (unsigned)files.rlim_cur / 2;
 }
 
-/* One transaction for all of them. */
-static int
-transact(struct dispatch *d, bool *busy, struct err *e)
+static int64_t
+now_ms(void)
 {
-	size_t done, i;
-	int rc = outbox_begin(d->outbox, e);
-
-	if (rc == -1)
-		return -1;
-	for (done = 0; rc == 0 && done < d->n; done++)
-		rc = stream_transact(d->streams[done], busy, e);
-	if (rc == 0)
-		rc = outbox_commit(d->outbox, e);
-	if (rc == -1)
-		outbox_rollback(d->outbox);
-	for (i = 0; i < done; i++)
-		if (rc == 0)
-			stream_committed(d->streams[i]);
-		else
-			stream_rolled_back(d->streams[i]);
-	return rc;
+	return clock_wall_ns() / 1000000;
 }
 
 static void
 land_all(struct dispatch *d)
 {
 	struct http_many_reply r;
+	size_t i;
 
 	while (http_many_next(d->http, &r))
-		stream_land(&r);
+		sender_land(&r);
+	for (i = 0; i < d->boxes_n; i++)
+		box_collect(&d->boxes[i]);
+}
+
+/* Writes down what R's answers led to.  What fails is tried again. */
+static int
+write_decision(struct dispatch *d, struct receiver *r, struct err *e)
+{
+	const char *name = r->subscription->name;
+	bool lasts =
+	    r->fail_since_ms != 0 && now_ms() - r->fail_since_ms > FAILING_MS;
+	bool known = r->control.fail_since_ms != 0;
+
+	if (r->undecided) {
+		if (control_set(d->control, name, r->control.state,
+			r->control.reason, r->control.since_ms, e) == -1)
+			return -1;
+		r->undecided = false;
+		return 0;
+	}
+	if (lasts == known || (known && r->fail_since_ms != 0))
+		return 0;
+	r->control.fail_since_ms = r->fail_since_ms;
+	return control_failing(d->control, name, r->fail_since_ms, e);
+}
+
+/* What people and other processes decided, and what this one did. */
+static int
+decide(struct dispatch *d, bool read, struct err *e)
+{
+	struct control_entry entry;
+	size_t i;
+
+	for (i = 0; i < d->receivers_n; i++) {
+		struct receiver *r = &d->receivers[i];
+
+		if (write_decision(d, r, e) == -1)
+			return -1;
+		if (!read)
+			continue;
+		if (control_get(d->control, r->subscription->name, &entry, e) ==
+		    -1)
+			return -1;
+		receiver_decided(r, &entry);
+	}
+	return 0;
+}
+
+static struct box_setup
+box_setup(const struct dispatch *d)
+{
+	return (struct box_setup){
+	    .receivers = d->receivers,
+	    .n = d->receivers_n,
+	    .only_known = d->drains,
+	    .http = d->http,
+	    .claims = d->claims,
+	};
+}
+
+/* What others did. */
+static void
+look_around(struct dispatch *d)
+{
+	struct box_setup setup = box_setup(d);
+	struct err e = ERR_INIT;
+	size_t i;
+
+	decide(d, control_changed(d->control, &e) != 0, &e);
+	for (i = 0; i < d->boxes_n; i++)
+		if (!d->drains || d->boxes[i].owned)
+			box_look(&d->boxes[i], &setup, &d->boxes[i].failure);
 }
 
 /* The time has come, or nothing is left that could be sent until then. */
@@ -79,10 +145,41 @@ is_over(struct dispatch *d)
 		return false;
 	if (now >= deadline || (stop != NULL && atomic_load(stop)))
 		return true;
-	for (i = 0; i < d->n; i++)
-		if (!stream_rests(d->streams[i], deadline - now))
+	for (i = 0; i < d->boxes_n; i++) {
+		box_hurry(&d->boxes[i]);
+		if (d->boxes[i].owned ? !box_rests(&d->boxes[i], deadline - now)
+				      : !d->drains)
 			return false;
+	}
 	return true;
+}
+
+/* Whether there is more to do at once, for any task. */
+static bool
+work(struct dispatch *d, bool *failing)
+{
+	bool busy = false, undecided = false;
+	size_t i;
+
+	*failing = false;
+	for (i = 0; i < d->boxes_n; i++) {
+		struct box *b = &d->boxes[i];
+
+		if (!b->owned)
+			continue;
+		if (b->busy || b->failing || box_has_work(b))
+			b->failing = box_transact(b, &b->failure) == -1;
+		*failing |= b->failing;
+		busy |= b->busy;
+	}
+	for (i = 0; i < d->receivers_n; i++)
+		undecided |= d->receivers[i].undecided;
+	if (undecided) {
+		struct err e = ERR_INIT;
+
+		*failing |= decide(d, false, &e) == -1;
+	}
+	return busy;
 }
 
 static void *
@@ -94,21 +191,22 @@ dispatcher(void *arg)
 
 	while (!is_over(d)) {
 		land_all(d);
-		if (busy || failing || has_work(d)) {
-			busy = false;
-			failing = transact(d, &busy, &d->database) == -1;
+		if (clock_mono_ms() - d->decided_ms >= DECIDE_MS) {
+			d->decided_ms = clock_mono_ms();
+			look_around(d);
 		}
+		busy = work(d, &failing);
 		http_many_wait(d->http,
 		    failing    ? AGAIN_MS
 			: busy ? 0
 			       : LOOK_MS);
 	}
 	/* What landed in the last moment counts. */
-	for (i = 0; i < d->n; i++)
-		stream_close(d->streams[i]);
 	land_all(d);
-	if (has_work(d))
-		transact(d, &busy, &d->database);
+	for (i = 0; i < d->boxes_n; i++)
+		if (d->boxes[i].owned)
+			box_end(&d->boxes[i]);
+	work(d, &failing);
 	return NULL;
 }
 
@@ -120,47 +218,105 @@ dispatch_free(struct dispatch *d)
 	if (d == NULL)
 		return;
 	http_many_free(d->http);
-	for (i = 0; i < d->n; i++)
-		stream_free(d->streams[i]);
-	free(d->streams);
-	outbox_close(d->outbox);
+	for (i = 0; i < d->boxes_n; i++)
+		box_close(&d->boxes[i]);
+	free(d->boxes);
+	for (i = 0; i < d->receivers_n; i++)
+		sender_free(d->receivers[i].sender);
+	free(d->receivers);
+	control_close(d->control);
 	free(d);
 }
 AUTO_DEFINE(dispatch, struct dispatch, dispatch_free)
 
+/* Whoever is there again was never removed, and whoever asks for events wants
+ * them. */
 static int
-subscribe(struct dispatch *d, const struct dispatch_order *orders, size_t n,
-    struct err *e)
+revive(struct dispatch *d, const char *revived, struct err *e)
 {
-	for (; d->n < n; d->n++) {
-		const struct dispatch_order *o = &orders[d->n];
+	struct control_entry entry;
+	size_t i;
 
-		d->streams[d->n] = stream_new(
-		    o->subscription, o->start, d->outbox, d->http, e);
-		if (d->streams[d->n] == NULL)
-			return err_context(e, "%s", o->subscription->name);
+	for (i = 0; i < d->receivers_n; i++) {
+		const char *name = d->receivers[i].subscription->name;
+
+		if (control_get(d->control, name, &entry, e) == -1)
+			return -1;
+		if (entry.state == CONTROL_DISABLED &&
+		    (strcmp(entry.reason, CONTROL_REMOVED) == 0 ||
+			(revived != NULL && strcmp(name, revived) == 0)) &&
+		    control_set(d->control, name, CONTROL_ACTIVE, "", now_ms(),
+			e) == -1)
+			return -1;
 	}
-	return outbox_commit(d->outbox, e);
+	return decide(d, true, e);
+}
+
+static int
+open_receivers(
+    struct dispatch *d, const struct dispatch_setup *setup, struct err *e)
+{
+	d->receivers =
+	    calloc(setup->subscriptions_n + 1, sizeof(*d->receivers));
+	if (d->receivers == NULL)
+		return err_set(e, ERR_NOMEM, "out of memory");
+	for (; d->receivers_n < setup->subscriptions_n; d->receivers_n++) {
+		const struct subscription *s =
+		    setup->subscriptions[d->receivers_n];
+		struct sender *sender = sender_new(s, d->http, stream_land, e);
+
+		if (sender == NULL)
+			return -1;
+		receiver_init(&d->receivers[d->receivers_n], s, sender);
+	}
+	return revive(d, setup->revived, e);
+}
+
+static int
+open_boxes(
+    struct dispatch *d, const struct dispatch_setup *setup, struct err *e)
+{
+	struct box_setup box = box_setup(d);
+
+	d->boxes = calloc(setup->tasks_n + 1, sizeof(*d->boxes));
+	if (d->boxes == NULL)
+		return err_set(e, ERR_NOMEM, "out of memory");
+	for (; d->boxes_n < setup->tasks_n; d->boxes_n++) {
+		struct box *b = &d->boxes[d->boxes_n];
+
+		if (box_open(b, setup->state_dir, setup->tasks[d->boxes_n],
+			e) == 0 &&
+		    box_look(b, &box, e) == 0)
+			continue;
+		if (!setup->drains) {
+			box_close(b);
+			return -1;
+		}
+		/* The others go on. */
+		b->failure = *e;
+		b->owned = false;
+	}
+	return 0;
 }
 
 struct dispatch *
-dispatch_start(const char *dir, const struct dispatch_order *orders, size_t n,
-    struct err *e)
+dispatch_start(const struct dispatch_setup *setup, struct err *e)
 {
 	AUTO(dispatch) struct dispatch *d = calloc(1, sizeof(*d));
 	int rc;
 
-	if (d == NULL ||
-	    (d->streams = calloc(n, sizeof(struct stream *))) == NULL) {
+	if (d == NULL) {
 		err_set(e, ERR_NOMEM, "out of memory");
 		return NULL;
 	}
-	d->outbox = outbox_open(dir, true, e);
-	if (d->outbox == NULL)
+	d->drains = setup->drains;
+	d->claims = setup->claims;
+	d->http = http_many_new(dispatch_connections(), e);
+	if (d->http == NULL)
 		return NULL;
-	d->http = http_many_new(CONNECTIONS_MAX, e);
-	if (d->http == NULL || outbox_begin(d->outbox, e) == -1 ||
-	    subscribe(d, orders, n, e) == -1)
+	d->control = control_open(setup->state_dir, true, e);
+	if (d->control == NULL || open_receivers(d, setup, e) == -1 ||
+	    open_boxes(d, setup, e) == -1)
 		return NULL;
 	rc = pthread_create(&d->thread, NULL, dispatcher, d);
 	if (rc != 0) {
@@ -170,9 +326,30 @@ dispatch_start(const char *dir, const struct dispatch_order *orders, size_t n,
 	return TAKE(d);
 }
 
+static void
+tell(struct box *b, dispatch_result_fn *fn, void *arg)
+{
+	struct stream_result r = {.task = b->task, .last = b->failure};
+	size_t i;
+
+	if (!b->owned) {
+		if (r.last.kind == ERR_NONE)
+			err_set(&r.last, ERR_BUSY,
+			    "another process sends events of this task");
+		fn(arg, &r);
+		return;
+	}
+	for (i = 0; i < b->n; i++) {
+		stream_sum_up(b->streams[i], &r);
+		if (r.last.kind == ERR_NONE)
+			r.last = b->failure;
+		fn(arg, &r);
+	}
+}
+
 void
 dispatch_end(struct dispatch *d, uint64_t ms, const atomic_bool *stop,
-    struct stream_result *out)
+    dispatch_result_fn *fn, void *arg)
 {
 	size_t i;
 
@@ -180,10 +357,7 @@ dispatch_end(struct dispatch *d, uint64_t ms, const atomic_bool *stop,
 	atomic_store(&d->deadline_ms, clock_mono_ms() + ms);
 	http_many_wake(d->http);
 	pthread_join(d->thread, NULL);
-	for (i = 0; out != NULL && i < d->n; i++) {
-		stream_sum_up(d->streams[i], &out[i]);
-		if (out[i].last.kind == ERR_NONE)
-			out[i].last = d->database;
-	}
+	for (i = 0; fn != NULL && i < d->boxes_n; i++)
+		tell(&d->boxes[i], fn, arg);
 	dispatch_free(d);
 }

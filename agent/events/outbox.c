@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: ISC */
 #include "config.h"
 
-#include <stdio.h>
+#include <errno.h>
+#include <fcntl.h>
 #include <string.h>
+#include <sys/file.h>
 #include <unistd.h>
 
 #include "agent/events/outbox_db.h"
 #include "base/buf.h"
-#include "base/clock.h"
 
 #define SCHEMA_VERSION 1
 
@@ -141,6 +142,8 @@ outbox_open(const char *dir, bool write, struct err *e)
 	int flags = write ? SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE
 			  : SQLITE_OPEN_READONLY;
 
+	if (o != NULL)
+		o->lock = -1;
 	if (o == NULL || (o->path = strdup(dir)) == NULL) {
 		err_set(e, ERR_NOMEM, "out of memory");
 		return NULL;
@@ -165,28 +168,66 @@ outbox_close(struct outbox *o)
 		sqlite3_finalize(o->stmt[i]);
 	sqlite3_close(o->db);
 	sqlite3_close(o->ledger);
+	if (o->lock != -1)
+		close(o->lock);
 	free(o->path);
 	free(o);
 }
 
-static int
-run(struct outbox *o, enum outbox_stmt which, struct err *e)
+int
+outbox_run(struct outbox *o, enum outbox_stmt which, int64_t a, int64_t b,
+    struct err *e)
 {
 	sqlite3_stmt *s = outbox_prepare(o, which, e);
+	int n = s != NULL ? sqlite3_bind_parameter_count(s) : 0;
 
-	return s != NULL ? outbox_step(o, s, e) : -1;
+	if (s == NULL)
+		return -1;
+	if (n > 0)
+		sqlite3_bind_int64(s, 1, a);
+	if (n > 1)
+		sqlite3_bind_int64(s, 2, b);
+	return outbox_step(o, s, e);
+}
+
+int
+outbox_row(struct outbox *o, sqlite3_stmt *s, struct err *e)
+{
+	int rc = sqlite3_step(s);
+
+	if (rc == SQLITE_ROW)
+		return 1;
+	if (rc != SQLITE_DONE)
+		outbox_error(o, sqlite3_db_handle(s), "read", e);
+	sqlite3_reset(s);
+	return rc == SQLITE_DONE ? 0 : -1;
+}
+
+int
+outbox_number(
+    struct outbox *o, sqlite3_stmt *s, int64_t *out, bool *found, struct err *e)
+{
+	int rc = s != NULL ? outbox_row(o, s, e) : -1;
+
+	if (rc == -1)
+		return -1;
+	*found = rc == 1 && sqlite3_column_type(s, 0) != SQLITE_NULL;
+	if (*found)
+		*out = sqlite3_column_int64(s, 0);
+	sqlite3_reset(s);
+	return 0;
 }
 
 int
 outbox_begin(struct outbox *o, struct err *e)
 {
-	return run(o, OB_BEGIN, e);
+	return outbox_run(o, OB_BEGIN, 0, 0, e);
 }
 
 int
 outbox_commit(struct outbox *o, struct err *e)
 {
-	return run(o, OB_COMMIT, e);
+	return outbox_run(o, OB_COMMIT, 0, 0, e);
 }
 
 void
@@ -200,129 +241,36 @@ outbox_rollback(struct outbox *o)
 	sqlite3_exec(o->db, "ROLLBACK", NULL, NULL, NULL);
 }
 
-static void
-read_sub(sqlite3_stmt *s, struct outbox_sub *sub)
+int
+outbox_own(struct outbox *o, struct err *e)
 {
-	memset(sub, 0, sizeof(*sub));
-	sub->id = sqlite3_column_int64(s, 0);
-	snprintf(sub->name, sizeof(sub->name), "%s", column_str(s, 1));
-	snprintf(sub->state, sizeof(sub->state), "%s", column_str(s, 2));
-	snprintf(sub->reason, sizeof(sub->reason), "%s", column_str(s, 3));
-	sub->routed = (uint64_t)sqlite3_column_int64(s, 4);
-	sub->fail_since_ms = sqlite3_column_int64(s, 5);
-	sub->delivered = (uint64_t)sqlite3_column_int64(s, 6);
-	sub->filtered = (uint64_t)sqlite3_column_int64(s, 7);
-	sub->dead = (uint64_t)sqlite3_column_int64(s, 8);
-	sub->live = (uint64_t)sqlite3_column_int64(s, 9);
-}
+	AUTO(buf) struct buf path = BUF_INIT(1 << 16);
+	AUTO(close) int fd = -1;
 
-/* 1 and *SUB, 0, -1 */
-static int
-one_sub(
-    struct outbox *o, sqlite3_stmt *s, struct outbox_sub *sub, struct err *e)
-{
-	int rc = sqlite3_step(s);
-
-	if (rc == SQLITE_ROW)
-		read_sub(s, sub);
-	else if (rc != SQLITE_DONE)
-		outbox_error(o, o->db, "read", e);
-	sqlite3_reset(s);
-	return rc == SQLITE_ROW ? 1 : rc == SQLITE_DONE ? 0 : -1;
-}
-
-static int
-get_sub(
-    struct outbox *o, const char *name, struct outbox_sub *sub, struct err *e)
-{
-	sqlite3_stmt *s = outbox_prepare(o, OB_SUB_GET, e);
-
-	if (s == NULL)
-		return -1;
-	sqlite3_bind_text(s, 1, name, -1, SQLITE_STATIC);
-	return one_sub(o, s, sub, e);
-}
-
-static int
-add_sub(struct outbox *o, const char *name, uint64_t start, struct err *e)
-{
-	sqlite3_stmt *s = outbox_prepare(o, OB_SUB_ADD, e);
-
-	if (s == NULL)
-		return -1;
-	sqlite3_bind_text(s, 1, name, -1, SQLITE_STATIC);
-	sqlite3_bind_int64(s, 2, (sqlite3_int64)start);
-	return outbox_step(o, s, e);
+	if (o->lock != -1)
+		return 1;
+	buf_addf(&path, "%s/deliveries.lock", o->path);
+	if (buf_failed(&path))
+		return err_set(e, ERR_NOMEM, "out of memory");
+	fd = open(buf_str(&path), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+	if (fd == -1)
+		return err_sys(e, "%s", buf_str(&path));
+	if (flock(fd, LOCK_EX | LOCK_NB) == -1)
+		return errno == EWOULDBLOCK
+		    ? 0
+		    : err_sys(e, "%s: lock", buf_str(&path));
+	o->lock = take_fd(&fd);
+	return 1;
 }
 
 int
-outbox_subscribe(struct outbox *o, const char *name, uint64_t start,
-    struct outbox_sub *sub, struct err *e)
+outbox_changed(struct outbox *o, struct err *e)
 {
-	sqlite3_stmt *s;
-	int rc = get_sub(o, name, sub, e);
+	int64_t before = o->changes;
+	bool found;
 
-	if (rc == 0) {
-		rc = add_sub(o, name, start, e);
-		if (rc == 0)
-			rc = get_sub(o, name, sub, e);
-	}
-	s = rc == 1 ? outbox_prepare(o, OB_READY_AGAIN, e) : NULL;
-	if (s == NULL)
+	if (outbox_number(o, outbox_prepare(o, OB_CHANGED, e), &o->changes,
+		&found, e) == -1)
 		return -1;
-	sqlite3_bind_int64(s, 1, sub->id);
-	snprintf(sub->state, sizeof(sub->state), "active");
-	sub->reason[0] = '\0';
-	return outbox_step(o, s, e) == -1 ? -1 : outbox_sub_save(o, sub, e);
-}
-
-int
-outbox_sub_save(struct outbox *o, const struct outbox_sub *sub, struct err *e)
-{
-	sqlite3_stmt *s = outbox_prepare(o, OB_SUB_SAVE, e);
-
-	if (s == NULL)
-		return -1;
-	sqlite3_bind_int64(s, 1, sub->id);
-	sqlite3_bind_text(s, 2, sub->state, -1, SQLITE_STATIC);
-	sqlite3_bind_text(s, 3, sub->reason, -1, SQLITE_STATIC);
-	sqlite3_bind_int64(s, 4, clock_wall_ns() / 1000000);
-	sqlite3_bind_int64(s, 5, (sqlite3_int64)sub->routed);
-	sqlite3_bind_int64(s, 6, sub->fail_since_ms);
-	sqlite3_bind_int64(s, 7, (sqlite3_int64)sub->delivered);
-	sqlite3_bind_int64(s, 8, (sqlite3_int64)sub->filtered);
-	sqlite3_bind_int64(s, 9, (sqlite3_int64)sub->dead);
-	return outbox_step(o, s, e);
-}
-
-int
-outbox_sub_next(
-    struct outbox *o, int64_t id, struct outbox_sub *sub, struct err *e)
-{
-	sqlite3_stmt *s = outbox_prepare(o, OB_SUB_NEXT, e);
-
-	if (s == NULL)
-		return -1;
-	sqlite3_bind_int64(s, 1, id);
-	return one_sub(o, s, sub, e);
-}
-
-int
-outbox_needed(struct outbox *o, int64_t seen_ms, uint64_t *seq, struct err *e)
-{
-	sqlite3_stmt *s = outbox_prepare(o, OB_NEEDED, e);
-	int rc;
-
-	if (s == NULL)
-		return -1;
-	sqlite3_bind_int64(s, 1, seen_ms);
-	rc = sqlite3_step(s);
-	if (rc == SQLITE_ROW)
-		*seq = sqlite3_column_type(s, 0) == SQLITE_NULL
-		    ? INT64_MAX
-		    : (uint64_t)sqlite3_column_int64(s, 0);
-	else
-		outbox_error(o, o->db, "read", e);
-	sqlite3_reset(s);
-	return rc == SQLITE_ROW ? 0 : -1;
+	return o->changes != before;
 }

@@ -11,7 +11,7 @@
 
 static int
 add_delivery(struct outbox *o, struct outbox_sub *sub, sqlite3_stmt *event,
-    int64_t now_ms, struct err *e)
+    const struct outbox_routing *how, struct err *e)
 {
 	sqlite3_stmt *s = outbox_prepare(o, OB_DELIVERY_ADD, e);
 
@@ -22,15 +22,18 @@ add_delivery(struct outbox *o, struct outbox_sub *sub, sqlite3_stmt *event,
 	sqlite3_bind_text(s, 3, column_str(event, 2), -1, SQLITE_STATIC);
 	sqlite3_bind_int64(s, 4, sqlite3_column_int64(event, 3));
 	sqlite3_bind_int64(s, 5, sqlite3_column_int64(event, 4));
-	sqlite3_bind_int64(s, 6, now_ms);
+	sqlite3_bind_int64(s, 6, how->now_ms);
+	sqlite3_bind_int64(
+	    s, 7, how->fresh ? how->now_ms : sqlite3_column_int64(event, 1));
+	sqlite3_bind_int(s, 8, (int)sub->ordering);
 	if (outbox_step(o, s, e) == -1)
 		return -1;
 	sub->live++;
 	return 0;
 }
 
-static struct outbox_event
-event_of(sqlite3_stmt *s)
+struct outbox_event
+outbox_event_of(sqlite3_stmt *s)
 {
 	struct outbox_event event = {
 	    .seq = (uint64_t)sqlite3_column_int64(s, 0),
@@ -42,52 +45,77 @@ event_of(sqlite3_stmt *s)
 	return event;
 }
 
-int
-outbox_route(struct outbox *o, struct outbox_sub *sub, outbox_filter_fn *filter,
-    void *arg, unsigned max, int64_t now_ms, unsigned *seen, struct err *e)
+/* Rows of S after *CURSOR; what is about SUB itself is not for it. */
+static int
+route_from(struct outbox *o, struct outbox_sub *sub, enum outbox_stmt which,
+    uint64_t *cursor, const struct outbox_routing *how, unsigned *seen,
+    struct err *e)
 {
-	sqlite3_stmt *s = outbox_prepare(o, OB_EVENTS, e);
+	sqlite3_stmt *s = outbox_prepare(o, which, e);
 	int rc, wanted;
 
-	*seen = 0;
 	if (s == NULL)
 		return -1;
-	sqlite3_bind_int64(s, 1, (sqlite3_int64)sub->routed);
-	sqlite3_bind_int64(s, 2, max);
-	while ((rc = sqlite3_step(s)) == SQLITE_ROW) {
-		struct outbox_event event = event_of(s);
+	sqlite3_bind_int64(s, 1, (sqlite3_int64)*cursor);
+	sqlite3_bind_int64(s, 2, how->max);
+	while ((rc = outbox_row(o, s, e)) == 1) {
+		struct outbox_event event = outbox_event_of(s);
 
-		wanted = filter(arg, &event, e);
+		if (how->until > 0 && event.seq > how->until) {
+			sqlite3_reset(s);
+			return 0;
+		}
+		wanted = which == OB_NOTICES &&
+			strcmp(column_str(s, 6), sub->name) == 0
+		    ? 0
+		    : how->filter(how->arg, &event, e);
 		if (wanted == -1 ||
-		    (wanted == 1 && add_delivery(o, sub, s, now_ms, e) == -1)) {
+		    (wanted == 1 && add_delivery(o, sub, s, how, e) == -1)) {
 			sqlite3_reset(s);
 			return -1;
 		}
 		sub->filtered += wanted == 0;
-		sub->routed = event.seq;
+		*cursor = event.seq;
 		++*seen;
 	}
-	if (rc != SQLITE_DONE)
-		outbox_error(o, o->ledger, "read", e);
-	sqlite3_reset(s);
-	return rc == SQLITE_DONE ? 0 : -1;
+	return rc;
+}
+
+int
+outbox_route(struct outbox *o, struct outbox_sub *sub,
+    const struct outbox_routing *how, unsigned *seen, struct err *e)
+{
+	unsigned notices = 0;
+
+	*seen = 0;
+	if (how->until == 0 &&
+	    route_from(o, sub, OB_NOTICES, &sub->noticed, how, &notices, e) ==
+		-1)
+		return -1;
+	return route_from(o, sub, OB_EVENTS, &sub->routed, how, seen, e);
+}
+
+/* Whether there is a row after number SEQ: 1, 0, -1. */
+static int
+is_behind(struct outbox *o, enum outbox_stmt which, uint64_t seq, struct err *e)
+{
+	sqlite3_stmt *s = outbox_prepare(o, which, e);
+	int64_t next;
+	bool found;
+
+	if (s == NULL)
+		return -1;
+	sqlite3_bind_int64(s, 1, (sqlite3_int64)seq);
+	sqlite3_bind_int64(s, 2, 1);
+	return outbox_number(o, s, &next, &found, e) == -1 ? -1 : found;
 }
 
 int
 outbox_has_news(struct outbox *o, const struct outbox_sub *sub, struct err *e)
 {
-	sqlite3_stmt *s = outbox_prepare(o, OB_EVENTS, e);
-	int rc;
+	int rc = is_behind(o, OB_EVENTS, sub->routed, e);
 
-	if (s == NULL)
-		return -1;
-	sqlite3_bind_int64(s, 1, (sqlite3_int64)sub->routed);
-	sqlite3_bind_int64(s, 2, 1);
-	rc = sqlite3_step(s);
-	if (rc != SQLITE_ROW && rc != SQLITE_DONE)
-		outbox_error(o, o->ledger, "read", e);
-	sqlite3_reset(s);
-	return rc == SQLITE_ROW ? 1 : rc == SQLITE_DONE ? 0 : -1;
+	return rc == 0 ? is_behind(o, OB_NOTICES, sub->noticed, e) : rc;
 }
 
 void
@@ -102,24 +130,22 @@ outbox_delivery_clear(struct outbox_delivery *d)
 static int
 read_body(struct outbox *o, struct outbox_delivery *d, struct err *e)
 {
-	sqlite3_stmt *s = outbox_prepare(o, OB_EVENT, e);
+	bool notice = d->seq >= OUTBOX_NOTICE_FIRST;
+	sqlite3_stmt *s = outbox_prepare(o, notice ? OB_NOTICE : OB_EVENT, e);
 	int rc;
 
 	if (s == NULL)
 		return -1;
 	sqlite3_bind_int64(s, 1, (sqlite3_int64)d->seq);
-	rc = sqlite3_step(s);
-	if (rc == SQLITE_ROW) {
-		d->time_ms = sqlite3_column_int64(s, 0);
-		d->body = strdup(column_str(s, 1));
-		d->len = d->body != NULL ? strlen(d->body) : 0;
-		if (d->body == NULL)
-			rc = SQLITE_NOMEM;
-	}
-	if (rc != SQLITE_ROW && rc != SQLITE_DONE)
-		outbox_error(o, o->ledger, "read", e);
+	rc = outbox_row(o, s, e);
+	if (rc != 1)
+		return rc;
+	d->body = strdup(column_str(s, 0));
 	sqlite3_reset(s);
-	return rc == SQLITE_ROW ? 1 : rc == SQLITE_DONE ? 0 : -1;
+	if (d->body == NULL)
+		return err_set(e, ERR_NOMEM, "out of memory");
+	d->len = strlen(d->body);
+	return 1;
 }
 
 static int
@@ -139,6 +165,7 @@ claim_row(struct outbox *o, const struct outbox_sub *sub, int64_t now_ms,
 		d->run = (uint64_t)sqlite3_column_int64(s, 1);
 		d->attempts = (unsigned)sqlite3_column_int(s, 2) + 1;
 		d->key = strdup(column_str(s, 3));
+		d->since_ms = sqlite3_column_int64(s, 4);
 		if (d->key == NULL)
 			rc = SQLITE_NOMEM;
 	}
@@ -148,39 +175,17 @@ claim_row(struct outbox *o, const struct outbox_sub *sub, int64_t now_ms,
 	return rc == SQLITE_ROW ? 1 : rc == SQLITE_DONE ? 0 : -1;
 }
 
-/* One of the statements about a delivery. */
-static int
-on_delivery(struct outbox *o, enum outbox_stmt which,
-    const struct outbox_sub *sub, uint64_t seq, struct err *e)
-{
-	sqlite3_stmt *s = outbox_prepare(o, which, e);
-
-	if (s == NULL)
-		return -1;
-	sqlite3_bind_int64(s, 1, sub->id);
-	sqlite3_bind_int64(s, 2, (sqlite3_int64)seq);
-	return outbox_step(o, s, e);
-}
-
 int64_t
 outbox_due(struct outbox *o, const struct outbox_sub *sub, struct err *e)
 {
 	sqlite3_stmt *s = outbox_prepare(o, OB_DUE, e);
-	int64_t due = -1;
-	int rc;
+	int64_t due = 0;
+	bool found;
 
 	if (s == NULL)
 		return -1;
 	sqlite3_bind_int64(s, 1, sub->id);
-	rc = sqlite3_step(s);
-	if (rc == SQLITE_ROW)
-		due = sqlite3_column_int64(s, 0);
-	else if (rc == SQLITE_DONE)
-		due = 0;
-	else
-		outbox_error(o, o->db, "read", e);
-	sqlite3_reset(s);
-	return due;
+	return outbox_number(o, s, &due, &found, e) == -1 ? -1 : due;
 }
 
 static int
@@ -219,10 +224,15 @@ finish(struct outbox *o, struct outbox_sub *sub,
 {
 	sqlite3_stmt *s;
 
-	if (on_delivery(o, OB_DELIVERY_DROP, sub, d->seq, e) == -1 ||
-	    on_delivery(o, OB_UNBLOCK_RUN, sub, d->run, e) == -1)
+	if (outbox_run(o, OB_DELIVERY_DROP, sub->id, (int64_t)d->seq, e) ==
+		-1 ||
+	    outbox_run(o, OB_UNBLOCK_RUN, sub->id, (int64_t)d->run, e) == -1)
 		return -1;
 	sub->live -= sub->live > 0;
+	if (sub->ordering == OUTBOX_NONE)
+		return 0;
+	if (sub->ordering == OUTBOX_STRICT)
+		return outbox_run(o, OB_UNBLOCK_NEXT, sub->id, 0, e);
 	s = outbox_prepare(o, OB_UNBLOCK_KEY, e);
 	if (s == NULL)
 		return -1;
@@ -290,25 +300,33 @@ outbox_dead(struct outbox *o, struct outbox_sub *sub,
 }
 
 int
-outbox_claim(struct outbox *o, struct outbox_sub *sub, int64_t now_ms,
-    struct outbox_delivery *out, struct err *e)
+outbox_read_event(struct outbox *o, struct outbox_sub *sub,
+    struct outbox_delivery *d, int64_t now_ms, struct err *e)
 {
 	static const char gone[] = "its event went with a lost ledger";
 	struct outbox_outcome lost = {.at_ms = now_ms, .error = gone};
+	int rc = read_body(o, d, e);
+
+	return rc == 0 ? outbox_dead(o, sub, d, &lost, "lost", e) : rc;
+}
+
+int
+outbox_claim(struct outbox *o, struct outbox_sub *sub, int64_t now_ms,
+    struct outbox_delivery *out, struct err *e)
+{
 	struct outbox_delivery d = {0};
 	int rc;
 
 	while ((rc = claim_row(o, sub, now_ms, &d, e)) == 1) {
-		rc = read_body(o, &d, e);
+		rc = outbox_read_event(o, sub, &d, now_ms, e);
 		if (rc != 0)
 			break;
-		rc = outbox_dead(o, sub, &d, &lost, "lost", e);
 		outbox_delivery_clear(&d);
-		if (rc == -1)
-			return -1;
 	}
 	if (rc == 1)
-		rc = on_delivery(o, OB_CLAIMED, sub, d.seq, e) == 0 ? 1 : -1;
+		rc = outbox_run(o, OB_CLAIMED, sub->id, (int64_t)d.seq, e) == 0
+		    ? 1
+		    : -1;
 	if (rc == 1)
 		*out = d;
 	else

@@ -11,7 +11,11 @@ const struct policy policy_default = {
     .base_ms = 1000,
     .cap_ms = HOURS(1),
     .max_age_ms = HOURS(72),
+    .permanent = {400, 413, 415, 422},
+    .permanent_n = 4,
+    .disable_after_ms = HOURS(120),
     .breaker_after = 5,
+    .breaker_base_ms = 1000,
     .breaker_cap_ms = HOURS(1) / 4,
 };
 
@@ -25,15 +29,40 @@ doubled(uint64_t base, unsigned n, uint64_t cap)
 }
 
 static bool
-is_permanent(int status)
+is_permanent(const struct policy *p, int status)
 {
-	return status == 400 || status == 413 || status == 415 || status == 422;
+	unsigned i;
+
+	for (i = 0; i < p->permanent_n; i++)
+		if (p->permanent[i] == status)
+			return true;
+	return false;
+}
+
+/* Before the attempt after number ATTEMPT. */
+static uint64_t
+wait_after(const struct policy *p, unsigned attempt, uint64_t random)
+{
+	unsigned n = attempt > 0 ? attempt - 1 : 0;
+	uint64_t most, ms;
+
+	if (p->schedule_n > 0) {
+		if (n >= p->schedule_n)
+			n = p->schedule_n - 1;
+		most = p->schedule_ms[n] * 2 / 5;
+		ms = p->schedule_ms[n] * 4 / 5 + random % (most + 1);
+	} else {
+		most = doubled(p->base_ms, n, p->cap_ms);
+		ms = random % (most + 1);
+	}
+	return ms > WAIT_MIN_MS ? ms : WAIT_MIN_MS;
 }
 
 static struct policy_verdict
-dead(const char *reason)
+dead(const char *reason, bool exhausted)
 {
-	return (struct policy_verdict){.action = POLICY_DEAD, .reason = reason};
+	return (struct policy_verdict){
+	    .action = POLICY_DEAD, .reason = reason, .exhausted = exhausted};
 }
 
 struct policy_verdict
@@ -41,7 +70,7 @@ policy_judge(const struct policy *p, const struct policy_answer *a,
     unsigned attempt, uint64_t age_ms, uint64_t random)
 {
 	struct policy_verdict v = {.action = POLICY_RETRY};
-	uint64_t most;
+	bool permanent = is_permanent(p, a->status);
 
 	if (a->status / 100 == 2)
 		return (struct policy_verdict){.action = POLICY_DONE};
@@ -49,18 +78,15 @@ policy_judge(const struct policy *p, const struct policy_answer *a,
 		return (struct policy_verdict){.action = POLICY_DISABLE,
 		    .reason = a->disable ? "disabled by the receiver" : "gone"};
 	if (a->abort)
-		return dead("aborted");
-	if (is_permanent(a->status) && attempt >= PERMANENT_ATTEMPTS)
-		return dead("permanent");
+		return dead("aborted", false);
+	if (permanent && attempt >= PERMANENT_ATTEMPTS)
+		return dead("permanent", true);
 	if (age_ms >= p->max_age_ms)
-		v = dead("max_age");
+		v = dead("max_age", true);
 	else if (p->max_attempts > 0 && attempt >= p->max_attempts)
-		v = dead("max_attempts");
-	v.receiver_failed = !is_permanent(a->status);
-	most = doubled(p->base_ms, attempt > 0 ? attempt - 1 : 0, p->cap_ms);
-	v.wait_ms = random % (most + 1);
-	if (v.wait_ms < WAIT_MIN_MS)
-		v.wait_ms = WAIT_MIN_MS;
+		v = dead("max_attempts", true);
+	v.receiver_failed = !permanent;
+	v.wait_ms = wait_after(p, attempt, random);
 	if ((a->status == 429 || a->status == 503) && a->retry_after_ms > 0) {
 		v.hold_ms = a->retry_after_ms < POLICY_HOLD_MAX_MS
 		    ? a->retry_after_ms
@@ -74,8 +100,8 @@ policy_judge(const struct policy *p, const struct policy_answer *a,
 uint64_t
 policy_breaker_ms(const struct policy *p, unsigned opens, uint64_t random)
 {
-	uint64_t most =
-	    doubled(p->base_ms, opens > 0 ? opens - 1 : 0, p->breaker_cap_ms);
+	uint64_t most = doubled(
+	    p->breaker_base_ms, opens > 0 ? opens - 1 : 0, p->breaker_cap_ms);
 
 	/* Half of it at least: a receiver that is down is left alone. */
 	return most / 2 + random % (most / 2 + 1);

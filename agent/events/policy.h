@@ -10,14 +10,25 @@
 #include <stdint.h>
 
 #define POLICY_HOLD_MAX_MS 3600000 /* no receiver may ask for a longer rest */
+#define POLICY_SCHEDULE_MAX 32
+#define POLICY_PERMANENT_MAX 16
 
 struct policy {
 	uint64_t base_ms; /* the first wait is up to this */
 	uint64_t cap_ms;  /* no wait is longer */
+	/* Instead of these: the waits themselves, give or take a fifth; the
+	 * last one again and again. */
+	uint64_t schedule_ms[POLICY_SCHEDULE_MAX];
+	unsigned schedule_n;
 	uint64_t max_age_ms;
-	unsigned max_attempts;	/* 0: any */
-	unsigned breaker_after; /* failures of the receiver in a row */
-	uint64_t breaker_cap_ms;
+	unsigned max_attempts; /* 0: any */
+	/* What says that the message is wrong, not the receiver. */
+	uint16_t permanent[POLICY_PERMANENT_MAX];
+	unsigned permanent_n;
+	uint64_t disable_after_ms; /* of failure without a break; 0: never */
+	unsigned
+	    breaker_after; /* failures of the receiver in a row; 0: never */
+	uint64_t breaker_base_ms, breaker_cap_ms;
 };
 
 extern const struct policy policy_default;
@@ -25,6 +36,7 @@ extern const struct policy policy_default;
 /* What came back. */
 struct policy_answer {
 	int status;		 /* 0: no answer */
+	bool unsent;		 /* nobody was asked */
 	unsigned retry_after_ms; /* 0: not said */
 	bool abort;		 /* "webhook-delivery: abort-message" */
 	bool disable;		 /* "webhook-delivery: disable" */
@@ -39,6 +51,7 @@ enum policy_action {
 
 struct policy_verdict {
 	enum policy_action action;
+	bool exhausted;	      /* DEAD: by limits, not as the receiver wishes */
 	const char *reason;   /* DEAD, DISABLE: a word that is kept */
 	uint64_t wait_ms;     /* RETRY */
 	uint64_t hold_ms;     /* nobody else is sent to the receiver so long */

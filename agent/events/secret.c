@@ -3,11 +3,11 @@
 
 #include <fcntl.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 
 #include "agent/events/secret.h"
 #include "base/auto.h"
-#include "base/buf.h"
 
 void
 secret_wipe(void *p, size_t n)
@@ -15,14 +15,10 @@ secret_wipe(void *p, size_t n)
 	explicit_bzero(p, n);
 }
 
-/* The file must have an end within SECRET_MAX, or a line's. */
 static int
-read_file(const char *path, bool guarded, char *out, struct err *e)
+check_file(int fd, const char *path, bool guarded, struct err *e)
 {
-	AUTO(close)
-	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
 	struct stat st;
-	ssize_t n;
 
 	if (fd == -1 || fstat(fd, &st) == -1) {
 		err_sys(e, "%s", path);
@@ -38,40 +34,52 @@ read_file(const char *path, bool guarded, char *out, struct err *e)
 	if (!guarded && st.st_uid != geteuid() && st.st_uid != 0)
 		return err_set(e, ERR_CONFIG,
 		    "%s holds a secret and belongs to another user", path);
-	n = read(fd, out, SECRET_MAX - 1);
+	return 0;
+}
+
+/* As much of it as OUT takes; a systemd credential is GUARDED already. */
+static int
+read_file(const char *path, bool guarded, struct buf *out, struct err *e)
+{
+	AUTO(close)
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+	char chunk[4096];
+	ssize_t n = 0;
+
+	if (check_file(fd, path, guarded, e) == -1)
+		return -1;
+	while (out->len < out->max) {
+		size_t room = out->max - out->len;
+
+		n = read(
+		    fd, chunk, room < sizeof(chunk) ? room : sizeof(chunk));
+		if (n <= 0)
+			break;
+		buf_add(out, chunk, (size_t)n);
+	}
+	secret_wipe(chunk, sizeof(chunk));
 	if (n == -1) {
 		err_sys(e, "%s", path);
 		e->kind = ERR_CONFIG;
 		return -1;
 	}
-	if (memchr(out, '\n', (size_t)n) == NULL && n == SECRET_MAX - 1)
-		return err_set(e, ERR_CONFIG,
-		    "%s: the first line is too long for a secret", path);
-	out[n] = '\0';
-	out[strcspn(out, "\r\n")] = '\0';
-	return out[0] != '\0'
-	    ? 0
-	    : err_set(e, ERR_CONFIG, "%s: its first line is empty", path);
+	return 0;
 }
 
 static int
-read_env(const char *name, char *out, struct err *e)
+read_env(const char *name, struct buf *out, struct err *e)
 {
 	const char *value = getenv(name);
 
 	if (value == NULL || value[0] == '\0')
 		return err_set(e, ERR_CONFIG,
 		    "the environment variable %s is not set", name);
-	if (strlen(value) >= SECRET_MAX)
-		return err_set(e, ERR_CONFIG,
-		    "the environment variable %s is too long for a secret",
-		    name);
-	memcpy(out, value, strlen(value) + 1);
+	buf_add(out, value, strnlen(value, out->max));
 	return 0;
 }
 
 static int
-read_credential(const char *name, char *out, struct err *e)
+read_credential(const char *name, struct buf *out, struct err *e)
 {
 	const char *dir = getenv("CREDENTIALS_DIRECTORY");
 	AUTO(buf) struct buf path = BUF_INIT(8192);
@@ -90,8 +98,9 @@ read_credential(const char *name, char *out, struct err *e)
 	return read_file(buf_str(&path), true, out, e);
 }
 
-int
-secret_read(const char *ref, char *out, struct err *e)
+/* As much as OUT takes of what REF names. */
+static int
+read_some(const char *ref, struct buf *out, struct err *e)
 {
 	int rc;
 
@@ -106,6 +115,41 @@ secret_read(const char *ref, char *out, struct err *e)
 		    "a secret is named by file:PATH, credential:NAME or "
 		    "env:NAME, not written here");
 	if (rc == -1)
-		secret_wipe(out, SECRET_MAX);
-	return rc;
+		return -1;
+	if (buf_failed(out))
+		return err_set(e, ERR_NOMEM, "out of memory");
+	if (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) == -1)
+		return err_sys(e, "no protection from core dumps");
+	return 0;
+}
+
+int
+secret_read(const char *ref, char *out, struct err *e)
+{
+	AUTO(buf) struct buf text = BUF_SECRET_INIT(SECRET_MAX - 1);
+	size_t n;
+
+	if (read_some(ref, &text, e) == -1)
+		return -1;
+	n = strcspn(buf_str(&text), "\r\n");
+	if (n == text.max)
+		return err_set(e, ERR_CONFIG,
+		    "%s: the first line is too long for a secret", ref);
+	if (n == 0)
+		return err_set(
+		    e, ERR_CONFIG, "%s: its first line is empty", ref);
+	memcpy(out, text.data, n);
+	out[n] = '\0';
+	return 0;
+}
+
+int
+secret_read_all(const char *ref, struct buf *out, struct err *e)
+{
+	if (read_some(ref, out, e) == -1)
+		return -1;
+	if (out->len == out->max)
+		return err_set(
+		    e, ERR_CONFIG, "%s is too long for a secret", ref);
+	return out->len > 0 ? 0 : err_set(e, ERR_CONFIG, "%s is empty", ref);
 }

@@ -31,6 +31,13 @@ AUTO_DEFINE(signature_keys, struct signature_keys, signature_keys_free)
 int signature_keys_add(
     struct signature_keys *k, const char *secret, struct err *e);
 
+#define SIGNATURE_NEW_MAX 100
+
+/* A fresh secret of the kind whsec_, or a pair whsk_ and whpk_. */
+int signature_new_secret(char out[SIGNATURE_NEW_MAX], struct err *e);
+int signature_new_pair(char secret[SIGNATURE_NEW_MAX],
+    char public[SIGNATURE_NEW_MAX], struct err *e);
+
 /*
  * Headers "name: value" for a request with message ID, sent at UNIX_S with
  * BODY: webhook-id and webhook-timestamp always, and the signatures by all

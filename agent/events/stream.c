@@ -1,71 +1,16 @@
 /* SPDX-License-Identifier: ISC */
 #include "config.h"
 
-#include <stdio.h>
 #include <string.h>
 #include <sys/random.h>
 
-#include "agent/events/cloudevent.h"
-#include "agent/events/stream.h"
-#include "base/clock.h"
+#include "agent/events/sender.h"
+#include "agent/events/stream_in.h"
 #include "base/jdoc.h"
-#include "base/text.h"
 
 #define ROUTE_MAX 256 /* events looked at in one transaction */
-#define DISABLE_MS (120 * INT64_C(3600000)) /* of failure without a break */
-
-enum flight_state { FLIGHT_FREE, FLIGHT_CLAIMED, FLIGHT_UP, FLIGHT_LANDED };
-
-/* A request, from its claim to the transaction that settles it. */
-struct flight {
-	enum flight_state state;
-	struct stream *stream;
-	struct outbox_delivery delivery;
-	struct policy_answer answer;
-	uint64_t took_ms;
-	char error[400];
-};
-
-/* How the receiver does. */
-struct health {
-	int64_t hold_until_ms; /* by Retry-After or the breaker */
-	unsigned fails;	       /* in a row */
-	unsigned opens;	       /* of the breaker, in a row */
-};
-
-struct stream {
-	const struct subscription *subscription;
-	struct outbox *outbox;
-	struct http_profile *profile;
-	struct flight *flights; /* subscription->concurrency of them */
-	unsigned claimed;	/* of them: not FREE */
-	bool closing;
-	uint64_t random;
-	/* A token bucket that holds those of a second: thousandths of
-	 * requests that may be begun. */
-	uint64_t tokens, filled_ms;
-	struct err last;
-
-	/* What a transaction changes, and as it was before. */
-	struct outbox_sub sub, sub_before, sub_first;
-	struct health health, health_before;
-};
-
-static int64_t
-now_ms(void)
-{
-	return clock_wall_ns() / 1000000;
-}
-
-static uint64_t
-next_random(struct stream *s)
-{
-	/* xorshift64; https://doi.org/10.18637/jss.v008.i14 */
-	s->random ^= s->random << 13;
-	s->random ^= s->random >> 7;
-	s->random ^= s->random << 17;
-	return s->random;
-}
+/* Places for requests whose data isn't at its claim check yet. */
+#define CHECKED_IN_MAX 64
 
 void
 stream_free(struct stream *s)
@@ -74,39 +19,117 @@ stream_free(struct stream *s)
 
 	if (s == NULL)
 		return;
-	for (i = 0; s->flights != NULL && i < s->subscription->concurrency; i++)
-		outbox_delivery_clear(&s->flights[i].delivery);
+	keeper_free(s->keeper);
+	for (i = 0; i < s->flights_n; i++) {
+		if (s->flights[i].state == FLIGHT_CLAIMED ||
+		    s->flights[i].state == FLIGHT_UP)
+			receiver_give_back(s->receiver);
+		parcel_clear(&s->flights[i].parcel);
+	}
 	free(s->flights);
+	outbox_replay_clear(&s->replay);
+	pattern_free(s->pattern);
 	free(s);
 }
 
+/* Where it is, within a transaction. */
+static int
+find_place(struct stream *s, struct err *e)
+{
+	const struct subscription *of = s->subscription;
+	static const enum outbox_ordering orderings[] = {
+	    [ORDERING_KEY] = OUTBOX_KEY,
+	    [ORDERING_NONE] = OUTBOX_NONE,
+	    [ORDERING_STRICT] = OUTBOX_STRICT,
+	};
+	enum outbox_ordering ordering = orderings[of->ordering];
+
+	if (s->replay.id == 0)
+		return outbox_subscribe(s->outbox, of->name, ordering,
+		    of->from_beginning ? 0 : OUTBOX_START_NOW, &s->sub, e);
+	if (s->replay.pattern[0] != '\0') {
+		s->pattern = pattern_new(
+		    s->replay.pattern, strlen(s->replay.pattern), e);
+		if (s->pattern == NULL)
+			return -1;
+	}
+	return outbox_resume(s->outbox, s->replay.id, ordering, &s->sub, e);
+}
+
+static void
+wake(void *http)
+{
+	http_many_wake(http);
+}
+
+/* What its format asks for. */
+static int
+begin_format(struct stream *s, const struct stream_setup *setup, struct err *e)
+{
+	const struct format *f = &s->subscription->format;
+
+	s->batch_most = f->batch_events;
+	if (f->claim_check != NULL &&
+	    (s->keeper = keeper_new(setup->claims, f, wake, setup->http, e)) ==
+		NULL)
+		return -1;
+	/* Batches of a time when they were wanted. */
+	if (f->kind != FORMAT_BATCH &&
+	    outbox_batch_open(s->outbox, &s->sub, 0, now_ms(), e) == -1)
+		return -1;
+	return 0;
+}
+
 struct stream *
-stream_new(const struct subscription *subscription, uint64_t start,
-    struct outbox *outbox, struct http_many *http, struct err *e)
+stream_new(const struct stream_setup *setup, struct err *e)
 {
 	AUTO(stream) struct stream *s = calloc(1, sizeof(*s));
-	struct http_many_config config = subscription_http(subscription);
+	const struct subscription *of = setup->receiver->subscription;
+	uint64_t places = 2 * of->concurrency +
+	    (of->format.claim_check != NULL ? CHECKED_IN_MAX : 0);
 
 	if (s == NULL) {
 		err_set(e, ERR_NOMEM, "out of memory");
 		return NULL;
 	}
-	s->subscription = subscription;
-	s->outbox = outbox;
-	s->flights = calloc(subscription->concurrency, sizeof(*s->flights));
-	s->profile = http_profile_new(http, &config, e);
-	if (s->flights == NULL || s->profile == NULL) {
+	s->receiver = setup->receiver;
+	s->subscription = of;
+	s->outbox = setup->outbox;
+	s->task = setup->task;
+	if (setup->replay != NULL) {
+		s->replay = *setup->replay;
+		s->replay.pattern = strdup(setup->replay->pattern);
+	}
+	s->bucket = bucket_new(s->replay.rate, 0);
+	s->flights = calloc(places, sizeof(*s->flights));
+	if (s->flights == NULL ||
+	    (s->replay.id != 0 && s->replay.pattern == NULL)) {
 		err_set(e, ERR_NOMEM, "out of memory");
 		return NULL;
 	}
+	s->flights_n = places;
 	if (getrandom(&s->random, sizeof(s->random), 0) == -1)
 		s->random = (uint64_t)clock_wall_ns();
 	s->random |= 1;
-	if (outbox_subscribe(outbox, subscription->name, start, &s->sub, e) ==
-	    -1)
+	if (find_place(s, e) == -1 || begin_format(s, setup, e) == -1)
 		return NULL;
 	s->sub_first = s->sub;
 	return TAKE(s);
+}
+
+/* 1, 0, -1 */
+static int
+takes(const struct stream *s, const struct jdoc_node *event, struct err *e)
+{
+	const struct pattern *patterns[] = {
+	    s->subscription->pattern, s->pattern};
+	size_t i;
+	int rc = format_takes(&s->subscription->format, event);
+
+	for (i = 0; rc == 1 && i < 2; i++)
+		if (patterns[i] != NULL)
+			rc = pattern_match(patterns[i], event, e);
+	return rc;
 }
 
 static int
@@ -116,151 +139,120 @@ wanted(void *arg, const struct outbox_event *event, struct err *e)
 	AUTO(jdoc) struct jdoc *doc = NULL;
 	int rc;
 
-	if (s->subscription->pattern == NULL)
+	if (s->replay.id != 0 &&
+	    (event->time_ms < s->replay.from_ms ||
+		event->time_ms >= s->replay.to_ms))
+		return 0;
+	if (s->subscription->pattern == NULL && s->pattern == NULL &&
+	    s->subscription->format.kind != FORMAT_S3)
 		return 1;
 	doc = jdoc_parse(event->body, event->len, e);
-	rc = doc == NULL
-	    ? -1
-	    : pattern_match(s->subscription->pattern, jdoc_root(doc), e);
+	rc = doc != NULL ? takes(s, jdoc_root(doc), e) : -1;
 	/* What can't be judged is rather told than lost. */
 	return rc == -1 && e->kind != ERR_NOMEM ? 1 : rc;
-}
-
-static bool
-is_active(const struct stream *s)
-{
-	return strcmp(s->sub.state, "active") == 0;
-}
-
-static bool
-is_breaking(const struct stream *s)
-{
-	return s->health.fails >= s->subscription->policy.breaker_after;
-}
-
-static void
-disable(struct stream *s, const char *reason)
-{
-	snprintf(s->sub.state, sizeof(s->sub.state), "disabled");
-	snprintf(s->sub.reason, sizeof(s->sub.reason), "%s", reason);
-}
-
-/* How the receiver does, as a whole. */
-static void
-judge_receiver(struct stream *s, const struct policy_verdict *v, int64_t now)
-{
-	struct health *h = &s->health;
-
-	if (!v->receiver_failed) {
-		h->fails = h->opens = 0;
-		s->sub.fail_since_ms = 0;
-	} else {
-		h->fails++;
-		if (s->sub.fail_since_ms == 0)
-			s->sub.fail_since_ms = now;
-		/* Those that were up when it opened don't count again. */
-		if (is_breaking(s) && now >= h->hold_until_ms)
-			h->hold_until_ms = now +
-			    (int64_t)policy_breaker_ms(&s->subscription->policy,
-				++h->opens, next_random(s));
-		if (now - s->sub.fail_since_ms > DISABLE_MS)
-			disable(s, "failing for 120 hours");
-	}
-	if (v->hold_ms > 0 && now + (int64_t)v->hold_ms > h->hold_until_ms)
-		h->hold_until_ms = now + (int64_t)v->hold_ms;
-}
-
-/* Writes down what became of F. */
-static int
-settle(struct stream *s, struct flight *f, int64_t now, struct err *e)
-{
-	const struct outbox_delivery *d = &f->delivery;
-	int64_t age = now - d->time_ms;
-	struct policy_verdict v =
-	    policy_judge(&s->subscription->policy, &f->answer, d->attempts,
-		age > 0 ? (uint64_t)age : 0, next_random(s));
-	struct outbox_outcome how = {
-	    .at_ms = now,
-	    .took_ms = f->took_ms,
-	    .status = f->answer.status,
-	    .error = f->error,
-	};
-
-	judge_receiver(s, &v, now);
-	switch (v.action) {
-	case POLICY_DONE:
-		return outbox_done(s->outbox, &s->sub, d, &how, e);
-	case POLICY_DEAD:
-		return outbox_dead(s->outbox, &s->sub, d, &how, v.reason, e);
-	case POLICY_DISABLE:
-		disable(s, v.reason);
-		return outbox_retry(s->outbox, &s->sub, d, &how, now, e);
-	case POLICY_RETRY:
-		break;
-	}
-	return outbox_retry(
-	    s->outbox, &s->sub, d, &how, now + (int64_t)v.wait_ms, e);
-}
-
-static void
-fill_bucket(struct stream *s)
-{
-	uint64_t rate = s->subscription->rate, now = clock_mono_ms();
-	uint64_t since = now - s->filled_ms < 1000 ? now - s->filled_ms : 1000;
-
-	s->tokens += since * rate;
-	if (s->tokens > 1000 * rate)
-		s->tokens = 1000 * rate;
-	s->filled_ms = now;
 }
 
 /* Requests that may be begun now. */
 static unsigned
 room(struct stream *s, int64_t now)
 {
-	uint64_t most = is_breaking(s) ? 1 : s->subscription->concurrency;
+	uint64_t mono = clock_mono_ms();
+	unsigned most, consent;
 
-	if (s->closing || now < s->health.hold_until_ms || !is_active(s) ||
-	    most <= s->claimed)
+	if (s->closing)
 		return 0;
-	most -= s->claimed;
-	if (s->subscription->rate > 0) {
-		fill_bucket(s);
-		if (most > s->tokens / 1000)
-			most = s->tokens / 1000;
-	}
-	return (unsigned)most;
+	most = receiver_room(s->receiver, now, mono);
+	consent = most > 0 ? sender_room(s->receiver->sender) : 0;
+	return bucket_room(&s->bucket, mono, most < consent ? most : consent);
 }
 
 static int
 claim(struct stream *s, int64_t now, struct err *e)
 {
+	struct parcel_order order = {
+	    .subscription = s->subscription,
+	    .outbox = s->outbox,
+	    .sub = &s->sub,
+	    .task = s->task,
+	    .replay = s->replay.new_ids ? &s->replay : NULL,
+	    .most = s->batch_most,
+	    .hurry = s->hurries,
+	    .now_ms = now,
+	};
 	unsigned want = room(s, now);
 	uint64_t i;
 	int rc = 1;
 
-	for (i = 0; want > 0 && i < s->subscription->concurrency; i++) {
+	for (i = 0; want > 0 && i < s->flights_n; i++) {
 		struct flight *f = &s->flights[i];
 
 		if (f->state != FLIGHT_FREE)
 			continue;
-		rc = outbox_claim(s->outbox, &s->sub, now, &f->delivery, e);
+		rc = parcel_claim(&order, &f->parcel, &s->batch_later_ms, e);
 		if (rc != 1)
 			break;
 		f->state = FLIGHT_CLAIMED;
 		f->stream = s;
 		s->claimed++;
 		want--;
-		if (s->subscription->rate > 0)
-			s->tokens -= 1000;
+		receiver_take(s->receiver);
+		bucket_take(&s->bucket);
 	}
 	return rc == -1 ? -1 : 0;
+}
+
+/* The last event of a replay has deliveries. */
+static bool
+is_routed(const struct stream *s)
+{
+	return s->replay.id != 0 && s->sub.routed >= s->replay.until;
 }
 
 static bool
 may_route(const struct stream *s)
 {
-	return s->sub.live < OUTBOX_WINDOW && is_active(s) && !s->closing;
+	return s->sub.live < OUTBOX_WINDOW && !s->closing && !is_routed(s) &&
+	    receiver_is_active(s->receiver);
+}
+
+static int
+route(struct stream *s, int64_t now, bool *busy, struct err *e)
+{
+	struct outbox_routing how = {
+	    .filter = wanted,
+	    .arg = s,
+	    .max = ROUTE_MAX,
+	    .until = s->replay.until,
+	    .now_ms = now,
+	    .fresh = s->replay.id != 0,
+	};
+	unsigned seen = 0;
+
+	if (outbox_route(s->outbox, &s->sub, &how, &seen, e) == -1)
+		return -1;
+	*busy |= seen == ROUTE_MAX && s->sub.live < OUTBOX_WINDOW;
+	/* Events behind the last one are nothing to a replay. */
+	if (s->replay.id != 0 && seen < ROUTE_MAX)
+		s->sub.routed = s->replay.until;
+	return 0;
+}
+
+bool
+stream_is_over(const struct stream *s)
+{
+	return is_routed(s) && s->sub.live == 0;
+}
+
+int64_t
+stream_replay(const struct stream *s)
+{
+	return s->replay.id;
+}
+
+int
+stream_refresh(struct stream *s, struct err *e)
+{
+	return outbox_sub_refresh(s->outbox, &s->sub, e);
 }
 
 bool
@@ -270,14 +262,16 @@ stream_has_work(struct stream *s)
 	struct err e = ERR_INIT;
 	uint64_t i;
 
-	for (i = 0; i < s->subscription->concurrency; i++)
+	for (i = 0; i < s->flights_n; i++)
 		if (s->flights[i].state == FLIGHT_LANDED)
 			return true;
 	if (may_route(s) && outbox_has_news(s->outbox, &s->sub, &e) != 0)
 		return true;
 	if (room(s, now) == 0)
 		return false;
-	due = outbox_due(s->outbox, &s->sub, &e);
+	due = s->batch_later_ms;
+	if (due == 0 || s->hurries)
+		due = outbox_due(s->outbox, &s->sub, &e);
 	return due == -1 || (due > 0 && due <= now);
 }
 
@@ -285,22 +279,15 @@ int
 stream_transact(struct stream *s, bool *busy, struct err *e)
 {
 	int64_t now = now_ms();
-	unsigned seen = 0;
 	uint64_t i;
 
 	s->sub_before = s->sub;
-	s->health_before = s->health;
-	for (i = 0; i < s->subscription->concurrency; i++)
+	for (i = 0; i < s->flights_n; i++)
 		if (s->flights[i].state == FLIGHT_LANDED &&
-		    settle(s, &s->flights[i], now, e) == -1)
+		    stream_settle(s, &s->flights[i], now, e) == -1)
 			return -1;
-	if (may_route(s)) {
-		if (outbox_route(s->outbox, &s->sub, wanted, s, ROUTE_MAX, now,
-			&seen, e) == -1)
-			return -1;
-		*busy |= seen == ROUTE_MAX && s->sub.live < OUTBOX_WINDOW;
-	}
-	/* Where they landed is free only once this is committed. */
+	if (may_route(s) && route(s, now, busy, e) == -1)
+		return -1;
 	if (claim(s, now, e) == -1)
 		return -1;
 	return outbox_sub_save(s->outbox, &s->sub, e);
@@ -309,24 +296,9 @@ stream_transact(struct stream *s, bool *busy, struct err *e)
 static void
 empty(struct stream *s, struct flight *f)
 {
-	outbox_delivery_clear(&f->delivery);
+	parcel_clear(&f->parcel);
 	f->state = FLIGHT_FREE;
 	s->claimed--;
-}
-
-static int
-send_one(struct stream *s, struct flight *f, struct err *e)
-{
-	const struct outbox_delivery *d = &f->delivery;
-	AUTO(buf) struct buf headers = BUF_INIT(1 << 16);
-	char id[CLOUDEVENT_ID_MAX];
-
-	cloudevent_id(d->seq, id);
-	if (subscription_headers(s->subscription, id, now_ms() / 1000, d->body,
-		d->len, &headers, e) == -1)
-		return -1;
-	return http_many_post(s->profile, s->subscription->url, headers.data,
-	    headers.len, d->body, d->len, f, e);
 }
 
 void
@@ -334,17 +306,13 @@ stream_committed(struct stream *s)
 {
 	uint64_t i;
 
-	for (i = 0; i < s->subscription->concurrency; i++) {
+	for (i = 0; i < s->flights_n; i++) {
 		struct flight *f = &s->flights[i];
-		struct http_many_reply r = {.tag = f};
 
 		if (f->state == FLIGHT_LANDED)
 			empty(s, f);
-		if (f->state != FLIGHT_CLAIMED)
-			continue;
-		f->state = FLIGHT_UP;
-		if (send_one(s, f, &r.err) == -1)
-			stream_land(&r);
+		if (f->state == FLIGHT_CLAIMED)
+			stream_launch(s, f);
 	}
 }
 
@@ -353,54 +321,12 @@ stream_rolled_back(struct stream *s)
 {
 	uint64_t i;
 
-	for (i = 0; i < s->subscription->concurrency; i++)
-		if (s->flights[i].state == FLIGHT_CLAIMED)
+	for (i = 0; i < s->flights_n; i++)
+		if (s->flights[i].state == FLIGHT_CLAIMED) {
 			empty(s, &s->flights[i]);
+			receiver_give_back(s->receiver);
+		}
 	s->sub = s->sub_before;
-	s->health = s->health_before;
-}
-
-static void
-set_answer(struct flight *f, const struct http_many_reply *r)
-{
-	const char *word = NULL;
-
-	f->answer = (struct policy_answer){.status = r->status};
-	if (r->status != 0) {
-		word = http_header(r->headers, "webhook-delivery");
-		f->answer.retry_after_ms =
-		    http_retry_after_ms(r->headers, clock_wall_ns());
-	}
-	f->answer.abort = word != NULL && strcmp(word, "abort-message") == 0;
-	f->answer.disable = word != NULL && strcmp(word, "disable") == 0;
-}
-
-void
-stream_land(const struct http_many_reply *r)
-{
-	struct flight *f = r->tag;
-	struct err *last = &f->stream->last;
-	AUTO(buf) struct buf text = BUF_INIT(1 << 16);
-
-	f->state = FLIGHT_LANDED;
-	f->took_ms = r->took_ms;
-	f->error[0] = '\0';
-	set_answer(f, r);
-	if (r->status / 100 == 2)
-		return;
-	if (r->refused)
-		buf_adds(&text,
-		    "the receiver's address is private or reserved, and its "
-		    "network not allowed");
-	else if (r->status == 0)
-		text_escape(&text, r->err.msg, strlen(r->err.msg));
-	else
-		text_escape(&text, r->text, r->text_len);
-	snprintf(f->error, sizeof(f->error), "%s", buf_str(&text));
-	if (r->status == 0)
-		err_set(last, ERR_NET, "%s", f->error);
-	else
-		err_set(last, ERR_SERVER, "HTTP %d %s", r->status, f->error);
 }
 
 bool
@@ -410,9 +336,22 @@ stream_is_up(const struct stream *s)
 }
 
 void
+stream_hurry(struct stream *s)
+{
+	s->hurries = true;
+}
+
+void
 stream_close(struct stream *s)
 {
 	s->closing = true;
+}
+
+void
+stream_end(struct stream *s)
+{
+	stream_close(s);
+	keeper_free(TAKE(s->keeper));
 }
 
 bool
@@ -423,13 +362,14 @@ stream_rests(struct stream *s, uint64_t ms)
 
 	if (s->claimed > 0)
 		return false;
-	if (!is_active(s))
+	if (!receiver_is_active(s->receiver) || stream_is_over(s))
 		return true;
 	due = outbox_due(s->outbox, &s->sub, &e);
 	if (due == 0)
-		return outbox_has_news(s->outbox, &s->sub, &e) != 1;
-	if (due < s->health.hold_until_ms)
-		due = s->health.hold_until_ms;
+		return is_routed(s) ||
+		    outbox_has_news(s->outbox, &s->sub, &e) != 1;
+	if (due < s->receiver->hold_until_ms)
+		due = s->receiver->hold_until_ms;
 	return due - now_ms() >= (int64_t)ms;
 }
 
@@ -438,12 +378,19 @@ stream_sum_up(struct stream *s, struct stream_result *out)
 {
 	struct err e = ERR_INIT;
 
+	/* Others may have dropped what waited. */
+	stream_refresh(s, &e);
 	*out = (struct stream_result){
-	    .subscription = s->subscription,
-	    .sub = s->sub,
+	    .task = s->task,
+	    .name = s->sub.name,
+	    .replay = s->sub.replay,
+	    .state = s->receiver->control.state,
+	    .reason = s->receiver->control.reason,
+	    .waiting = s->sub.live,
 	    .delivered = s->sub.delivered - s->sub_first.delivered,
 	    .dead = s->sub.dead - s->sub_first.dead,
-	    .unrouted = outbox_has_news(s->outbox, &s->sub, &e) == 1,
+	    .unrouted =
+		!is_routed(s) && outbox_has_news(s->outbox, &s->sub, &e) == 1,
 	    .last = s->last,
 	};
 }

@@ -7,7 +7,7 @@
 
 #include "agent/events/cloudevent.h"
 #include "agent/events/secret.h"
-#include "agent/events/subscription.h"
+#include "agent/events/subscription_in.h"
 #include "base/buf.h"
 #include "base/ini.h"
 #include "base/text.h"
@@ -17,7 +17,6 @@
 	"qrstuvwxyz0123456789._-"
 #define TIMEOUT_MAX_MS 60000
 #define CONNECT_MS 10000 /* for a connection to come about */
-#define AGE_MAX_MS (UINT64_C(366) * 86400000)
 
 struct subscription *
 subscription_new(const char *name, struct err *e)
@@ -42,8 +41,10 @@ subscription_new(const char *name, struct err *e)
 	s->policy = policy_default;
 	s->timeout_ms = 15000;
 	s->concurrency = 16;
+	format_init(&s->format);
 	s->keys = signature_keys_new(e);
-	return s->keys != NULL ? TAKE(s) : NULL;
+	s->access = access_new(e);
+	return s->keys != NULL && s->access != NULL ? TAKE(s) : NULL;
 }
 
 void
@@ -52,7 +53,9 @@ subscription_free(struct subscription *s)
 	if (s == NULL)
 		return;
 	signature_keys_free(s->keys);
+	access_free(s->access);
 	pattern_free(s->pattern);
+	format_clear(&s->format);
 	free(s->url);
 	free(s->ca);
 	free(s);
@@ -128,8 +131,8 @@ set_ca(struct subscription *s, const char *path, struct err *e)
 	return keep(&s->ca, path, e);
 }
 
-static int
-set_duration(
+int
+subscription_duration(
     uint64_t *out, const char *value, uint64_t min, uint64_t max, struct err *e)
 {
 	uint64_t ms;
@@ -146,24 +149,8 @@ set_duration(
 static int
 set_timeout(struct subscription *s, const char *value, struct err *e)
 {
-	return set_duration(&s->timeout_ms, value, 1000, TIMEOUT_MAX_MS, e);
-}
-
-static int
-set_max_age(struct subscription *s, const char *value, struct err *e)
-{
-	return set_duration(&s->policy.max_age_ms, value, 60000, AGE_MAX_MS, e);
-}
-
-static int
-set_max_attempts(struct subscription *s, const char *value, struct err *e)
-{
-	uint64_t n;
-
-	if (text_parse_uint(value, 0, 1000000, &n, e) == -1)
-		return -1;
-	s->policy.max_attempts = (unsigned)n;
-	return 0;
+	return subscription_duration(
+	    &s->timeout_ms, value, 1000, TIMEOUT_MAX_MS, e);
 }
 
 static int
@@ -191,10 +178,7 @@ set_enabled(struct subscription *s, const char *value, struct err *e)
 	return 0;
 }
 
-static const struct setting {
-	const char *key;
-	int (*set)(struct subscription *s, const char *value, struct err *e);
-} settings[] = {
+static const struct subscription_setting settings[] = {
     {"url", set_url},
     {"filter", set_pattern},
     {"secret", add_secret},
@@ -203,9 +187,15 @@ static const struct setting {
     {"timeout", set_timeout},
     {"concurrency", set_concurrency},
     {"rate", set_rate},
-    {"max-age", set_max_age},
-    {"max-attempts", set_max_attempts},
     {"enabled", set_enabled},
+};
+
+static const struct {
+	const struct subscription_setting *rows;
+	size_t n;
+} tables[] = {
+    {settings, sizeof(settings) / sizeof(settings[0])},
+    {subscription_policy_settings, SUBSCRIPTION_POLICY_SETTINGS},
 };
 
 int
@@ -213,13 +203,25 @@ subscription_set(
     struct subscription *s, const char *key, const char *value, struct err *e)
 {
 	AUTO(buf) struct buf known = BUF_INIT(1000);
-	size_t i;
+	size_t t, i;
+	int rc;
 
-	for (i = 0; i < sizeof(settings) / sizeof(settings[0]); i++) {
-		if (strcmp(settings[i].key, key) == 0)
-			return settings[i].set(s, value, e);
-		buf_addf(&known, " %s", settings[i].key);
-	}
+	for (t = 0; t < sizeof(tables) / sizeof(tables[0]); t++)
+		for (i = 0; i < tables[t].n; i++) {
+			const struct subscription_setting *row =
+			    &tables[t].rows[i];
+
+			if (strcmp(row->key, key) == 0)
+				return row->set(s, value, e);
+			buf_addf(&known, " %s", row->key);
+		}
+	format_add_keys(&known);
+	rc = format_set(&s->format, key, value, e);
+	if (rc != 1)
+		return rc;
+	rc = access_set(s->access, key, value, &known, e);
+	if (rc != 1)
+		return rc;
 	return err_set(e, ERR_USAGE, "no setting \"%.100s\"; there are%s", key,
 	    buf_str(&known));
 }
@@ -227,13 +229,21 @@ subscription_set(
 int
 subscription_finish(struct subscription *s, struct err *e)
 {
+	s->misfit = NULL;
 	if (s->url == NULL)
 		return err_set(e, ERR_USAGE, "no url is set");
 	if (s->guard.plain && s->guard.n == 0)
 		return err_set(e, ERR_USAGE,
 		    "http:// protects nothing: use https://, or allow the "
 		    "network that it may be used in");
-	return 0;
+	if (s->access->token_plain && s->guard.n == 0)
+		return err_set(e, ERR_USAGE,
+		    "token-url: http:// protects no secret: use https://, or "
+		    "allow the network that it may be used in");
+	if (subscription_policy_finish(s, e) == -1 ||
+	    access_finish(s->access, e) == -1)
+		return -1;
+	return format_finish(&s->format, &s->misfit, e);
 }
 
 static bool
@@ -247,7 +257,7 @@ may_connect(const void *arg, const struct sockaddr *addr)
 struct http_many_config
 subscription_http(const struct subscription *s)
 {
-	return (struct http_many_config){
+	struct http_many_config config = {
 	    .ca_bundle = s->ca,
 	    .plain = s->guard.plain,
 	    .timeout_ms = (unsigned)s->timeout_ms,
@@ -255,6 +265,9 @@ subscription_http(const struct subscription *s)
 	    .may_connect = may_connect,
 	    .arg = s,
 	};
+
+	access_http(s->access, &config);
+	return config;
 }
 
 int
@@ -264,7 +277,7 @@ subscription_headers(const struct subscription *s, const char *id,
 {
 	size_t count;
 
-	buf_adds(out, "content-type: " CLOUDEVENT_CONTENT_TYPE);
+	buf_addf(out, "content-type: %s", format_content_type(&s->format));
 	buf_addc(out, '\0');
 	return signature_headers(
 	    s->keys, id, unix_s, body, len, out, &count, e);
@@ -307,6 +320,37 @@ name_of(const char *path, char *out, struct err *e)
 	return 0;
 }
 
+/* A setting that doesn't go with the others. */
+struct misfit {
+	const char *key;
+	const struct err *why;
+};
+
+static int
+blame(void *arg, const struct ini_line *line, struct err *e)
+{
+	const struct misfit *m = arg;
+
+	if (strcmp(line->key, m->key) != 0)
+		return 0;
+	return err_set(e, ERR_CONFIG, "%s:%u: %s: %s", line->file, line->number,
+	    line->key, m->why->msg);
+}
+
+/* Puts before *E where in the file at PATH it is, by KEY, or NULL. */
+static void
+locate(const char *path, const char *key, struct err *e)
+{
+	struct misfit m = {.key = key, .why = e};
+	struct err found = ERR_INIT;
+
+	e->kind = ERR_CONFIG;
+	if (key != NULL && ini_file(path, blame, &m, &found) == -1)
+		*e = found;
+	else
+		err_context(e, "%s", path);
+}
+
 struct subscription *
 subscription_load(const char *path, struct err *e)
 {
@@ -319,8 +363,7 @@ subscription_load(const char *path, struct err *e)
 	if (s == NULL || ini_file(path, on_line, s, e) == -1)
 		return NULL;
 	if (subscription_finish(s, e) == -1) {
-		e->kind = ERR_CONFIG;
-		err_context(e, "%s", path);
+		locate(path, s->misfit, e);
 		return NULL;
 	}
 	return TAKE(s);

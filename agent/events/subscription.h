@@ -6,6 +6,8 @@
 #ifndef AGENT_EVENTS_SUBSCRIPTION_H
 #define AGENT_EVENTS_SUBSCRIPTION_H
 
+#include "agent/events/access.h"
+#include "agent/events/format.h"
 #include "agent/events/netguard.h"
 #include "agent/events/pattern.h"
 #include "agent/events/policy.h"
@@ -18,18 +20,32 @@
 #define SUBSCRIPTION_CONCURRENCY_MAX 256
 #define SUBSCRIPTION_RATE_MAX 100000
 
+/* Which deliveries wait for which. */
+enum subscription_ordering {
+	ORDERING_KEY,	 /* events of one key for each other */
+	ORDERING_NONE,	 /* the end of a run for the rest of it, here too */
+	ORDERING_STRICT, /* each for the one before it */
+};
+
 struct subscription {
 	char name[SUBSCRIPTION_NAME_MAX + 1];
 	char *url;
 	struct pattern *pattern; /* NULL: all events */
 	struct signature_keys *keys;
 	struct netguard guard;
+	struct access *access; /* how it is reached */
 	struct policy policy;
+	struct format format;
 	char *ca; /* NULL: the system's */
 	uint64_t timeout_ms;
 	uint64_t concurrency; /* requests at a time */
 	uint64_t rate;	      /* requests a second, on average; 0: any */
+	uint64_t burst;	      /* of them at once; 0: those of a second */
 	bool disabled;
+	enum subscription_ordering ordering;
+	bool skips; /* strict: what can't be delivered doesn't hold the rest */
+	bool from_beginning; /* not only what happens from now on */
+	const char *misfit;  /* a setting, for a message */
 };
 
 /* With the defaults.  ERR_USAGE for a name that isn't of 1 to
@@ -41,7 +57,8 @@ AUTO_DEFINE(subscription, struct subscription, subscription_free)
 /* One setting; ERR_USAGE, ERR_CONFIG. */
 int subscription_set(
     struct subscription *s, const char *key, const char *value, struct err *e);
-/* What settings must agree on among themselves. */
+/* What settings must agree on among themselves; s->misfit is the one that
+ * doesn't, or NULL. */
 int subscription_finish(struct subscription *s, struct err *e);
 
 /* Headers of a request with BODY, as http_many_post() wants them. */

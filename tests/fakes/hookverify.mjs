@@ -21,7 +21,9 @@ const server = http.createServer((request, reply) => {
     try {
       new Webhook(secret).verify(body, request.headers);
       new svix.Webhook(secret).verify(body, request.headers);
-      HTTP.toEvent({ headers: request.headers, body }).validate();
+      const events = HTTP.toEvent({ headers: request.headers, body });
+      for (const event of [].concat(events)) event.validate();
+      if (Array.isArray(events)) line += ` ${events.length}`;
     } catch (e) {
       line = 'bad ' + e.message;
     }

@@ -20,11 +20,25 @@ set_line(struct subscription *s, char *line)
 		return;
 	*value++ = '\0';
 	/* No files are to be opened. */
-	if (strcmp(line, "secret") == 0 && strncmp(value, "file:", 5) == 0)
+	if (strstr(value, "file:") != NULL || strcmp(line, "client-cert") == 0)
 		return;
 	if (subscription_set(s, line, value, &e) == -1 &&
 	    (e.kind == ERR_NONE || e.msg[0] == '\0'))
 		abort();
+}
+
+/* Nothing but whole headers, each of one line. */
+static void
+check_headers(const struct subscription *s)
+{
+	AUTO(buf) struct buf out = BUF_SECRET_INIT(1 << 16);
+	size_t i;
+
+	access_headers(s->access, NULL, &out);
+	for (i = 0; i < out.len; i++)
+		if ((out.data[i] > '\0' && out.data[i] < ' ') ||
+		    (out.data[i] == '\0' && i > 0 && out.data[i - 1] == '\0'))
+			abort();
 }
 
 int
@@ -48,8 +62,10 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		set_line(s, line);
 	}
 	/* What is taken is a URL that no header can be smuggled into. */
-	if (subscription_finish(s, &e) == 0 &&
-	    (s->url == NULL || strpbrk(s->url, " \r\n\t") != NULL ||
+	if (subscription_finish(s, &e) == -1)
+		return 0;
+	check_headers(s);
+	if ((s->url == NULL || strpbrk(s->url, " \r\n\t") != NULL ||
 		strncmp(s->url, "http", 4) != 0 ||
 		(s->guard.plain && s->guard.n == 0)))
 		abort();

@@ -98,6 +98,28 @@ times_have_their_milliseconds(void)
 	}
 }
 
+static void
+an_event_gets_another_id_and_keeps_all_else(void)
+{
+	static const char body[] = "{\"specversion\":\"1.0\",\"id\":\"evt_1\","
+				   "\"data\":{\"id\":\"x\"}}";
+	AUTO(buf) struct buf out = BUF_INIT(1000);
+	char id[CLOUDEVENT_ID_MAX];
+
+	cloudevent_new_id(42, 1795409998000042, id);
+	CHECK_STR(id, "evt_00000000000000000042_1795409998000042");
+	CHECK_UINT(cloudevent_seq(id), 42);
+	CHECK_UINT(cloudevent_seq("evt_00000000000000000042_"), 42);
+	CHECK_UINT(cloudevent_seq("evt_00000000000000000042_x"), 0);
+	cloudevent_reissue(&out, body, strlen(body), "new");
+	CHECK_STR(buf_str(&out),
+	    "{\"specversion\":\"1.0\",\"id\":\"new\",\"causationid\":\"evt_1\","
+	    "\"data\":{\"id\":\"x\"}}");
+	buf_reset(&out);
+	cloudevent_reissue(&out, "{\"id\":\"", 7, "new");
+	CHECK_STR(buf_str(&out), "{\"id\":\"");
+}
+
 int
 main(void)
 {
@@ -105,5 +127,6 @@ main(void)
 	RUN(an_event_is_a_cloudevent);
 	RUN(an_id_tells_its_number);
 	RUN(times_have_their_milliseconds);
+	RUN(an_event_gets_another_id_and_keeps_all_else);
 	return check_end();
 }

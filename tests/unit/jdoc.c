@@ -2,6 +2,7 @@
 #include "config.h"
 
 #include "base/jdoc.h"
+#include "base/json.h"
 #include "tests/unit/check.h"
 
 static const char *
@@ -94,11 +95,71 @@ what_is_no_json_is_refused(void)
 	    "no JSON: nested too deeply at byte 66");
 }
 
+static const struct jdoc_node *
+at(const struct jdoc *d, const char *pointer)
+{
+	CHECK(jdoc_is_pointer(pointer));
+	return jdoc_at(jdoc_root(d), pointer);
+}
+
+/* The document of https://www.rfc-editor.org/rfc/rfc6901#section-5, and some */
+static void
+pointers_find_what_they_name(void)
+{
+	static const char text[] =
+	    "{\"foo\":[\"bar\",\"baz\"],\"\":0,\"a/b\":1,\"c%d\":2,"
+	    "\"m~n\":8,\"x\":{\"y\":[[],[5]]},\"x\\u0000\":9,\"~1\":7}";
+	struct err e = ERR_INIT;
+	AUTO(jdoc) struct jdoc *d = jdoc_parse(text, sizeof(text) - 1, &e);
+
+	CHECK(at(d, "") == jdoc_root(d));
+	CHECK(jdoc_is(at(d, "/foo/0"), "bar"));
+	CHECK(jdoc_is(at(d, "/foo/1"), "baz"));
+	CHECK(at(d, "/foo/2") == NULL && at(d, "/foo/01") == NULL);
+	CHECK(at(d, "/foo/-") == NULL && at(d, "/foo/") == NULL);
+	CHECK(at(d, "/foo/4294967296") == NULL);
+	CHECK(at(d, "/")->text[0] == '0');
+	CHECK(at(d, "/a~1b")->text[0] == '1');
+	CHECK(at(d, "/c%d")->text[0] == '2');
+	CHECK(at(d, "/m~0n")->text[0] == '8');
+	CHECK(at(d, "/~01")->text[0] == '7');
+	CHECK(at(d, "/x/y/1/0")->text[0] == '5');
+	CHECK(at(d, "/x/y/1/0/z") == NULL && at(d, "/x/") == NULL);
+	CHECK(at(d, "/fo") == NULL && at(d, "/fooo") == NULL);
+	CHECK(!jdoc_is_pointer("foo") && !jdoc_is_pointer("/~"));
+	CHECK(!jdoc_is_pointer("/~2") && !jdoc_is_pointer("/~0~"));
+}
+
+static void
+what_was_read_is_written_again(void)
+{
+	static const char text[] =
+	    "{\"a\\u0000\":[1.50,-0,1e400,{}],\"b\":{\"c\":[[],null,true,"
+	    "false]},\"d\":\"\\\"\\\\\xc3\xa9\\n\",\"d\":\"\"}";
+	static const char want[] =
+	    "{\"a\\u0000\":[1.50,-0,1e400,{}],\"b\":{\"c\":[[],null,true,"
+	    "false]},\"d\":\"\\\"\\\\\xc3\xa9\\u000a\",\"d\":\"\"}";
+	struct err e = ERR_INIT;
+	AUTO(jdoc) struct jdoc *d = jdoc_parse(text, sizeof(text) - 1, &e);
+	AUTO(buf) struct buf out = BUF_INIT(1000);
+	struct json j;
+
+	json_begin(&j, &out);
+	json_array(&j, NULL);
+	json_value(&j, NULL, jdoc_root(d));
+	json_uint(&j, NULL, 1);
+	CHECK(out.len == sizeof(want) + 2);
+	CHECK(memcmp(out.data + 1, want, sizeof(want) - 1) == 0);
+	CHECK_STR(out.data + sizeof(want), ",1");
+}
+
 int
 main(void)
 {
 	RUN(values_come_as_a_tree);
 	RUN(strings_are_unescaped);
 	RUN(what_is_no_json_is_refused);
+	RUN(pointers_find_what_they_name);
+	RUN(what_was_read_is_written_again);
 	return check_end();
 }

@@ -1,113 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 #include "config.h"
 
-#include "agent/events/outbox.h"
-#include "agent/ledger.h"
-#include "base/clock.h"
-#include "tests/unit/check.h"
-#include "tests/unit/tree.h"
-
-/* A task with a ledger and an outbox with one subscription. */
-struct fixture {
-	int dir_fd;
-	char task[4200];
-	struct ledger *ledger;
-	struct outbox *box;
-	struct outbox_sub sub;
-	struct err e;
-};
-
-static void
-open_all(struct fixture *f)
-{
-	char *aside;
-
-	f->ledger = ledger_open(tree_path, "t", LEDGER_WRITE, &aside, &f->e);
-	f->box = outbox_open(f->task, true, &f->e);
-	CHECK(f->ledger != NULL && f->box != NULL);
-	CHECK(outbox_subscribe(f->box, "s", 0, &f->sub, &f->e) == 0);
-}
-
-static void
-close_all(struct fixture *f)
-{
-	outbox_close(f->box);
-	ledger_close(f->ledger);
-}
-
-static void
-begin(struct fixture *f)
-{
-	*f = (struct fixture){.dir_fd = tree_begin()};
-	snprintf(f->task, sizeof(f->task), "%s/t", tree_path);
-	open_all(f);
-}
-
-static void
-end(struct fixture *f)
-{
-	close_all(f);
-	tree_end(f->dir_fd);
-}
-
-/* Its number. */
-static uint64_t
-happens(struct fixture *f, const char *key, bool ends_run)
-{
-	struct ledger_event ev = {
-	    .time_ns = clock_wall_ns(),
-	    .type = "x",
-	    .key = key,
-	    .run_id = 1,
-	    .ends_run = ends_run,
-	    .body = "{}",
-	};
-
-	CHECK(ledger_event_next(f->ledger, &ev.seq, &f->e) == 0);
-	CHECK(ledger_event_put(f->ledger, &ev, &f->e) == 0);
-	return ev.seq;
-}
-
-static int
-all(void *arg, const struct outbox_event *event, struct err *e)
-{
-	(void)arg;
-	(void)event;
-	(void)e;
-	return 1;
-}
-
-static unsigned
-route(struct fixture *f)
-{
-	unsigned seen = 0;
-
-	CHECK(ledger_commit(f->ledger, &f->e) == 0);
-	CHECK(outbox_route(f->box, &f->sub, all, NULL, 1000, 1, &seen, &f->e) ==
-	    0);
-	CHECK(outbox_sub_save(f->box, &f->sub, &f->e) == 0);
-	return seen;
-}
-
-/* The number of the one that was claimed at NOW_MS; 0 if there was none. */
-static uint64_t
-claim(struct fixture *f, int64_t now_ms, struct outbox_delivery *d)
-{
-	int rc = outbox_claim(f->box, &f->sub, now_ms, d, &f->e);
-
-	CHECK(rc != -1);
-	return rc == 1 ? d->seq : 0;
-}
-
-static const struct outbox_outcome ok = {.status = 204, .error = ""};
-static const struct outbox_outcome bad = {.status = 500, .error = "no"};
-
-static void
-arrives(struct fixture *f, struct outbox_delivery *d)
-{
-	CHECK(outbox_done(f->box, &f->sub, d, &ok, &f->e) == 0);
-	outbox_delivery_clear(d);
-}
+#include "agent/events/outbox_keep.h"
+#include "tests/unit/outbox_at.h"
 
 static void
 an_event_is_there_only_if_its_transaction_is(void)
@@ -244,27 +139,33 @@ dead_letters_are_kept_and_driven_again(void)
 {
 	struct fixture f;
 	struct outbox_delivery d;
+	struct outbox_choice any = {.seq = 0}, another;
 	unsigned letters = 0, attempts = 0;
-	uint64_t a1, needed = 0, n = 0;
+	uint64_t a1, kept = 0, n = 0;
 
 	begin(&f);
 	a1 = happens(&f, "a", false);
 	route(&f);
+	another = (struct outbox_choice){.seq = a1 + 1};
 	CHECK(claim(&f, 1, &d) == a1);
 	CHECK(outbox_dead(f.box, &f.sub, &d, &bad, "permanent", &f.e) == 0);
 	outbox_delivery_clear(&d);
 	CHECK_UINT(f.sub.dead, 1);
 	CHECK(outbox_sub_save(f.box, &f.sub, &f.e) == 0);
-	CHECK(outbox_dead_letters(f.box, count_letters, &letters, &f.e) == 0);
-	CHECK(outbox_attempts(f.box, count_letters, &attempts, &f.e) == 0);
+	CHECK(outbox_dead_letters(f.box, &any, count_letters, &letters, &f.e) ==
+	    0);
+	CHECK(
+	    outbox_attempts(f.box, &any, count_letters, &attempts, &f.e) == 0);
 	CHECK(letters == 1 && attempts == 1);
-	CHECK(outbox_needed(f.box, 0, &needed, &f.e) == 0 && needed == a1);
-	CHECK(outbox_redrive(f.box, 0, a1 + 1, 1, &n, &f.e) == 0 && n == 0);
-	CHECK(outbox_redrive(f.box, 0, 0, 1, &n, &f.e) == 0 && n == 1);
+	CHECK(outbox_keep_referred(f.box, 0, 0, &kept, &f.e) == 0);
+	CHECK_UINT(kept, a1);
+	CHECK(outbox_redrive(f.box, &another, 1, &n, &f.e) == 0 && n == 0);
+	CHECK(outbox_redrive(f.box, &any, 1, &n, &f.e) == 0 && n == 1);
 	CHECK(claim(&f, 1, &d) == a1);
 	CHECK_UINT(d.attempts, 1);
 	arrives(&f, &d);
-	CHECK(outbox_needed(f.box, 0, &needed, &f.e) == 0 && needed == a1 + 1);
+	CHECK(outbox_keep_referred(f.box, 0, 0, &kept, &f.e) == 0);
+	CHECK_UINT(kept, INT64_MAX);
 	end(&f);
 }
 
@@ -292,22 +193,6 @@ what_went_with_a_lost_ledger_is_dead(void)
 }
 
 static void
-old_events_that_nobody_needs_are_forgotten(void)
-{
-	struct fixture f;
-	uint64_t a1;
-
-	begin(&f);
-	a1 = happens(&f, "a", false);
-	happens(&f, "b", false);
-	CHECK(ledger_commit(f.ledger, &f.e) == 0);
-	CHECK(ledger_event_forget(f.ledger, a1 + 1, 0, &f.e) == 0);
-	CHECK(ledger_event_forget(f.ledger, a1 + 1, INT64_MAX, &f.e) == 0);
-	CHECK_UINT(route(&f), 1);
-	end(&f);
-}
-
-static void
 a_subscription_begins_where_it_is_told(void)
 {
 	struct fixture f;
@@ -317,13 +202,13 @@ a_subscription_begins_where_it_is_told(void)
 	begin(&f);
 	happens(&f, "a", false);
 	route(&f);
-	CHECK(
-	    outbox_subscribe(f.box, "other", f.sub.routed, &other, &f.e) == 0);
-	CHECK(outbox_route(f.box, &other, all, NULL, 10, 1, &seen, &f.e) == 0);
+	CHECK(outbox_subscribe(
+		  f.box, "other", OUTBOX_KEY, f.sub.routed, &other, &f.e) == 0);
+	CHECK(outbox_route(f.box, &other, &everything, &seen, &f.e) == 0);
 	CHECK_UINT(seen, 0);
 	happens(&f, "a", false);
 	CHECK(ledger_commit(f.ledger, &f.e) == 0);
-	CHECK(outbox_route(f.box, &other, all, NULL, 10, 1, &seen, &f.e) == 0);
+	CHECK(outbox_route(f.box, &other, &everything, &seen, &f.e) == 0);
 	CHECK_UINT(seen, 1);
 	end(&f);
 }
@@ -338,7 +223,6 @@ main(void)
 	RUN(what_was_under_way_is_sent_again);
 	RUN(dead_letters_are_kept_and_driven_again);
 	RUN(what_went_with_a_lost_ledger_is_dead);
-	RUN(old_events_that_nobody_needs_are_forgotten);
 	RUN(a_subscription_begins_where_it_is_told);
 	return check_end();
 }

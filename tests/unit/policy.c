@@ -124,6 +124,46 @@ the_breaker_opens_longer_each_time(void)
 	CHECK_UINT(policy_breaker_ms(&policy_default, 99, 0), 450000);
 }
 
+static void
+a_schedule_is_kept_and_its_last_wait_stays(void)
+{
+	struct policy p = policy_default;
+	struct policy_answer a = {.status = 500};
+	uint64_t r;
+	unsigned n;
+
+	p.schedule_ms[0] = 0;
+	p.schedule_ms[1] = 5000;
+	p.schedule_ms[2] = 300000;
+	p.schedule_n = 3;
+	CHECK_UINT(policy_judge(&p, &a, 1, 0, 99).wait_ms, 100);
+	for (n = 3; n < 9; n++)
+		for (r = 0; r < 300000; r += 777) {
+			uint64_t w = policy_judge(&p, &a, n, 0, r).wait_ms;
+
+			CHECK(w >= 240000 && w <= 360000);
+		}
+	CHECK_UINT(policy_judge(&p, &a, 2, 0, 0).wait_ms, 4000);
+	CHECK_UINT(policy_judge(&p, &a, 2, 0, 2000).wait_ms, 6000);
+}
+
+static void
+what_is_permanent_is_a_setting(void)
+{
+	struct policy p = policy_default;
+	struct policy_answer a = {.status = 404};
+
+	CHECK(policy_judge(&p, &a, 9, 0, 0).action == POLICY_RETRY);
+	p.permanent[0] = 404;
+	p.permanent_n = 1;
+	CHECK(policy_judge(&p, &a, 3, 0, 0).action == POLICY_DEAD);
+	CHECK(policy_judge(&p, &a, 3, 0, 0).exhausted);
+	a.status = 400;
+	CHECK(policy_judge(&p, &a, 9, 0, 0).action == POLICY_RETRY);
+	a.abort = true;
+	CHECK(!policy_judge(&p, &a, 1, 0, 0).exhausted);
+}
+
 int
 main(void)
 {
@@ -134,5 +174,7 @@ main(void)
 	RUN(waits_grow_up_to_an_hour);
 	RUN(retry_after_holds_all);
 	RUN(the_breaker_opens_longer_each_time);
+	RUN(a_schedule_is_kept_and_its_last_wait_stays);
+	RUN(what_is_permanent_is_a_setting);
 	return check_end();
 }

@@ -74,6 +74,40 @@ settings_must_agree(void)
 }
 
 static void
+settings_of_order_and_retries_are_checked(void)
+{
+	struct err e = ERR_INIT;
+	AUTO(subscription) struct subscription *s = subscription_new("x", &e);
+
+	CHECK_STR(
+	    refusal("ordering", "fifo"), "key or none or strict, not \"fifo\"");
+	CHECK(strstr(refusal("schedule", "5s,soon"), "soon") != NULL);
+	CHECK_STR(refusal("schedule", "0s, 5s 5m,30m"), "");
+	CHECK(strstr(refusal("schedule", "31d"), "too long") != NULL);
+	CHECK(strstr(refusal("permanent-status", "200"), "300 to 599") != NULL);
+	CHECK_STR(refusal("permanent-status", "none"), "");
+	CHECK_STR(refusal("disable-after", "never"), "");
+	CHECK(strstr(refusal("disable-after", "59s"), "too short") != NULL);
+	CHECK_STR(refusal("breaker-after", "0"), "");
+	CHECK(strstr(refusal("burst", "0"), "1 to 100000") != NULL);
+	CHECK_STR(refusal("start", "soon"), "now or beginning, not \"soon\"");
+	CHECK(subscription_set(s, "url", "https://h/", &e) == 0);
+	CHECK(subscription_set(s, "on-exhausted", "skip", &e) == 0);
+	CHECK(subscription_finish(s, &e) == -1);
+	CHECK(strstr(e.msg, "on-exhausted goes with ordering") != NULL);
+	CHECK(subscription_set(s, "ordering", "strict", &e) == 0);
+	CHECK(subscription_set(s, "concurrency", "9", &e) == 0);
+	CHECK(subscription_finish(s, &e) == 0);
+	CHECK_UINT(s->concurrency, 1);
+	CHECK(subscription_set(s, "burst", "3", &e) == 0);
+	CHECK(subscription_finish(s, &e) == -1);
+	CHECK_STR(e.msg, "burst goes with rate");
+	CHECK(subscription_set(s, "schedule", "1s 2s", &e) == 0);
+	CHECK(subscription_set(s, "schedule", "3s", &e) == 0);
+	CHECK(s->policy.schedule_n == 1 && s->policy.schedule_ms[0] == 3000);
+}
+
+static void
 names_are_checked(void)
 {
 	static const char *const wrong[] = {"", ".x", "a b", "a/b",
@@ -129,6 +163,7 @@ main(void)
 	RUN(urls_are_https_and_hold_no_password);
 	RUN(values_have_their_limits);
 	RUN(settings_must_agree);
+	RUN(settings_of_order_and_retries_are_checked);
 	RUN(names_are_checked);
 	RUN(one_wrong_file_spoils_no_other);
 	return check_end();

@@ -261,7 +261,8 @@ req_meta(struct s3_session *c, const struct item_stat *st, const char *attrs)
 	struct meta_text m;
 
 	meta_format(st, &m);
-	req_header(c, "content-type", S3_TYPE);
+	req_header(c, "content-type",
+	    s->config.content_type != NULL ? s->config.content_type : S3_TYPE);
 	if (st->sparse)
 		req_header(c, "x-amz-meta-dray-sparse", "1");
 	if (attrs[0] != '\0')

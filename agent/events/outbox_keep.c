@@ -1,0 +1,249 @@
+/* SPDX-License-Identifier: ISC */
+#include "config.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "agent/events/outbox_db.h"
+#include "agent/events/outbox_keep.h"
+
+/* The one number that S says, INT64_MAX if that is NULL; ends S. */
+static int
+number(struct outbox *o, sqlite3_stmt *s, uint64_t *out, struct err *e)
+{
+	int rc = sqlite3_step(s);
+
+	if (rc == SQLITE_ROW)
+		*out = sqlite3_column_type(s, 0) == SQLITE_NULL
+		    ? INT64_MAX
+		    : (uint64_t)sqlite3_column_int64(s, 0);
+	else
+		outbox_error(o, sqlite3_db_handle(s), "read", e);
+	sqlite3_reset(s);
+	return rc == SQLITE_ROW ? 0 : -1;
+}
+
+int
+outbox_keep_passed(
+    struct outbox *o, int64_t seen_ms, uint64_t *seq, struct err *e)
+{
+	sqlite3_stmt *s = outbox_prepare(o, OB_KEEP_PASSED, e);
+
+	if (s == NULL)
+		return -1;
+	sqlite3_bind_int64(s, 1, seen_ms);
+	return number(o, s, seq, e);
+}
+
+int
+outbox_keep_referred(struct outbox *o, int64_t seen_ms, uint64_t from,
+    uint64_t *seq, struct err *e)
+{
+	sqlite3_stmt *s = outbox_prepare(o, OB_KEEP_REFERRED, e);
+
+	if (s == NULL)
+		return -1;
+	sqlite3_bind_int64(s, 1, seen_ms);
+	sqlite3_bind_int64(s, 2, (sqlite3_int64)from);
+	return number(o, s, seq, e);
+}
+
+/* Binds up to three numbers and steps. */
+static int
+run(struct outbox *o, enum outbox_stmt which, int64_t a, int64_t b, int64_t c,
+    struct err *e)
+{
+	sqlite3_stmt *s = outbox_prepare(o, which, e);
+	const int64_t values[] = {a, b, c};
+	int i;
+
+	if (s == NULL)
+		return -1;
+	for (i = 0; i < sqlite3_bind_parameter_count(s); i++)
+		sqlite3_bind_int64(s, i + 1, values[i]);
+	return outbox_step(o, s, e);
+}
+
+/* A subscription whose events before CUT are given up. */
+struct left {
+	struct outbox *o;
+	struct outbox_abandon *how;
+	int64_t sub;
+	char name[64];
+	bool is_replay; /* its events had been sent once */
+	uint64_t routed;
+	uint64_t letters, filtered;
+};
+
+static int
+bury(struct left *l, sqlite3_stmt *event, struct err *e)
+{
+	sqlite3_stmt *s = outbox_prepare(l->o, OB_KEEP_LETTER, e);
+
+	if (s == NULL)
+		return -1;
+	sqlite3_bind_int64(s, 1, l->sub);
+	sqlite3_bind_int64(s, 2, sqlite3_column_int64(event, 0));
+	sqlite3_bind_text(s, 3, column_str(event, 3), -1, SQLITE_STATIC);
+	sqlite3_bind_int64(s, 4, sqlite3_column_int64(event, 4));
+	sqlite3_bind_int64(s, 5, l->how->now_ms);
+	l->letters++;
+	return outbox_step(l->o, s, e);
+}
+
+/* What it hadn't come to yet, and would have wanted. */
+static int
+bury_unrouted(struct left *l, uint64_t cut, struct err *e)
+{
+	sqlite3_stmt *s = outbox_prepare(l->o, OB_EVENTS_BETWEEN, e);
+	int rc = SQLITE_OK, wants = 0;
+
+	if (s == NULL)
+		return -1;
+	sqlite3_bind_int64(s, 1, (sqlite3_int64)l->routed);
+	sqlite3_bind_int64(s, 2, (sqlite3_int64)cut - 1);
+	sqlite3_bind_int64(s, 3, -1);
+	while (wants != -1 && (rc = sqlite3_step(s)) == SQLITE_ROW) {
+		struct outbox_event event = {
+		    .seq = (uint64_t)sqlite3_column_int64(s, 0),
+		    .time_ms = sqlite3_column_int64(s, 1),
+		    .body = column_str(s, 2),
+		};
+
+		event.len = (size_t)sqlite3_column_bytes(s, 2);
+		wants = l->how->wants(l->how->arg, l->name, &event, e);
+		if (wants == 1 && bury(l, s, e) == -1)
+			wants = -1;
+		l->filtered += wants == 0;
+	}
+	if (wants != -1 && rc != SQLITE_DONE)
+		wants = outbox_error(l->o, l->o->ledger, "read", e);
+	sqlite3_reset(s);
+	return wants == -1 ? -1 : 0;
+}
+
+static int
+abandon_sub(struct left *l, uint64_t cut, struct err *e)
+{
+	int64_t to = (int64_t)cut;
+	sqlite3_stmt *s;
+
+	if (run(l->o, OB_KEEP_DELIVERIES, l->sub, to, l->how->now_ms, e) == -1)
+		return -1;
+	l->letters = (uint64_t)sqlite3_changes(l->o->db);
+	if (run(l->o, OB_KEEP_NO_DELIVERIES, l->sub, to, 0, e) == -1 ||
+	    run(l->o, OB_KEEP_UNBLOCK, l->sub, 0, 0, e) == -1 ||
+	    run(l->o, OB_KEEP_LETTERS, l->sub, to, 0, e) == -1 ||
+	    (!l->is_replay && bury_unrouted(l, cut, e) == -1))
+		return -1;
+	s = outbox_prepare(l->o, OB_KEEP_ROUTED, e);
+	if (s == NULL)
+		return -1;
+	sqlite3_bind_int64(s, 1, l->sub);
+	sqlite3_bind_int64(s, 2, to);
+	sqlite3_bind_int64(s, 3, (sqlite3_int64)l->letters);
+	sqlite3_bind_int64(s, 4, (sqlite3_int64)l->filtered);
+	l->how->letters += l->letters;
+	return outbox_step(l->o, s, e);
+}
+
+/* The subscription after ID: 1, 0, -1. */
+static int
+next_sub(struct left *l, int64_t id, struct err *e)
+{
+	sqlite3_stmt *s = outbox_prepare(l->o, OB_KEEP_SUB, e);
+	int rc;
+
+	if (s == NULL)
+		return -1;
+	sqlite3_bind_int64(s, 1, id);
+	sqlite3_bind_int64(s, 2, l->how->seen_ms);
+	rc = sqlite3_step(s);
+	if (rc == SQLITE_ROW) {
+		l->sub = sqlite3_column_int64(s, 0);
+		snprintf(l->name, sizeof(l->name), "%s", column_str(s, 1));
+		l->routed = (uint64_t)sqlite3_column_int64(s, 2);
+		l->is_replay = column_str(s, 3)[0] != '\0';
+	} else if (rc != SQLITE_DONE) {
+		outbox_error(l->o, l->o->db, "read", e);
+	}
+	sqlite3_reset(s);
+	return rc == SQLITE_ROW ? 1 : rc == SQLITE_DONE ? 0 : -1;
+}
+
+/* Events of the ledger after AFTER and before CUT. */
+static int
+count(
+    struct outbox *o, uint64_t after, uint64_t cut, uint64_t *n, struct err *e)
+{
+	sqlite3_stmt *s = outbox_prepare(o, OB_EVENTS_COUNT, e);
+
+	if (s == NULL)
+		return -1;
+	sqlite3_bind_int64(s, 1, (sqlite3_int64)after);
+	sqlite3_bind_int64(s, 2, (sqlite3_int64)cut);
+	return number(o, s, n, e);
+}
+
+/* An archive has no dead letters: what it lacks is counted. */
+static int
+abandon_archives(
+    struct outbox *o, struct outbox_abandon *how, uint64_t cut, struct err *e)
+{
+	int64_t id = 0, to = (int64_t)cut;
+	sqlite3_stmt *s;
+	int rc;
+
+	for (;;) {
+		uint64_t routed, lost, more;
+
+		s = outbox_prepare(o, OB_KEEP_ARCHIVE, e);
+		if (s == NULL)
+			return -1;
+		sqlite3_bind_int64(s, 1, id);
+		sqlite3_bind_int64(s, 2, how->seen_ms);
+		sqlite3_bind_int64(s, 3, to);
+		rc = sqlite3_step(s);
+		if (rc != SQLITE_ROW)
+			break;
+		id = sqlite3_column_int64(s, 0);
+		routed = (uint64_t)sqlite3_column_int64(s, 1);
+		lost = (uint64_t)sqlite3_column_int64(s, 2);
+		sqlite3_reset(s);
+		if (count(o, routed, cut, &more, e) == -1)
+			return -1;
+		lost += more;
+		if (run(o, OB_KEEP_NO_SEGMENTS, id, to, 0, e) == -1 ||
+		    run(o, OB_KEEP_ARCHIVED, id, to, (int64_t)lost, e) == -1)
+			return -1;
+		how->not_archived += lost;
+	}
+	if (rc != SQLITE_DONE)
+		outbox_error(o, o->db, "read", e);
+	sqlite3_reset(s);
+	return rc == SQLITE_DONE ? 0 : -1;
+}
+
+int
+outbox_keep_abandon(
+    struct outbox *o, struct outbox_abandon *how, uint64_t *cut, struct err *e)
+{
+	sqlite3_stmt *s = outbox_prepare(o, OB_KEEP_CUT, e);
+	struct left l = {.o = o, .how = how};
+	uint64_t whole;
+	int rc;
+
+	if (s == NULL)
+		return -1;
+	sqlite3_bind_int64(s, 1, (sqlite3_int64)*cut);
+	if (number(o, s, &whole, e) == -1)
+		return -1;
+	if (whole < *cut)
+		*cut = whole;
+	while ((rc = next_sub(&l, l.sub, e)) == 1) {
+		l.letters = l.filtered = 0;
+		if (abandon_sub(&l, *cut, e) == -1)
+			return -1;
+	}
+	return rc == -1 ? -1 : abandon_archives(o, how, *cut, e);
+}

@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * How long events are kept: until everybody whom they concern has had them, and
+ * for a look back after that; no longer than the limits allow, but then what
+ * somebody hadn't had is a dead letter.
+ */
+#ifndef AGENT_RETAIN_H
+#define AGENT_RETAIN_H
+
+#include "agent/events/outbox.h"
+#include "agent/ledger.h"
+
+struct retain {
+	const char *dir; /* of the task */
+	uint64_t age_ms; /* of events that everybody had */
+	uint64_t rows;	 /* of all, whoever waits for them; 0: any number */
+	uint64_t bytes;	 /* likewise */
+	/* Whether the subscription NAME wants an event: 1, 0, -1. */
+	int (*wants)(void *arg, const char *name,
+	    const struct outbox_event *event, struct err *e);
+	void *arg;
+};
+
+/* Forgets what R says, between runs. */
+int retain_events(const struct retain *r, struct ledger *l, struct err *e);
+
+#endif

@@ -1,0 +1,338 @@
+/* SPDX-License-Identifier: ISC */
+#include "config.h"
+
+#include "agent/events/outbox_archive.h"
+#include "agent/events/outbox_keep.h"
+#include "agent/retain.h"
+#include "base/clock.h"
+#include "tests/unit/check.h"
+#include "tests/unit/tree.h"
+
+#define DAY_MS INT64_C(86400000)
+
+/* A task with ten events, of a day each, and a subscription. */
+struct fixture {
+	int dir_fd;
+	char task[4200];
+	struct ledger *ledger;
+	struct outbox *box;
+	struct outbox_sub sub;
+	uint64_t first;
+	struct retain retain;
+	struct err e;
+};
+
+static int
+wants_even(void *arg, const char *name, const struct outbox_event *event,
+    struct err *e)
+{
+	(void)arg;
+	(void)e;
+	CHECK_STR(name, "s");
+	return event->seq % 2 == 0;
+}
+
+static void
+begin(struct fixture *f)
+{
+	int64_t now = clock_wall_ns();
+	char *aside;
+	int i;
+
+	*f = (struct fixture){.dir_fd = tree_begin()};
+	snprintf(f->task, sizeof(f->task), "%s/t", tree_path);
+	f->ledger = ledger_open(tree_path, "t", LEDGER_WRITE, &aside, &f->e);
+	f->box = outbox_open(f->task, true, &f->e);
+	CHECK(f->ledger != NULL && f->box != NULL);
+	for (i = 0; i < 10; i++) {
+		struct ledger_event ev = {
+		    .time_ns = now - (9 - i) * DAY_MS * 1000000 - 1000000000,
+		    .type = "x",
+		    .key = "k",
+		    .run_id = 1,
+		    .body = "{\"ten\":10}",
+		};
+
+		CHECK(ledger_event_next(f->ledger, &ev.seq, &f->e) == 0);
+		CHECK(ledger_event_put(f->ledger, &ev, &f->e) == 0);
+		if (i == 0)
+			f->first = ev.seq;
+	}
+	CHECK(ledger_commit(f->ledger, &f->e) == 0);
+	CHECK(
+	    outbox_subscribe(f->box, "s", OUTBOX_KEY, 0, &f->sub, &f->e) == 0);
+	f->retain = (struct retain){
+	    .dir = f->task, .age_ms = 100 * DAY_MS, .wants = wants_even};
+}
+
+static void
+end(struct fixture *f)
+{
+	outbox_close(f->box);
+	ledger_close(f->ledger);
+	tree_end(f->dir_fd);
+}
+
+static int
+all(void *arg, const struct outbox_event *event, struct err *e)
+{
+	(void)arg;
+	(void)event;
+	(void)e;
+	return 1;
+}
+
+static void
+route(struct fixture *f, unsigned n)
+{
+	struct outbox_routing how = {.filter = all, .max = n, .now_ms = 1};
+	unsigned seen;
+
+	CHECK(outbox_route(f->box, &f->sub, &how, &seen, &f->e) == 0);
+	CHECK(outbox_sub_save(f->box, &f->sub, &f->e) == 0);
+}
+
+/* N deliveries arrive, or are dead letters. */
+static void
+settle(struct fixture *f, unsigned n, bool dead)
+{
+	const struct outbox_outcome how = {.status = 200, .error = ""};
+	struct outbox_delivery d;
+
+	for (; n > 0; n--) {
+		CHECK(outbox_claim(f->box, &f->sub, 1, &d, &f->e) == 1);
+		CHECK((dead ? outbox_dead(
+				  f->box, &f->sub, &d, &how, "permanent", &f->e)
+			    : outbox_done(f->box, &f->sub, &d, &how, &f->e)) ==
+		    0);
+		outbox_delivery_clear(&d);
+	}
+	CHECK(outbox_sub_save(f->box, &f->sub, &f->e) == 0);
+}
+
+static int
+add_bit(void *arg, const struct outbox_event *event, struct err *e)
+{
+	unsigned *bits = ((void **)arg)[0];
+	const struct fixture *f = ((void **)arg)[1];
+
+	(void)e;
+	*bits |= 1U << (event->seq - f->first);
+	return 0;
+}
+
+/* A bit for each event that is there after the sweep. */
+static unsigned
+left(struct fixture *f)
+{
+	unsigned bits = 0;
+	void *arg[] = {&bits, f};
+
+	CHECK(retain_events(&f->retain, f->ledger, &f->e) == 0);
+	CHECK(outbox_events(f->box, 0, add_bit, arg, &f->e) == 0);
+	return bits;
+}
+
+struct seen {
+	struct fixture *f;
+	unsigned retention, others;
+};
+
+static int
+see(void *arg, const struct outbox_letter *l, struct err *e)
+{
+	struct seen *s = arg;
+	unsigned bit = 1U << (l->seq - s->f->first);
+
+	(void)e;
+	if (strcmp(l->reason, "retention") == 0)
+		s->retention |= bit;
+	else
+		s->others |= bit;
+	return 0;
+}
+
+static struct seen
+letters(struct fixture *f)
+{
+	struct outbox_choice any = {.seq = 0};
+	struct seen s = {.f = f};
+
+	CHECK(outbox_dead_letters(f->box, &any, see, &s, &f->e) == 0);
+	return s;
+}
+
+static void
+what_everybody_had_goes_by_age(void)
+{
+	struct fixture f;
+
+	begin(&f);
+	f.retain.age_ms = 5 * DAY_MS;
+	CHECK_UINT(left(&f), 0x3ff); /* nobody had any */
+	route(&f, 10);
+	CHECK_UINT(left(&f), 0x3ff);
+	settle(&f, 3, false);
+	CHECK_UINT(left(&f), 0x3f8);
+	settle(&f, 7, false);
+	CHECK_UINT(left(&f), 0x3e0);
+	CHECK_UINT(letters(&f).retention, 0);
+	end(&f);
+}
+
+static void
+what_is_dead_is_kept_and_nothing_else(void)
+{
+	struct fixture f;
+
+	begin(&f);
+	f.retain.age_ms = 1;
+	route(&f, 10);
+	settle(&f, 2, false);
+	settle(&f, 1, true);
+	settle(&f, 6, false);
+	CHECK_UINT(left(&f), 0x204); /* the last waits for its delivery */
+	settle(&f, 1, false);
+	CHECK_UINT(left(&f), 0x004);
+	end(&f);
+}
+
+static void
+whoever_has_long_been_away_is_not_waited_for(void)
+{
+	struct fixture f;
+	uint64_t seq = 0;
+
+	begin(&f);
+	CHECK(outbox_keep_passed(f.box, 0, &seq, &f.e) == 0 && seq == 1);
+	CHECK(outbox_keep_passed(f.box, INT64_MAX, &seq, &f.e) == 0);
+	CHECK_UINT(seq, INT64_MAX);
+	route(&f, 10);
+	CHECK(outbox_keep_referred(f.box, 0, 0, &seq, &f.e) == 0);
+	CHECK_UINT(seq, f.first);
+	CHECK(outbox_keep_referred(f.box, INT64_MAX, 0, &seq, &f.e) == 0);
+	CHECK_UINT(seq, INT64_MAX);
+	end(&f);
+}
+
+static void
+too_many_rows_leave_dead_letters(void)
+{
+	struct fixture f;
+	struct outbox_delivery d;
+	unsigned even;
+
+	begin(&f);
+	even = f.first % 2 == 0 ? 0x155 : 0x2aa;
+	route(&f, 3);
+	settle(&f, 1, true); /* what died of something else */
+	f.retain.rows = 10;
+	CHECK_UINT(left(&f), 0x3ff);
+	f.retain.rows = 3;
+	CHECK_UINT(left(&f), 0x380);
+	/* One had died, two were deliveries, four only half of them wanted. */
+	CHECK_UINT(letters(&f).retention, 0x007 | (even & 0x078));
+	CHECK_UINT(letters(&f).others, 0);
+	CHECK(outbox_subscribe(f.box, "s", OUTBOX_KEY, 0, &f.sub, &f.e) == 0);
+	CHECK_UINT(f.sub.dead, 1 + 2 + 2);
+	CHECK_UINT(f.sub.filtered, 2);
+	CHECK_UINT(f.sub.live, 0);
+	route(&f, 10);
+	CHECK_UINT(f.sub.live, 3);
+	CHECK(outbox_claim(f.box, &f.sub, 1, &d, &f.e) == 1);
+	CHECK_UINT(d.seq, f.first + 7);
+	outbox_delivery_clear(&d);
+	end(&f);
+}
+
+static void
+what_waited_for_an_abandoned_delivery_may_go(void)
+{
+	struct outbox_choice any = {.seq = 0};
+	struct fixture f;
+	struct outbox_delivery d;
+	uint64_t n = 1;
+
+	begin(&f);
+	route(&f, 10);
+	f.retain.rows = 3;
+	CHECK_UINT(left(&f), 0x380);
+	CHECK_UINT(letters(&f).retention, 0x07f);
+	/* There is nothing left of them to be sent. */
+	CHECK(outbox_redrive(f.box, &any, 1, &n, &f.e) == 0 && n == 0);
+	CHECK_UINT(letters(&f).retention, 0x07f);
+	CHECK(outbox_claim(f.box, &f.sub, 1, &d, &f.e) == 1);
+	CHECK_UINT(d.seq, f.first + 7);
+	outbox_delivery_clear(&d);
+	end(&f);
+}
+
+static void
+bytes_count_from_the_newest(void)
+{
+	struct fixture f;
+	uint64_t seq = 0;
+
+	begin(&f);
+	CHECK(ledger_event_over(f.ledger, 0, 1 << 30, &seq, &f.e) == 0);
+	CHECK_UINT(seq, 0);
+	CHECK(ledger_event_over(f.ledger, 0, 30, &seq, &f.e) == 0);
+	CHECK_UINT(seq, f.first + 7);
+	CHECK(ledger_event_over(f.ledger, 2, 30, &seq, &f.e) == 0);
+	CHECK_UINT(seq, f.first + 8);
+	CHECK(ledger_event_over(f.ledger, 0, 5, &seq, &f.e) == 0);
+	CHECK_UINT(seq, f.first + 10);
+	end(&f);
+}
+
+static void
+an_archive_is_waited_for_as_well(void)
+{
+	struct fixture f;
+	struct outbox_archive a;
+	struct outbox_segment s = {.events = 4}, got = {0};
+	struct err *e = &f.e;
+
+	begin(&f);
+	s.first = f.first;
+	s.last = f.first + 3;
+	s.object = s.pattern = (char[]){"x"};
+	route(&f, 10);
+	settle(&f, 10, false);
+	CHECK(outbox_archive_find(f.box, "a", f.first - 1, &a, e) == 0);
+	f.retain.age_ms = 1;
+	CHECK_UINT(left(&f), 0x3ff);
+	a.routed = s.last;
+	CHECK(outbox_segment_seal(f.box, &a, &s, e) == 0);
+	CHECK(outbox_archive_save(f.box, &a, e) == 0);
+	CHECK_UINT(left(&f), 0x3ff); /* sealed, not stored */
+	/* Within a segment nothing is cut. */
+	f.retain.rows = 8;
+	CHECK_UINT(left(&f), 0x3ff);
+	CHECK(outbox_segment_next(f.box, &a, &got, e) == 1);
+	CHECK_UINT(got.last, f.first + 3);
+	outbox_segment_clear(&got);
+	CHECK(outbox_segment_drop(f.box, &a, &s, e) == 0);
+	f.retain.rows = 0;
+	CHECK_UINT(left(&f), 0x3f0);
+	/* What is too much is counted. */
+	f.retain.rows = 4;
+	CHECK_UINT(left(&f), 0x3c0);
+	CHECK(outbox_archive_find(f.box, "a", 0, &a, e) == 0);
+	CHECK_UINT(a.dropped, 2);
+	CHECK_UINT(a.routed, f.first + 5);
+	end(&f);
+}
+
+int
+main(void)
+{
+	RUN(what_everybody_had_goes_by_age);
+	RUN(what_is_dead_is_kept_and_nothing_else);
+	RUN(whoever_has_long_been_away_is_not_waited_for);
+	RUN(too_many_rows_leave_dead_letters);
+	RUN(what_waited_for_an_abandoned_delivery_may_go);
+	RUN(bytes_count_from_the_newest);
+	RUN(an_archive_is_waited_for_as_well);
+	return check_end();
+}
