@@ -12,12 +12,14 @@
 #include "agent/events/outbox_archive.h"
 #include "agent/events/pattern.h"
 #include "agent/place.h"
+#include "agent/reach.h"
 #include "base/clock.h"
 #include "base/log.h"
 
-#define LOOK_MS 500    /* between looks for new events */
-#define AGAIN_MS 30000 /* after it failed */
-#define LOOK_MAX 1000  /* events in one look */
+#define LOOK_MS 500	 /* between looks for new events */
+#define AGAIN_MS 30000	 /* after it failed */
+#define DATABASE_MS 1000 /* at the end, after the database failed */
+#define LOOK_MAX 1000	 /* events in one look */
 #define CHUNK_BYTES (256 << 10)
 #define EVENT_MAX (1 << 20)
 #define HOUR_MS 3600000
@@ -33,6 +35,7 @@ struct archive {
 	struct outbox_segment open;
 	uint64_t bytes;
 	bool full;
+	bool refused; /* by the store, after all attempts */
 	struct archive_result result;
 	pthread_t thread;
 
@@ -273,8 +276,10 @@ store_one(struct archive *a, const struct outbox_segment *s, struct err *e)
 	file.size = ob.size;
 	if (ob.events > 0 &&
 	    place_put(a->order->where, &file, a->order->o, a->order->owner,
-		&a->stop, e) == -1)
+		&a->stop, e) == -1) {
+		a->refused = true;
 		return err_context(e, "%s", s->object);
+	}
 	if (forget(a, s, ob.events, e) == -1)
 		return -1;
 	a->result.objects++;
@@ -322,15 +327,18 @@ archivist(void *arg)
 
 	for (;;) {
 		struct err e = ERR_INIT;
-		bool failed =
-		    look(a, finishing, &e) == -1 || store_all(a, &e) == -1;
+		bool failed;
 
+		a->refused = false;
+		failed = look(a, finishing, &e) == -1 || store_all(a, &e) == -1;
 		if (failed)
 			a->result.last = e;
 		a->result.left = failed;
-		if (finishing)
+		if (!finishing)
+			finishing = pause_for(a, failed ? AGAIN_MS : LOOK_MS);
+		else if (!failed || a->refused ||
+		    !reach_pause(DATABASE_MS, &a->stop))
 			break;
-		finishing = pause_for(a, failed ? AGAIN_MS : LOOK_MS);
 	}
 	pthread_mutex_lock(&a->mutex);
 	a->over = true;

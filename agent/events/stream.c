@@ -53,8 +53,7 @@ find_place(struct stream *s, struct err *e)
 		if (s->pattern == NULL)
 			return -1;
 	}
-	return outbox_resume(
-	    s->outbox, s->replay.id, ordering, &s->sub, e);
+	return outbox_resume(s->outbox, s->replay.id, ordering, &s->sub, e);
 }
 
 static void
