@@ -236,13 +236,14 @@ const struct verb verb_table[VERB_COUNT] = {
 	"dray subscriptions pause pipeline\n"
 	"dray subscriptions test pipeline\n"
 	"dray subscriptions new-secret >pipeline.secret\n"},
-    [VERB_TASK] = {"task", "WHAT [NAME]", 1, 2,
+    [VERB_TASK] = {"task", "WHAT [NAME [KEY VALUE]]", 1, 4,
 	"Look at the tasks of the daemon, and tell it what to do with them.",
 	"WHAT is one of: list, all tasks; show NAME; check [NAME], whether the "
 	"files are right; start NAME, run it now; stop NAME, end its run when "
 	"what is under way is done, and at once if asked again; pause NAME, "
 	"no more runs by its schedule until resume NAME, which also lets a "
-	"task go on that was held after failures; history NAME, its runs. "
+	"task go on that was held after failures; set NAME bwlimit RATE, of the "
+	"run that goes on; history NAME, its runs. "
 	"Without a daemon, list, show, check and history read what it left.",
 	"dray task list\n"
 	"dray task start nightly\n"

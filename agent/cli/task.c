@@ -24,7 +24,8 @@
 struct ask {
 	const struct options *o;
 	struct daemon_conf *conf;
-	const char *name; /* NULL: all tasks */
+	const char *name;	 /* NULL: all tasks */
+	const char *key, *value; /* of set; or NULL */
 	struct buf reply;
 };
 
@@ -44,6 +45,10 @@ ask(struct ask *a, const char *op, struct err *e)
 	json_str(&j, "op", op);
 	if (a->name != NULL)
 		json_str(&j, "task", a->name);
+	if (a->key != NULL) {
+		json_str(&j, "key", a->key);
+		json_str(&j, "value", a->value);
+	}
 	json_object_end(&j);
 	if (buf_failed(&request))
 		return err_set(e, ERR_NOMEM, "out of memory");
@@ -310,7 +315,7 @@ history(struct ask *a, struct err *e)
 static int
 do_it(struct ask *a, const char *what, struct err *e)
 {
-	static const char acts[] = "start stop pause resume";
+	static const char acts[] = "start stop pause resume set";
 
 	if (strcmp(what, "list") == 0)
 		return list(a, false, e);
@@ -319,13 +324,18 @@ do_it(struct ask *a, const char *what, struct err *e)
 	if (words_index("show history", what, strlen(what)) == -1 &&
 	    words_index(acts, what, strlen(what)) == -1)
 		return err_set(e, ERR_USAGE,
-		    "neither list, show, check, start, stop, pause, resume nor "
-		    "history: \"%s\"",
+		    "neither list, show, check, start, stop, pause, resume, "
+		    "set nor history: \"%s\"",
 		    what);
 	if (a->name == NULL)
 		return err_set(e, ERR_USAGE, "task %s: which one?", what);
 	if (task_check_name(a->name, e) == -1)
 		return -1;
+	if ((strcmp(what, "set") == 0) != (a->value != NULL))
+		return err_set(e, ERR_USAGE,
+		    a->value == NULL ? "task set: NAME KEY VALUE"
+				     : "task %s takes a NAME only",
+		    what);
 	if (strcmp(what, "show") == 0)
 		return list(a, true, e);
 	if (strcmp(what, "history") == 0)
@@ -341,6 +351,8 @@ cmd_task(const struct options *o, int argc, char **argv)
 	struct ask a = {
 	    .o = o,
 	    .name = argc > 1 ? argv[1] : NULL,
+	    .key = argc > 3 ? argv[2] : NULL,
+	    .value = argc > 3 ? argv[3] : NULL,
 	    .reply = BUF_INIT(REPLY_MAX),
 	};
 	struct err e = ERR_INIT;

@@ -8,15 +8,14 @@
 #include "agent/daemon/tasks.h"
 #include "base/clock.h"
 
-/* NULL if REQUEST names none, which is not an error of every operation. */
+/* Member KEY, if it is a text; else NULL. */
 static const char *
-task_of(const struct jdoc_node *request)
+text_of(const struct jdoc_node *request, const char *key)
 {
-	const struct jdoc_node *task = jdoc_member(request, "task");
+	const struct jdoc_node *n = jdoc_member(request, key);
 
-	return task != NULL && task->type == JDOC_STRING &&
-		strlen(task->text) == task->len
-	    ? task->text
+	return n != NULL && n->type == JDOC_STRING && strlen(n->text) == n->len
+	    ? n->text
 	    : NULL;
 }
 
@@ -46,11 +45,26 @@ status(struct tasks *t, const char *task, struct buf *reply, struct err *e)
 	return 0;
 }
 
-/* One that only does something. */
 static int
-act(struct tasks *t, const struct jdoc_node *op, const char *task,
+set(struct tasks *t, const struct jdoc_node *request, const char *task,
     struct err *e)
 {
+	const char *key = text_of(request, "key");
+	const char *value = text_of(request, "value");
+
+	if (key == NULL || value == NULL)
+		return err_set(e, ERR_USAGE, "\"%s\" is missing",
+		    key == NULL ? "key" : "value");
+	return tasks_set(t, task, key, value, e);
+}
+
+/* One that only does something. */
+static int
+act(struct tasks *t, const struct jdoc_node *request, const char *task,
+    struct err *e)
+{
+	const struct jdoc_node *op = jdoc_member(request, "op");
+
 	if (task == NULL)
 		return err_set(e, ERR_USAGE, "\"task\" is missing");
 	if (jdoc_is(op, "start"))
@@ -61,15 +75,18 @@ act(struct tasks *t, const struct jdoc_node *op, const char *task,
 		return tasks_pause(t, task, true, e);
 	if (jdoc_is(op, "resume"))
 		return tasks_pause(t, task, false, e);
+	if (jdoc_is(op, "set"))
+		return set(t, request, task, e);
 	return err_set(e, ERR_UNSUPPORTED,
-	    "no such \"op\"; there are status, start, stop, pause, resume");
+	    "no such \"op\"; there are status, start, stop, pause, resume, "
+	    "set");
 }
 
 void
 ops_answer(void *arg, const struct jdoc_node *request, struct buf *reply)
 {
 	const struct jdoc_node *op = jdoc_member(request, "op");
-	const char *task = task_of(request);
+	const char *task = text_of(request, "task");
 	struct err e = ERR_INIT;
 	struct json j;
 	int rc;
@@ -79,7 +96,7 @@ ops_answer(void *arg, const struct jdoc_node *request, struct buf *reply)
 	} else if (jdoc_is(op, "status")) {
 		rc = status(arg, task, reply, &e);
 	} else {
-		rc = act(arg, op, task, &e);
+		rc = act(arg, request, task, &e);
 		if (rc == 0) {
 			begin(&j, reply);
 			json_object_end(&j);

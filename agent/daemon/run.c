@@ -18,6 +18,10 @@
 
 #define LINE_MAX_BYTES (64 << 10)
 #define READS_MAX 8
+#define FDS_MAX 1024 /* of the daemon's: tasks, clients */
+/* Where a run finds its orders. */
+#define ORDERS_FD 3
+#define ORDERS_WORD "--control-fd=3"
 
 /* What a child writes, line by line; one that is too long is cut. */
 struct lines {
@@ -31,6 +35,7 @@ struct run {
 	pid_t pid; /* 0: reaped */
 	unsigned stops;
 	struct lines out, log;
+	int orders;	       /* -1: it takes none */
 	struct jdoc *progress; /* NULL: none yet */
 	struct run_end end;
 };
@@ -169,9 +174,24 @@ open_lines(struct run *r, struct lines *l, int *writer, struct err *e)
 	return loop_add(r->loop, l->fd, POLLIN, on_fd, r, e);
 }
 
+/* A pipe whose writing end is R's and does not block. */
+static int
+open_orders(struct run *r, int *reader, struct err *e)
+{
+	int fds[2];
+
+	if (pipe2(fds, O_CLOEXEC) == -1)
+		return err_sys(e, "pipe");
+	*reader = fds[0];
+	r->orders = fds[1];
+	if (fcntl(r->orders, F_SETFL, O_NONBLOCK) == -1)
+		return err_sys(e, "pipe");
+	return 0;
+}
+
 /* Nothing of the daemon's is left but its memory. */
 static void
-become_run(const char *title, pid_t parent, int out, int log)
+become_run(const char *title, pid_t parent, int out, int log, int orders)
 {
 	struct sigaction usual = {.sa_handler = SIG_DFL};
 	sigset_t none;
@@ -183,9 +203,10 @@ become_run(const char *title, pid_t parent, int out, int log)
 	/* A run without its daemon would be in the way of the next one. */
 	prctl(PR_SET_PDEATHSIG, SIGTERM);
 	if (getppid() != parent || null == -1 || dup2(null, 0) == -1 ||
-	    dup2(out, 1) == -1 || dup2(log, 2) == -1)
+	    dup2(out, 1) == -1 || dup2(log, 2) == -1 ||
+	    (orders != -1 && dup2(orders, ORDERS_FD) == -1))
 		_exit(1);
-	for (i = 3; i < 1024; i++)
+	for (i = orders != -1 ? ORDERS_FD + 1 : ORDERS_FD; i < FDS_MAX; i++)
 		close(i);
 	for (i = 1; i < NSIG; i++)
 		if (i != SIGPIPE)
@@ -197,19 +218,22 @@ become_run(const char *title, pid_t parent, int out, int log)
 }
 
 static void
-be_run(const struct run_order *o, pid_t parent, int out, int log)
+be_run(const struct run_order *o, pid_t parent, int out, int log, int orders)
 {
+	static char listen[] = ORDERS_WORD;
 	char **argv;
-	int rc;
+	int rc, n = 0;
 
-	become_run(o->title, parent, out, log);
+	become_run(o->title, parent, out, log, orders);
 	/* They are moved about as they are read. */
-	argv = calloc(o->words_n + 1, sizeof(*argv));
+	argv = calloc(o->words_n + 2, sizeof(*argv));
 	if (argv == NULL)
 		_exit(1);
+	if (orders != -1)
+		argv[n++] = listen;
 	if (o->words_n > 0)
-		memcpy(argv, o->words, o->words_n * sizeof(*argv));
-	rc = o->main(o->verb, (int)o->words_n, argv);
+		memcpy(argv + n, o->words, o->words_n * sizeof(*argv));
+	rc = o->main(o->verb, n + (int)o->words_n, argv);
 	fflush(NULL);
 	_exit(rc);
 }
@@ -218,7 +242,7 @@ struct run *
 run_start(const struct run_order *o, struct loop *l, struct err *e)
 {
 	AUTO(run) struct run *r = calloc(1, sizeof(*r));
-	AUTO(close) int out = -1, log = -1;
+	AUTO(close) int out = -1, log = -1, orders = -1;
 	pid_t parent = getpid();
 
 	if (r == NULL) {
@@ -226,7 +250,7 @@ run_start(const struct run_order *o, struct loop *l, struct err *e)
 		return NULL;
 	}
 	r->loop = l;
-	r->out.fd = r->log.fd = -1;
+	r->out.fd = r->log.fd = r->orders = -1;
 	buf_init(&r->out.line, LINE_MAX_BYTES);
 	buf_init(&r->log.line, LINE_MAX_BYTES);
 	r->title = strdup(o->title);
@@ -235,7 +259,8 @@ run_start(const struct run_order *o, struct loop *l, struct err *e)
 		return NULL;
 	}
 	if (open_lines(r, &r->out, &out, e) == -1 ||
-	    open_lines(r, &r->log, &log, e) == -1)
+	    open_lines(r, &r->log, &log, e) == -1 ||
+	    (o->takes_orders && open_orders(r, &orders, e) == -1))
 		return NULL;
 	fflush(NULL);
 	r->pid = fork();
@@ -245,7 +270,7 @@ run_start(const struct run_order *o, struct loop *l, struct err *e)
 		return NULL;
 	}
 	if (r->pid == 0)
-		be_run(o, parent, out, log);
+		be_run(o, parent, out, log, orders);
 	return TAKE(r);
 }
 
@@ -260,6 +285,8 @@ run_free(struct run *r)
 	}
 	close_lines(r, &r->out);
 	close_lines(r, &r->log);
+	if (r->orders != -1)
+		close(r->orders);
 	buf_free(&r->out.line);
 	buf_free(&r->log.line);
 	jdoc_free(r->progress);
@@ -280,6 +307,25 @@ run_stop(struct run *r)
 		return;
 	r->stops++;
 	kill(r->pid, SIGTERM);
+}
+
+bool
+run_tell(struct run *r, const char *order)
+{
+	char line[256];
+	int n = snprintf(line, sizeof(line), "%s\n", order);
+
+	return r->pid != 0 && r->orders != -1 && n < (int)sizeof(line) &&
+	    write(r->orders, line, (size_t)n) == n;
+}
+
+void
+run_end_window(struct run *r)
+{
+	if (run_tell(r, "{\"stop\":\"window\"}"))
+		r->stops++;
+	else
+		run_stop(r);
 }
 
 unsigned

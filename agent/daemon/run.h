@@ -27,6 +27,7 @@ struct run_order {
 	enum verb_id verb;
 	char *const *words; /* of its command line */
 	size_t words_n;
+	bool takes_orders; /* by --control-fd, the first of its words then */
 	run_main_fn *main;
 };
 
@@ -40,6 +41,11 @@ pid_t run_pid(const struct run *r);
 /* What is under way is finished, and nothing new begun; the second time, what
  * is under way is given up, too. */
 void run_stop(struct run *r);
+/* The same, as its time is over. */
+void run_end_window(struct run *r);
+/* A line of agent/control_in.h, for what changes while it goes on: false if it
+ * listens to nothing (any more). */
+bool run_tell(struct run *r, const char *order);
 /* How often it was asked for. */
 unsigned run_stops(const struct run *r);
 

@@ -7,6 +7,7 @@
 #include <sys/random.h>
 #include <sys/wait.h>
 
+#include "agent/bwlimit.h"
 #include "agent/daemon/conf_words.h"
 #include "agent/daemon/tasks_in.h"
 #include "base/buf.h"
@@ -213,7 +214,7 @@ decide(struct tasks *t, struct task *task, int64_t now_us)
 	    task->stop == STOP_NOBODY) {
 		log_info("task %s: its window is over", task->name);
 		task->stop = STOP_BY_WINDOW;
-		run_stop(task->run);
+		run_end_window(task->run);
 	}
 	if (task->next.act != SCHEDULE_START || !may)
 		task->queued = 0;
@@ -337,6 +338,7 @@ start(const struct tasks *t, const struct task *task, struct err *e)
 		    .verb = task->conf->verb,
 		    .words = words.words,
 		    .words_n = words.n,
+		    .takes_orders = true,
 		    .main = t->config.main,
 		};
 
@@ -543,17 +545,50 @@ tasks_stop(struct tasks *t, const char *name, int64_t now_us, struct err *e)
 }
 
 int
+tasks_set(struct tasks *t, const char *name, const char *key, const char *value,
+    struct err *e)
+{
+	struct task *task = tasks_named(t, name, e);
+	AUTO(buf) struct buf order = BUF_INIT(4096);
+	uint64_t rate;
+	struct json j;
+
+	if (task == NULL)
+		return -1;
+	if (strcmp(key, "bwlimit") != 0)
+		return err_set(e, ERR_USAGE,
+		    "%.100s: only bwlimit can be set while a run goes on; all "
+		    "else is for the task's file",
+		    key);
+	if (bwlimit_parse(value, &rate, e) == -1)
+		return err_context(e, "bwlimit");
+	if (task->run == NULL)
+		return err_set(e, ERR_NOTFOUND,
+		    "task %s doesn't run: set bwlimit in its file", name);
+	json_begin(&j, &order);
+	json_object(&j, NULL);
+	json_object(&j, "set");
+	json_str(&j, key, value);
+	json_object_end(&j);
+	json_object_end(&j);
+	if (buf_failed(&order) || !run_tell(task->run, buf_str(&order)))
+		return err_set(
+		    e, ERR_BUSY, "task %s takes no orders now", name);
+	log_info("task %s: bwlimit %s", name, value);
+	return 0;
+}
+
+int
 tasks_pause(struct tasks *t, const char *name, bool paused, struct err *e)
 {
 	struct task *task = tasks_named(t, name, e);
 
 	if (task == NULL)
 		return -1;
-	task->memory.schedule.paused = paused;
-	if (!paused) {
-		task->memory.schedule.held = false;
-		task->memory.schedule.failures = 0;
-	}
+	if (paused)
+		task->memory.schedule.paused = true;
+	else
+		schedule_resume(&task->memory.schedule);
 	remember(t, task);
 	return 0;
 }

@@ -53,6 +53,9 @@ int tasks_start(struct tasks *t, const char *name, struct err *e);
 int tasks_stop(
     struct tasks *t, const char *name, int64_t now_us, struct err *e);
 int tasks_pause(struct tasks *t, const char *name, bool paused, struct err *e);
+/* Of the run that goes on: KEY is bwlimit. */
+int tasks_set(struct tasks *t, const char *name, const char *key,
+    const char *value, struct err *e);
 
 /* tasks_show.c: all tasks, or only NAME (not NULL; ERR_NOTFOUND), as members of
  * an array. */
