@@ -264,6 +264,7 @@ begin_scan(struct engine *en)
 	struct scan_options so = {
 	    .filter = en->options->filter,
 	    .only = en->setup->only,
+	    .with_parents = en->setup->only_named,
 	    .links = en->options->links,
 	    .threads = en->options->scan_threads,
 	    .one_file_system = en->options->one_file_system,
@@ -298,6 +299,7 @@ next_phase(struct engine *en)
 		return;
 	case PHASE_TRANSFER:
 		en->phase = PHASE_ORPHANS;
+		engine_absent(en);
 		if (en->options->dry_run)
 			return;
 		if (!en->scan_incomplete && en->setup->only == NULL)
@@ -408,6 +410,12 @@ engine_ask_the_store(struct engine *en)
 		engine_fatal(en, &e);
 }
 
+static bool
+is_window(const struct engine *en)
+{
+	return en->setup->window != NULL && atomic_load(en->setup->window);
+}
+
 static enum run_outcome
 outcome_of(const struct engine *en)
 {
@@ -427,7 +435,7 @@ outcome_of(const struct engine *en)
 		}
 	}
 	if (en->stopping)
-		return RUN_INTERRUPTED;
+		return is_window(en) ? RUN_WINDOW : RUN_INTERRUPTED;
 	if (en->guarded.kind != ERR_NONE)
 		return RUN_GUARDED;
 	if (en->no_manifest.kind != ERR_NONE ||
@@ -533,6 +541,9 @@ begin(struct engine *en, const struct engine_setup *setup, struct err *e)
 	    more(setup->source->ops->parts, setup->target->ops->parts));
 	bool given = setup->manifest != NULL;
 
+	/* More of them fill the line no better, and take longer to finish. */
+	if (limit_is_on(setup->options->store.limit))
+		parts = ENGINE_PARTS;
 	en->setup = setup;
 	en->options = setup->options;
 	en->ledger = setup->ledger;

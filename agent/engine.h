@@ -39,12 +39,17 @@ struct engine_setup {
 	/* Look at these only, and take what is not seen for nothing: sealed,
 	 * borrowed; NULL: all. */
 	const struct pathset *only;
+	/* Of these the user named each: what isn't there is reported, and the
+	 * directories that lead there are items, too. */
+	bool only_named;
 	/* What it has goes to the target instead of what the source tells of
 	 * metadata; borrowed; NULL: there is none. */
 	struct manifest_in *manifest;
 	uint64_t retry_of;	      /* the run that failed with them, or 0 */
 	const atomic_bool *stop_soon; /* finish what is under way */
 	const atomic_bool *stop_now;
+	const atomic_bool
+	    *window; /* the stop is the end of its time; or NULL */
 };
 
 struct engine_result {

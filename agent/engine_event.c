@@ -288,8 +288,8 @@ engine_event_run_ended(struct engine *en, const struct engine_result *result,
     const struct ledger_run *run, struct err *e)
 {
 	AUTO(event) struct event ev = EVENT_INIT;
-	bool failed =
-	    result->why.kind != ERR_NONE || result->outcome == RUN_INTERRUPTED;
+	bool failed = result->why.kind != ERR_NONE ||
+	    result->outcome == RUN_INTERRUPTED || result->outcome == RUN_WINDOW;
 
 	if (en->setup->events == NULL)
 		return 0;

@@ -289,6 +289,10 @@ int engine_event_run_ended(struct engine *en,
     const struct engine_result *result, const struct ledger_run *run,
     struct err *e);
 
+/* engine_named.c */
+/* Reports what was named (setup->only_named) and did not turn up. */
+void engine_absent(struct engine *en);
+
 /* engine_dirs.c */
 /*
  * What J does at the target changes the directory that it is in (its time, and

@@ -51,7 +51,9 @@ struct options {
 	bool deep;	      /* verify: read the target's bytes */
 	uint32_t sample_slices; /* verify: one of so many; 0, 1: all */
 	bool one_way; /* verify: what only the target has doesn't count */
-	struct filter *filter; /* owned; never NULL */
+	struct filter *filter;	/* owned; never NULL */
+	const char *files_from; /* a list of what to look at; "-": stdin */
+	bool from0;		/* its names end in NUL */
 	enum scan_links links;
 	bool one_file_system;
 	bool archive; /* -a: links are kept, unless they are followed */
@@ -83,7 +85,10 @@ struct options {
 	uint64_t part_bytes;
 	uint64_t threshold_bytes;
 	uint64_t memory_bytes;
-	unsigned retries; /* attempts of one request in all */
+	unsigned retries;	  /* attempts of one request in all */
+	uint64_t bwlimit;	  /* bytes a second; 0: off */
+	uint64_t max_duration_ms; /* 0: any */
+	int control_fd;		  /* orders come from there; -1: none do */
 	struct store_config store;
 	/* Where an S3 source needs others than the target. */
 	const char *source_endpoint_url;

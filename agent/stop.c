@@ -11,6 +11,7 @@
 static atomic_int signals_seen;
 static atomic_bool soon;
 static atomic_bool now;
+static atomic_bool window;
 
 static void
 on_signal(int number)
@@ -42,6 +43,27 @@ stop_init(void)
 		    old.sa_handler != SIG_IGN)
 			sigaction(ends[i], &action, NULL);
 	sigaction(SIGPIPE, &ignore, NULL);
+}
+
+void
+stop_for_window(void)
+{
+	if (!atomic_load(&soon))
+		atomic_store(&window, true);
+	atomic_store(&soon, true);
+}
+
+void
+stop_at_once(void)
+{
+	atomic_store(&soon, true);
+	atomic_store(&now, true);
+}
+
+const atomic_bool *
+stop_window_flag(void)
+{
+	return &window;
 }
 
 const atomic_bool *

@@ -247,8 +247,12 @@ ui_thread(void *arg)
 			continue;
 		told = true;
 		pthread_mutex_unlock(&u->mutex);
-		log_warn("stopping: what is under way is finished first; "
-			 "once more (Ctrl-C) stops at once");
+		if (atomic_load(stop_window_flag()))
+			log_warn("the time is over: what is under way is "
+				 "finished first");
+		else
+			log_warn("stopping: what is under way is finished "
+				 "first; once more (Ctrl-C) stops at once");
 		pthread_mutex_lock(&u->mutex);
 	}
 	pthread_mutex_unlock(&u->mutex);

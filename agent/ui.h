@@ -45,6 +45,7 @@ enum run_outcome {
 	RUN_BAD_CONFIG,	 /* 3 */
 	RUN_UNREACHABLE, /* 4: the store */
 	RUN_GUARDED,	 /* 7: nothing was deleted, as it seemed too much */
+	RUN_WINDOW,	 /* 6: its time was over */
 	RUN_UNSTABLE,	 /* 5: some sources changed or vanished, no worse */
 	RUN_INTERRUPTED, /* 130 */
 };

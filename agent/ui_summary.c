@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "agent/ui_line.h"
 #include "agent/ui_summary.h"
 #include "base/text.h"
 
@@ -20,6 +21,8 @@ run_outcome_name(enum run_outcome outcome)
 		return "unreachable";
 	case RUN_GUARDED:
 		return "guarded";
+	case RUN_WINDOW:
+		return "window";
 	case RUN_UNSTABLE:
 		return "unstable";
 	case RUN_INTERRUPTED:
@@ -42,6 +45,8 @@ run_exit_code(enum run_outcome outcome)
 		return 4;
 	case RUN_GUARDED:
 		return 7;
+	case RUN_WINDOW:
+		return 6;
 	case RUN_UNSTABLE:
 		return 5;
 	case RUN_INTERRUPTED:
@@ -285,6 +290,34 @@ add_report_command(struct buf *out, const struct ui_summary *s)
 }
 
 static void
+add_kept(struct buf *out, const struct stats_snapshot *c)
+{
+	if (c->kept_parts > 0) {
+		buf_adds(out, ";\n");
+		add_count(out, c->kept_parts, "part", "parts");
+		buf_adds(out, " (");
+		add_size(out, c->kept_bytes);
+		buf_adds(out, ") of unfinished files are kept");
+	}
+	buf_adds(out, ".\n");
+}
+
+/* What is left of what was found: of the rest nothing is known. */
+static void
+add_left(struct buf *out, const struct stats_snapshot *c)
+{
+	struct progress p = progress_of(c);
+
+	buf_adds(
+	    out, "Stopped, as its time was over. Found, and still to do: ");
+	add_count(out, p.total_items - p.items, "item", "items");
+	buf_adds(out, ", ");
+	add_size(out, p.total_bytes - p.bytes);
+	buf_adds(out, ".\nRun the same command again to go on");
+	add_kept(out, c);
+}
+
+static void
 add_next_step(struct buf *out, const struct ui_summary *s)
 {
 	const struct stats_snapshot *c = s->stats;
@@ -317,14 +350,10 @@ add_next_step(struct buf *out, const struct ui_summary *s)
 		buf_addf(out, "%s. Run the same command again to resume",
 		    s->outcome == RUN_INTERRUPTED ? "Interrupted"
 						  : "A store was not reached");
-		if (c->kept_parts > 0) {
-			buf_adds(out, ";\n");
-			add_count(out, c->kept_parts, "part", "parts");
-			buf_adds(out, " (");
-			add_size(out, c->kept_bytes);
-			buf_adds(out, ") of unfinished files are kept");
-		}
-		buf_adds(out, ".\n");
+		add_kept(out, c);
+		break;
+	case RUN_WINDOW:
+		add_left(out, c);
 		break;
 	case RUN_BAD_CONFIG:
 		buf_adds(out,

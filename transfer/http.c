@@ -1,39 +1,56 @@
 /* SPDX-License-Identifier: ISC */
 #include "config.h"
 
-#include <ctype.h>
 #include <curl/curl.h>
-#include <limits.h>
 #include <pthread.h>
 #include <string.h>
-#include <strings.h>
+#include <sys/socket.h>
 
 #include "base/clock.h"
 #include "transfer/http.h"
+#include "transfer/limit.h"
 
 #define SLIST_MAX 48
 /* libcurl sends a body below this in one piece with the header. */
 #define ONE_SEND_MAX 65535
 #define UPLOAD_BUFFER_BYTES (256L << 10) /* measured: larger is not cheaper */
+/*
+ * What a server may send before it is read, with a limit: of four connections
+ * together an eighth of a second's worth, so they fill no longer way.
+ */
+#define AHEAD(rate) ((rate) / 32)
+#define AHEAD_MIN 65536
+#define AHEAD_MAX (4 << 20) /* the system's own choice is no more */
 
-enum why { WHY_NONE, WHY_STOP, WHY_SILENCE, WHY_HEADERS, WHY_BODY };
+enum why {
+	WHY_NONE,
+	WHY_STOP,
+	WHY_SILENCE,
+	WHY_SLOW,
+	WHY_HEADERS,
+	WHY_BODY,
+};
 
 struct http {
 	CURL *curl;
 	const atomic_bool *stop;
+	struct limit *limit;
 	unsigned timeout_ms;
 	struct http_headers headers;
 	struct curl_slist slist[SLIST_MAX];
 	char error[CURL_ERROR_SIZE];
 
 	/* The request under way. */
+	uint64_t connected_rate; /* the limit when it was; 0: none */
 	const struct http_request *request;
 	size_t sent;	     /* of its body */
 	size_t data_len;     /* of the reply's */
 	enum why why;	     /* a callback ended it */
 	uint64_t silence_ms; /* that long, and it has failed */
-	uint64_t moved_ms;   /* when anything moved last */
-	uint64_t moved;	     /* bytes in all */
+	uint64_t whole_ms;   /* the same of all of it */
+	uint64_t begun_ms;
+	uint64_t moved_ms; /* when anything moved last */
+	uint64_t moved;	   /* bytes in all */
 };
 
 static size_t
@@ -46,6 +63,43 @@ on_header(char *p, size_t size, size_t n, void *arg)
 		h->why = WHY_HEADERS;
 		return 0;
 	}
+	return n;
+}
+
+/* Time that the limit took is neither the server's nor the line's. */
+static void
+forget_since(struct http *h, uint64_t before_ms)
+{
+	uint64_t held_up_ms = clock_mono_ms() - before_ms;
+
+	h->begun_ms += held_up_ms;
+	h->moved_ms += held_up_ms;
+}
+
+/* N bytes have come. */
+static void
+pay(struct http *h, size_t n)
+{
+	uint64_t before_ms;
+
+	if (!limit_is_on(h->limit))
+		return;
+	before_ms = clock_mono_ms();
+	limit_pay(h->limit, n);
+	forget_since(h, before_ms);
+}
+
+/* How many of N bytes may go now. */
+static size_t
+take(struct http *h, size_t n)
+{
+	uint64_t before_ms;
+
+	if (n == 0 || h->request->method != HTTP_PUT || !limit_is_on(h->limit))
+		return n;
+	before_ms = clock_mono_ms();
+	n = limit_take(h->limit, n);
+	forget_since(h, before_ms);
 	return n;
 }
 
@@ -63,6 +117,7 @@ on_body(char *p, size_t size, size_t n, void *arg)
 		}
 		memcpy((char *)r->data + h->data_len, p, n);
 		h->data_len += n;
+		pay(h, n);
 		return n;
 	}
 	buf_add(r->text, p, n);
@@ -82,6 +137,7 @@ on_read(char *p, size_t size, size_t n, void *arg)
 	n *= size;
 	if (n > left)
 		n = left;
+	n = take(h, n);
 	memcpy(p, (const char *)h->request->body + h->sent, n);
 	h->sent += n;
 	return n;
@@ -123,7 +179,36 @@ on_progress(void *arg, curl_off_t dltotal, curl_off_t dlnow, curl_off_t ultotal,
 		h->why = WHY_SILENCE;
 		return 1;
 	}
+	if (now - h->begun_ms > h->whole_ms) {
+		h->why = WHY_SLOW;
+		return 1;
+	}
 	return 0;
+}
+
+/* Else the system reads ahead by megabytes, which no limit has seen. */
+static int
+on_socket(void *arg, curl_socket_t fd, curlsocktype purpose)
+{
+	struct http *h = arg;
+	uint64_t rate = limit_rate(h->limit), ahead = AHEAD(rate);
+	int bytes = ahead < AHEAD_MIN ? AHEAD_MIN : (int)ahead;
+
+	(void)purpose;
+	h->connected_rate = rate;
+	if (rate > 0 && ahead < AHEAD_MAX)
+		setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &bytes, sizeof(bytes));
+	return CURL_SOCKOPT_OK;
+}
+
+/* Whether the connection was made for less than may go now. */
+static bool
+is_narrow(const struct http *h)
+{
+	uint64_t rate = limit_rate(h->limit);
+
+	return h->connected_rate != 0 &&
+	    (rate == 0 || rate / 2 > h->connected_rate);
 }
 
 static pthread_once_t curl_once = PTHREAD_ONCE_INIT;
@@ -173,6 +258,8 @@ set_options(struct http *h, const struct http_config *config)
 	curl_easy_setopt(c, CURLOPT_XFERINFOFUNCTION, on_progress);
 	curl_easy_setopt(c, CURLOPT_XFERINFODATA, h);
 	curl_easy_setopt(c, CURLOPT_NOPROGRESS, 0L);
+	curl_easy_setopt(c, CURLOPT_SOCKOPTFUNCTION, on_socket);
+	curl_easy_setopt(c, CURLOPT_SOCKOPTDATA, h);
 	if (config->proxy != NULL)
 		curl_easy_setopt(c, CURLOPT_PROXY, config->proxy);
 	if (config->bind_address != NULL)
@@ -207,6 +294,7 @@ http_new(const struct http_config *config, struct err *e)
 		return NULL;
 	}
 	h->stop = config->stop;
+	h->limit = config->limit;
 	h->timeout_ms = config->timeout_ms > 0 ? config->timeout_ms : 60000;
 	http_headers_init(&h->headers);
 	set_options(h, config);
@@ -239,6 +327,15 @@ set_headers(struct http *h, const struct http_request *r)
 	curl_easy_setopt(h->curl, CURLOPT_HTTPHEADER, h->slist);
 }
 
+/* The longest body that goes in one piece. */
+static size_t
+one_send(const struct http *h)
+{
+	size_t piece = limit_piece(h->limit);
+
+	return piece < ONE_SEND_MAX ? piece : ONE_SEND_MAX;
+}
+
 static void
 set_method(struct http *h, const struct http_request *r)
 {
@@ -251,7 +348,7 @@ set_method(struct http *h, const struct http_request *r)
 		curl_easy_setopt(c, CURLOPT_NOBODY, 1L);
 	} else if (r->method == HTTP_DELETE) {
 		custom = "DELETE";
-	} else if (r->method == HTTP_PUT && r->body_len > ONE_SEND_MAX) {
+	} else if (r->method == HTTP_PUT && r->body_len > one_send(h)) {
 		curl_easy_setopt(c, CURLOPT_UPLOAD, 1L);
 		curl_easy_setopt(
 		    c, CURLOPT_INFILESIZE_LARGE, (curl_off_t)r->body_len);
@@ -276,6 +373,9 @@ set_why(struct http *h, struct err *e)
 	case WHY_SILENCE:
 		return err_set(e, ERR_NET, "no answer for %llu s",
 		    (unsigned long long)(h->silence_ms + 999) / 1000);
+	case WHY_SLOW:
+		return err_set(e, ERR_NET, "not done within %llu s",
+		    (unsigned long long)(h->whole_ms + 999) / 1000);
 	case WHY_HEADERS:
 		return err_set(e, ERR_PROTOCOL,
 		    "the reply's headers make no sense or are over %d bytes",
@@ -330,28 +430,28 @@ int
 http_do(struct http *h, const struct http_request *request,
     struct http_reply *reply, struct err *e)
 {
-	uint64_t limit_ms = 15 * (uint64_t)h->timeout_ms + request->body_len +
-	    request->data_max;
 	CURLcode code;
 
-	if (limit_ms > LONG_MAX)
-		limit_ms = LONG_MAX;
 	h->request = request;
 	h->sent = h->data_len = 0;
 	h->why = WHY_NONE;
 	h->silence_ms = (uint64_t)h->timeout_ms * (request->slow ? 10 : 1);
 	h->moved = 0;
-	h->moved_ms = clock_mono_ms();
+	h->begun_ms = h->moved_ms = clock_mono_ms();
+	h->whole_ms = 15 * (uint64_t)h->timeout_ms + request->body_len +
+	    request->data_max;
 	h->error[0] = '\0';
 	buf_reset(&h->headers.lines);
 	h->headers.seen = 0;
 	h->headers.status = 0;
 	buf_reset(request->text);
-	curl_easy_setopt(h->curl, CURLOPT_TIMEOUT_MS, (long)limit_ms);
-	curl_easy_setopt(h->curl, CURLOPT_FRESH_CONNECT, (long)request->once);
+	curl_easy_setopt(h->curl, CURLOPT_FRESH_CONNECT,
+	    (long)(request->once || is_narrow(h)));
 	code = curl_easy_setopt(h->curl, CURLOPT_URL, request->url);
 	set_headers(h, request);
 	set_method(h, request);
+	if (request->body_len <= one_send(h))
+		take(h, request->body_len);
 	if (code == CURLE_OK)
 		code = curl_easy_perform(h->curl);
 	h->request = NULL;
@@ -361,213 +461,4 @@ http_do(struct http *h, const struct http_request *request,
 	reply->data_len = h->data_len;
 	reply->headers = &h->headers;
 	return 0;
-}
-
-void
-http_headers_init(struct http_headers *h)
-{
-	buf_init(&h->lines, HTTP_HEADERS_MAX);
-	h->seen = 0;
-	h->status = 0;
-}
-
-static int
-status_line(struct http_headers *h, const char *line, size_t n)
-{
-	const char *p = memchr(line, ' ', n);
-	size_t i;
-
-	buf_reset(&h->lines);
-	h->status = 0;
-	if (p == NULL || (size_t)(line + n - p) < 4)
-		return -1;
-	for (i = 1; i <= 3; i++) {
-		if (!isdigit((unsigned char)p[i]))
-			return -1;
-		h->status = h->status * 10 + (p[i] - '0');
-	}
-	return 0;
-}
-
-int
-http_headers_add(struct http_headers *h, const char *line, size_t n)
-{
-	const char *colon;
-	size_t name;
-
-	if (n > HTTP_HEADERS_MAX || h->seen > HTTP_HEADERS_MAX - n)
-		return -1;
-	h->seen += n;
-	while (n > 0 && strchr("\r\n \t", line[n - 1]) != NULL)
-		n--;
-	if (n == 0)
-		return 0;
-	if (n >= 5 && strncasecmp(line, "HTTP/", 5) == 0)
-		return status_line(h, line, n);
-	colon = memchr(line, ':', n);
-	if (colon == NULL || colon == line || memchr(line, '\0', n) != NULL)
-		return 0; /* nothing that anybody asks for */
-	name = (size_t)(colon - line);
-	buf_add(&h->lines, line, name);
-	buf_adds(&h->lines, ": ");
-	for (n -= name + 1, colon++; n > 0 && (*colon == ' ' || *colon == '\t');
-	     n--)
-		colon++;
-	buf_add(&h->lines, colon, n);
-	buf_addc(&h->lines, '\0');
-	return buf_failed(&h->lines) ? -1 : 0;
-}
-
-const char *
-http_header_next(const struct http_headers *h, const char *prefix, size_t *pos,
-    const char **name, size_t *name_len)
-{
-	size_t n = strlen(prefix);
-
-	while (*pos < h->lines.len) {
-		const char *line = h->lines.data + *pos;
-		const char *colon = strchr(line, ':');
-
-		*pos += strlen(line) + 1;
-		if (strncasecmp(line, prefix, n) != 0 || colon < line + n)
-			continue;
-		*name = line + n;
-		*name_len = (size_t)(colon - *name);
-		return colon + 2;
-	}
-	return NULL;
-}
-
-const char *
-http_header(const struct http_headers *h, const char *name)
-{
-	const char *rest, *value;
-	size_t pos = 0, rest_len;
-
-	while (
-	    (value = http_header_next(h, name, &pos, &rest, &rest_len)) != NULL)
-		if (rest_len == 0)
-			return value;
-	return NULL;
-}
-
-/* N digits at *S, which moves behind them; -1 if there are none. */
-static int
-digits(const char **s, int n)
-{
-	int v = 0;
-
-	while (n-- > 0) {
-		if (!isdigit((unsigned char)**s))
-			return -1;
-		v = v * 10 + (*(*s)++ - '0');
-	}
-	return v;
-}
-
-static bool
-skip(const char **s, const char *what)
-{
-	size_t n = strlen(what);
-
-	if (strncmp(*s, what, n) != 0)
-		return false;
-	*s += n;
-	return true;
-}
-
-static bool
-parse_clock(const char **s, struct tm *tm)
-{
-	return (tm->tm_hour = digits(s, 2)) >= 0 && skip(s, ":") &&
-	    (tm->tm_min = digits(s, 2)) >= 0 && skip(s, ":") &&
-	    (tm->tm_sec = digits(s, 2)) >= 0;
-}
-
-/* "Sun, 06 Nov 1994 08:49:37 GMT" */
-static bool
-parse_http(const char *s, struct tm *tm)
-{
-	static const char months[] = "JanFebMarAprMayJunJulAugSepOctNovDec";
-	int i;
-
-	if (strlen(s) < 29 || s[3] != ',' || s[4] != ' ')
-		return false;
-	s += 5;
-	if ((tm->tm_mday = digits(&s, 2)) < 1 || !skip(&s, " "))
-		return false;
-	for (i = 0; i < 12 && strncmp(s, months + (size_t)i * 3, 3) != 0;)
-		i++;
-	tm->tm_mon = i;
-	s += 3;
-	if (i == 12 || !skip(&s, " ") || (tm->tm_year = digits(&s, 4)) < 1900)
-		return false;
-	tm->tm_year -= 1900;
-	return skip(&s, " ") && parse_clock(&s, tm);
-}
-
-/* "+02:00", where rclone writes local time. */
-static bool
-parse_offset(const char *s, struct tm *tm)
-{
-	int sign = *s == '-' ? 1 : -1, hours, minutes;
-
-	if (*s != '+' && *s != '-')
-		return false;
-	s++;
-	if ((hours = digits(&s, 2)) < 0 || !skip(&s, ":") ||
-	    (minutes = digits(&s, 2)) < 0)
-		return false;
-	tm->tm_min += sign * (hours * 60 + minutes); /* timegm() takes that */
-	return *s == '\0';
-}
-
-static bool
-parse_iso(const char *s, struct tm *tm, int64_t *fraction_ns)
-{
-	int64_t unit = 100000000;
-
-	if ((tm->tm_year = digits(&s, 4)) < 1900 || !skip(&s, "-") ||
-	    (tm->tm_mon = digits(&s, 2)) < 1 || tm->tm_mon > 12 ||
-	    !skip(&s, "-") || (tm->tm_mday = digits(&s, 2)) < 1 ||
-	    !skip(&s, "T") || !parse_clock(&s, tm))
-		return false;
-	tm->tm_year -= 1900;
-	tm->tm_mon--;
-	if (*s == '.')
-		for (s++; isdigit((unsigned char)*s); s++, unit /= 10)
-			*fraction_ns += (*s - '0') * unit;
-	return *s == 'Z' || parse_offset(s, tm);
-}
-
-bool
-http_parse_date(const char *s, int64_t *ns)
-{
-	int64_t fraction_ns = 0;
-	struct tm tm = {0};
-
-	if (!parse_http(s, &tm) &&
-	    (memset(&tm, 0, sizeof(tm)), !parse_iso(s, &tm, &fraction_ns)))
-		return false;
-	if (tm.tm_year > 350) /* what int64_t holds of nanoseconds */
-		return false;
-	*ns = (int64_t)timegm(&tm) * 1000000000 + fraction_ns;
-	return true;
-}
-
-unsigned
-http_retry_after_ms(const struct http_headers *h, int64_t now_ns)
-{
-	const char *s = http_header(h, "retry-after");
-	int64_t ns, ms = 0;
-
-	if (s == NULL)
-		return 0;
-	if (isdigit((unsigned char)*s))
-		ms = strlen(s) > 6 ? 3600000 : strtol(s, NULL, 10) * 1000;
-	else if (http_parse_date(s, &ns))
-		ms = (ns - now_ns) / 1000000;
-	if (ms < 0)
-		return 0;
-	return ms > 3600000 ? 3600000 : (unsigned)ms;
 }

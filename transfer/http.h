@@ -5,7 +5,7 @@
  * a time and has at most one request under way.  Nothing is retried or
  * redirected.  Whatever the server does, a call ends and its memory is bounded:
  * replies have limits, silence has a timeout, and a whole request must reach 1
- * kB/s after a grace of 15 timeouts.
+ * kB/s after a grace of 15 timeouts; what the limit holds up doesn't count.
  */
 #ifndef TRANSFER_HTTP_H
 #define TRANSFER_HTTP_H
@@ -21,6 +21,8 @@
 
 #define HTTP_HEADERS_MAX 65536 /* bytes of all reply headers, 1xx included */
 
+struct limit;
+
 /* Strings are borrowed for the life of the handle; NULL or 0: the default. */
 struct http_config {
 	const char *proxy;	  /* else the usual environment variables */
@@ -30,6 +32,7 @@ struct http_config {
 	unsigned timeout_ms;	     /* of silence; default 60 s */
 	unsigned connect_timeout_ms; /* default 20 s */
 	const atomic_bool *stop;     /* set: give up with ERR_STOPPED */
+	struct limit *limit; /* of what is PUT, and of what goes to DATA */
 };
 
 enum http_method { HTTP_GET, HTTP_HEAD, HTTP_PUT, HTTP_POST, HTTP_DELETE };

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 #include "config.h"
 
+#include <stdatomic.h>
 #include <stdint.h>
 #include <string.h>
 
@@ -16,7 +17,8 @@ struct pathset {
 	struct buf bytes; /* of all paths, one behind the other */
 	size_t *ends;	  /* where each ends there, while they are added */
 	size_t n, cap;
-	struct path *paths; /* sorted, once it is sealed */
+	struct path *paths; /* sorted, each once, once it is sealed */
+	atomic_uchar *seen; /* of each, if that is tracked */
 };
 
 struct pathset *
@@ -40,6 +42,7 @@ pathset_free(struct pathset *p)
 	buf_free(&p->bytes);
 	free(p->ends);
 	free(p->paths);
+	free(p->seen);
 	free(p);
 }
 
@@ -94,7 +97,7 @@ compare_any(const void *a, const void *b)
 void
 pathset_seal(struct pathset *p)
 {
-	size_t i, from = 0;
+	size_t i, from = 0, n = 0;
 
 	for (i = 0; i < p->n; i++) {
 		p->paths[i] = (struct path){
@@ -105,6 +108,10 @@ pathset_seal(struct pathset *p)
 	}
 	if (p->n > 0)
 		qsort(p->paths, p->n, sizeof(*p->paths), compare_any);
+	for (i = 0; i < p->n; i++)
+		if (i == 0 || compare(&p->paths[n - 1], &p->paths[i]) != 0)
+			p->paths[n++] = p->paths[i];
+	p->n = n;
 }
 
 size_t
@@ -154,15 +161,13 @@ pathset_has(const struct pathset *p, const char *path, size_t len)
 
 /*
  * The paths below "a" sort from "a/" on, those like "a-b" before: the first
- * one from "a/" on tells.
+ * one from "a/" on, where PATH is "a".
  */
-bool
-pathset_leads(const struct pathset *p, const char *path, size_t len)
+static size_t
+first_below(const struct pathset *p, const char *path, size_t len)
 {
 	size_t low = 0, high = p->n;
 
-	if (len == 0)
-		return p->n > 0;
 	while (low < high) {
 		size_t mid = low + (high - low) / 2;
 		const struct path *at = &p->paths[mid];
@@ -178,7 +183,68 @@ pathset_leads(const struct pathset *p, const char *path, size_t len)
 		else
 			high = mid;
 	}
-	return low < p->n && p->paths[low].len > len &&
-	    memcmp(p->paths[low].s, path, len) == 0 &&
-	    p->paths[low].s[len] == '/';
+	return low;
+}
+
+static bool
+is_below(const struct path *at, const char *path, size_t len)
+{
+	return at->len > len && memcmp(at->s, path, len) == 0 &&
+	    at->s[len] == '/';
+}
+
+bool
+pathset_leads(const struct pathset *p, const char *path, size_t len)
+{
+	size_t i;
+
+	if (len == 0)
+		return p->n > 0;
+	i = first_below(p, path, len);
+	return i < p->n && is_below(&p->paths[i], path, len);
+}
+
+int
+pathset_track(struct pathset *p, struct err *e)
+{
+	p->seen = calloc(p->n + 1, sizeof(*p->seen));
+	return p->seen != NULL ? 0 : err_set(e, ERR_NOMEM, "out of memory");
+}
+
+static void
+saw(const struct pathset *p, size_t i)
+{
+	atomic_store_explicit(&p->seen[i], 1, memory_order_relaxed);
+}
+
+void
+pathset_saw(const struct pathset *p, const char *path, size_t len, bool below)
+{
+	struct path want = {path, len};
+	size_t i;
+
+	if (p->seen == NULL)
+		return;
+	i = lower_bound(p, want);
+	if (i < p->n && compare(&p->paths[i], &want) == 0)
+		saw(p, i);
+	if (!below)
+		return;
+	i = len > 0 ? first_below(p, path, len) : 0;
+	for (; i < p->n && (len == 0 || is_below(&p->paths[i], path, len)); i++)
+		saw(p, i);
+}
+
+bool
+pathset_unseen(
+    const struct pathset *p, size_t *i, const char **path, size_t *len)
+{
+	while (p->seen != NULL && *i < p->n &&
+	    atomic_load_explicit(&p->seen[*i], memory_order_relaxed) != 0)
+		++*i;
+	if (p->seen == NULL || *i >= p->n)
+		return false;
+	*path = p->paths[*i].s;
+	*len = p->paths[*i].len;
+	return true;
 }

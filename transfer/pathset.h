@@ -32,4 +32,14 @@ bool pathset_has(const struct pathset *p, const char *path, size_t len);
 /* Whether something below PATH may be in it. */
 bool pathset_leads(const struct pathset *p, const char *path, size_t len);
 
+/* Once it is sealed: from now on it remembers which of its paths were seen. */
+int pathset_track(struct pathset *p, struct err *e);
+/* PATH was seen, if it is one of them; BELOW: so were those below it.  From any
+ * thread. */
+void pathset_saw(
+    const struct pathset *p, const char *path, size_t len, bool below);
+/* The next path from number *I on that was not seen; false: there is none. */
+bool pathset_unseen(
+    const struct pathset *p, size_t *i, const char **path, size_t *len);
+
 #endif

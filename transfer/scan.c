@@ -280,6 +280,25 @@ unreadable(struct reading *r, const char *name, const struct err *why)
 	b->troubles_end = &t->next;
 }
 
+/* NAME is there; BELOW: what is below it won't be looked at. */
+static void
+saw(struct reading *r, const char *name, size_t len, bool below)
+{
+	const struct pathset *only = r->w->scan->options.only;
+
+	if (only == NULL)
+		return;
+	memcpy(r->w->path + r->prefix_len, name, len + 1);
+	pathset_saw(only, r->w->path, r->prefix_len + len, below);
+}
+
+static void
+excluded(struct reading *r, const char *name, size_t len)
+{
+	r->batch->excluded++;
+	saw(r, name, len, true);
+}
+
 /* Whether the filter lets NAME pass. */
 static bool
 passes(struct reading *r, const char *name, size_t len, bool is_dir)
@@ -325,8 +344,10 @@ add_child(struct reading *r, struct scan_entry *entry)
 
 	entry->not_walked =
 	    s->options.one_file_system && entry->st.dev != s->root_dev;
-	if (entry->not_walked)
+	if (entry->not_walked) {
+		saw(r, entry->name, entry->name_len, true);
 		return true;
+	}
 	n = node_new(r->node, entry);
 	if (n == NULL)
 		return false;
@@ -375,7 +396,7 @@ decided_by_type(
 	    (type == DT_LNK && links == SCAN_LINKS_FOLLOW))
 		return false;
 	if (!passes(r, name, len, type == DT_DIR)) {
-		r->batch->excluded++;
+		excluded(r, name, len);
 		return true;
 	}
 	if (type == DT_LNK && links == SCAN_LINKS_SKIP) {
@@ -436,14 +457,16 @@ take_name(struct reading *r, size_t i)
 	size_t len = strlen(name);
 	enum place place = place_of(r, name, len);
 
-	if (place == PLACE_OUTSIDE || decided_by_type(r, name, len, type) ||
-	    !stat_entry(r, i, st))
+	if (place == PLACE_OUTSIDE)
+		return true;
+	saw(r, name, len, false);
+	if (decided_by_type(r, name, len, type) || !stat_entry(r, i, st))
 		return true;
 	/* The filter asks again where the type was not known or moved on. */
 	if ((type == DT_UNKNOWN || type == DT_LNK ||
 		was_dir != (st->type == ITEM_DIR)) &&
 	    !passes(r, name, len, st->type == ITEM_DIR)) {
-		b->excluded++;
+		excluded(r, name, len);
 		return true;
 	}
 	if (st->type == ITEM_SPECIAL ||
@@ -465,7 +488,7 @@ take_name(struct reading *r, size_t i)
 	entry->not_walked = false;
 	if (st->type == ITEM_DIR && !add_child(r, entry))
 		return false;
-	if (place == PLACE_INSIDE)
+	if (place == PLACE_INSIDE || (o->with_parents && st->type == ITEM_DIR))
 		b->n++;
 	return true;
 }
@@ -652,6 +675,11 @@ read_node(struct walker *w, struct node *node)
 		return false;
 	if (atomic_load(&s->stop))
 		return true;
+	/* That it couldn't be read is told; of what is in it nothing is known.
+	 */
+	if (s->options.only != NULL)
+		pathset_saw(s->options.only, w->path, node->path_len,
+		    e.kind != ERR_NONE && e.kind != ERR_VANISHED);
 	if (!path_room(w, node->path_len + 1 + w->dir.longest + 1))
 		return false;
 	r.fd = fd;

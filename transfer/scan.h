@@ -29,6 +29,8 @@ struct scan_options {
 	/* Sealed; what isn't in it is passed over in silence, and only its
 	 * directories are read.  NULL for all; borrowed for the scan. */
 	const struct pathset *only;
+	bool
+	    with_parents; /* the directories that lead to it are entries, too */
 	enum scan_links links;
 	unsigned threads; /* 0: 2 */
 	/* A directory of another one is an entry, but isn't walked. */

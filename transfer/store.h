@@ -43,6 +43,7 @@
 #include "base/err.h"
 #include "transfer/attrs.h"
 #include "transfer/item.h"
+#include "transfer/limit.h"
 #include "transfer/url.h"
 #include "verify/digest.h"
 #include "verify/plan.h"
@@ -119,6 +120,12 @@ struct store_config {
 	unsigned connect_timeout_ms;
 	/* Set when the run must stop at once: calls under way give up. */
 	const atomic_bool *stop;
+	/*
+	 * What goes over the network asks it first: contents, read and written;
+	 * or NULL.  A directory of a local disk doesn't, unless limit_local.
+	 */
+	struct limit *limit;
+	bool limit_local;
 };
 
 /* What the store says of an item. */

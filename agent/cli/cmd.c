@@ -31,7 +31,7 @@ cmd_exit_code(enum err_kind kind)
 	case ERR_SERVER:
 		return 4;
 	case ERR_STOPPED:
-		return 130;
+		return atomic_load(stop_window_flag()) ? 6 : 130;
 	case ERR_GUARD:
 		return 7;
 	case ERR_SYS:
@@ -162,6 +162,7 @@ static int
 run_verb(enum verb_id verb, int argc, char **argv, cmd_fn *cmd)
 {
 	AUTO(options) struct options o = {0};
+	AUTO(limit) struct limit *limit = NULL;
 	struct err e = ERR_INIT;
 	int rc;
 
@@ -178,6 +179,9 @@ run_verb(enum verb_id verb, int argc, char **argv, cmd_fn *cmd)
 	    set_up_log(&o, &e) == -1)
 		return cmd_fail(&e);
 	o.store.stop = stop_now_flag();
+	o.store.limit = limit = limit_new(o.store.stop, &e);
+	if (limit == NULL)
+		return cmd_fail(&e);
 	return cmd(&o, argc, argv);
 }
 

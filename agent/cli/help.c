@@ -87,7 +87,8 @@ show_group(struct buf *out, enum verb_id verb, enum option_group group)
 	for (i = 0; i < option_count; i++) {
 		const struct option_def *d = &option_table[i];
 
-		if (d->group != group || (d->verbs & 1u << verb) == 0)
+		if (d->group != group || d->help == NULL ||
+		    (d->verbs & 1u << verb) == 0)
 			continue;
 		if (!titled)
 			buf_addf(out, "\n%s:\n", option_group_title(group));
@@ -114,7 +115,8 @@ help_verb(struct buf *out, enum verb_id verb)
 	wrap(out,
 	    "0 all well, 1 some items failed, 2 usage, 3 settings or "
 	    "credentials, 4 store not reached, 5 some sources changed or "
-	    "vanished while read, 130 interrupted. More in dray(1).",
+	    "vanished while read, 6 its time was over, 130 interrupted. More "
+	    "in dray(1).",
 	    0, 13);
 }
 

@@ -14,6 +14,7 @@
 #include "agent/reach.h"
 #include "agent/stop.h"
 #include "agent/task.h"
+#include "transfer/posix/posix.h"
 
 void
 pair_free(struct pair *p)
@@ -251,6 +252,9 @@ pair_open(struct pair *p, const char *source, const char *target, struct err *e)
 	p->source_store = store_open(p->source, &p->source_config, e);
 	if (p->source_store == NULL)
 		return err_context(e, "source %s", p->source->text);
+	/* Between local disks a limit would be none otherwise. */
+	p->target_config.limit_local = p->source->scheme == STORE_POSIX &&
+	    !posix_is_remote(p->source_store);
 	p->target_store = store_open(p->target, &p->target_config, e);
 	if (p->target_store == NULL)
 		return err_context(e, "target %s", p->target->text);

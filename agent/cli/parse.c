@@ -110,6 +110,7 @@ options_init(struct options *o, struct err *e)
 
 	*o = (struct options){
 	    .stats_ms = STATS_UNSET,
+	    .control_fd = -1,
 	    .given = BUF_INIT(4 << 20),
 	    .recorded = BUF_INIT(4 << 20),
 	};
@@ -430,6 +431,20 @@ check_deletion(const struct options *o, struct err *e)
 	return 0;
 }
 
+/* Whether what is not named is gone can't be known. */
+static int
+check_names(const struct options *o, struct err *e)
+{
+	if (o->files_from != NULL && o->delete_extra)
+		return err_set(e, ERR_USAGE,
+		    "--files-from and --delete exclude each other: what isn't "
+		    "in the list is not looked at, so nothing is known to be "
+		    "gone");
+	if (o->from0 && o->files_from == NULL)
+		return err_set(e, ERR_USAGE, "--from0 goes with --files-from");
+	return 0;
+}
+
 static int
 check_comparison(const struct options *o, struct err *e)
 {
@@ -470,7 +485,8 @@ options_finish(struct options *o, enum verb_id verb, struct err *e)
 	if (o->task != NULL && task_check_name(o->task, e) == -1)
 		return err_context(e, "--task");
 	if (check_memory(o, e) == -1 || check_deletion(o, e) == -1 ||
-	    check_comparison(o, e) == -1 || check_lock(o, e) == -1)
+	    check_names(o, e) == -1 || check_comparison(o, e) == -1 ||
+	    check_lock(o, e) == -1)
 		return -1;
 	if (o->overwrite == OVERWRITE_NEVER)
 		o->ignore_existing = true;

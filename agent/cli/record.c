@@ -13,7 +13,7 @@ static const char not_for_retry[] = "reconcile";
 /* Text of any kind may be a secret; these kinds of it are not. */
 static const char plain_args[] =
     "FILE DIR PATTERN RULE NAME ADDR SIZE DATE TIME MODE N N|N% PERCENT "
-    "REF NETWORK";
+    "REF NETWORK RATE";
 
 /* A name alone before the host may be a token, but is none of the plain. */
 static bool
@@ -50,7 +50,7 @@ add_word(struct buf *out, const struct option_def *d, const char *value)
 		buf_addc(out, '=');
 		/* The retry may be asked for elsewhere. */
 		if (strcmp(d->arg, "FILE") == 0 && value[0] != '/' &&
-		    strstr(value, "://") == NULL) {
+		    strcmp(value, "-") != 0 && strstr(value, "://") == NULL) {
 			AUTO(free) char *here = realpath(".", NULL);
 
 			if (here != NULL)

@@ -174,6 +174,7 @@ parse_words(const struct retry *r, const struct options *given, int argc,
 		return -1;
 	o->task = r->task;
 	o->store.stop = given->store.stop;
+	o->store.limit = given->store.limit;
 	return 0;
 }
 

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "agent/bwlimit.h"
 #include "agent/cli/set.h"
 #include "base/clock.h"
 #include "base/text.h"
@@ -79,6 +80,14 @@ option_set_max_size(
 	(void)letter;
 	o->max_size_set = true;
 	return text_parse_size(arg, 1, &o->max_size, e);
+}
+
+int
+option_set_bwlimit(
+    struct options *o, char letter, const char *arg, struct err *e)
+{
+	(void)letter;
+	return bwlimit_parse(arg, &o->bwlimit, e);
 }
 
 int

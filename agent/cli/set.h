@@ -29,6 +29,9 @@ int option_set_min_size(
     struct options *o, char letter, const char *arg, struct err *e);
 int option_set_max_size(
     struct options *o, char letter, const char *arg, struct err *e);
+/* As bwlimit.h says. */
+int option_set_bwlimit(
+    struct options *o, char letter, const char *arg, struct err *e);
 /* "N" items, or "N%" of the target's. */
 int option_set_max_delete(
     struct options *o, char letter, const char *arg, struct err *e);

@@ -10,8 +10,10 @@
 #include "agent/cli/pair.h"
 #include "agent/cli/sync.h"
 #include "agent/engine.h"
+#include "agent/files_from.h"
 #include "agent/manifest_file.h"
 #include "agent/reach.h"
+#include "agent/steer.h"
 #include "agent/stop.h"
 #include "agent/task.h"
 #include "agent/webhook.h"
@@ -23,6 +25,8 @@ struct sync {
 	struct pair pair;
 	const struct sync_order *order;
 	struct manifest_in *manifest; /* of --metadata-from */
+	struct pathset *named;	      /* by --files-from */
+	struct steer *steer;
 	struct ledger *ledger;
 	struct webhook *webhook;
 	struct ui *ui;
@@ -40,6 +44,8 @@ sync_free(struct sync *s)
 	webhook_free(s->webhook);
 	ledger_close(s->ledger);
 	manifest_in_free(s->manifest);
+	pathset_free(s->named);
+	steer_end(s->steer);
 	pair_free(&s->pair);
 }
 
@@ -268,11 +274,13 @@ run(struct sync *s)
 	    .backup_dir = s->pair.backup,
 	    .reached = s->reached,
 	    .reconcile = s->reconcile,
-	    .only = s->order->only,
+	    .only = s->named != NULL ? s->named : s->order->only,
+	    .only_named = s->named != NULL,
 	    .manifest = s->manifest,
 	    .retry_of = s->order->retry_of,
 	    .stop_soon = stop_soon_flag(),
 	    .stop_now = stop_now_flag(),
+	    .window = stop_window_flag(),
 	};
 	struct webhook_task whose = {
 	    .state_dir = s->o->state_dir,
@@ -296,7 +304,8 @@ run(struct sync *s)
 	s->stats.started_mono_ms = clock_mono_ms();
 	atomic_store(&s->stats.scanning, true);
 	engine_run(&setup, &result);
-	if (result.outcome != RUN_INTERRUPTED && result.why.kind == ERR_NONE)
+	if (result.outcome != RUN_INTERRUPTED && result.outcome != RUN_WINDOW &&
+	    result.why.kind == ERR_NONE)
 		remember_place(s, &result.why);
 	end = stats_snapshot(&s->stats);
 	ui_end(s->ui, result.outcome, &end,
@@ -306,6 +315,15 @@ run(struct sync *s)
 	return run_exit_code(result.outcome);
 }
 
+static int
+read_names(struct sync *s, struct err *e)
+{
+	if (s->o->files_from == NULL)
+		return 0;
+	s->named = files_from_read(s->o->files_from, s->o->from0, e);
+	return s->named != NULL ? 0 : err_context(e, "--files-from");
+}
+
 int
 sync_run(const struct options *o, const struct sync_order *order)
 {
@@ -313,7 +331,8 @@ sync_run(const struct options *o, const struct sync_order *order)
 	struct err e = ERR_INIT;
 	int rc;
 
-	if (webhook_new(o, &s.webhook, &e) == -1 ||
+	if (steer_start(o, &s.steer, &e) == -1 || read_names(&s, &e) == -1 ||
+	    webhook_new(o, &s.webhook, &e) == -1 ||
 	    pair_open(&s.pair, order->source, order->target, &e) == -1 ||
 	    open_manifest(&s, &e) == -1 ||
 	    pair_reach_source(&s.pair, &e) == -1 || open_ledger(&s, &e) == -1) {

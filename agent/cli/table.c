@@ -269,6 +269,7 @@ const struct verb verb_table[VERB_COUNT] = {
 #define CHOOSE .group = GROUP_WHAT, .verbs = WALKS
 #define CHECKS .group = GROUP_WHAT, .verbs = BIT(VERB_VERIFY)
 #define LISTS .group = GROUP_SHOW, .verbs = BIT(VERB_VERIFY)
+#define NAMES .group = GROUP_WHAT, .verbs = BIT(VERB_SYNC) | BIT(VERB_COPY)
 #define MIRROR .group = GROUP_WHAT, .verbs = BIT(VERB_SYNC)
 #define SPEED .group = GROUP_SPEED, .verbs = WALKS
 #define STORE .group = GROUP_STORE, .verbs = STORES
@@ -294,6 +295,10 @@ const struct option_def option_table[] = {
 	.help = "Patterns to include, one a line")},
     {CUSTOM("filter-from", 0, add_rules, CHOOSE, .arg = "FILE",
 	.help = "Rules, one a line")},
+    {STRING("files-from", files_from, "FILE", NAMES,
+	.help = "Only what FILE names, one a line, relative to SRC; - is "
+		"standard input")},
+    {FLAG("from0", 0, from0, NAMES, .help = "The names end in NUL")},
     {FLAG("dump-filters", 0, dump_filters, CHOOSE,
 	.help = "Show the rules in order, do nothing else")},
     {CUSTOM("links", 'l', set_links, CHOOSE,
@@ -401,6 +406,11 @@ const struct option_def option_table[] = {
 	.help = "All buffers for file contents together")},
     {UINT("retries", retries, "8", 1, 1000, SPEED, .aliases = "retry-count",
 	.help = "Attempts of one request in all")},
+    {CUSTOM("bwlimit", 0, option_set_bwlimit, SPEED, .arg = "RATE",
+	.help = "Bytes a second over the network, all connections together: "
+		"10M; a bare number is KiB; off")},
+    {DURATION("max-duration", max_duration_ms, NULL, 0, SPEED, .min = 1,
+	.help = "Stop after TIME, as if interrupted; the next run goes on")},
     {FLAG("no-fsync", 0, store.no_fsync, .group = GROUP_SPEED, .verbs = RUNS,
 	.help = "File targets: leave it to the system when data reaches the "
 		"disk")},
@@ -593,6 +603,7 @@ const struct option_def option_table[] = {
 
     {STRING("task", task, "NAME", STATE, .verbs = LEDGERS,
 	.help = "Name of the task [made from SRC and DST]")},
+    {UINT("control-fd", control_fd, NULL, 0, 1 << 20, STATE, .verbs = WALKS)},
     {STRING("state-dir", state_dir, "DIR", STATE, .verbs = LEDGERS,
 	.help = "Where ledgers are kept [/var/lib/dray for root, else "
 		"~/.local/state/dray]")},
@@ -715,7 +726,7 @@ option_nearest(const char *name, size_t len, enum verb_id verb)
 		size_t far = strangeness(name, len, d->name);
 
 		if ((verb == VERB_COUNT || (d->verbs & BIT(verb)) != 0) &&
-		    far < least) {
+		    d->help != NULL && far < least) {
 			least = far;
 			nearest = d->name;
 		}

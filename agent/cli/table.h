@@ -67,9 +67,9 @@ struct option_def {
 	char letter;	     /* short name, or 0 */
 	enum option_kind kind;
 	enum option_group group;
-	unsigned verbs;	 /* 1 << enum verb_id: who takes it */
-	const char *arg; /* what help calls the argument; NULL: takes none */
-	const char *help;
+	unsigned verbs;	  /* 1 << enum verb_id: who takes it */
+	const char *arg;  /* what help calls the argument; NULL: takes none */
+	const char *help; /* NULL: for programs; nowhere told */
 	const char *not_verify; /* why verify doesn't take it; or NULL */
 	const char *preset;	/* the default as one would type it; or NULL */
 	const char *choices;	/* one space between */

@@ -9,6 +9,7 @@
 #include "agent/cli/pair.h"
 #include "agent/cli/verify_out.h"
 #include "agent/reach.h"
+#include "agent/steer.h"
 #include "agent/stop.h"
 #include "agent/task.h"
 #include "base/clock.h"
@@ -27,6 +28,7 @@ struct verifying {
 	struct run_stats stats;
 	struct manifest_in *manifest; /* instead of a source */
 	struct sample sample;
+	struct steer *steer;
 	struct store_probe probe;
 };
 
@@ -38,6 +40,7 @@ verifying_free(struct verifying *v)
 	manifest_in_free(v->manifest);
 	ledger_close(v->ledger);
 	pair_free(&v->pair);
+	steer_end(v->steer);
 }
 
 static int
@@ -239,7 +242,8 @@ cmd_verify(const struct options *o, int argc, char **argv)
 	/* A manifest says itself whether there are any. */
 	if (o->manifest != NULL)
 		with_links.links = SCAN_LINKS_KEEP;
-	if (open_all(&v, argc, argv, &e) == -1 || reach_target(&v, &e) == -1 ||
+	if (steer_start(o, &v.steer, &e) == -1 ||
+	    open_all(&v, argc, argv, &e) == -1 || reach_target(&v, &e) == -1 ||
 	    open_ledger(&v, &e) == -1 || choose_sample(&v, &e) == -1 ||
 	    (v.out = verify_out_new(v.o, &e)) == NULL ||
 	    (v.ui = ui_new(v.o, &v.stats, &e)) == NULL) {

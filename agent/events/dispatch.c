@@ -127,7 +127,7 @@ look_around(struct dispatch *d)
 	struct err e = ERR_INIT;
 	size_t i;
 
-	decide(d, true, &e);
+	decide(d, control_changed(d->control, &e) != 0, &e);
 	for (i = 0; i < d->boxes_n; i++)
 		if (!d->drains || d->boxes[i].owned)
 			box_look(&d->boxes[i], &setup, &d->boxes[i].failure);

@@ -29,7 +29,7 @@ one word a request, separated by commas, the last one for ever:
 What stands behind a '?' is asked of a request before that:
 
     /ok?bearer=1       401 without a token of /token that is still good
-    /ok?bearer=1&lose=N  no token is good any more at each Nth request
+    /ok?bearer=1&lose=N  no token is good any more at each Nth that had one
     /ok?echo=1         500, and the request's headers as text
     /ok?consent=O&rate=N  OPTIONS answers with these; without: with nothing
 
@@ -130,10 +130,13 @@ class Hook(BaseHTTPRequestHandler):
     def has_token(self, lose):
         word, _, token = self.headers.get("authorization", "").partition(" ")
         with lock:
+            if word != "Bearer" or tokens.get(token, 0) <= time.time():
+                return False
             n = served["", self.path] = served.get(("", self.path), 0) + 1
             if lose and n % lose == 0:
                 tokens.clear()
-            return word == "Bearer" and tokens.get(token, 0) > time.time()
+                return False
+            return True
 
     def give_token(self, form, asked):
         """An answer to a request for a token."""

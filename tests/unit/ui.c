@@ -189,6 +189,7 @@ exit_codes_are_those_of_the_manual(void)
 	CHECK(run_exit_code(RUN_BAD_CONFIG) == 3);
 	CHECK(run_exit_code(RUN_UNREACHABLE) == 4);
 	CHECK(run_exit_code(RUN_UNSTABLE) == 5);
+	CHECK(run_exit_code(RUN_WINDOW) == 6);
 	CHECK(run_exit_code(RUN_INTERRUPTED) == 130);
 }
 
@@ -261,11 +262,14 @@ the_summary_says_how_to_go_on(void)
 {
 	AUTO(buf) struct buf failed = BUF_INIT(10000);
 	AUTO(buf) struct buf stopped = BUF_INIT(10000);
+	AUTO(buf) struct buf late = BUF_INIT(10000);
 	AUTO(buf) struct buf dry = BUF_INIT(10000);
 	const struct options o = {.state_dir = "/s", .verify = VERIFY_NONE};
 	const struct stats_snapshot s = {.failed_items = 1,
 	    .done_items = 2,
 	    .queued_items = 9,
+	    .done_bytes = 700,
+	    .queued_bytes = 1000,
 	    .kept_parts = 12,
 	    .kept_bytes = 192 * MIB};
 	struct ui_run dry_run = a_run;
@@ -278,6 +282,11 @@ the_summary_says_how_to_go_on(void)
 	CHECK(strstr(text, "verified   nothing (--verify none)") != NULL);
 	text = summary(&stopped, RUN_INTERRUPTED, &o, &s, &a_run);
 	CHECK(strstr(text, "Run the same command again to resume") != NULL);
+	CHECK(strstr(text, "12 parts (192.0 MiB)") != NULL);
+	text = summary(&late, RUN_WINDOW, &o, &s, &a_run);
+	CHECK(strstr(text,
+		  "its time was over. Found, and still to do: 6 items, "
+		  "300 B.") != NULL);
 	CHECK(strstr(text, "12 parts (192.0 MiB)") != NULL);
 	dry_run.dry_run = true;
 	text = summary(&dry, RUN_OK, &o, &s, &dry_run);

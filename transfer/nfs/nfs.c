@@ -65,6 +65,7 @@ nfs_open_store(const struct store_url *url, const struct store_config *config,
 	    .timeout_ms = config->timeout_ms,
 	    .connect_timeout_ms = config->connect_timeout_ms,
 	    .stop = config->stop,
+	    .limit = config->limit,
 	};
 	atomic_init(&s->refused_uid, -1);
 	atomic_init(&s->refused_gid, -1);

@@ -33,11 +33,14 @@ struct nfs_fh {
 	char data[NFS_FH_MAX];
 };
 
+struct limit;
+
 struct nfs_wire_config {
 	const char *host; /* borrowed */
 	struct nfs_options options;
 	unsigned timeout_ms, connect_timeout_ms;
 	const atomic_bool *stop; /* or NULL */
+	struct limit *limit;	 /* of what is read and written, or NULL */
 };
 
 struct nfs_wire;

@@ -7,6 +7,7 @@
 
 #include <string.h>
 
+#include "transfer/limit.h"
 #include "transfer/nfs/wire_in.h"
 
 #define WINDOW 8
@@ -203,6 +204,7 @@ refill(struct io *io, struct slot *s, uint32_t most)
 	if (s->len == 0 && io->next < io->len) {
 		s->at = io->next;
 		s->len = io->len - io->next < most ? io->len - io->next : most;
+		s->len = limit_take(io->w->config.limit, s->len);
 		io->next += s->len;
 	}
 	return s->len > 0;
@@ -214,6 +216,9 @@ run(struct io *io, uint32_t most, unsigned window, struct err *e)
 	struct nfs_link *l = &io->w->link;
 	unsigned i, under_way;
 
+	/* What was queued leaves while the next answer is awaited. */
+	if (limit_is_on(io->w->config.limit))
+		window = 1;
 	for (i = 0; i < window; i++)
 		io->slots[i].io = io;
 	do {

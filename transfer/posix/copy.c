@@ -34,12 +34,14 @@ posix_share(struct session *c, int fd, struct store_file *f, struct err *e)
 
 /* LEN bytes of IN, data from its beginning to its end. */
 static int
-copy_data(int in, int out, uint64_t offset, size_t len, struct err *e)
+copy_data(struct limit *limit, int in, int out, uint64_t offset, size_t len,
+    struct err *e)
 {
 	off_t from = (off_t)offset, to = from;
 
 	while (len > 0) {
-		ssize_t n = copy_file_range(in, &from, out, &to, len, 0);
+		ssize_t n = copy_file_range(
+		    in, &from, out, &to, limit_take(limit, len), 0);
 
 		if (n == 0)
 			return err_set(
@@ -68,7 +70,8 @@ posix_copy_range(struct session *c, struct store_file *f, int out,
 		size_t n = len;
 
 		if (!posix_hole_at(in, offset, &n)) {
-			if (copy_data(in->fd, out, offset, n, e) == -1)
+			if (copy_data(posix_store_of(c)->limit, in->fd, out,
+				offset, n, e) == -1)
 				return -1;
 		} else if (!posix_has_nothing(c, out, offset, n)) {
 			return err_set(e, ERR_UNSUPPORTED,

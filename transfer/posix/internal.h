@@ -61,6 +61,8 @@ struct posix_store {
 	atomic_bool no_clone;	 /* it can't be, from that source */
 	uint64_t owner;		 /* CRC of config.owner; 0: not known */
 	const atomic_bool *stop; /* or NULL */
+	bool is_remote;		 /* on a file system of the network */
+	struct limit *limit;	 /* NULL: what is moved doesn't count */
 	/* Found by trying, in the first directory that is written into. */
 	atomic_bool names_known;
 	atomic_uint name_max;
@@ -87,6 +89,7 @@ struct posix_store {
  * zeros is asked for.
  */
 struct posix_holes {
+	struct session *session;
 	int fd;
 	bool known;	   /* the file has some, and they are asked for */
 	bool hole;	   /* what [from, to) is */
@@ -234,8 +237,8 @@ int posix_copy_range(struct session *c, struct store_file *f, int out,
 int posix_temp_file(struct session *c, int dir_fd, const char *name, bool fresh,
     mode_t mode, char *temp, struct err *e);
 /* Writes all of it. */
-int posix_write(
-    int fd, const void *data, size_t len, uint64_t offset, struct err *e);
+int posix_write(struct session *c, int fd, const void *data, size_t len,
+    uint64_t offset, struct err *e);
 /*
  * Writes all of it but zeros where the file has none but zeros (a hole, or
  * space that is only reserved): runs of at least RUN bytes, a multiple of
@@ -265,7 +268,8 @@ int posix_holes_read(struct posix_holes *h, void *data, size_t len,
 int posix_prove(struct session *c, int fd, const void *data, size_t len,
     uint64_t offset, bool synced, struct err *e);
 /* Reads LEN bytes; ERR_MISMATCH if there are fewer. */
-int posix_read(int fd, void *data, size_t len, uint64_t offset, struct err *e);
+int posix_read(struct session *c, int fd, void *data, size_t len,
+    uint64_t offset, struct err *e);
 /* TEMP becomes NAME, durably.  ERR_EXISTS if NAME is a directory. */
 int posix_publish(struct session *c, int dir_fd, const char *temp,
     const char *name, struct err *e);

@@ -42,6 +42,9 @@ posix_open_store(const struct store_url *url, const struct store_config *config,
 	s->attrs = store_attrs_kinds(config);
 	s->owner = temp_owner(config->owner);
 	s->stop = config->stop;
+	s->is_remote = posix_is_remote(&s->base);
+	if (config->limit_local || s->is_remote)
+		s->limit = config->limit;
 	atomic_init(&s->name_max, NAME_MAX);
 	pthread_mutex_init(&s->lock, NULL);
 	pthread_mutex_init(&s->names, NULL);

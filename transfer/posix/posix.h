@@ -18,4 +18,7 @@ extern const struct store_driver posix_driver;
  * S is of this driver. */
 int posix_root_fd(struct store *s, struct err *e);
 
+/* Whether S, of this driver, lies on a file system of the network. */
+bool posix_is_remote(const struct store *s);
+
 #endif

@@ -69,12 +69,14 @@ posix_stat(
 }
 
 int
-posix_read(int fd, void *data, size_t len, uint64_t offset, struct err *e)
+posix_read(struct session *c, int fd, void *data, size_t len, uint64_t offset,
+    struct err *e)
 {
+	struct limit *limit = posix_store_of(c)->limit;
 	uint8_t *p = data;
 
 	while (len > 0) {
-		ssize_t n = pread(fd, p, len, (off_t)offset);
+		ssize_t n = pread(fd, p, limit_take(limit, len), (off_t)offset);
 
 		if (n == 0)
 			return err_set(
@@ -132,7 +134,7 @@ posix_read_key(struct session *c, const char *key, uint64_t offset, void *data,
 	/* What was written is to be proved on the medium: cached pages that
 	 * are clean are dropped, where the file system takes the advice. */
 	posix_fadvise(fd, (off_t)offset, (off_t)len, POSIX_FADV_DONTNEED);
-	return posix_read(fd, data, len, offset, e);
+	return posix_read(c, fd, data, len, offset, e);
 }
 
 /* A directory that waits to be listed. */

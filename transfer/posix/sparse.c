@@ -14,6 +14,7 @@ posix_holes_init(struct session *c, struct posix_holes *h, int fd,
     uint64_t size, bool sparse)
 {
 	*h = (struct posix_holes){
+	    .session = c,
 	    .fd = fd,
 	    .known = sparse && posix_store_of(c)->knows_holes,
 	    .size = size,
@@ -64,13 +65,13 @@ posix_holes_read(struct posix_holes *h, void *data, size_t len, uint64_t offset,
 
 		if (posix_hole_at(h, offset, &n))
 			memset(p, 0, n);
-		else if (posix_read(h->fd, p, n, offset, e) == -1)
+		else if (posix_read(h->session, h->fd, p, n, offset, e) == -1)
 			return -1;
 		p += n;
 		offset += n;
 		len -= n;
 	}
-	return posix_read(h->fd, p, len, offset, e);
+	return posix_read(h->session, h->fd, p, len, offset, e);
 }
 
 bool
@@ -129,7 +130,7 @@ posix_write_sparse(struct session *c, int fd, const void *data, size_t len,
 		if (zeros < run || !posix_has_nothing(c, fd, offset, zeros)) {
 			due += zeros;
 		} else {
-			if (posix_write(fd, p - due, due, offset - due, e) ==
+			if (posix_write(c, fd, p - due, due, offset - due, e) ==
 			    -1)
 				return -1;
 			due = 0;
@@ -138,5 +139,5 @@ posix_write_sparse(struct session *c, int fd, const void *data, size_t len,
 		offset += zeros;
 		len -= zeros;
 	}
-	return posix_write(fd, p - due, due, offset - due, e);
+	return posix_write(c, fd, p - due, due, offset - due, e);
 }

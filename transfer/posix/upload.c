@@ -186,7 +186,7 @@ part_holds(struct session *base, int fd, const struct plan *plan,
 
 		if (posix_go_on(base, e) == -1)
 			return -1;
-		if (posix_read(fd, c->io, n, offset, e) == -1)
+		if (posix_read(base, fd, c->io, n, offset, e) == -1)
 			return 0; /* too short, or unreadable: sent again */
 		digester_update(c->digester, c->io, n);
 		offset += n;

@@ -100,13 +100,15 @@ posix_temp_file(struct session *c, int dir_fd, const char *name, bool fresh,
 }
 
 int
-posix_write(
-    int fd, const void *data, size_t len, uint64_t offset, struct err *e)
+posix_write(struct session *c, int fd, const void *data, size_t len,
+    uint64_t offset, struct err *e)
 {
+	struct limit *limit = posix_store_of(c)->limit;
 	const uint8_t *p = data;
 
 	while (len > 0) {
-		ssize_t n = pwrite(fd, p, len, (off_t)offset);
+		ssize_t n =
+		    pwrite(fd, p, limit_take(limit, len), (off_t)offset);
 
 		if (n == -1) {
 			if (errno == EINTR)
@@ -206,7 +208,7 @@ write_all(struct session *c, int fd, const struct item_stat *st,
     const void *data, size_t len, struct err *e)
 {
 	if (!posix_is_sparse(c, st))
-		return posix_write(fd, data, len, 0, e);
+		return posix_write(c, fd, data, len, 0, e);
 	if (posix_write_sparse(c, fd, data, len, 0, POSIX_BLOCK, e) == -1)
 		return -1;
 	return ftruncate(fd, (off_t)len) == 0 ? 0 : err_sys(e, "set size");
@@ -258,6 +260,8 @@ posix_prove(struct session *base, int fd, const void *data, size_t len,
 			done += n;
 			continue;
 		}
+		if (synced && posix_store_of(base)->is_remote)
+			limit_pay(posix_store_of(base)->limit, n);
 		if (read_back(fd, c->io, n, offset + done, e) == -1)
 			return -1;
 		if (memcmp(c->io, p + done, n) != 0)

@@ -258,7 +258,8 @@ s3_connect(struct store *store, struct err *e)
 	    .no_verify_tls = config->no_verify_tls,
 	    .timeout_ms = config->timeout_ms,
 	    .connect_timeout_ms = config->connect_timeout_ms,
-	    .stop = config->stop};
+	    .stop = config->stop,
+	    .limit = config->limit};
 	AUTO(s3_session) struct s3_session *c = calloc(1, sizeof(*c));
 
 	if (c == NULL) {

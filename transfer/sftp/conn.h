@@ -27,6 +27,7 @@
 #include "transfer/sftp/transport.h"
 
 struct conn;
+struct limit;
 
 struct conn_config {
 	struct transport *(*open)(
@@ -36,6 +37,7 @@ struct conn_config {
 	unsigned timeout_ms;
 	unsigned connect_timeout_ms;
 	const atomic_bool *stop; /* or NULL */
+	struct limit *limit;	 /* of data asked for and sent, or NULL */
 };
 
 /* What the server is able to do; known once it was reached. */

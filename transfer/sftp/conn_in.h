@@ -5,6 +5,7 @@
 
 #include <pthread.h>
 
+#include "transfer/limit.h"
 #include "transfer/sftp/conn.h"
 
 /* Requests without an answer, and bytes of their data, at a time. */
@@ -57,6 +58,8 @@ struct conn {
 	unsigned outstanding; /* requests */
 	unsigned fsyncs;      /* of these */
 	uint64_t flying;      /* bytes */
+	struct limit_turn turn;
+	unsigned held_up_ms; /* the limit lets nothing go for so long */
 	uint32_t serial;
 	struct iovec ring[CONN_RING];	 /* to be sent */
 	struct request *ends[CONN_RING]; /* whose last bytes they are */

@@ -7,16 +7,25 @@
 
 #include "transfer/sftp/internal.h"
 
+/* Bytes in one request: what the server takes, and what is no burst. */
+static uint32_t
+at_most(struct session *base, uint32_t server)
+{
+	size_t piece = limit_piece(sftp_store_of(base)->config.limit);
+
+	return piece < server ? (uint32_t)piece : server;
+}
+
 size_t
 sftp_write_ask(struct session *base, const struct conn_handle *h,
     uint64_t offset, const void *data, size_t len)
 {
 	struct call *call = &sftp_session_of(base)->call;
 	const uint8_t *p = data;
+	uint32_t most = at_most(base, call->caps.write_bytes);
 	size_t done, n = 0;
 
 	for (done = 0; done < len; n++) {
-		uint32_t most = call->caps.write_bytes;
 		uint32_t now =
 		    len - done < most ? (uint32_t)(len - done) : most;
 
@@ -44,10 +53,10 @@ sftp_read_ask(struct session *base, const struct conn_handle *h,
     uint64_t offset, size_t len, void *into, const void *expect)
 {
 	struct call *call = &sftp_session_of(base)->call;
+	uint32_t most = at_most(base, call->caps.read_bytes);
 	size_t done, n = 0;
 
 	for (done = 0; done < len; n++) {
-		uint32_t most = call->caps.read_bytes;
 		uint32_t now =
 		    len - done < most ? (uint32_t)(len - done) : most;
 

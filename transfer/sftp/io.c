@@ -371,22 +371,32 @@ choose(struct conn *c)
 	return first->first != NULL ? first : other;
 }
 
+/* Whether LEN more bytes may be on their way. */
+static bool
+may_fly(struct conn *c, uint64_t len)
+{
+	if (c->flying > 0 && c->flying + len > CONN_FLYING_MAX)
+		return false;
+	if (len > 0)
+		c->held_up_ms =
+		    limit_ask(c->config.limit, &c->turn, (size_t)len);
+	return c->held_up_ms == 0;
+}
+
 /* Moves requests into the ring as far as there is room and they may fly. */
 static void
 admit(struct conn *c)
 {
+	c->held_up_ms = 0;
 	if (c->ring_n == 0)
 		c->ring_at = 0;
 	while (c->ring_at + c->ring_n + 2 <= CONN_RING &&
 	    c->outstanding < CONN_REQUESTS_MAX) {
 		struct call_list *list = choose(c);
 		struct call *call = list->first;
-		uint64_t len;
 
-		if (call == NULL)
-			break;
-		len = call->requests[call->admitted].len;
-		if (c->flying > 0 && c->flying + len > CONN_FLYING_MAX)
+		if (call == NULL ||
+		    !may_fly(c, call->requests[call->admitted].len))
 			break;
 		admit_one(c, call);
 		if (call->admitted == call->n)
@@ -555,16 +565,27 @@ check_time(struct conn *c, struct err *e)
 {
 	uint64_t most = c->config.timeout_ms;
 
-	if (c->outstanding == 0)
+	if (c->outstanding == 0 && c->held_up_ms == 0)
 		return 0;
 	if (is_stopped(c))
 		return err_set(e, ERR_STOPPED, "stopped");
+	if (c->outstanding == 0)
+		return 0;
 	if (c->fsyncs > 0)
 		most *= FSYNC_FACTOR;
 	if (most > 0 && clock_mono_ms() - c->progress_ms > most)
 		return err_set(e, ERR_NET, "%s: no answer for %llu s",
 		    c->config.target.host, (unsigned long long)most / 1000);
 	return 0;
+}
+
+/* How long there may be nothing to do. */
+static int
+nap_ms(const struct conn *c)
+{
+	if (c->held_up_ms > 0 && c->held_up_ms < SLICE_MS)
+		return (int)c->held_up_ms;
+	return c->outstanding > 0 || c->held_up_ms > 0 ? SLICE_MS : -1;
 }
 
 /* Until the connection breaks (*E tells why) or is to be closed. */
@@ -582,8 +603,7 @@ serve(struct conn *c, struct err *e)
 		if (check_time(c, e) == -1)
 			return;
 		if (idle && news == 0) {
-			wait_io(c, c->ring_n > 0,
-			    c->outstanding > 0 ? SLICE_MS : -1);
+			wait_io(c, c->ring_n > 0, nap_ms(c));
 			idle = false;
 			continue;
 		}

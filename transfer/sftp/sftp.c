@@ -286,6 +286,7 @@ new_conn(struct sftp_store *s, struct err *e)
 	    .timeout_ms = s->timeout_ms,
 	    .connect_timeout_ms = s->target.connect_timeout_ms,
 	    .stop = s->config.stop,
+	    .limit = s->config.limit,
 	};
 	struct conn *conn = conn_new(&config, e);
 

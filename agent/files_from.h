@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * --files-from: the names of what a run is limited to, relative to SRC.  One a
+ * line, as rsync reads them: empty lines and those that begin with '#' or ';'
+ * are none (such a name is written "./#..."); or, with --from0, each with a
+ * NUL behind and nothing else special.  "./", doubled slashes and one at the
+ * end mean nothing; "." is all of SRC.
+ */
+#ifndef AGENT_FILES_FROM_H
+#define AGENT_FILES_FROM_H
+
+#include <stdbool.h>
+#include <stdio.h>
+
+#include "transfer/pathset.h"
+
+/* Bytes of names and what is kept of each: some 2.7 million of them. */
+#define FILES_FROM_MAX ((size_t)64 << 20)
+
+/* From FILE, or from standard input if that is "-": the caller's, sealed.
+ * ERR_USAGE: a name that is absolute or has "..", with its line. */
+struct pathset *files_from_read(const char *file, bool nul, struct err *e);
+/* The same from IN; WHAT is its name for messages. */
+struct pathset *files_from_stream(
+    FILE *in, const char *what, bool nul, struct err *e);
+
+#endif
