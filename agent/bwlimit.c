@@ -13,8 +13,5 @@ bwlimit_parse(const char *text, uint64_t *rate, struct err *e)
 		*rate = 0;
 		return 0;
 	}
-	if (strchr(text, ':') != NULL)
-		return err_set(e, ERR_USAGE,
-		    "one rate for both directions, as 10M: \"%.100s\"", text);
 	return text_parse_size(text, 1024, rate, e);
 }

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "agent/control_in.h"
+#include "agent/daemon/timetable.h"
 #include "agent/steer.h"
 #include "agent/stop.h"
 #include "base/clock.h"
@@ -20,9 +21,12 @@
 
 /* After the end of its time what is under way may go on for so long. */
 #define GRACE_MS 10000
+#define TABLE_MS 30000
 
 struct steer {
 	struct limit *limit;
+	struct timetable *table; /* of the limit, or NULL */
+	struct zone *zone;
 	struct control_in in; /* its fd is -1 where nothing comes */
 	uint64_t until_ms;    /* 0: any time */
 	bool is_over;	      /* its time; until_ms is the grace's end */
@@ -50,6 +54,8 @@ obey(void *arg, const struct control *order)
 	char rate[24];
 
 	if (order->has_bwlimit) {
+		/* From now on it is this. */
+		timetable_free(TAKE(s->table));
 		limit_set(s->limit, order->bwlimit);
 		log_info("control: bandwidth limit %s%s",
 		    order->bwlimit == 0
@@ -76,6 +82,28 @@ time_left(const struct steer *s)
 	return s->until_ms - now < INT_MAX ? (int)(s->until_ms - now) : INT_MAX;
 }
 
+/* Milliseconds until the limit is to be looked up again: the clock may be set
+ * meanwhile. */
+static int
+keep_to_table(struct steer *s)
+{
+	int64_t now_us = clock_wall_ns() / 1000, change;
+
+	if (s->table == NULL)
+		return -1;
+	limit_set(s->limit, timetable_rate(s->table, s->zone, now_us));
+	change = timetable_change(s->table, s->zone, now_us);
+	if (change - now_us >= (int64_t)TABLE_MS * 1000)
+		return TABLE_MS;
+	return (int)((change - now_us) / 1000) + 1;
+}
+
+static int
+sooner(int a, int b)
+{
+	return a == -1 || (b != -1 && b < a) ? b : a;
+}
+
 static void *
 watch(void *arg)
 {
@@ -86,7 +114,7 @@ watch(void *arg)
 		    {.fd = s->end_fd, .events = POLLIN},
 		    {.fd = s->in.fd, .events = POLLIN},
 		};
-		int n = poll(p, 2, time_left(s));
+		int n = poll(p, 2, sooner(time_left(s), keep_to_table(s)));
 
 		if (n == -1 && errno != EINTR)
 			return NULL;
@@ -114,6 +142,31 @@ start_thread(struct steer *s, struct err *e)
 	return rc == 0 ? 0 : err_set(e, ERR_SYS, "a thread can't be started");
 }
 
+static void
+release(struct steer *s)
+{
+	if (s->end_fd != -1)
+		close(s->end_fd);
+	control_in_free(&s->in);
+	timetable_free(s->table);
+	zone_free(s->zone);
+	free(s);
+}
+
+/* The limit by the time of day, where that is wished for. */
+static int
+read_table(struct steer *s, const char *text, struct err *e)
+{
+	if (text == NULL)
+		return 0;
+	s->table = timetable_new(text, e);
+	s->zone = s->table != NULL ? zone_local(e) : NULL;
+	if (s->zone == NULL)
+		return err_context(e, "--bwlimit");
+	keep_to_table(s);
+	return 0;
+}
+
 int
 steer_start(const struct options *o, struct steer **out, struct err *e)
 {
@@ -121,7 +174,8 @@ steer_start(const struct options *o, struct steer **out, struct err *e)
 
 	*out = NULL;
 	limit_set(o->store.limit, o->bwlimit);
-	if (o->control_fd == -1 && o->max_duration_ms == 0)
+	if (o->control_fd == -1 && o->max_duration_ms == 0 &&
+	    o->bwlimit_table == NULL)
 		return 0;
 	/* Programs that the run starts have no part in it. */
 	if (o->control_fd != -1 &&
@@ -138,11 +192,9 @@ steer_start(const struct options *o, struct steer **out, struct err *e)
 	s->end_fd = eventfd(0, EFD_CLOEXEC);
 	if (s->end_fd == -1)
 		err_sys(e, "eventfd");
-	if (s->end_fd == -1 || start_thread(s, e) == -1) {
-		if (s->end_fd != -1)
-			close(s->end_fd);
-		control_in_free(&s->in);
-		free(s);
+	if (s->end_fd == -1 || read_table(s, o->bwlimit_table, e) == -1 ||
+	    start_thread(s, e) == -1) {
+		release(s);
 		return -1;
 	}
 	*out = s;
@@ -158,7 +210,5 @@ steer_end(struct steer *s)
 		return;
 	if (write(s->end_fd, &one, sizeof(one)) == (ssize_t)sizeof(one))
 		pthread_join(s->thread, NULL);
-	close(s->end_fd);
-	control_in_free(&s->in);
-	free(s);
+	release(s);
 }

@@ -6,6 +6,7 @@
 
 #include "agent/bwlimit.h"
 #include "agent/cli/set.h"
+#include "agent/daemon/timetable.h"
 #include "base/clock.h"
 #include "base/text.h"
 
@@ -86,8 +87,19 @@ int
 option_set_bwlimit(
     struct options *o, char letter, const char *arg, struct err *e)
 {
+	AUTO(timetable) struct timetable *table = NULL;
+
 	(void)letter;
-	return bwlimit_parse(arg, &o->bwlimit, e);
+	o->bwlimit_table = NULL;
+	if (strpbrk(arg, ",: ") == NULL)
+		return bwlimit_parse(arg, &o->bwlimit, e);
+	table = timetable_new(arg, e);
+	if (table == NULL) {
+		e->kind = ERR_USAGE;
+		return -1;
+	}
+	o->bwlimit_table = arg;
+	return 0;
 }
 
 int

@@ -429,7 +429,8 @@ const struct option_def option_table[] = {
 	.help = "Attempts of one request in all")},
     {CUSTOM("bwlimit", 0, option_set_bwlimit, SPEED, .arg = "RATE",
 	.help = "Bytes a second over the network, all connections together: "
-		"10M; a bare number is KiB; off")},
+		"10M; a bare number is KiB; off; by the time of day: "
+		"08:00,10M 19:00,off")},
     {DURATION("max-duration", max_duration_ms, NULL, 0, SPEED, .min = 1,
 	.help = "Stop after TIME, as if interrupted; the next run goes on")},
     {FLAG("no-fsync", 0, store.no_fsync, .group = GROUP_SPEED, .verbs = RUNS,

@@ -84,6 +84,16 @@ mark_plan(struct task_conf *t, const char *key, const char *value)
 	text_hex(&crc, sizeof(crc), t->plan);
 }
 
+static int
+set_schedule(
+    struct task_conf *t, const char *key, const char *value, struct err *e)
+{
+	if (schedule_set(&t->schedule, key, value, e) == -1)
+		return -1;
+	return strcmp(key, "timezone") == 0 ? set_text(&t->timezone, value, e)
+					    : 0;
+}
+
 /* 1: done, 0: no key of the task's own, -1. */
 static int
 set_own(struct task_conf *t, const char *key, const char *value, struct err *e)
@@ -99,7 +109,7 @@ set_own(struct task_conf *t, const char *key, const char *value, struct err *e)
 	else if (strcmp(key, "enabled") == 0)
 		rc = conf_bool(value, &t->enabled, e);
 	else if (schedule_has_key(key))
-		rc = schedule_set(&t->schedule, key, value, e);
+		rc = set_schedule(t, key, value, e);
 	else
 		return 0;
 	return rc == 0 ? 1 : err_context(e, "%s", key);
@@ -140,6 +150,7 @@ task_conf_free(struct task_conf *t)
 	free(t->path);
 	free(t->source);
 	free(t->target);
+	free(t->timezone);
 	conf_words_free(&t->options);
 	schedule_free(&t->schedule);
 	free(t);

@@ -32,7 +32,8 @@ struct task_conf {
 	char *source, *target; /* both absolute */
 	struct conf_words options;
 	struct schedule schedule;
-	char plan[17]; /* of what its file says of that: changes with it */
+	char *timezone; /* NULL: the machine's */
+	char plan[17];	/* of what its file says of that: changes with it */
 };
 
 void task_conf_free(struct task_conf *t);

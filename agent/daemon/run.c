@@ -225,6 +225,8 @@ be_run(const struct run_order *o, pid_t parent, int out, int log, int orders)
 	int rc, n = 0;
 
 	become_run(o->title, parent, out, log, orders);
+	if (o->timezone != NULL)
+		setenv("TZ", o->timezone, 1);
 	/* They are moved about as they are read. */
 	argv = calloc(o->words_n + 2, sizeof(*argv));
 	if (argv == NULL)

@@ -27,7 +27,8 @@ struct run_order {
 	enum verb_id verb;
 	char *const *words; /* of its command line */
 	size_t words_n;
-	bool takes_orders; /* by --control-fd, the first of its words then */
+	const char *timezone; /* its clock's; NULL: the machine's */
+	bool takes_orders;    /* by --control-fd, the first of its words then */
 	run_main_fn *main;
 };
 

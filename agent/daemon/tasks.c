@@ -338,6 +338,7 @@ start(const struct tasks *t, const struct task *task, struct err *e)
 		    .verb = task->conf->verb,
 		    .words = words.words,
 		    .words_n = words.n,
+		    .timezone = task->conf->timezone,
 		    .takes_orders = true,
 		    .main = t->config.main,
 		};
