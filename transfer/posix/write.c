@@ -103,13 +103,18 @@ int
 posix_write(struct session *c, int fd, const void *data, size_t len,
     uint64_t offset, struct err *e)
 {
-	struct limit *limit = posix_store_of(c)->limit;
+	struct posix_store *s = posix_store_of(c);
 	const uint8_t *p = data;
 
 	while (len > 0) {
-		ssize_t n =
-		    pwrite(fd, p, limit_take(limit, len), (off_t)offset);
+		size_t some = limit_take(s->limit, len);
+		ssize_t n;
 
+		/* Nobody waits for the limit any more. */
+		if (limit_is_on(s->limit) && s->stop != NULL &&
+		    atomic_load_explicit(s->stop, memory_order_relaxed))
+			return err_set(e, ERR_STOPPED, "stopped");
+		n = pwrite(fd, p, some, (off_t)offset);
 		if (n == -1) {
 			if (errno == EINTR)
 				continue;
