@@ -85,11 +85,11 @@ struct options {
 	uint64_t part_bytes;
 	uint64_t threshold_bytes;
 	uint64_t memory_bytes;
-	unsigned retries;	  /* attempts of one request in all */
-	uint64_t bwlimit;	  /* bytes a second; 0: off */
+	unsigned retries;	   /* attempts of one request in all */
+	uint64_t bwlimit;	   /* bytes a second; 0: off */
 	const char *bwlimit_table; /* by the time of day, instead; or NULL */
-	uint64_t max_duration_ms; /* 0: any */
-	int control_fd;		  /* orders come from there; -1: none do */
+	uint64_t max_duration_ms;  /* 0: any */
+	int control_fd;		   /* orders come from there; -1: none do */
 	struct store_config store;
 	/* Where an S3 source needs others than the target. */
 	const char *source_endpoint_url;

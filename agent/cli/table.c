@@ -242,7 +242,8 @@ const struct verb verb_table[VERB_COUNT] = {
 	"files are right; start NAME, run it now; stop NAME, end its run when "
 	"what is under way is done, and at once if asked again; pause NAME, "
 	"no more runs by its schedule until resume NAME, which also lets a "
-	"task go on that was held after failures; set NAME bwlimit RATE, of the "
+	"task go on that was held after failures; set NAME bwlimit RATE, of "
+	"the "
 	"run that goes on; history NAME, its runs. "
 	"Without a daemon, list, show, check and history read what it left.",
 	"dray task list\n"

@@ -22,7 +22,7 @@ reach(const char *path, struct err *e)
 	if (strlen(path) >= sizeof(where.sun_path))
 		return err_set(e, ERR_CONFIG,
 		    "the path of a socket is too long: %s", path);
-	strcpy(where.sun_path, path);
+	memcpy(where.sun_path, path, strlen(path) + 1);
 	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	if (fd == -1 ||
 	    setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience,

@@ -230,12 +230,12 @@ console_tick(struct console *c, uint64_t now_ms)
 static int
 give_to(const char *path, const char *group, struct err *e)
 {
-	struct group *g;
+	struct group entry, *g = NULL;
+	char text[16384]; /* all its members */
 
 	if (group == NULL)
 		return 0;
-	g = getgrnam(group);
-	if (g == NULL)
+	if (getgrnam_r(group, &entry, text, sizeof(text), &g) != 0 || g == NULL)
 		return err_set(
 		    e, ERR_CONFIG, "control-group: no group \"%s\"", group);
 	if (chown(path, (uid_t)-1, g->gr_gid) == -1)
@@ -254,7 +254,7 @@ listen_at(struct console *c, const char *group, struct err *e)
 		return err_set(e, ERR_CONFIG,
 		    "control: a socket's path has at most %zu bytes: %s",
 		    sizeof(where.sun_path) - 1, c->path);
-	strcpy(where.sun_path, c->path);
+	memcpy(where.sun_path, c->path, strlen(c->path) + 1);
 	c->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (c->fd == -1)
 		return err_sys(e, "control socket");

@@ -111,9 +111,8 @@ posix_write(struct session *c, int fd, const void *data, size_t len,
 		ssize_t n;
 
 		/* Nobody waits for the limit any more. */
-		if (limit_is_on(s->limit) && s->stop != NULL &&
-		    atomic_load_explicit(s->stop, memory_order_relaxed))
-			return err_set(e, ERR_STOPPED, "stopped");
+		if (limit_is_on(s->limit) && posix_go_on(c, e) == -1)
+			return -1;
 		n = pwrite(fd, p, some, (off_t)offset);
 		if (n == -1) {
 			if (errno == EINTR)
