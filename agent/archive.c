@@ -396,6 +396,7 @@ archive_start(const struct archive_order *order, struct err *e)
 		return NULL;
 	pthread_mutex_init(&a->mutex, NULL);
 	clock_cond_init(&a->cond);
+	outbox_wait_less(a->outbox);
 	rc = pthread_create(&a->thread, NULL, archivist, a);
 	if (rc != 0) {
 		err_set(e, ERR_SYS, "no thread for the archive: error %d", rc);

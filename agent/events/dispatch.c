@@ -303,6 +303,7 @@ struct dispatch *
 dispatch_start(const struct dispatch_setup *setup, struct err *e)
 {
 	AUTO(dispatch) struct dispatch *d = calloc(1, sizeof(*d));
+	size_t i;
 	int rc;
 
 	if (d == NULL) {
@@ -318,6 +319,9 @@ dispatch_start(const struct dispatch_setup *setup, struct err *e)
 	if (d->control == NULL || open_receivers(d, setup, e) == -1 ||
 	    open_boxes(d, setup, e) == -1)
 		return NULL;
+	for (i = 0; i < d->boxes_n; i++)
+		if (d->boxes[i].outbox != NULL)
+			outbox_wait_less(d->boxes[i].outbox);
 	rc = pthread_create(&d->thread, NULL, dispatcher, d);
 	if (rc != 0) {
 		err_set(e, ERR_SYS, "no thread for events: error %d", rc);

@@ -91,7 +91,7 @@ set_up(struct outbox *o, bool write, struct err *e)
 {
 	int version;
 
-	if (exec(o, "PRAGMA busy_timeout=10000;", e) == -1 ||
+	if (exec(o, "PRAGMA busy_timeout=60000;", e) == -1 ||
 	    (write &&
 		exec(o,
 		    "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL;"
@@ -155,6 +155,12 @@ outbox_open(const char *dir, bool write, struct err *e)
 		return NULL;
 	sqlite3_busy_timeout(o->ledger, 10000);
 	return TAKE(o);
+}
+
+void
+outbox_wait_less(struct outbox *o)
+{
+	sqlite3_busy_timeout(o->db, 10000);
 }
 
 void

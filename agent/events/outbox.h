@@ -31,6 +31,9 @@ struct outbox;
  * for reading ERR_NOTFOUND. */
 struct outbox *outbox_open(const char *dir, bool write, struct err *e);
 void outbox_close(struct outbox *o);
+/* For who tries again: another's lock is waited for ten seconds, not a minute,
+ * which a run takes rather than not begin. */
+void outbox_wait_less(struct outbox *o);
 AUTO_DEFINE(outbox, struct outbox, outbox_close)
 
 /*
