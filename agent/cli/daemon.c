@@ -12,6 +12,7 @@ static int
 do_work(enum verb_id verb, int argc, char **argv)
 {
 	stop_init();
+	run_take_signals();
 	return cmd_run(
 	    verb, argc, argv, verb == VERB_EVENTS ? cmd_events : cmd_sync);
 }

@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "agent/daemon/conf_words.h"
@@ -235,6 +236,19 @@ is_conf(const struct dirent *de)
 	    strcmp(de->d_name + n - suffix, SUFFIX) == 0;
 }
 
+/* Others would have whoever opens them wait. */
+static int
+check_regular(const char *path, struct err *e)
+{
+	struct stat st;
+
+	if (stat(path, &st) == -1)
+		return err_sys(e, "%s", path);
+	return S_ISREG(st.st_mode)
+	    ? 0
+	    : err_set(e, ERR_CONFIG, "%s: not a regular file", path);
+}
+
 static struct task_conf *
 load_in(const char *dir, const char *file, const struct conf_words *defaults,
     struct err *e)
@@ -246,6 +260,8 @@ load_in(const char *dir, const char *file, const struct conf_words *defaults,
 		err_set(e, ERR_NOMEM, "out of memory");
 		return NULL;
 	}
+	if (check_regular(buf_str(&path), e) == -1)
+		return NULL;
 	return task_conf_load(buf_str(&path), defaults, e);
 }
 
@@ -307,7 +323,7 @@ set_daemon(
 	if (strcmp(key, "control-group") == 0)
 		return set_text(&c->control_group, value, e);
 	if (strcmp(key, "max-concurrent-runs") == 0)
-		return set_count(&c->max_runs, value, 1, 1000, e);
+		return set_count(&c->max_runs, value, 1, 250, e);
 	return err_set(e, ERR_CONFIG,
 	    "no such key; there are tasks-dir state-dir subscriptions-dir "
 	    "control control-group max-concurrent-runs");
@@ -432,8 +448,10 @@ daemon_conf_load(const char *path, bool must_exist, struct err *e)
 	}
 	if (preset(c, e) == -1)
 		return NULL;
-	if (ini_file(path, on_daemon_line, c, e) == -1 &&
-	    (must_exist || e->kind != ERR_NOTFOUND))
-		return NULL;
+	if (ini_file(path, on_daemon_line, c, e) == -1) {
+		if (must_exist || e->kind != ERR_NOTFOUND)
+			return NULL;
+		*e = (struct err)ERR_INIT;
+	}
 	return TAKE(c);
 }

@@ -3,6 +3,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "agent/cli/parse.h"
 #include "agent/daemon/conf_words.h"
@@ -157,6 +158,21 @@ try_words(
 	return 0;
 }
 
+/* Some are read at once: what would have the daemon wait is refused. */
+static int
+check_file(const char *path, struct err *e)
+{
+	struct stat st;
+
+	if (path[0] != '/' && strstr(path, "://") == NULL)
+		return err_set(e, ERR_CONFIG,
+		    "neither a URL nor a path from the root: \"%.200s\"", path);
+	if (stat(path, &st) == 0 && !S_ISREG(st.st_mode))
+		return err_set(
+		    e, ERR_CONFIG, "not a regular file: %.200s", path);
+	return 0;
+}
+
 int
 conf_words_set(
     struct conf_words *w, const char *key, const char *value, struct err *e)
@@ -169,6 +185,9 @@ conf_words_set(
 	if (d == NULL)
 		return -1;
 	if (d->arg == NULL && conf_bool(value, &on, e) == -1)
+		return err_context(e, "%s", d->name);
+	if (d->arg != NULL && strcmp(d->arg, "FILE") == 0 &&
+	    check_file(value, e) == -1)
 		return err_context(e, "%s", d->name);
 	buf_addf(&word, "--%s", d->name);
 	if (d->arg != NULL)

@@ -159,6 +159,9 @@ receive(struct client *c)
 		return errno == EAGAIN || errno == EINTR;
 	if (n == 0)
 		return false;
+	/* A line that begins has its time from now on. */
+	if (c->in.len == 0)
+		c->since_ms = clock_mono_ms();
 	buf_add(&c->in, bytes, (size_t)n);
 	if (memchr(bytes, '\n', (size_t)n) != NULL)
 		c->since_ms = clock_mono_ms();

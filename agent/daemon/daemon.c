@@ -23,8 +23,11 @@
 #include "base/log.h"
 
 #define LOCK_NAME ".agent.lock"
-/* What is under way may be finished in this time, after SIGTERM. */
+/* After SIGTERM: what is under way may be finished, is given up, is killed;
+ * what hangs even then is left alone. */
 #define GRACE_MS 6000
+#define KILL_MS 8500
+#define LEAVE_MS 9500
 #define TICK_MAX_MS 5000
 
 struct service {
@@ -84,10 +87,14 @@ reload(struct service *s, struct err *e)
 	if (fresh == NULL)
 		return -1;
 	if (strcmp(fresh->state_dir, s->conf->state_dir) != 0 ||
+	    strcmp(fresh->subscriptions_dir, s->conf->subscriptions_dir) != 0 ||
 	    strcmp(fresh->control, s->conf->control) != 0)
 		return err_set(e, ERR_CONFIG,
-		    "%s: another state-dir or control needs a restart",
+		    "%s: another state-dir, subscriptions-dir or control needs "
+		    "a restart",
 		    s->setup->conf_path);
+	if (tasks_count(s->tasks) > 0 && access(fresh->tasks_dir, F_OK) == -1)
+		return err_sys(e, "%s", fresh->tasks_dir);
 	if (tasks_load(s->tasks, fresh->tasks_dir, &fresh->defaults, now_us(),
 		e) == -1)
 		return -1;
@@ -273,10 +280,17 @@ tell_manager(struct service *s)
 static bool
 goes_on(struct service *s)
 {
+	uint64_t past;
+
 	if (!s->ending)
 		return true;
-	if (!s->gave_up && clock_mono_ms() - s->ending_ms > GRACE_MS)
+	past = clock_mono_ms() - s->ending_ms;
+	if (!s->gave_up && past > GRACE_MS)
 		on_end(s);
+	if (past > KILL_MS)
+		tasks_kill_all(s->tasks);
+	if (past > LEAVE_MS)
+		return false;
 	return tasks_running(s->tasks) > 0 || courier_is_up(s->courier);
 }
 
@@ -295,8 +309,8 @@ serve(struct service *s, struct err *e)
 			wait = events;
 		if (wait > TICK_MAX_MS)
 			wait = TICK_MAX_MS;
-		if (every > 0 && wait > every)
-			wait = every;
+		if (every > 0 && wait > every / 2)
+			wait = every / 2;
 		if (s->ending && wait > 500)
 			wait = 500;
 		if (loop_wait(s->loop, (int)wait, e) == -1)

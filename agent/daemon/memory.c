@@ -111,11 +111,14 @@ memory_read(
 static void
 add_text(struct buf *out, const char *key, const char *value)
 {
-	AUTO(buf) struct buf line = BUF_INIT(1 << 16);
+	const char *p;
 
-	text_escape(&line, value, strlen(value));
-	if (line.len > 0)
-		buf_addf(out, "%s = %s\n", key, buf_str(&line));
+	if (*value == '\0')
+		return;
+	buf_addf(out, "%s = ", key);
+	for (p = value; *p != '\0'; p++)
+		buf_addc(out, *p == '\n' || *p == '\r' ? ' ' : *p);
+	buf_addc(out, '\n');
 }
 
 static void

@@ -91,7 +91,9 @@ ops_answer(void *arg, const struct jdoc_node *request, struct buf *reply)
 	struct json j;
 	int rc;
 
-	if (op == NULL || op->type != JDOC_STRING) {
+	if (jdoc_member(request, "task") != NULL && task == NULL) {
+		rc = err_set(&e, ERR_USAGE, "\"task\" is no name");
+	} else if (op == NULL || op->type != JDOC_STRING) {
 		rc = err_set(&e, ERR_USAGE, "\"op\" is missing");
 	} else if (jdoc_is(op, "status")) {
 		rc = status(arg, task, reply, &e);

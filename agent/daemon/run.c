@@ -15,10 +15,11 @@
 #include "agent/daemon/run.h"
 #include "base/buf.h"
 #include "base/log.h"
+#include "base/text.h"
 
 #define LINE_MAX_BYTES (64 << 10)
 #define READS_MAX 8
-#define FDS_MAX 1024 /* of the daemon's: tasks, clients */
+#define FDS_MAX 65536
 /* Where a run finds its orders. */
 #define ORDERS_FD 3
 #define ORDERS_WORD "--control-fd=3"
@@ -89,16 +90,21 @@ on_log(struct run *r, const char *line, size_t len)
 	    {"dray: error: ", LOG_ERROR}, {"dray: warning: ", LOG_WARN},
 	    {"dray: ", LOG_INFO}, {"", LOG_WARN}, /* a library, or ssh */
 	};
+	AUTO(buf) struct buf safe = BUF_INIT(8 * LINE_MAX_BYTES);
 	size_t i = 0, n;
 
 	while ((n = strlen(kinds[i].word)) > len ||
 	    memcmp(line, kinds[i].word, n) != 0)
 		i++;
-	log_line(
-	    kinds[i].level, "%s: %.*s", r->title, (int)(len - n), line + n);
+	/* What others print may hold any bytes; dray's own are escaped. */
+	if (kinds[i].word[0] != '\0')
+		buf_add(&safe, line + n, len - n);
+	else
+		text_escape(&safe, line, len);
+	log_line(kinds[i].level, "%s: %s", r->title, buf_str(&safe));
 	if (kinds[i].level == LOG_ERROR)
-		snprintf(r->end.message, sizeof(r->end.message), "%.*s",
-		    (int)(len - n), line + n);
+		snprintf(r->end.message, sizeof(r->end.message), "%s",
+		    buf_str(&safe));
 }
 
 static void
@@ -194,25 +200,25 @@ static void
 become_run(const char *title, pid_t parent, int out, int log, int orders)
 {
 	struct sigaction usual = {.sa_handler = SIG_DFL};
-	sigset_t none;
 	char name[16];
 	int null = open("/dev/null", O_RDONLY | O_CLOEXEC), i;
 
 	/* Its descriptor will be another file's. */
 	log_close();
-	/* A run without its daemon would be in the way of the next one. */
-	prctl(PR_SET_PDEATHSIG, SIGTERM);
+	/* A run without its daemon would be in the way of the next one; what it
+	 * has recorded is kept in any case. */
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	if (getppid() != parent || null == -1 || dup2(null, 0) == -1 ||
 	    dup2(out, 1) == -1 || dup2(log, 2) == -1 ||
 	    (orders != -1 && dup2(orders, ORDERS_FD) == -1))
 		_exit(1);
-	for (i = orders != -1 ? ORDERS_FD + 1 : ORDERS_FD; i < FDS_MAX; i++)
-		close(i);
+	i = orders != -1 ? ORDERS_FD + 1 : ORDERS_FD;
+	if (close_range((unsigned)i, ~0u, 0) == -1)
+		for (; i < FDS_MAX; i++)
+			close(i);
 	for (i = 1; i < NSIG; i++)
 		if (i != SIGPIPE)
 			sigaction(i, &usual, NULL);
-	sigemptyset(&none);
-	sigprocmask(SIG_SETMASK, &none, NULL);
 	snprintf(name, sizeof(name), "%s", title);
 	prctl(PR_SET_NAME, name);
 }
@@ -281,9 +287,10 @@ run_free(struct run *r)
 {
 	if (r == NULL)
 		return;
+	/* One that hangs in the kernel is waited for by nobody. */
 	if (r->pid != 0) {
 		kill(r->pid, SIGKILL);
-		waitpid(r->pid, NULL, 0);
+		waitpid(r->pid, NULL, WNOHANG);
 	}
 	close_lines(r, &r->out);
 	close_lines(r, &r->log);
@@ -303,12 +310,30 @@ run_pid(const struct run *r)
 }
 
 void
+run_take_signals(void)
+{
+	sigset_t none;
+
+	sigemptyset(&none);
+	sigprocmask(SIG_SETMASK, &none, NULL);
+}
+
+void
 run_stop(struct run *r)
 {
 	if (r->pid == 0)
 		return;
-	r->stops++;
+	/* Two signals may come as one. */
+	if (r->stops++ > 0)
+		run_tell(r, "{\"stop\":\"now\"}");
 	kill(r->pid, SIGTERM);
+}
+
+void
+run_kill(const struct run *r)
+{
+	if (r->pid != 0)
+		kill(r->pid, SIGKILL);
 }
 
 bool

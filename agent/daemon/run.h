@@ -44,6 +44,11 @@ pid_t run_pid(const struct run *r);
 void run_stop(struct run *r);
 /* The same, as its time is over. */
 void run_end_window(struct run *r);
+/* At once: the last resort. */
+void run_kill(const struct run *r);
+/* In the run's own process, once it has its handlers: signals that came before
+ * come now. */
+void run_take_signals(void);
 /* A line of agent/control_in.h, for what changes while it goes on: false if it
  * listens to nothing (any more). */
 bool run_tell(struct run *r, const char *order);

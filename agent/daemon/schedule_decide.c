@@ -60,11 +60,12 @@ delay_us(const struct schedule *c)
 static int64_t
 every_next(const struct schedule *c, const struct schedule_state *s)
 {
+	int64_t done = s->ended_us > s->since_us ? s->ended_us : s->since_us;
 	int64_t past;
 
 	if (s->started_us == 0)
 		return s->since_us + delay_us(c);
-	past = s->ended_us > s->started_us ? s->ended_us - s->started_us : 0;
+	past = done > s->started_us ? done - s->started_us : 0;
 	return s->started_us + (past / c->every_us + 1) * c->every_us;
 }
 
@@ -104,8 +105,9 @@ due(const struct schedule *c, const struct schedule_state *s, int64_t now)
 
 	if (s->unfinished)
 		return sooner(n, now, SCHEDULE_GOES_ON);
+	/* However often it would run else. */
 	if (s->retry_us != 0)
-		n = sooner(n, s->retry_us, SCHEDULE_RETRY);
+		return sooner(n, s->retry_us, SCHEDULE_RETRY);
 	if (c->every_us != 0)
 		n = sooner(n, every_next(c, s), SCHEDULE_TIME);
 	return sooner(n, calendars_next(c, s), SCHEDULE_TIME);

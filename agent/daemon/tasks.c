@@ -100,7 +100,7 @@ by_name(const void *a, const void *b)
 static void
 cut_off(struct tasks *t, struct task *task)
 {
-	schedule_interrupted(&task->memory.schedule, clock_wall_ns() / 1000);
+	schedule_interrupted(&task->memory.schedule, t->now_us);
 	snprintf(task->memory.outcome, sizeof(task->memory.outcome), "cut off");
 	remember(t, task);
 }
@@ -122,8 +122,13 @@ provide(struct tasks *t, const char *name, struct err *e)
 		err_set(e, ERR_NOMEM, "out of memory");
 		return NULL;
 	}
-	if (memory_read(t->config.state_dir, name, &task->memory, e) == -1)
-		log_warn("task %s: %s; it begins anew", name, e->msg);
+	if (memory_read(t->config.state_dir, name, &task->memory, e) == -1) {
+		/* It may have been paused, or held. */
+		log_error("task %s: what became of it can't be read: %s; it is "
+			  "paused until dray task resume %s",
+		    name, e->msg, name);
+		task->memory.schedule.paused = true;
+	}
 	if (task->memory.schedule.running && t->config.main != NULL)
 		cut_off(t, task);
 	t->all[t->n++] = task;
@@ -229,6 +234,7 @@ tasks_load(struct tasks *t, const char *dir, const struct conf_words *defaults,
 	struct task_conf **confs = NULL;
 	size_t n, i;
 
+	t->now_us = now_us;
 	for (i = 0; i < t->n; i++)
 		t->all[i]->seen = false;
 	if (task_conf_load_all(dir, defaults, on_bad, t, &confs, &n, e) == -1)
@@ -418,13 +424,19 @@ tasks_tick(struct tasks *t, int64_t now_us)
 static enum schedule_end
 end_of(const struct task *task, const struct run_end *end)
 {
+	/* It had no time to end by itself. */
+	if (end->exit_code == -1 && task->stop != STOP_NOBODY)
+		return task->stop == STOP_BY_HAND ? SCHEDULE_CANCELLED
+						  : SCHEDULE_CUT;
 	switch (end->exit_code) {
 	case 0:
 	case 5: /* some sources changed meanwhile */
 		return SCHEDULE_DONE;
 	case 2:
 		return SCHEDULE_HOPELESS;
-	case 6:
+	case 6: /* a window's end, or its own --max-duration */
+		return task->stop == STOP_BY_WINDOW ? SCHEDULE_CUT
+						    : SCHEDULE_CANCELLED;
 	case 130:
 		return task->stop == STOP_BY_HAND ? SCHEDULE_CANCELLED
 						  : SCHEDULE_CUT;
@@ -482,6 +494,16 @@ tasks_reap(struct tasks *t, int64_t now_us)
 			over(t, task, status, now_us);
 	}
 	drop_gone(t);
+}
+
+void
+tasks_kill_all(struct tasks *t)
+{
+	size_t i;
+
+	for (i = 0; i < t->n; i++)
+		if (t->all[i]->run != NULL)
+			run_kill(t->all[i]->run);
 }
 
 void

@@ -45,6 +45,7 @@ void tasks_reap(struct tasks *t, int64_t now_us);
 /* All runs are to end, and none begins: the first time what is under way is
  * finished, the second time it is given up. */
 void tasks_stop_all(struct tasks *t);
+void tasks_kill_all(struct tasks *t);
 unsigned tasks_running(const struct tasks *t);
 size_t tasks_count(const struct tasks *t);
 

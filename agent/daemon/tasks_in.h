@@ -27,6 +27,7 @@ struct tasks {
 	struct task **all; /* by name */
 	size_t n;
 	uint64_t serial; /* of the queue */
+	int64_t now_us;	 /* when files were read */
 	bool ending;
 };
 
