@@ -88,7 +88,11 @@ sweep(struct sweep *s, struct err *e)
 {
 	uint64_t old, over, passed, kept;
 	int own;
-	int64_t age_ns = (int64_t)s->r->age_ms * 1000000;
+	/* None is older than 1970. */
+	uint64_t age_ms = s->r->age_ms < (uint64_t)s->now_ms
+	    ? s->r->age_ms
+	    : (uint64_t)s->now_ms;
+	int64_t age_ns = (int64_t)age_ms * 1000000;
 
 	if (ledger_event_since(s->l, s->now_ms * 1000000 - age_ns, &old, e) ==
 		-1 ||

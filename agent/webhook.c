@@ -20,6 +20,9 @@ struct webhook {
 	const struct options *o;
 	struct subscription **subscriptions; /* all of them are enabled */
 	size_t n;
+	struct subscription **disabled; /* by their files, for now */
+	size_t disabled_n;
+	bool expected;	  /* somebody may want later what happens now */
 	char source[64];  /* urn:uuid:... */
 	char *target_url; /* without what only this machine knows */
 	char *task;
@@ -47,7 +50,10 @@ webhook_free(struct webhook *w)
 		archive_end(w->archive, 0, NULL, NULL);
 	for (i = 0; i < w->n; i++)
 		subscription_free(w->subscriptions[i]);
+	for (i = 0; i < w->disabled_n; i++)
+		subscription_free(w->disabled[i]);
 	free(w->subscriptions);
+	free(w->disabled);
 	free(w->target_url);
 	free(w->dir);
 	free(w->task);
@@ -123,11 +129,14 @@ from_options(const struct options *o, struct err *e)
 	return TAKE(s);
 }
 
-/* A file that is wrong doesn't keep the others from being told. */
+/* A file that is wrong doesn't keep the others from being told; what happens
+ * meanwhile is for whoever it is of, once it is right. */
 static void
 bad_file(void *arg, const struct err *why)
 {
-	(void)arg;
+	struct webhook *w = arg;
+
+	w->expected = true;
 	log_error("%s; nothing is sent to this subscription", why->msg);
 }
 
@@ -139,16 +148,20 @@ load(struct webhook *w, struct err *e)
 	size_t n, i;
 
 	if (subscription_load_all(
-		w->o->subscriptions_dir, bad_file, NULL, &all, &n, e) == -1)
+		w->o->subscriptions_dir, bad_file, w, &all, &n, e) == -1)
 		return -1;
 	w->subscriptions = calloc(n + 1, sizeof(*w->subscriptions));
+	w->disabled = calloc(n + 1, sizeof(*w->disabled));
 	for (i = 0; i < n; i++)
-		if (w->subscriptions != NULL && !all[i]->disabled)
-			w->subscriptions[w->n++] = all[i];
-		else
+		if (w->subscriptions == NULL || w->disabled == NULL)
 			subscription_free(all[i]);
+		else if (all[i]->disabled)
+			w->disabled[w->disabled_n++] = all[i];
+		else
+			w->subscriptions[w->n++] = all[i];
 	free(all);
-	return w->subscriptions != NULL
+	w->expected = w->expected || w->disabled_n > 0;
+	return w->subscriptions != NULL && w->disabled != NULL
 	    ? 0
 	    : err_set(e, ERR_NOMEM, "out of memory");
 }
@@ -232,7 +245,8 @@ webhook_new(const struct options *o, struct webhook **out, struct err *e)
 	if (o->events_archive != NULL && check_archive(w, e) == -1)
 		return err_context(e, "--events-archive");
 	share_connections(w);
-	if ((w->n > 0 || o->events_archive != NULL) && !o->dry_run)
+	if ((w->n > 0 || w->expected || o->events_archive != NULL) &&
+	    !o->dry_run)
 		*out = TAKE(w);
 	return 0;
 }
@@ -337,8 +351,36 @@ describe(struct webhook *w, const struct webhook_task *t, struct err *e)
 	return name_source(w, t, e);
 }
 
+/* Where each begins, also one that is sent nothing now. */
 static int
-begin_dispatch(struct webhook *w, struct ledger *l, struct err *e)
+set_starts(struct webhook *w, struct ledger *l, struct err *e)
+{
+	uint64_t start;
+	size_t i;
+
+	for (i = 0; i < w->n + w->disabled_n; i++) {
+		const struct subscription *sub =
+		    i < w->n ? w->subscriptions[i] : w->disabled[i - w->n];
+
+		if (set_start(l, sub->name, sub->from_beginning, &start, e) ==
+		    -1)
+			return -1;
+	}
+	return w->archive_name[0] == '\0'
+	    ? 0
+	    : set_start(l, w->archive_name, false, &w->archive_order.start, e);
+}
+
+/* Transfers don't wait for deliveries, whatever keeps these. */
+static void
+tell_later(const char *what, const struct err *why)
+{
+	log_warn("events: %s; %s by a later run, or dray events drain",
+	    why->msg, what);
+}
+
+static void
+begin_dispatch(struct webhook *w)
 {
 	const char *task = w->task;
 	struct dispatch_setup setup = {
@@ -351,44 +393,33 @@ begin_dispatch(struct webhook *w, struct ledger *l, struct err *e)
 	    .revived =
 		w->o->webhook != NULL ? w->subscriptions[w->n - 1]->name : NULL,
 	};
-	size_t i;
+	struct err e = ERR_INIT;
 
-	for (i = 0; i < w->n; i++) {
-		const struct subscription *sub = w->subscriptions[i];
-		uint64_t start;
-
-		if (set_start(l, sub->name, sub->from_beginning, &start, e) ==
-		    -1)
-			return -1;
-	}
-	if (retain(w, e) == -1)
-		return -1;
-	if (w->n == 0)
-		return 0;
-	w->dispatch = dispatch_start(&setup, e);
-	return w->dispatch != NULL ? 0 : -1;
+	if (retain(w, &e) == 0 && w->n == 0)
+		return;
+	if (e.kind == ERR_NONE)
+		w->dispatch = dispatch_start(&setup, &e);
+	if (w->dispatch == NULL)
+		tell_later("what happens now is told", &e);
 }
 
-static int
-begin_archive(struct webhook *w, const char *owner, struct err *e)
+static void
+begin_archive(struct webhook *w, const char *owner)
 {
 	struct archive_order *order = &w->archive_order;
+	struct err e = ERR_INIT;
 
 	if (w->o->events_archive == NULL)
-		return 0;
-	*order = (struct archive_order){
-	    .o = w->o,
-	    .dir = w->dir,
-	    .where = w->o->events_archive,
-	    .owner = owner,
-	    .name = w->archive_name,
-	    .source = w->source,
-	};
-	if (set_start(w->ledger, order->name, false, &order->start, e) == -1 ||
-	    ledger_commit(w->ledger, e) == -1)
-		return -1;
-	w->archive = archive_start(order, e);
-	return w->archive != NULL ? 0 : -1;
+		return;
+	order->o = w->o;
+	order->dir = w->dir;
+	order->where = w->o->events_archive;
+	order->owner = owner;
+	order->name = w->archive_name;
+	order->source = w->source;
+	w->archive = archive_start(order, &e);
+	if (w->archive == NULL)
+		tell_later("what happens now is archived", &e);
 }
 
 const struct keeper_store *
@@ -412,9 +443,11 @@ webhook_start(struct webhook *w, const struct webhook_task *task,
 	if (w == NULL)
 		return 0;
 	w->ledger = l;
-	if (describe(w, task, e) == -1 || begin_dispatch(w, l, e) == -1 ||
-	    begin_archive(w, task->owner, e) == -1)
+	if (describe(w, task, e) == -1 || set_starts(w, l, e) == -1 ||
+	    ledger_commit(l, e) == -1)
 		return err_context(e, "events");
+	begin_dispatch(w);
+	begin_archive(w, task->owner);
 	*events = &w->events;
 	return 0;
 }

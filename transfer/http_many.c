@@ -180,6 +180,9 @@ set_options(
 	curl_easy_setopt(c, CURLOPT_PRIVATE, call);
 	curl_easy_setopt(c, CURLOPT_ERRORBUFFER, call->error);
 	curl_easy_setopt(c, CURLOPT_NOSIGNAL, 1L);
+#if LIBCURL_VERSION_NUM >= 0x075700
+	curl_easy_setopt(c, CURLOPT_QUICK_EXIT, 1L);
+#endif
 	curl_easy_setopt(c, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_2TLS);
 	curl_easy_setopt(c, CURLOPT_FOLLOWLOCATION, 0L);
 	curl_easy_setopt(c, CURLOPT_USERAGENT, "dray/" PACKAGE_VERSION);

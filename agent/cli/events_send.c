@@ -251,12 +251,15 @@ events_drain(const struct options *o, int argc, char **argv, struct err *e)
 {
 	AUTO(webhook) struct webhook *w = NULL;
 	struct drained all = {.o = o};
+	size_t n = 0;
 
 	(void)argc;
 	(void)argv;
 	if (webhook_new(o, &w, e) == -1)
 		return -1;
-	if (w == NULL)
+	if (w != NULL)
+		webhook_subscriptions(w, &n);
+	if (n == 0)
 		return err_set(e, ERR_NOTFOUND,
 		    "no subscription in %s that is enabled, and no --webhook",
 		    o->subscriptions_dir);

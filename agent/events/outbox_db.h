@@ -79,6 +79,7 @@ enum outbox_stmt {
 	/* of the ledger */
 	OB_EVENTS,
 	OB_EVENT,
+	OB_EVENT_BARRIER,
 	OB_EVENT_LAST,
 	OB_EVENT_RANGE,
 	OB_LAG,

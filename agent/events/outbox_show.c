@@ -108,18 +108,38 @@ outbox_notices(struct outbox *o, uint64_t seq, outbox_event_fn *fn, void *arg,
 }
 
 /* The dead letter in row S is a delivery once more. */
+/* Whether the event waits for all others of its run; one that is gone waits
+ * for none. */
+static int
+is_barrier(struct outbox *o, sqlite3_int64 seq, struct err *e)
+{
+	sqlite3_stmt *s = outbox_prepare(o, OB_EVENT_BARRIER, e);
+	int rc, barrier = 0;
+
+	if (s == NULL)
+		return -1;
+	sqlite3_bind_int64(s, 1, seq);
+	rc = outbox_row(o, s, e);
+	if (rc == 1) {
+		barrier = sqlite3_column_int(s, 0) != 0;
+		sqlite3_reset(s);
+	}
+	return rc == -1 ? -1 : barrier;
+}
+
 static int
 revive(struct outbox *o, sqlite3_stmt *s, int64_t now_ms, struct err *e)
 {
+	int barrier = is_barrier(o, sqlite3_column_int64(s, 1), e);
 	sqlite3_stmt *add = outbox_prepare(o, OB_DELIVERY_ADD, e);
 
-	if (add == NULL)
+	if (barrier == -1 || add == NULL)
 		return -1;
 	sqlite3_bind_int64(add, 1, sqlite3_column_int64(s, 9));
 	sqlite3_bind_int64(add, 2, sqlite3_column_int64(s, 1));
 	sqlite3_bind_text(add, 3, column_str(s, 10), -1, SQLITE_STATIC);
 	sqlite3_bind_int64(add, 4, sqlite3_column_int64(s, 11));
-	sqlite3_bind_int64(add, 5, 0);
+	sqlite3_bind_int64(add, 5, barrier);
 	sqlite3_bind_int64(add, 6, now_ms);
 	sqlite3_bind_int64(add, 7, now_ms);
 	sqlite3_bind_int64(add, 8, sqlite3_column_int64(s, 12));

@@ -254,6 +254,7 @@ static const char *const statements[OB_COUNT] = {
     [OB_EVENTS] = "SELECT seq,time_ms,pkey,run,barrier,body FROM event"
 		  " WHERE seq>? ORDER BY seq LIMIT ?",
     [OB_EVENT] = "SELECT body FROM event WHERE seq=?",
+    [OB_EVENT_BARRIER] = "SELECT barrier FROM event WHERE seq=?",
     [OB_EVENT_LAST] = "SELECT MAX(seq) FROM event",
     /* A clock that is set back makes no difference but for the time. */
     [OB_EVENT_RANGE] = "SELECT MIN(seq),MAX(seq),COUNT(*) FROM event"

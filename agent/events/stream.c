@@ -364,10 +364,11 @@ stream_rests(struct stream *s, uint64_t ms)
 		return false;
 	if (!receiver_is_active(s->receiver) || stream_is_over(s))
 		return true;
+	if (may_route(s) && outbox_has_news(s->outbox, &s->sub, &e) == 1)
+		return false;
 	due = outbox_due(s->outbox, &s->sub, &e);
 	if (due == 0)
-		return is_routed(s) ||
-		    outbox_has_news(s->outbox, &s->sub, &e) != 1;
+		return true;
 	if (due < s->receiver->hold_until_ms)
 		due = s->receiver->hold_until_ms;
 	return due - now_ms() >= (int64_t)ms;

@@ -170,6 +170,31 @@ dead_letters_are_kept_and_driven_again(void)
 }
 
 static void
+the_end_of_a_run_is_driven_again_last(void)
+{
+	struct fixture f;
+	struct outbox_delivery d;
+	struct outbox_choice any = {.seq = 0};
+	uint64_t file, over, n = 0;
+
+	begin(&f);
+	file = happens(&f, "a", false);
+	over = happens(&f, "run", true);
+	route(&f);
+	CHECK(claim(&f, 1, &d) == file);
+	CHECK(outbox_dead(f.box, &f.sub, &d, &bad, "permanent", &f.e) == 0);
+	outbox_delivery_clear(&d);
+	CHECK(claim(&f, 1, &d) == over);
+	CHECK(outbox_dead(f.box, &f.sub, &d, &bad, "permanent", &f.e) == 0);
+	outbox_delivery_clear(&d);
+	CHECK(outbox_sub_save(f.box, &f.sub, &f.e) == 0);
+	CHECK(outbox_redrive(f.box, &any, 1, &n, &f.e) == 0 && n == 2);
+	CHECK(claim(&f, 1, &d) == file);
+	CHECK(claim(&f, 1, &d) == 0);
+	end(&f);
+}
+
+static void
 what_went_with_a_lost_ledger_is_dead(void)
 {
 	struct fixture f;
@@ -222,6 +247,7 @@ main(void)
 	RUN(the_end_of_a_run_goes_last);
 	RUN(what_was_under_way_is_sent_again);
 	RUN(dead_letters_are_kept_and_driven_again);
+	RUN(the_end_of_a_run_is_driven_again_last);
 	RUN(what_went_with_a_lost_ledger_is_dead);
 	RUN(a_subscription_begins_where_it_is_told);
 	return check_end();
