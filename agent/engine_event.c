@@ -20,6 +20,7 @@
 
 /* An event that is being written. */
 struct event {
+	uint64_t run; /* 0: the one that goes on */
 	struct ledger_event row;
 	struct buf key;
 	struct buf body;
@@ -52,6 +53,8 @@ start(struct engine *en, struct event *ev, const char *type,
 	    .time_ns = clock_wall_ns(),
 	};
 
+	if (ev->run == 0)
+		ev->run = en->run_id;
 	if (ledger_event_next(en->ledger, &c.seq, e) == -1)
 		return -1;
 	c.key = buf_str(&ev->key);
@@ -59,15 +62,15 @@ start(struct engine *en, struct event *ev, const char *type,
 	    .seq = c.seq,
 	    .time_ns = c.time_ns,
 	    .type = type,
-	    .run_id = en->run_id,
+	    .run_id = ev->run,
 	};
-	if (en->first_event == 0)
+	if (en->first_event == 0 && ev->run == en->run_id)
 		en->first_event = c.seq;
 	buf_expect(&ev->body, BODY_EXPECTED);
 	json_begin(&ev->json, &ev->body);
 	cloudevent_begin(&ev->json, &c);
 	json_str(&ev->json, "task", who->task);
-	json_uint(&ev->json, "run", en->run_id);
+	json_uint(&ev->json, "run", ev->run);
 	return 0;
 }
 
@@ -213,21 +216,9 @@ engine_event_failed(
 static int
 start_run(struct engine *en, struct event *ev, const char *type, struct err *e)
 {
-	buf_addf(&ev->key, "%s/%" PRIu64, en->setup->events->task, en->run_id);
+	buf_addf(&ev->key, "%s/%" PRIu64, en->setup->events->task,
+	    ev->run != 0 ? ev->run : en->run_id);
 	return start(en, ev, type, buf_str(&ev->key), ev->key.len, e);
-}
-
-int
-engine_event_run_started(struct engine *en, struct err *e)
-{
-	AUTO(event) struct event ev = EVENT_INIT;
-
-	if (en->setup->events == NULL)
-		return 0;
-	if (start_run(en, &ev, "run.started", e) == -1)
-		return -1;
-	json_str(&ev.json, "target_kind", en->setup->events->target_kind);
-	return put(en, &ev, e);
 }
 
 static void
@@ -243,6 +234,45 @@ write_counts(struct json *j, const struct stats_snapshot *st)
 	json_uint(j, "vanished", st->vanished_items);
 	json_object_end(j);
 	json_uint(j, "bytes", st->done_bytes);
+}
+
+/* Whoever waits for the end of the run before, which was killed, learns now
+ * that there will be none. */
+static int
+end_run_before(struct engine *en, struct err *e)
+{
+	AUTO(event) struct event ev = EVENT_INIT;
+	struct ledger_run was = {.id = 0};
+	int rc = en->run_id > 1
+	    ? ledger_run_get(en->ledger, en->run_id - 1, &was, e)
+	    : 0;
+
+	if (rc != 1 || was.ended_ns != 0)
+		return rc == -1 ? -1 : 0;
+	ev.run = was.id;
+	if (start_run(en, &ev, "run.failed", e) == -1)
+		return -1;
+	ev.row.ends_run = true;
+	json_str(&ev.json, "outcome", "interrupted");
+	json_str(&ev.json, "message", "it was killed, or its machine stopped");
+	cloudevent_time(&ev.json, "started", was.started_ns);
+	write_counts(&ev.json, &was.stats);
+	return put(en, &ev, e);
+}
+
+int
+engine_event_run_started(struct engine *en, struct err *e)
+{
+	AUTO(event) struct event ev = EVENT_INIT;
+
+	if (en->setup->events == NULL)
+		return 0;
+	if (end_run_before(en, e) == -1)
+		return -1;
+	if (start_run(en, &ev, "run.started", e) == -1)
+		return -1;
+	json_str(&ev.json, "target_kind", en->setup->events->target_kind);
+	return put(en, &ev, e);
 }
 
 /* What the run's --manifest is; where, if it is no local file. */

@@ -205,6 +205,33 @@ set_options(
 	return 0;
 }
 
+int
+http_many_check_url(const char *url, struct err *e)
+{
+	CURLU *u = curl_url();
+	const char *p;
+	CURLUcode rc;
+
+	for (p = url; *p != '\0'; p++)
+		if (*p <= ' ' || *p > '~') {
+			curl_url_cleanup(u);
+			return err_set(e, ERR_USAGE,
+			    "spaces, control and non-ASCII characters are "
+			    "written as %%XX in a URL");
+		}
+	rc = u != NULL
+	    ? curl_url_set(u, CURLUPART_URL, url, CURLU_NON_SUPPORT_SCHEME)
+	    : CURLUE_OUT_OF_MEMORY;
+	curl_url_cleanup(u);
+	if (rc == CURLUE_OUT_OF_MEMORY)
+		return err_set(e, ERR_NOMEM, "out of memory");
+	if (rc == CURLUE_BAD_PORT_NUMBER)
+		return err_set(e, ERR_USAGE, "no port number in the URL");
+	return rc == CURLUE_OK
+	    ? 0
+	    : err_set(e, ERR_USAGE, "no such host in the URL, or no URL");
+}
+
 struct http_many *
 http_many_new(unsigned connections, struct err *e)
 {

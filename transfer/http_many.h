@@ -35,6 +35,9 @@ struct http_many_config {
 	const void *arg;
 };
 
+/* ERR_USAGE if URL is none: characters, host or port make no sense. */
+int http_many_check_url(const char *url, struct err *e);
+
 struct http_many;
 
 /* CONNECTIONS are kept at most. */

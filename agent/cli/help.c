@@ -120,6 +120,8 @@ help_verb(struct buf *out, enum verb_id verb)
 	    0, 13);
 }
 
+#define COLUMN 20 /* of the verbs' summaries */
+
 void
 help_overview(struct buf *out)
 {
@@ -133,10 +135,16 @@ help_overview(struct buf *out)
 	buf_adds(out, "\nUsage: dray VERB [OPTION]... [OPERAND]...\n\n");
 	for (i = 0; i < VERB_COUNT; i++) {
 		const struct verb *v = &verb_table[i];
-		int pad = 8 - (int)strlen(v->name);
+		size_t from = out->len;
+		int used;
 
-		buf_addf(out, "  %s%*s%-9s ", v->name, pad, "", v->operands);
-		wrap(out, v->summary, 20, 20);
+		buf_addf(out, "  %-7s %s", v->name, v->operands);
+		used = (int)(out->len - from);
+		if (used < COLUMN)
+			buf_addf(out, "%*s", COLUMN - used, "");
+		else
+			buf_addf(out, "\n%*s", COLUMN, "");
+		wrap(out, v->summary, COLUMN, COLUMN);
 	}
 	buf_adds(out, "\nExamples:\n");
 	show_examples(out,

@@ -251,7 +251,7 @@ add_secret_header(struct access *a, const char *text, struct err *e)
 static int
 check_url(const char *url, const char *const *schemes, struct err *e)
 {
-	const char *host = NULL, *p;
+	const char *host;
 	int which;
 
 	for (which = 0; schemes[which] != NULL; which++)
@@ -262,18 +262,13 @@ check_url(const char *url, const char *const *schemes, struct err *e)
 		    "not a URL that begins with %s or %s", schemes[0],
 		    schemes[1]);
 	host = url + strlen(schemes[which]);
-	for (p = url; *p != '\0'; p++)
-		if (*p <= ' ' || *p > '~')
-			return err_set(e, ERR_USAGE,
-			    "spaces, control and non-ASCII characters are "
-			    "written as %%XX in a URL");
 	if (host[0] == '\0' || strchr("/?#:", host[0]) != NULL)
 		return err_set(e, ERR_USAGE, "no host in the URL");
 	if (memchr(host, '@', strcspn(host, "/?#")) != NULL)
 		return err_set(e, ERR_USAGE,
 		    "no user and password in the URL, where everybody can "
 		    "read them");
-	return which;
+	return http_many_check_url(url, e) == 0 ? which : -1;
 }
 
 static int

@@ -74,22 +74,19 @@ static int
 set_url(struct subscription *s, const char *url, struct err *e)
 {
 	bool plain = strncmp(url, "http://", 7) == 0;
-	const char *p, *host = url + (plain ? 7 : 8);
+	const char *host = url + (plain ? 7 : 8);
 
 	if (!plain && strncmp(url, "https://", 8) != 0)
 		return err_set(
 		    e, ERR_USAGE, "not a URL that begins with https://");
-	for (p = url; *p != '\0'; p++)
-		if (*p <= ' ' || *p > '~')
-			return err_set(e, ERR_USAGE,
-			    "spaces, control and non-ASCII characters are "
-			    "written as %%XX in a URL");
 	if (host[0] == '\0' || strchr("/?#", host[0]) != NULL)
 		return err_set(e, ERR_USAGE, "no host in the URL");
 	if (memchr(host, '@', strcspn(host, "/?#")) != NULL)
 		return err_set(e, ERR_USAGE,
 		    "no user and password in the URL, where everybody can "
 		    "read them: sign with a secret");
+	if (http_many_check_url(url, e) == -1)
+		return -1;
 	s->guard.plain = plain;
 	return keep(&s->url, url, e);
 }

@@ -33,6 +33,11 @@ urls_are_https_and_hold_no_password(void)
 	CHECK(strstr(refusal("url", "https://u:p@h/"), "no user") != NULL);
 	CHECK(strstr(refusal("url", "https://h/\r\nx: y"), "%XX") != NULL);
 	CHECK(strstr(refusal("url", "https://h/\xc3\xa9"), "%XX") != NULL);
+	CHECK(strstr(refusal("url", "https://[::1"), "no such host") != NULL);
+	CHECK(strstr(refusal("url", "https://a\\b/"), "no such host") != NULL);
+	CHECK_STR(refusal("url", "https://h:x/"), "no port number in the URL");
+	CHECK_STR(
+	    refusal("url", "https://h:99999/"), "no port number in the URL");
 }
 
 static void
