@@ -37,6 +37,8 @@ struct console {
 	void *arg;
 	int fd;
 	char *path;
+	dev_t dev; /* of what is at the path, if it is ours */
+	ino_t ino;
 	struct client clients[CLIENTS_MAX];
 };
 
@@ -246,10 +248,34 @@ give_to(const char *path, const char *group, struct err *e)
 	return 0;
 }
 
+/* What an earlier daemon left at WHERE goes; one that answers, or what is no
+ * socket, stays. */
+static int
+clear_way(const struct sockaddr_un *where, struct err *e)
+{
+	AUTO(close) int fd = -1;
+	struct stat st;
+
+	if (lstat(where->sun_path, &st) == -1)
+		return errno == ENOENT ? 0 : err_sys(e, "%s", where->sun_path);
+	if (!S_ISSOCK(st.st_mode))
+		return err_set(e, ERR_CONFIG,
+		    "control: %s is there, and no socket", where->sun_path);
+	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	if (fd == -1)
+		return err_sys(e, "control socket");
+	if (connect(fd, (const struct sockaddr *)where, sizeof(*where)) == 0)
+		return err_set(e, ERR_BUSY, "another daemon answers at %s",
+		    where->sun_path);
+	return unlink(where->sun_path) == 0 ? 0
+					    : err_sys(e, "%s", where->sun_path);
+}
+
 static int
 listen_at(struct console *c, const char *group, struct err *e)
 {
 	struct sockaddr_un where = {.sun_family = AF_UNIX};
+	struct stat st;
 	mode_t was;
 	int rc;
 
@@ -258,18 +284,21 @@ listen_at(struct console *c, const char *group, struct err *e)
 		    "control: a socket's path has at most %zu bytes: %s",
 		    sizeof(where.sun_path) - 1, c->path);
 	memcpy(where.sun_path, c->path, strlen(c->path) + 1);
+	if (clear_way(&where, e) == -1)
+		return -1;
 	c->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (c->fd == -1)
 		return err_sys(e, "control socket");
-	/* The state directory is ours, so is what an earlier daemon left. */
-	if (unlink(c->path) == -1 && errno != ENOENT)
-		return err_sys(e, "%s", c->path);
 	was = umask(0117);
 	rc = bind(c->fd, (const struct sockaddr *)&where, sizeof(where));
 	umask(was);
-	if (rc == -1 || give_to(c->path, group, e) == -1 ||
+	if (rc == -1 || stat(c->path, &st) == -1 ||
 	    listen(c->fd, LISTEN_MAX) == -1)
-		return e->kind != ERR_NONE ? -1 : err_sys(e, "%s", c->path);
+		return err_sys(e, "control socket %s", c->path);
+	c->dev = st.st_dev;
+	c->ino = st.st_ino;
+	if (give_to(c->path, group, e) == -1)
+		return -1;
 	return loop_add(c->loop, c->fd, POLLIN, on_caller, c, e);
 }
 
@@ -303,6 +332,7 @@ console_open(const char *path, const char *group, struct loop *l,
 void
 console_close(struct console *c)
 {
+	struct stat st;
 	int i;
 
 	if (c == NULL)
@@ -313,8 +343,10 @@ console_close(struct console *c)
 	if (c->fd != -1) {
 		loop_remove(c->loop, c->fd);
 		close(c->fd);
-		unlink(c->path);
 	}
+	if (c->path != NULL && lstat(c->path, &st) == 0 &&
+	    st.st_dev == c->dev && st.st_ino == c->ino)
+		unlink(c->path);
 	free(c->path);
 	free(c);
 }

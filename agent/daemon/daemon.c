@@ -52,14 +52,35 @@ now_us(void)
 	return clock_wall_ns() / 1000;
 }
 
+/* PATH and the directories above it, or only those above (PARENT). */
+static int
+make_dirs(const char *path, bool parent, struct err *e)
+{
+	AUTO(free) char *copy = strdup(path);
+	char *p = copy;
+
+	if (copy == NULL)
+		return err_set(e, ERR_NOMEM, "out of memory");
+	while ((p = strchr(p + 1, '/')) != NULL) {
+		*p = '\0';
+		if (mkdir(copy, 0755) == -1 && errno != EEXIST)
+			return err_sys(e, "directory %s", copy);
+		*p = '/';
+	}
+	if (!parent && mkdir(copy, 0750) == -1 && errno != EEXIST)
+		return err_sys(e, "directory %s", copy);
+	return 0;
+}
+
 /* One daemon for each state directory. */
 static int
 lock_state(struct service *s, struct err *e)
 {
 	AUTO(buf) struct buf path = BUF_INIT(1 << 16);
 
-	if (mkdir(s->conf->state_dir, 0750) == -1 && errno != EEXIST)
-		return err_sys(e, "state directory %s", s->conf->state_dir);
+	if (make_dirs(s->conf->state_dir, false, e) == -1 ||
+	    make_dirs(s->conf->control, true, e) == -1)
+		return -1;
 	buf_addf(&path, "%s/" LOCK_NAME, s->conf->state_dir);
 	if (buf_failed(&path))
 		return err_set(e, ERR_NOMEM, "out of memory");
