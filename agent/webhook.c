@@ -31,7 +31,7 @@ struct webhook {
 	struct engine_events events;
 	struct ledger *ledger; /* borrowed */
 	struct keeper_store claims;
-	struct dispatch *dispatch; /* NULL if nobody subscribed */
+	struct dispatch *dispatch; /* NULL: nobody subscribed, or not now */
 	char archive_name[40];
 	struct archive_order archive_order;
 	struct archive *archive; /* NULL: none */
@@ -373,10 +373,9 @@ set_starts(struct webhook *w, struct ledger *l, struct err *e)
 
 /* Transfers don't wait for deliveries, whatever keeps these. */
 static void
-tell_later(const char *what, const struct err *why)
+tell_later(const char *how, const struct err *why)
 {
-	log_warn("events: %s; %s by a later run, or dray events drain",
-	    why->msg, what);
+	log_warn("events: %s; what happens now is %s", why->msg, how);
 }
 
 static void
@@ -400,7 +399,7 @@ begin_dispatch(struct webhook *w)
 	if (e.kind == ERR_NONE)
 		w->dispatch = dispatch_start(&setup, &e);
 	if (w->dispatch == NULL)
-		tell_later("what happens now is told", &e);
+		tell_later("told by a later run, or dray events drain", &e);
 }
 
 static void
@@ -419,7 +418,7 @@ begin_archive(struct webhook *w, const char *owner)
 	order->source = w->source;
 	w->archive = archive_start(order, &e);
 	if (w->archive == NULL)
-		tell_later("what happens now is archived", &e);
+		tell_later("archived by a later run", &e);
 }
 
 const struct keeper_store *
