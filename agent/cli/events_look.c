@@ -155,12 +155,12 @@ events_tail(const struct options *o, int argc, char **argv, struct err *e)
 	rc = view_of(o, NULL, &v, e);
 	if (rc == 0)
 		rc = outboxes_each(o, OUTBOXES_READ, show_events, &v, e);
-	while (rc == 0 && o->follow && !atomic_load(stop_soon_flag())) {
+	while (rc != -1 && o->follow && !atomic_load(stop_soon_flag())) {
 		fflush(stdout);
 		nanosleep(&wait, NULL);
-		rc = outboxes_each(o, OUTBOXES_READ, show_events, &v, e);
+		rc = outboxes_each(o, OUTBOXES_AGAIN, show_events, &v, e);
 	}
-	return rc;
+	return rc == 0 ? 0 : -1;
 }
 
 static int
@@ -181,7 +181,7 @@ events_show(const struct options *o, int argc, char **argv, struct err *e)
 		return err_set(
 		    e, ERR_USAGE, "which event? dray events show ID");
 	if (view_of(o, id, &v, e) == -1 ||
-	    outboxes_each(o, OUTBOXES_READ, show_events, &v, e) == -1)
+	    outboxes_each(o, OUTBOXES_READ, show_events, &v, e) != 0)
 		return -1;
 	return nothing(&v, id, e);
 }
@@ -276,7 +276,7 @@ show(const struct options *o, const char *id, outboxes_fn *fn, struct err *e)
 	if (id == NULL)
 		id = o->of_event;
 	if (view_of(o, id, &v, e) == -1 ||
-	    outboxes_each(o, OUTBOXES_READ, fn, &v, e) == -1)
+	    outboxes_each(o, OUTBOXES_READ, fn, &v, e) != 0)
 		return -1;
 	return nothing(&v, id, e);
 }
@@ -304,6 +304,7 @@ static int
 drop(const struct options *o, const char *id, struct err *e)
 {
 	AUTO(view) struct view v = {.o = o};
+	int rc;
 
 	if (view_of(o, id, &v, e) == -1)
 		return -1;
@@ -311,13 +312,14 @@ drop(const struct options *o, const char *id, struct err *e)
 		return err_set(e, ERR_USAGE,
 		    "say what is to be forgotten: dray events dead drop ID, "
 		    "or --sub NAME, or --reason REASON");
-	if (outboxes_each(o, OUTBOXES_CHANGE, drop_dead, &v, e) == -1)
+	rc = outboxes_each(o, OUTBOXES_CHANGE, drop_dead, &v, e);
+	if (rc == -1)
 		return -1;
 	if (o->json)
 		printf("{\"dropped\":%" PRIu64 "}\n", v.shown);
 	else if (o->verbosity >= 0)
 		printf("%" PRIu64 " dead letters are forgotten\n", v.shown);
-	return 0;
+	return rc == 0 ? 0 : -1;
 }
 
 int
