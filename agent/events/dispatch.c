@@ -65,13 +65,15 @@ land_all(struct dispatch *d)
 		box_collect(&d->boxes[i]);
 }
 
-/* Writes down what R's answers led to.  What fails is tried again. */
+/* Writes down what R's answers led to; failing after AFTER_MS.  What fails is
+ * tried again. */
 static int
-write_decision(struct dispatch *d, struct receiver *r, struct err *e)
+write_decision(
+    struct dispatch *d, struct receiver *r, int64_t after_ms, struct err *e)
 {
 	const char *name = r->subscription->name;
 	bool lasts =
-	    r->fail_since_ms != 0 && now_ms() - r->fail_since_ms > FAILING_MS;
+	    r->fail_since_ms != 0 && now_ms() - r->fail_since_ms >= after_ms;
 	bool known = r->control.fail_since_ms != 0;
 
 	if (r->undecided) {
@@ -87,6 +89,18 @@ write_decision(struct dispatch *d, struct receiver *r, struct err *e)
 	return control_failing(d->control, name, r->fail_since_ms, e);
 }
 
+/* The next process counts on from here. */
+static void
+remember_failing(struct dispatch *d)
+{
+	struct err e = ERR_INIT;
+	size_t i;
+
+	/* One that can't be written lets a receiver fail for longer. */
+	for (i = 0; i < d->receivers_n; i++)
+		write_decision(d, &d->receivers[i], 0, &e);
+}
+
 /* What people and other processes decided, and what this one did. */
 static int
 decide(struct dispatch *d, bool read, struct err *e)
@@ -97,7 +111,7 @@ decide(struct dispatch *d, bool read, struct err *e)
 	for (i = 0; i < d->receivers_n; i++) {
 		struct receiver *r = &d->receivers[i];
 
-		if (write_decision(d, r, e) == -1)
+		if (write_decision(d, r, FAILING_MS, e) == -1)
 			return -1;
 		if (!read)
 			continue;
@@ -228,6 +242,7 @@ dispatcher(void *arg)
 		if (d->boxes[i].owned)
 			box_end(&d->boxes[i]);
 	work(d, &failing);
+	remember_failing(d);
 	if (d->drains)
 		turns_end(&d->turns, &setup, atomic_load(&d->stop));
 	return NULL;
