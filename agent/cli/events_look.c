@@ -8,6 +8,7 @@
 #include <time.h>
 
 #include "agent/cli/events_verbs.h"
+#include "agent/cli/known.h"
 #include "agent/cli/outboxes.h"
 #include "agent/events/cloudevent.h"
 #include "agent/events/pattern.h"
@@ -47,6 +48,24 @@ auto_view(struct view *v)
 	pattern_free(v->pattern);
 }
 
+/* NULL: any. */
+static int
+check_reason(const char *reason, struct err *e)
+{
+	static const char *const reasons[] = {"max_attempts", "max_age",
+	    "permanent", "aborted", "too_large", "retention", "lost"};
+	AUTO(buf) struct buf all = BUF_INIT(1000);
+	size_t i;
+
+	for (i = 0; i < sizeof(reasons) / sizeof(reasons[0]); i++) {
+		if (reason == NULL || strcmp(reason, reasons[i]) == 0)
+			return 0;
+		buf_addf(&all, "%s%s", i > 0 ? ", " : "", reasons[i]);
+	}
+	return err_set(e, ERR_USAGE, "--reason: one of %s, not \"%.100s\"",
+	    buf_str(&all), reason);
+}
+
 int
 events_choose(const struct options *o, const char *id,
     struct outbox_choice *out, struct err *e)
@@ -57,6 +76,11 @@ events_choose(const struct options *o, const char *id,
 	    .sub = o->of_subscription,
 	    .reason = o->of_reason,
 	};
+	if (check_reason(o->of_reason, e) == -1)
+		return -1;
+	if (o->of_subscription != NULL &&
+	    known_subscription(o, o->of_subscription, e) == -1)
+		return -1;
 	if (id == NULL)
 		return 0;
 	out->seq = cloudevent_seq(id);
