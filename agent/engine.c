@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "agent/engine_in.h"
 #include "agent/reach.h"
@@ -534,6 +535,17 @@ transfers_for(const struct engine_setup *setup)
 	return more(n, far);
 }
 
+/* Processors of this machine, if it is these that the workers compete for. */
+static unsigned
+cpus_for(const struct engine_setup *setup)
+{
+	unsigned local = setup->source->ops->features &
+	    setup->target->ops->features & STORE_IS_LOCAL;
+	long n = sysconf(_SC_NPROCESSORS_ONLN);
+
+	return local == 0 || n < 1 ? 0 : (unsigned)n;
+}
+
 static int
 begin(struct engine *en, const struct engine_setup *setup, struct err *e)
 {
@@ -575,7 +587,7 @@ begin(struct engine *en, const struct engine_setup *setup, struct err *e)
 	if (en->limits.put_max_bytes > en->options->memory_bytes)
 		en->limits.put_max_bytes = en->options->memory_bytes;
 	en->transfers = transfers_for(setup);
-	en->lanes = lanes_new(en->transfers, parts, e);
+	en->lanes = lanes_new(en->transfers, parts, cpus_for(setup), e);
 	en->inbox = inbox_new(ENGINE_BATCHES_MAX, e);
 	en->pool = pool_new(en->options->memory_bytes, e);
 	if (en->lanes == NULL || en->inbox == NULL || en->pool == NULL)
