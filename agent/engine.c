@@ -620,6 +620,32 @@ end(struct engine *en)
 	pool_free(en->pool);
 }
 
+int
+engine_no_run(
+    const struct engine_setup *setup, const struct err *why, struct err *e)
+{
+	struct engine en = {
+	    .setup = setup,
+	    .options = setup->options,
+	    .ledger = setup->ledger,
+	    .stats = setup->stats,
+	    .started_ns = clock_wall_ns(),
+	    .stopping = true,
+	};
+	struct engine_result result = {.why = *why};
+
+	/* A name that isn't there is a wrong one. */
+	if (why->kind == ERR_NOTFOUND)
+		en.fatal.kind = ERR_CONFIG;
+	else if (why->kind != ERR_STOPPED)
+		en.fatal.kind = why->kind;
+	result.outcome = outcome_of(&en);
+	if (engine_begin_run(&en, e) == -1)
+		return -1;
+	record_end(&en, &result);
+	return 0;
+}
+
 void
 engine_run(const struct engine_setup *setup, struct engine_result *out)
 {

@@ -58,6 +58,11 @@ struct engine_result {
 	uint64_t run_id;
 };
 
+/* Where the run can't begin, for *WHY: it is recorded and told of as one that
+ * failed.  No store need be reached, and there is no UI. */
+int engine_no_run(
+    const struct engine_setup *setup, const struct err *why, struct err *e);
+
 /* Always fills *OUT. */
 void engine_run(const struct engine_setup *setup, struct engine_result *out);
 
