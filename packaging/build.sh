@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: ISC
 # shellcheck shell=bash
+# shellcheck disable=SC2034	# for those who source it
 #
 # What build-deb and build-rpm share: their arguments,
 #
