@@ -110,6 +110,21 @@ refuse_inside(const struct pair *p, struct err *e)
 	    p->target->text, p->source->text);
 }
 
+struct store_config
+pair_source_config(const struct options *o)
+{
+	struct store_config config = o->store;
+
+	config.follow_links = o->links == SCAN_LINKS_FOLLOW;
+	if (o->source_endpoint_url != NULL)
+		config.endpoint_url = o->source_endpoint_url;
+	if (o->source_region != NULL)
+		config.region = o->source_region;
+	if (o->source_profile != NULL)
+		config.profile = o->source_profile;
+	return config;
+}
+
 /* The ledger is locked, so machine, state directory and source name who
  * writes. */
 static void
@@ -127,14 +142,7 @@ name_owner(struct pair *p)
 	p->target_config.owner = p->owner;
 	p->target_config.defer_sync = true;
 	p->target_config.read_back = p->o->verify != VERIFY_NONE;
-	p->source_config = p->o->store;
-	p->source_config.follow_links = p->o->links == SCAN_LINKS_FOLLOW;
-	if (p->o->source_endpoint_url != NULL)
-		p->source_config.endpoint_url = p->o->source_endpoint_url;
-	if (p->o->source_region != NULL)
-		p->source_config.region = p->o->source_region;
-	if (p->o->source_profile != NULL)
-		p->source_config.profile = p->o->source_profile;
+	p->source_config = pair_source_config(p->o);
 }
 
 /* As a scan would name it. */
