@@ -47,26 +47,12 @@ struct archive {
 	atomic_bool stop;
 };
 
-int
-archive_wants(const struct pattern *pattern, const struct outbox_event *event,
-    struct err *e)
-{
-	AUTO(jdoc) struct jdoc *doc = NULL;
-	int rc;
-
-	if (pattern == NULL)
-		return 1;
-	doc = jdoc_parse(event->body, event->len, e);
-	rc = doc == NULL ? -1 : pattern_match(pattern, jdoc_root(doc), e);
-	return rc == -1 && e->kind != ERR_NOMEM ? 1 : rc;
-}
-
 /* One more event: 1 if it has to wait for the next segment. */
 static int
 take(void *arg, const struct outbox_event *event, struct err *e)
 {
 	struct archive *a = arg;
-	int wants = archive_wants(a->pattern, event, e);
+	int wants = pattern_takes(a->pattern, event->body, event->len, e);
 
 	if (wants == -1)
 		return -1;
@@ -207,7 +193,7 @@ static int
 write_event(void *arg, const struct outbox_event *event, struct err *e)
 {
 	struct object *ob = arg;
-	int wants = archive_wants(ob->pattern, event, e);
+	int wants = pattern_takes(ob->pattern, event->body, event->len, e);
 
 	if (wants != 1)
 		return wants;

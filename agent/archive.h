@@ -46,10 +46,4 @@ struct archive_result {
 void archive_end(struct archive *a, uint64_t ms, const atomic_bool *stop,
     struct archive_result *out);
 
-/* Whether PATTERN (NULL: all) takes EVENT: 1, 0, -1.  What can't be judged is
- * rather told than lost. */
-struct pattern;
-int archive_wants(const struct pattern *pattern,
-    const struct outbox_event *event, struct err *e);
-
 #endif
