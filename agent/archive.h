@@ -28,9 +28,11 @@ struct archive_order {
 	const char *name;   /* in deliveries.db */
 	const char *source; /* of the events: urn:uuid:... */
 	uint64_t start;	    /* where it begins, if that isn't known: after it */
+	bool beside;	    /* what another process archives is left to it */
 };
 
-/* Starts the thread.  What ORDER points to is borrowed. */
+/* Starts the thread.  What ORDER points to is borrowed.  One process at a time
+ * archives events of a task: others wait, or fail with ERR_BUSY if BESIDE. */
 struct archive *archive_start(const struct archive_order *order, struct err *e);
 
 /* Nothing more happens: the rest is to be written, too. */

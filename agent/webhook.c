@@ -116,7 +116,7 @@ begin_archive(struct webhook *w, const char *owner)
 	order->source = w->source;
 	w->archive = archive_start(order, &e);
 	if (w->archive == NULL)
-		tell_later("archived by a later run", &e);
+		tell_later("archived by a later run, or dray events drain", &e);
 }
 
 const struct keeper_store *
@@ -169,7 +169,7 @@ end_archive(struct webhook *w, uint64_t ms, const atomic_bool *stop)
 		    where);
 	if (r.left)
 		log_warn("events: not all are archived in %s; the next run of "
-			 "this task goes on (%s)",
+			 "this task goes on, or dray events drain (%s)",
 		    where, r.last.msg);
 }
 

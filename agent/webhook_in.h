@@ -22,7 +22,7 @@ struct webhook {
 	struct ledger *ledger; /* borrowed */
 	struct keeper_store claims;
 	struct dispatch *dispatch; /* NULL: nobody subscribed, or not now */
-	char archive_name[40];
+	char archive_name[WEBHOOK_ARCHIVE_NAME_MAX];
 	struct archive_order archive_order;
 	struct archive *archive; /* NULL: none */
 };

@@ -113,15 +113,22 @@ share_connections(struct webhook *w)
 }
 
 /* By its URL, so that it is the same one however it is written. */
+int
+webhook_archive_name(
+    const struct options *o, char out[WEBHOOK_ARCHIVE_NAME_MAX], struct err *e)
+{
+	AUTO(store_url)
+	struct store_url *url = store_url_parse(o->events_archive, e);
+
+	return url != NULL ? known_as("archive", url->text, out, e) : -1;
+}
+
 static int
 check_archive(struct webhook *w, struct err *e)
 {
-	AUTO(store_url)
-	struct store_url *url = store_url_parse(w->o->events_archive, e);
 	AUTO(pattern) struct pattern *p = NULL;
 
-	if (url == NULL ||
-	    known_as("archive", url->text, w->archive_name, e) == -1)
+	if (webhook_archive_name(w->o, w->archive_name, e) == -1)
 		return -1;
 	if (w->o->pattern == NULL)
 		return 0;

@@ -119,7 +119,8 @@ webhook_set_starts(struct webhook *w, struct ledger *l, struct err *e)
 	uint64_t start;
 	size_t i;
 
-	if (number_on(w, l, e) == -1)
+	if (number_on(w, l, e) == -1 ||
+	    ledger_meta_set(l, WEBHOOK_SOURCE, w->source, e) == -1)
 		return -1;
 	for (i = 0; i < w->n + w->disabled_n; i++) {
 		const struct subscription *sub =
