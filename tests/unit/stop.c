@@ -19,6 +19,8 @@ after_signals(int number, int signals)
 	fflush(stdout);
 	pid = fork();
 	if (pid == 0) {
+		/* nohup has it ignored. */
+		signal(number, SIG_DFL);
 		stop_init();
 		for (i = 0; i < signals; i++)
 			raise(number);
