@@ -17,6 +17,7 @@
 #include "verify/digest.h"
 
 #define RUNS_MAX 4
+#define SETTLE_MAX_MS ((uint64_t)3600 * 1000)
 #define SUFFIX ".conf"
 
 static int
@@ -71,6 +72,38 @@ set_verb(struct task_conf *t, const char *value, struct err *e)
 	    e, ERR_CONFIG, "neither sync nor copy: \"%.100s\"", value);
 }
 
+static int
+set_watch(struct task_conf *t, const char *value, struct err *e)
+{
+	bool on = true;
+
+	if (strcmp(value, "inotify") == 0) {
+		t->watch = WATCH_INOTIFY;
+	} else if (strcmp(value, "fanotify") == 0) {
+		t->watch = WATCH_FANOTIFY;
+	} else {
+		if (conf_bool(value, &on, e) == -1)
+			return err_set(e, ERR_CONFIG,
+			    "neither yes, no, inotify nor fanotify: \"%.100s\"",
+			    value);
+		t->watch = on ? WATCH_AUTO : WATCH_NO;
+	}
+	return 0;
+}
+
+static int
+set_watch_settle(struct task_conf *t, const char *value, struct err *e)
+{
+	uint64_t ms;
+
+	if (text_parse_duration(value, &ms, e) == -1)
+		return -1;
+	if (ms > SETTLE_MAX_MS)
+		return err_set(e, ERR_CONFIG, "%s is more than an hour", value);
+	t->watch_settle_ms = ms;
+	return 0;
+}
+
 /* Of all lines about the schedule, in their order. */
 static void
 mark_plan(struct task_conf *t, const char *key, const char *value)
@@ -109,6 +142,10 @@ set_own(struct task_conf *t, const char *key, const char *value, struct err *e)
 		rc = set_verb(t, value, e);
 	else if (strcmp(key, "enabled") == 0)
 		rc = conf_bool(value, &t->enabled, e);
+	else if (strcmp(key, "watch") == 0)
+		rc = set_watch(t, value, e);
+	else if (strcmp(key, "watch-settle") == 0)
+		rc = set_watch_settle(t, value, e);
 	else if (schedule_has_key(key))
 		rc = set_schedule(t, key, value, e);
 	else
@@ -136,6 +173,8 @@ on_task_line(void *arg, const struct ini_line *line, struct err *e)
 		return bad_line(line, e);
 	}
 	mark_plan(t, line->key, line->value);
+	if (strcmp(line->key, "watch") == 0)
+		t->watch_line = line->number;
 	rc = set_own(t, line->key, line->value, e);
 	if (rc == 0)
 		rc = conf_words_set(&t->options, line->key, line->value, e);
@@ -184,6 +223,31 @@ name_of(const char *path, struct err *e)
 	return TAKE(name);
 }
 
+/* Its runs for changes have --changed-from. */
+static int
+check_watched(const struct task_conf *t, struct err *e)
+{
+	AUTO(store_url) struct store_url *url = store_url_parse(t->source, e);
+	struct conf_words words = {.n = 0};
+	int rc = url != NULL ? 0 : -1;
+
+	if (rc == 0 && url->scheme != STORE_POSIX)
+		rc = err_set(e, ERR_CONFIG,
+		    "only a local directory can be watched, not %s: leave it "
+		    "to the schedule",
+		    url->text);
+	if (rc == 0 &&
+	    (conf_words_copy(&words, &t->options, e) == -1 ||
+		conf_words_add(&words, "--changed-from", "/", e) == -1))
+		rc = -1;
+	if (rc == 0)
+		rc = conf_words_check(&words, t->verb, e);
+	conf_words_free(&words);
+	if (rc == 0)
+		return 0;
+	return err_context(e, "%s:%u: watch", t->path, t->watch_line);
+}
+
 static int
 finish_task(const struct task_conf *t, struct err *e)
 {
@@ -191,7 +255,7 @@ finish_task(const struct task_conf *t, struct err *e)
 		err_set(e, ERR_CONFIG, "no %s is set",
 		    t->source == NULL ? "source" : "target");
 	else if (conf_words_check(&t->options, t->verb, e) == 0)
-		return 0;
+		return t->watch != WATCH_NO ? check_watched(t, e) : 0;
 	return err_context(e, "%s", t->path);
 }
 
@@ -208,6 +272,7 @@ task_conf_load(
 	}
 	t->verb = VERB_SYNC;
 	t->enabled = true;
+	t->watch_settle_ms = WATCH_SETTLE_MS;
 	t->path = strdup(path);
 	t->name = name_of(path, e);
 	if (t->name == NULL)
