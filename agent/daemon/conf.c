@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "agent/daemon/conf_watch.h"
 #include "agent/daemon/conf_words.h"
 #include "agent/task.h"
 #include "base/buf.h"
@@ -17,7 +18,6 @@
 #include "verify/digest.h"
 
 #define RUNS_MAX 4
-#define SETTLE_MAX_MS ((uint64_t)3600 * 1000)
 #define SUFFIX ".conf"
 
 static int
@@ -72,38 +72,6 @@ set_verb(struct task_conf *t, const char *value, struct err *e)
 	    e, ERR_CONFIG, "neither sync nor copy: \"%.100s\"", value);
 }
 
-static int
-set_watch(struct task_conf *t, const char *value, struct err *e)
-{
-	bool on = true;
-
-	if (strcmp(value, "inotify") == 0) {
-		t->watch = WATCH_INOTIFY;
-	} else if (strcmp(value, "fanotify") == 0) {
-		t->watch = WATCH_FANOTIFY;
-	} else {
-		if (conf_bool(value, &on, e) == -1)
-			return err_set(e, ERR_CONFIG,
-			    "neither yes, no, inotify nor fanotify: \"%.100s\"",
-			    value);
-		t->watch = on ? WATCH_AUTO : WATCH_NO;
-	}
-	return 0;
-}
-
-static int
-set_watch_settle(struct task_conf *t, const char *value, struct err *e)
-{
-	uint64_t ms;
-
-	if (text_parse_duration(value, &ms, e) == -1)
-		return -1;
-	if (ms > SETTLE_MAX_MS)
-		return err_set(e, ERR_CONFIG, "%s is more than an hour", value);
-	t->watch_settle_ms = ms;
-	return 0;
-}
-
 /* Of all lines about the schedule, in their order. */
 static void
 mark_plan(struct task_conf *t, const char *key, const char *value)
@@ -143,9 +111,9 @@ set_own(struct task_conf *t, const char *key, const char *value, struct err *e)
 	else if (strcmp(key, "enabled") == 0)
 		rc = conf_bool(value, &t->enabled, e);
 	else if (strcmp(key, "watch") == 0)
-		rc = set_watch(t, value, e);
+		rc = conf_watch(t, value, e);
 	else if (strcmp(key, "watch-settle") == 0)
-		rc = set_watch_settle(t, value, e);
+		rc = conf_watch_settle(t, value, e);
 	else if (schedule_has_key(key))
 		rc = set_schedule(t, key, value, e);
 	else
@@ -223,31 +191,6 @@ name_of(const char *path, struct err *e)
 	return TAKE(name);
 }
 
-/* Its runs for changes have --changed-from. */
-static int
-check_watched(const struct task_conf *t, struct err *e)
-{
-	AUTO(store_url) struct store_url *url = store_url_parse(t->source, e);
-	struct conf_words words = {.n = 0};
-	int rc = url != NULL ? 0 : -1;
-
-	if (rc == 0 && url->scheme != STORE_POSIX)
-		rc = err_set(e, ERR_CONFIG,
-		    "only a local directory can be watched, not %s: leave it "
-		    "to the schedule",
-		    url->text);
-	if (rc == 0 &&
-	    (conf_words_copy(&words, &t->options, e) == -1 ||
-		conf_words_add(&words, "--changed-from", "/", e) == -1))
-		rc = -1;
-	if (rc == 0)
-		rc = conf_words_check(&words, t->verb, e);
-	conf_words_free(&words);
-	if (rc == 0)
-		return 0;
-	return err_context(e, "%s:%u: watch", t->path, t->watch_line);
-}
-
 static int
 finish_task(const struct task_conf *t, struct err *e)
 {
@@ -255,7 +198,7 @@ finish_task(const struct task_conf *t, struct err *e)
 		err_set(e, ERR_CONFIG, "no %s is set",
 		    t->source == NULL ? "source" : "target");
 	else if (conf_words_check(&t->options, t->verb, e) == 0)
-		return t->watch != WATCH_NO ? check_watched(t, e) : 0;
+		return t->watch != WATCH_NO ? conf_watch_check(t, e) : 0;
 	return err_context(e, "%s", t->path);
 }
 

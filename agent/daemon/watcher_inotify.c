@@ -17,6 +17,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "agent/daemon/mounts.h"
 #include "agent/daemon/watcher_in.h"
 #include "agent/daemon/watchtree.h"
 #include "base/log.h"
@@ -41,6 +42,8 @@ struct inotify {
 	struct watcher *w;
 	int fd;
 	struct watchtree *tree;
+	char *root; /* where it is, as the kernel says it */
+	struct mounts mounts;
 	struct found *queue; /* of the walk: directories to be read */
 	size_t queue_n, queue_cap;
 	uint64_t unwatched;
@@ -222,6 +225,9 @@ forget(struct inotify *in)
 	in->fd = -1;
 	watchtree_free(in->tree);
 	in->tree = NULL;
+	mounts_close(&in->mounts);
+	free(in->root);
+	in->root = NULL;
 	in->unwatched = 0;
 	in->full = in->moved = in->blind = false;
 }
@@ -239,7 +245,10 @@ begin(struct inotify *in, struct err *e)
 		return errno == EMFILE ? watcher_too_many_instances(e)
 				       : err_sys(e, "inotify");
 	in->tree = watchtree_new(e);
-	if (in->tree == NULL)
+	in->root = realpath(in->w->path, NULL);
+	if (in->root == NULL)
+		return err_sys(e, "%s", in->w->path);
+	if (in->tree == NULL || mounts_open(&in->mounts, in->root, e) == -1)
 		return -1;
 	if (fchdir(in->w->root_fd) == -1)
 		return err_sys(e, "%s", in->w->path);
@@ -426,27 +435,40 @@ sweep(struct inotify *in)
 	in->moved = false;
 }
 
+/* Waits for events; 1: they are there. */
+static int
+wait_for_events(struct inotify *in, struct err *e)
+{
+	struct pollfd p[] = {
+	    {.fd = in->fd, .events = POLLIN},
+	    {.fd = in->mounts.fd, .events = POLLPRI},
+	};
+	int rc = poll(p, 2, in->moved ? QUIET_MS : -1);
+
+	if (rc == -1)
+		return errno == EINTR ? 0 : err_sys(e, "poll");
+	if (rc == 0)
+		sweep(in);
+	if (p[1].revents != 0 && mounts_changed(&in->mounts, in->root))
+		in->blind = true;
+	return p[0].revents != 0 || in->blind;
+}
+
 static int
 serve(struct inotify *in, struct err *e)
 {
-	struct pollfd p = {.events = POLLIN};
 	int rc = watcher_enter(in->w, e);
 
 	if (rc == 0)
 		rc = begin(in, e);
 	while (rc != -1) {
 		watcher_leave(in->w);
-		p.fd = in->fd;
-		rc = poll(&p, 1, in->moved ? QUIET_MS : -1);
-		if (rc == 0)
-			sweep(in);
-		if (rc == -1)
-			rc = errno == EINTR ? 0 : err_sys(e, "poll");
+		rc = wait_for_events(in, e);
 		if (rc <= 0)
 			continue;
 		rc = watcher_enter(in->w, e);
 		if (rc == 0)
-			rc = take_events(in, e);
+			rc = in->blind ? begin(in, e) : take_events(in, e);
 	}
 	return -1;
 }
@@ -454,7 +476,7 @@ serve(struct inotify *in, struct err *e)
 int
 watcher_inotify(struct watcher *w, struct err *e)
 {
-	struct inotify in = {.w = w, .fd = -1};
+	struct inotify in = {.w = w, .fd = -1, .mounts.fd = -1};
 	int rc = serve(&in, e);
 
 	forget(&in);
