@@ -342,6 +342,9 @@ const struct option_def option_table[] = {
     {STRING("files-from", files_from, "FILE", NAMES,
 	.help = "Only what FILE names, one a line, relative to SRC; - is "
 		"standard input")},
+    {STRING("changed-from", changed_from, "FILE", NAMES,
+	.help = "Only what FILE names as changed: what isn't there any more "
+		"is gone")},
     {FLAG("from0", 0, from0, NAMES, .help = "The names end in NUL")},
     {FLAG("dump-filters", 0, dump_filters, CHOOSE,
 	.help = "Show the rules in order, do nothing else")},
