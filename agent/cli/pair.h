@@ -33,6 +33,9 @@ struct pair {
  */
 int pair_open(
     struct pair *p, const char *source, const char *target, struct err *e);
+/* The names of both, and the owner's: nothing is opened. */
+int pair_name(
+    struct pair *p, const char *source, const char *target, struct err *e);
 /* TARGET alone, with no task. */
 int pair_open_target(struct pair *p, const char *target, struct err *e);
 /* Probes the source; ERR_CONFIG if it is an S3 prefix with nothing below. */

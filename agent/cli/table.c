@@ -14,7 +14,8 @@
 #define LEDGERS                                                           \
 	(WALKS | BIT(VERB_STATUS) | BIT(VERB_REPORT) | BIT(VERB_EVENTS) | \
 	    BIT(VERB_REPLAYS) | BIT(VERB_SUBSCRIPTIONS))
-#define AGENT (BIT(VERB_TASK) | BIT(VERB_DAEMON))
+#define ASKS (BIT(VERB_TASK) | BIT(VERB_STATUS))
+#define AGENT (ASKS | BIT(VERB_DAEMON))
 #define STORES (WALKS | BIT(VERB_LS) | BIT(VERB_PROBE))
 #define WORKS (STORES | LEDGERS)
 #define ALL (BIT(VERB_COUNT) - 1)
@@ -171,9 +172,11 @@ const struct verb verb_table[VERB_COUNT] = {
 	"dray ls -R --json s3://bucket\n"},
     [VERB_STATUS] = {"status", "[TASK]", 0, 1,
 	"Show the tasks, or one of them, and how far they are.",
-	"Reads the ledgers under the state directory; may be used while a "
-	"run goes on.",
+	"Reads the ledgers under the state directory, and asks the daemon, "
+	"if there is one; may be used while a run goes on. The exit status is "
+	"1 for a TASK that the daemon holds after failures.",
 	"dray status\n"
+	"dray status --watch nightly\n"
 	"dray status --format json\n"},
     [VERB_REPORT] = {"report", "[RUN]", 0, 1,
 	"Tell what a run moved, and what failed and why.",
@@ -245,7 +248,7 @@ const struct verb verb_table[VERB_COUNT] = {
 	"task go on that was held after failures; set NAME bwlimit RATE, of "
 	"the "
 	"run that goes on; history NAME, its runs. "
-	"Without a daemon, list, show, check and history read what it left.",
+	"Without a daemon, list, show, check and history tell what it left.",
 	"dray task list\n"
 	"dray task start nightly\n"
 	"dray task history nightly\n"},
@@ -598,6 +601,8 @@ const struct option_def option_table[] = {
 	.help = "JSON lines on standard output")},
     {FLAG("no-items", 0, no_items, SHOW, .verbs = RUNS,
 	.help = "With --json: no line for an item that is all right")},
+    {FLAG("watch", 0, watch, SHOW, .verbs = BIT(VERB_STATUS),
+	.help = "Show how the daemon's tasks are, second by second")},
     {CHOICE("format", format, "text", "FORMAT", "text json csv html datasync",
 	SHOW, .verbs = BIT(VERB_STATUS) | BIT(VERB_REPORT),
 	.help = "text or json; report also: csv, html, datasync")},
@@ -637,7 +642,7 @@ const struct option_def option_table[] = {
     {STRING("config", config, "FILE", STATE, .verbs = AGENT,
 	.help = "The daemon's settings [/etc/dray/dray.conf for root, else "
 		"~/.config/dray/dray.conf]")},
-    {STRING("control", control, "SOCKET", STATE, .verbs = BIT(VERB_TASK),
+    {STRING("control", control, "SOCKET", STATE, .verbs = ASKS,
 	.help = "Where the daemon answers [as its settings say]")},
     {STRING("subscriptions-dir", subscriptions_dir, "DIR", STATE,
 	.verbs = RUNS | BIT(VERB_EVENTS) | BIT(VERB_SUBSCRIPTIONS),

@@ -101,10 +101,16 @@ on_log(struct run *r, const char *line, size_t len)
 		buf_add(&safe, line + n, len - n);
 	else
 		text_escape(&safe, line, len);
-	log_line(kinds[i].level, "%s: %s", r->title, buf_str(&safe));
-	if (kinds[i].level == LOG_ERROR)
+	if (r->end.run != 0)
+		log_line(kinds[i].level, "%s run=%llu: %s", r->title,
+		    (unsigned long long)r->end.run, buf_str(&safe));
+	else
+		log_line(kinds[i].level, "%s: %s", r->title, buf_str(&safe));
+	if (kinds[i].level == LOG_ERROR) {
 		snprintf(r->end.message, sizeof(r->end.message), "%s",
 		    buf_str(&safe));
+		r->end.said = true;
+	}
 }
 
 static void
@@ -212,6 +218,7 @@ become_run(const char *title, pid_t parent, int out, int log, int orders)
 	    dup2(out, 1) == -1 || dup2(log, 2) == -1 ||
 	    (orders != -1 && dup2(orders, ORDERS_FD) == -1))
 		_exit(1);
+	log_find_journal();
 	i = orders != -1 ? ORDERS_FD + 1 : ORDERS_FD;
 	if (close_range((unsigned)i, ~0u, 0) == -1)
 		for (; i < FDS_MAX; i++)
