@@ -469,12 +469,16 @@ log_end(const struct task *task, const struct run_end *end, bool failed)
 {
 	const char *message = failed && !end->said ? end->message : "";
 	enum log_level level = LOG_INFO;
+	char run[32] = "";
 
 	if (failed)
 		level = end->said ? LOG_WARN : LOG_ERROR;
-	log_line(level, "task=%s run=%llu outcome=%s exit=%d: ended%s%s",
-	    task->name, (unsigned long long)end->run, task->memory.outcome,
-	    end->exit_code, message[0] != '\0' ? ": " : "", message);
+	if (end->run != 0)
+		snprintf(run, sizeof(run), " run=%llu",
+		    (unsigned long long)end->run);
+	log_line(level, "task=%s%s outcome=%s exit=%d: ended%s%s", task->name,
+	    run, task->memory.outcome, end->exit_code,
+	    message[0] != '\0' ? ": " : "", message);
 }
 
 static void
