@@ -137,6 +137,7 @@ struct options {
 	/* What a person sees */
 	int verbosity; /* -1 quiet, 0, 1 (each item), 2 (debug) */
 	bool json;
+	bool watch;
 	bool no_items; /* with json: only what needs attention */
 	const char *log_file;
 	uint64_t stats_ms; /* between plain progress lines; 0: none */

@@ -13,6 +13,7 @@
 #include "agent/files_from.h"
 #include "agent/manifest_file.h"
 #include "agent/reach.h"
+#include "agent/source.h"
 #include "agent/steer.h"
 #include "agent/stop.h"
 #include "agent/task.h"
@@ -403,7 +404,9 @@ sync_run(const struct options *o, const struct sync_order *order)
 	    webhook_new(o, &s.webhook, &e) == -1 ||
 	    pair_open(&s.pair, order->source, order->target, &e) == -1 ||
 	    open_manifest(&s, &e) == -1 ||
-	    pair_reach_source(&s.pair, &e) == -1 || open_ledger(&s, &e) == -1) {
+	    pair_reach_source(&s.pair, &e) == -1 || open_ledger(&s, &e) == -1 ||
+	    source_check(
+		o, s.pair.source_store, s.ledger, stop_soon_flag(), &e) == -1) {
 		rc = cmd_fail(&e);
 		tell(&s, &e);
 	} else {
