@@ -126,6 +126,9 @@ struct options {
 	unsigned settings_n;
 	bool force;
 
+	/* init: when the task is to run; NULL: not told */
+	const char *schedule;
+
 	/* The daemon, and those who ask it */
 	const char *config;  /* dray.conf; NULL: where this user's is */
 	const char *control; /* its socket; NULL: as the configuration says */

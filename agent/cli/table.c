@@ -13,9 +13,12 @@
 #define WALKS (RUNS | BIT(VERB_VERIFY))
 #define LEDGERS                                                           \
 	(WALKS | BIT(VERB_STATUS) | BIT(VERB_REPORT) | BIT(VERB_EVENTS) | \
-	    BIT(VERB_REPLAYS) | BIT(VERB_SUBSCRIPTIONS))
-#define AGENT (BIT(VERB_TASK) | BIT(VERB_DAEMON))
-#define STORES (WALKS | BIT(VERB_LS) | BIT(VERB_PROBE))
+	    BIT(VERB_REPLAYS) | BIT(VERB_SUBSCRIPTIONS) | BIT(VERB_DOCTOR))
+#define AGENT \
+	(BIT(VERB_TASK) | BIT(VERB_DAEMON) | BIT(VERB_DOCTOR) | BIT(VERB_INIT))
+#define STORES                                                       \
+	(WALKS | BIT(VERB_LS) | BIT(VERB_PROBE) | BIT(VERB_DOCTOR) | \
+	    BIT(VERB_INIT))
 #define WORKS (STORES | LEDGERS)
 #define ALL (BIT(VERB_COUNT) - 1)
 
@@ -257,6 +260,25 @@ const struct verb verb_table[VERB_COUNT] = {
 	"it.",
 	"dray daemon\n"
 	"dray daemon --config ./dray.conf -v\n"},
+    [VERB_DOCTOR] = {"doctor", "[SRC [DST]]", 0, 2,
+	"Look for what would keep a run from working, and say what to change.",
+	"Checks libraries, limits, permissions, free space, secrets that "
+	"others may read and the clock; of SRC and DST, or those of --task, "
+	"also name, TLS, clock and access. Changes nothing. A line each: ok, "
+	"warn or fail. Exit status 1 if one failed.",
+	"dray doctor\n"
+	"dray doctor /data s3://bucket/prefix\n"
+	"dray doctor --task nightly\n"},
+    [VERB_INIT] = {"init", "[NAME [SRC [DST]]]", 0, 3,
+	"Write the file of a task for the daemon.",
+	"Asks for what is not given, where there is a terminal: name, source, "
+	"target, schedule. Checks that both can be reached, and writes "
+	"NAME.conf with mode 0640 where the daemon looks for it. Options of "
+	"the store that are given are written, too. Never replaces a file.",
+	"dray init\n"
+	"dray init nightly /srv/data s3://bucket/data --schedule 22:00\n"
+	"dray init nightly /srv/data s3://bucket/data --schedule 22:00 "
+	"--set delete=yes\n"},
     [VERB_HELP] = {"help", "[VERB]", 0, 1, "Explain a verb and its options.",
 	"The same as dray VERB --help. The manual page dray(1) has it all.",
 	"dray help sync\n"},
@@ -572,11 +594,17 @@ const struct option_def option_table[] = {
 	.help = "replay: so many a second at most [that of its "
 		"subscription]")},
     {STRING("url", url, "URL", MANAGES, .help = "add: where events go")},
-    {CUSTOM("set", 0, option_add_setting, MANAGES, .arg = "KEY=VALUE",
-	.help = "add: a line of the file (dray-subscriptions(5)); again for "
-		"several")},
-    {FLAG("force", 0, force, MANAGES,
-	.help = "remove: also if events wait, which are given up")},
+    {STRING("schedule", schedule, "WHEN", .group = GROUP_WHAT,
+	.verbs = BIT(VERB_INIT),
+	.help = "When it runs, as dray-task(5) has it [when it is told to]")},
+    {CUSTOM("set", 0, option_add_setting, .group = GROUP_EVENTS,
+	.verbs = BIT(VERB_SUBSCRIPTIONS) | BIT(VERB_INIT), .arg = "KEY=VALUE",
+	.help = "A line of the file (init: dray-task(5), subscriptions add: "
+		"dray-subscriptions(5)); again for several")},
+    {FLAG("force", 0, force, .group = GROUP_EVENTS,
+	.verbs = BIT(VERB_SUBSCRIPTIONS) | BIT(VERB_INIT),
+	.help = "subscriptions remove: also if events wait, which are given "
+		"up; init: also if a store is not reached")},
 
     {CUSTOM("verbose", 'v', more_verbose, SHOW,
 	.verbs = WORKS | BIT(VERB_DAEMON),
@@ -795,9 +823,9 @@ static const struct {
 	"else does"},
     {"run start resume restart continue",
 	"the same dray sync SRC DST again goes on where it was"},
-    {"config configure init",
-	"there is nothing to set up: credentials come from the environment "
-	"or the AWS files, the rest from options"},
+    {"config configure setup",
+	"dray init writes the file of a task; credentials come from the "
+	"environment or the AWS files, the rest from options"},
     {"test ping lookup", "dray probe URL tells whether a store is there"},
     {"log logs history runs failed errors",
 	"dray report tells what a run did, dray status lists the tasks"},

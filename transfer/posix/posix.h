@@ -20,5 +20,7 @@ int posix_root_fd(struct store *s, struct err *e);
 
 /* Whether S, of this driver, lies on a file system of the network. */
 bool posix_is_remote(const struct store *s);
+/* The same of PATH, or of what there is above it. */
+bool posix_path_is_remote(const char *path);
 
 #endif

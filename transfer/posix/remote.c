@@ -50,12 +50,17 @@ stat_above(const char *path, struct statfs *fs)
 bool
 posix_is_remote(const struct store *store)
 {
-	const struct posix_store *s = (const struct posix_store *)store;
+	return posix_path_is_remote(((const struct posix_store *)store)->path);
+}
+
+bool
+posix_path_is_remote(const char *path)
+{
 	struct statfs fs;
 	unsigned long type;
 	size_t i;
 
-	if (stat_above(s->path, &fs) == -1)
+	if (stat_above(path, &fs) == -1)
 		return false;
 	type = (unsigned long)fs.f_type & 0xffffffffUL;
 	for (i = 0; i < sizeof(remote_types) / sizeof(remote_types[0]); i++)

@@ -882,3 +882,9 @@ transport_libssh2_open(const struct transport_target *target, struct err *e)
 	}
 	return &s->base;
 }
+
+const char *
+transport_libssh2_version(void)
+{
+	return libssh2_version(0);
+}
