@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "agent/engine_in.h"
 #include "agent/reach.h"
@@ -517,21 +518,31 @@ more(unsigned a, unsigned b)
 	return a > b ? a : b;
 }
 
-/* As many as make up for the way to either store.  A source far away is no
- * reason to ask a target for any number of connections. */
-static unsigned
-transfers_for(const struct engine_setup *setup)
+/* A source far away is no reason to ask a target for any number of
+ * connections. */
+unsigned
+engine_transfers(const struct options *o, const struct store_driver *from,
+    const struct store_driver *to)
 {
-	const struct store_driver *from = setup->source->ops;
-	const struct store_driver *to = setup->target->ops;
 	unsigned n = to->transfers != 0 ? to->transfers : ENGINE_TRANSFERS;
 	unsigned far = from->transfers;
 
-	if (setup->options->transfers != 0)
-		return setup->options->transfers;
+	if (o->transfers != 0)
+		return o->transfers;
 	if ((to->features & STORE_IS_LOCAL) == 0 && far > ENGINE_TRANSFERS_FAR)
 		far = ENGINE_TRANSFERS_FAR;
 	return more(n, far);
+}
+
+/* Processors of this machine, if it is these that the workers compete for. */
+static unsigned
+cpus_for(const struct engine_setup *setup)
+{
+	unsigned local = setup->source->ops->features &
+	    setup->target->ops->features & STORE_IS_LOCAL;
+	long n = sysconf(_SC_NPROCESSORS_ONLN);
+
+	return local == 0 || n < 1 ? 0 : (unsigned)n;
 }
 
 static int
@@ -574,8 +585,9 @@ begin(struct engine *en, const struct engine_setup *setup, struct err *e)
 		en->limits.part_max_bytes = en->options->memory_bytes;
 	if (en->limits.put_max_bytes > en->options->memory_bytes)
 		en->limits.put_max_bytes = en->options->memory_bytes;
-	en->transfers = transfers_for(setup);
-	en->lanes = lanes_new(en->transfers, parts, e);
+	en->transfers = engine_transfers(
+	    setup->options, setup->source->ops, setup->target->ops);
+	en->lanes = lanes_new(en->transfers, parts, cpus_for(setup), e);
 	en->inbox = inbox_new(ENGINE_BATCHES_MAX, e);
 	en->pool = pool_new(en->options->memory_bytes, e);
 	if (en->lanes == NULL || en->inbox == NULL || en->pool == NULL)
@@ -606,6 +618,32 @@ end(struct engine *en)
 	lanes_free(en->lanes);
 	inbox_free(en->inbox);
 	pool_free(en->pool);
+}
+
+int
+engine_no_run(
+    const struct engine_setup *setup, const struct err *why, struct err *e)
+{
+	struct engine en = {
+	    .setup = setup,
+	    .options = setup->options,
+	    .ledger = setup->ledger,
+	    .stats = setup->stats,
+	    .started_ns = clock_wall_ns(),
+	    .stopping = true,
+	};
+	struct engine_result result = {.why = *why};
+
+	/* A name that isn't there is a wrong one. */
+	if (why->kind == ERR_NOTFOUND)
+		en.fatal.kind = ERR_CONFIG;
+	else if (why->kind != ERR_STOPPED)
+		en.fatal.kind = why->kind;
+	result.outcome = outcome_of(&en);
+	if (engine_begin_run(&en, e) == -1)
+		return -1;
+	record_end(&en, &result);
+	return 0;
 }
 
 void

@@ -553,3 +553,9 @@ ledger_meta_set(
 	bind_text(s, 2, value);
 	return ledger_done(l, s, e);
 }
+
+const char *
+ledger_library_version(void)
+{
+	return sqlite3_libversion();
+}

@@ -510,4 +510,7 @@ int ledger_all(struct ledger *l, ledger_item_fn *fn, void *arg, struct err *e);
 int ledger_totals(
     struct ledger *l, uint64_t *items, uint64_t *bytes, struct err *e);
 
+/* Of SQLite, as "3.40.1". */
+const char *ledger_library_version(void);
+
 #endif

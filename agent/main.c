@@ -20,6 +20,8 @@ main(int argc, char **argv)
 	    [VERB_SUBSCRIPTIONS] = cmd_subscriptions,
 	    [VERB_TASK] = cmd_task,
 	    [VERB_DAEMON] = cmd_daemon,
+	    [VERB_DOCTOR] = cmd_doctor,
+	    [VERB_INIT] = cmd_init,
 	    [VERB_HELP] = cmd_help,
 	    [VERB_VERSION] = cmd_version,
 	};

@@ -127,6 +127,9 @@ struct options {
 	unsigned settings_n;
 	bool force;
 
+	/* init: when the task is to run; NULL: not told */
+	const char *schedule;
+
 	/* The daemon, and those who ask it */
 	const char *config;  /* dray.conf; NULL: where this user's is */
 	const char *control; /* its socket; NULL: as the configuration says */
@@ -134,6 +137,7 @@ struct options {
 	/* What a person sees */
 	int verbosity; /* -1 quiet, 0, 1 (each item), 2 (debug) */
 	bool json;
+	bool watch;
 	bool no_items; /* with json: only what needs attention */
 	const char *log_file;
 	uint64_t stats_ms; /* between plain progress lines; 0: none */

@@ -282,6 +282,12 @@ http_library(struct err *e)
 	    e, ERR_CONFIG, "libcurl: %s", curl_easy_strerror(curl_ready));
 }
 
+const char *
+http_library_version(void)
+{
+	return curl_version_info(CURLVERSION_NOW)->version;
+}
+
 struct http *
 http_new(const struct http_config *config, struct err *e)
 {
@@ -461,4 +467,36 @@ http_do(struct http *h, const struct http_request *request,
 	reply->data_len = h->data_len;
 	reply->headers = &h->headers;
 	return 0;
+}
+
+void
+http_keep_certificate(struct http *h)
+{
+	curl_easy_setopt(h->curl, CURLOPT_CERTINFO, 1L);
+}
+
+int64_t
+http_certificate_ends(const struct http *h)
+{
+	static const char name[] = "Expire date:";
+	struct curl_certinfo *chain = NULL;
+	time_t first = 0;
+	int i;
+
+	if (curl_easy_getinfo(h->curl, CURLINFO_CERTINFO, &chain) != CURLE_OK)
+		return 0;
+	for (i = 0; chain != NULL && i < chain->num_of_certs; i++) {
+		const struct curl_slist *l = chain->certinfo[i];
+
+		for (; l != NULL; l = l->next) {
+			const size_t n = sizeof(name) - 1;
+			time_t end = strncmp(l->data, name, n) == 0
+			    ? curl_getdate(l->data + n, NULL)
+			    : -1;
+
+			if (end > 0 && (first == 0 || end < first))
+				first = end;
+		}
+	}
+	return (int64_t)first * 1000000000;
 }

@@ -74,6 +74,8 @@ struct http;
 
 /* Makes libcurl ready, from any thread; what makes handles does it itself. */
 int http_library(struct err *e);
+/* As "7.88.1". */
+const char *http_library_version(void);
 
 struct http *http_new(const struct http_config *config, struct err *e);
 void http_free(struct http *h);
@@ -86,6 +88,14 @@ AUTO_DEFINE(http, struct http, http_free)
  */
 int http_do(struct http *h, const struct http_request *request,
     struct http_reply *reply, struct err *e);
+
+/* Connections made from now on keep what http_certificate_ends() tells. */
+void http_keep_certificate(struct http *h);
+/*
+ * When the first of the server's certificates expires, in nanoseconds since
+ * 1970; 0 if the last request made no TLS connection or that can't be told.
+ */
+int64_t http_certificate_ends(const struct http *h);
 
 /* The value of the first header NAME, or NULL. */
 const char *http_header(const struct http_headers *h, const char *name);

@@ -215,6 +215,8 @@ struct store_file {
 struct store_probe {
 	unsigned checksum;     /* DIGEST_CRC64NVME, _CRC32C, _MD5 or 0 */
 	int64_t clock_skew_ms; /* the store's clock less ours */
+	/* When its TLS certificate does; 0: it has none, or that isn't known */
+	int64_t certificate_ends_ns;
 	char text[200];
 };
 

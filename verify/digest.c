@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: ISC */
 #include "config.h"
 
+#include <openssl/crypto.h>
 #include <openssl/evp.h>
 #include <pthread.h>
+#include <stdio.h>
 #include <string.h>
 #include <xxhash.h>
 #ifdef HAVE_XXH3_128BITS_UPDATE_DISPATCH
@@ -197,4 +199,19 @@ digest_name(enum digest_algo algo)
 		if (names[i].algo == algo)
 			return names[i].name;
 	return "none";
+}
+
+const char *
+digest_libcrypto_version(void)
+{
+	return OpenSSL_version(OPENSSL_VERSION_STRING);
+}
+
+const char *
+digest_xxhash_version(char out[32])
+{
+	unsigned v = XXH_versionNumber(); /* decimal, two digits each */
+
+	snprintf(out, 32, "%u.%u.%u", v / 10000, v / 100 % 100, v % 100);
+	return out;
 }

@@ -77,4 +77,8 @@ void digest_of_list(const uint8_t *list, size_t count, uint8_t out[16]);
 unsigned digest_by_name(const char *name);
 const char *digest_name(enum digest_algo algo);
 
+/* Of the libraries that are in use, as "3.0.17". */
+const char *digest_libcrypto_version(void);
+const char *digest_xxhash_version(char out[32]);
+
 #endif

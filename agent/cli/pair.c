@@ -110,6 +110,21 @@ refuse_inside(const struct pair *p, struct err *e)
 	    p->target->text, p->source->text);
 }
 
+struct store_config
+pair_source_config(const struct options *o)
+{
+	struct store_config config = o->store;
+
+	config.follow_links = o->links == SCAN_LINKS_FOLLOW;
+	if (o->source_endpoint_url != NULL)
+		config.endpoint_url = o->source_endpoint_url;
+	if (o->source_region != NULL)
+		config.region = o->source_region;
+	if (o->source_profile != NULL)
+		config.profile = o->source_profile;
+	return config;
+}
+
 /* The ledger is locked, so machine, state directory and source name who
  * writes. */
 static void
@@ -127,14 +142,7 @@ name_owner(struct pair *p)
 	p->target_config.owner = p->owner;
 	p->target_config.defer_sync = true;
 	p->target_config.read_back = p->o->verify != VERIFY_NONE;
-	p->source_config = p->o->store;
-	p->source_config.follow_links = p->o->links == SCAN_LINKS_FOLLOW;
-	if (p->o->source_endpoint_url != NULL)
-		p->source_config.endpoint_url = p->o->source_endpoint_url;
-	if (p->o->source_region != NULL)
-		p->source_config.region = p->o->source_region;
-	if (p->o->source_profile != NULL)
-		p->source_config.profile = p->o->source_profile;
+	p->source_config = pair_source_config(p->o);
 }
 
 /* As a scan would name it. */
@@ -209,23 +217,30 @@ name_task(struct pair *p, struct err *e)
 	return 0;
 }
 
+static int
+check_options(const struct pair *p, struct err *e)
+{
+	if (p->source->scheme == STORE_POSIX)
+		return 0;
+	if (p->o->links == SCAN_LINKS_FOLLOW)
+		return err_set(e, ERR_USAGE,
+		    "-L works with a local source only, not with %s",
+		    p->source->text);
+	if (p->o->one_file_system)
+		return err_set(e, ERR_USAGE,
+		    "-x works with a local source only, not with %s",
+		    p->source->text);
+	return 0;
+}
+
 /* The likely mistakes with a local source, in words of their own. */
 static int
 check_source(const struct pair *p, struct err *e)
 {
 	AUTO(close) int fd = -1;
 
-	if (p->source->scheme != STORE_POSIX) {
-		if (p->o->links == SCAN_LINKS_FOLLOW)
-			return err_set(e, ERR_USAGE,
-			    "-L works with a local source only, not with %s",
-			    p->source->text);
-		if (p->o->one_file_system)
-			return err_set(e, ERR_USAGE,
-			    "-x works with a local source only, not with %s",
-			    p->source->text);
+	if (p->source->scheme != STORE_POSIX)
 		return 0;
-	}
 	fd = open(p->source->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (fd == -1 && errno == ENOTDIR)
 		return err_set(e, ERR_CONFIG,
@@ -238,7 +253,7 @@ check_source(const struct pair *p, struct err *e)
 }
 
 int
-pair_open(struct pair *p, const char *source, const char *target, struct err *e)
+pair_name(struct pair *p, const char *source, const char *target, struct err *e)
 {
 	p->source = store_url_parse(source, e);
 	if (p->source == NULL)
@@ -246,9 +261,17 @@ pair_open(struct pair *p, const char *source, const char *target, struct err *e)
 	p->target = store_url_parse(target, e);
 	if (p->target == NULL)
 		return err_context(e, "target");
-	if (check_source(p, e) == -1)
+	if (check_options(p, e) == -1)
 		return -1;
 	name_owner(p);
+	return 0;
+}
+
+int
+pair_open(struct pair *p, const char *source, const char *target, struct err *e)
+{
+	if (pair_name(p, source, target, e) == -1)
+		return -1;
 	p->source_store = store_open(p->source, &p->source_config, e);
 	if (p->source_store == NULL)
 		return err_context(e, "source %s", p->source->text);
@@ -302,6 +325,8 @@ pair_reach_source(struct pair *p, struct err *e)
 	};
 	struct store_probe probe;
 
+	if (check_source(p, e) == -1)
+		return -1;
 	if (reach_store(p->source_store, &ro, &probe, e) == -1 ||
 	    (p->source->scheme == STORE_S3 && p->source->path[0] != '\0' &&
 		check_prefix(p, e) == -1))

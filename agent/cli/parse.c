@@ -417,8 +417,6 @@ check_deletion(const struct options *o, struct err *e)
 	    {o->max_delete_set, "max-delete"},
 	    {o->delete_excluded, "delete-excluded"},
 	    {o->ignore_errors, "ignore-errors"},
-	    {o->source_marker != NULL, "source-marker"},
-	    {o->accept_source, "accept-source"},
 	};
 	size_t i;
 

@@ -2,17 +2,16 @@
 /* dray subscriptions add, remove: their files. */
 #include "config.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "agent/cli/outboxes.h"
 #include "agent/cli/subscriptions_admin.h"
 #include "agent/events/control.h"
+#include "agent/events/shared.h"
+#include "agent/new_file.h"
 #include "base/clock.h"
 
 static int
@@ -94,72 +93,6 @@ compose(
 	return subscription_finish(s, e);
 }
 
-static int
-make_dirs(const char *path, struct err *e)
-{
-	AUTO(free) char *copy = strdup(path);
-	char *p;
-
-	if (copy == NULL)
-		return err_set(e, ERR_NOMEM, "out of memory");
-	for (p = strchr(copy + 1, '/'); p != NULL; p = strchr(p + 1, '/')) {
-		*p = '\0';
-		mkdir(copy, 0755);
-		*p = '/';
-	}
-	if (mkdir(copy, 0755) == -1 && errno != EEXIST)
-		return err_sys(e, "%s", path);
-	return 0;
-}
-
-static int
-fill(int fd, const struct buf *text)
-{
-	size_t done = 0;
-
-	while (done < text->len) {
-		ssize_t n = write(fd, text->data + done, text->len - done);
-
-		if (n == -1)
-			return -1;
-		done += (size_t)n;
-	}
-	return fsync(fd);
-}
-
-/* Under a temporary name first, which no run reads; never in place of another
- * one. */
-static int
-write_file(const struct options *o, const char *path, const struct buf *text,
-    struct err *e)
-{
-	AUTO(buf) struct buf temp = BUF_INIT(1 << 16);
-	AUTO(close) int fd = -1, dir = -1;
-	int rc = 0;
-
-	if (make_dirs(o->subscriptions_dir, e) == -1)
-		return -1;
-	buf_addf(&temp, "%s/.new.%ld", o->subscriptions_dir, (long)getpid());
-	/* A URL may be a secret. */
-	fd =
-	    open(buf_str(&temp), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-	if (fd == -1)
-		return err_sys(e, "%s", buf_str(&temp));
-	if (fill(fd, text) == -1)
-		rc = err_sys(e, "%s", buf_str(&temp));
-	else if (link(buf_str(&temp), path) == -1)
-		rc = errno == EEXIST
-		    ? err_set(e, ERR_EXISTS,
-			  "%s is there already: change it, or remove it first",
-			  path)
-		    : err_sys(e, "%s", path);
-	unlink(buf_str(&temp));
-	dir = open(o->subscriptions_dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (rc == 0 && (dir == -1 || fsync(dir) == -1))
-		rc = err_sys(e, "%s", o->subscriptions_dir);
-	return rc;
-}
-
 int
 subscriptions_add(const struct options *o, const char *name, struct err *e)
 {
@@ -169,7 +102,9 @@ subscriptions_add(const struct options *o, const char *name, struct err *e)
 
 	if (compose(o, name, &text, e) == -1 ||
 	    path_of(o, name, &path, e) == -1 ||
-	    write_file(o, buf_str(&path), &text, e) == -1)
+	    /* A URL may be a secret. */
+	    new_file_write(
+		buf_str(&path), &text, 0600, NEW_FILE_GROUP_KEPT, e) == -1)
 		return -1;
 	/* What can't be read as it was meant must not stay. */
 	check = subscription_load(buf_str(&path), e);
@@ -207,7 +142,7 @@ stop_and_forget(const struct options *o, const char *name, struct err *e)
 	    control_set(c, name, CONTROL_DISABLED, CONTROL_REMOVED,
 		clock_wall_ns() / 1000000, e) == -1)
 		return -1;
-	return outboxes_each(o, OUTBOXES_CHANGE, forget, copy, e);
+	return outboxes_each(o, OUTBOXES_CHANGE, forget, copy, e) == 0 ? 0 : -1;
 }
 
 int
@@ -224,7 +159,7 @@ subscriptions_remove(const struct options *o, const char *name, struct err *e)
 		    name, o->subscriptions_dir);
 	/* Before the first run there is nothing to wait. */
 	if (subscriptions_waiting(o, name, &waiting, &none) == -1 &&
-	    none.kind != ERR_NOTFOUND) {
+	    none.kind != ERR_NOTFOUND && !o->force) {
 		*e = none;
 		return -1;
 	}
@@ -235,7 +170,8 @@ subscriptions_remove(const struct options *o, const char *name, struct err *e)
 		    waiting, name);
 	if (unlink(buf_str(&path)) == -1)
 		return err_sys(e, "%s", buf_str(&path));
-	if (none.kind == ERR_NONE && stop_and_forget(o, name, e) == -1)
+	shared_forget(o->state_dir, name);
+	if (none.kind != ERR_NOTFOUND && stop_and_forget(o, name, e) == -1)
 		return -1;
 	if (o->json)
 		printf("{\"removed\":\"%s\"}\n", name);

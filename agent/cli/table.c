@@ -13,9 +13,12 @@
 #define WALKS (RUNS | BIT(VERB_VERIFY))
 #define LEDGERS                                                           \
 	(WALKS | BIT(VERB_STATUS) | BIT(VERB_REPORT) | BIT(VERB_EVENTS) | \
-	    BIT(VERB_REPLAYS) | BIT(VERB_SUBSCRIPTIONS))
-#define AGENT (BIT(VERB_TASK) | BIT(VERB_DAEMON))
-#define STORES (WALKS | BIT(VERB_LS) | BIT(VERB_PROBE))
+	    BIT(VERB_REPLAYS) | BIT(VERB_SUBSCRIPTIONS) | BIT(VERB_DOCTOR))
+#define ASKS (BIT(VERB_TASK) | BIT(VERB_STATUS))
+#define AGENT (ASKS | BIT(VERB_DAEMON) | BIT(VERB_DOCTOR) | BIT(VERB_INIT))
+#define STORES                                                       \
+	(WALKS | BIT(VERB_LS) | BIT(VERB_PROBE) | BIT(VERB_DOCTOR) | \
+	    BIT(VERB_INIT))
 #define WORKS (STORES | LEDGERS)
 #define ALL (BIT(VERB_COUNT) - 1)
 
@@ -171,9 +174,11 @@ const struct verb verb_table[VERB_COUNT] = {
 	"dray ls -R --json s3://bucket\n"},
     [VERB_STATUS] = {"status", "[TASK]", 0, 1,
 	"Show the tasks, or one of them, and how far they are.",
-	"Reads the ledgers under the state directory; may be used while a "
-	"run goes on.",
+	"Reads the ledgers under the state directory, and asks the daemon, "
+	"if there is one; may be used while a run goes on. The exit status is "
+	"1 for a TASK that the daemon holds after failures.",
 	"dray status\n"
+	"dray status --watch nightly\n"
 	"dray status --format json\n"},
     [VERB_REPORT] = {"report", "[RUN]", 0, 1,
 	"Tell what a run moved, and what failed and why.",
@@ -245,7 +250,7 @@ const struct verb verb_table[VERB_COUNT] = {
 	"task go on that was held after failures; set NAME bwlimit RATE, of "
 	"the "
 	"run that goes on; history NAME, its runs. "
-	"Without a daemon, list, show, check and history read what it left.",
+	"Without a daemon, list, show, check and history tell what it left.",
 	"dray task list\n"
 	"dray task start nightly\n"
 	"dray task history nightly\n"},
@@ -257,6 +262,25 @@ const struct verb verb_table[VERB_COUNT] = {
 	"it.",
 	"dray daemon\n"
 	"dray daemon --config ./dray.conf -v\n"},
+    [VERB_DOCTOR] = {"doctor", "[SRC [DST]]", 0, 2,
+	"Look for what would keep a run from working, and say what to change.",
+	"Checks libraries, limits, permissions, free space, secrets that "
+	"others may read and the clock; of SRC and DST, or those of --task, "
+	"also name, TLS, clock and access. Changes nothing. A line each: ok, "
+	"warn or fail. Exit status 1 if one failed.",
+	"dray doctor\n"
+	"dray doctor /data s3://bucket/prefix\n"
+	"dray doctor --task nightly\n"},
+    [VERB_INIT] = {"init", "[NAME [SRC [DST]]]", 0, 3,
+	"Write the file of a task for the daemon.",
+	"Asks for what is not given, where there is a terminal: name, source, "
+	"target, schedule. Checks that both can be reached, and writes "
+	"NAME.conf with mode 0640 where the daemon looks for it. Options of "
+	"the store that are given are written, too. Never replaces a file.",
+	"dray init\n"
+	"dray init nightly /srv/data s3://bucket/data --schedule 22:00\n"
+	"dray init nightly /srv/data s3://bucket/data --schedule 22:00 "
+	"--set delete=yes\n"},
     [VERB_HELP] = {"help", "[VERB]", 0, 1, "Explain a verb and its options.",
 	"The same as dray VERB --help. The manual page dray(1) has it all.",
 	"dray help sync\n"},
@@ -383,12 +407,12 @@ const struct option_def option_table[] = {
 	.help = "Delete also what filters exclude")},
     {FLAG("ignore-errors", 0, ignore_errors, MIRROR,
 	.help = "Delete even if some items didn't get to DST")},
-    {STRING("source-marker", source_marker, "NAME", MIRROR,
-	.help = "Delete only if SRC has a file of that name")},
+    {STRING("source-marker", source_marker, "NAME", WHAT,
+	.help = "Do nothing unless SRC, once mounted, has a file NAME")},
     {STRING("backup-dir", backup_dir, "DIR", WHAT,
 	.help = "Keep what is replaced or deleted at DST in DIR, which is "
 		"below DST")},
-    {FLAG("accept-source", 0, accept_source, MIRROR,
+    {FLAG("accept-source", 0, accept_source, WHAT,
 	.help = "SRC has moved: take it for the source from now on")},
     {SIZE("estimate-rate", estimate_rate, "119M", WHAT, .min = 1,
 	.help = "Bytes a second that a dry run estimates the time by")},
@@ -531,10 +555,11 @@ const struct option_def option_table[] = {
 		"store, as objects of JSON lines by hour")},
     {DURATION("events-keep-age", events_keep_age_ms, "14d", 0, EVENTS,
 	.help = "How long events are kept that everybody had")},
-    {UINT("events-keep-rows", events_keep_rows, "0", 0, INT64_MAX, EVENTS,
+    {UINT("events-keep-rows", events_keep_rows, "10000000", 0, INT64_MAX,
+	EVENTS,
 	.help = "The most events that are kept, whoever waits for them; what "
 		"was not delivered becomes a dead letter. 0: any number")},
-    {SIZE("events-keep-bytes", events_keep_bytes, "0", EVENTS,
+    {SIZE("events-keep-bytes", events_keep_bytes, "8G", EVENTS,
 	.help = "The most bytes of events that are kept, likewise")},
     {CHOICE("event", test_event, "test", "TYPE",
 	"test file.completed file.deleted file.failed run.started "
@@ -575,11 +600,17 @@ const struct option_def option_table[] = {
 	.help = "replay: so many a second at most [that of its "
 		"subscription]")},
     {STRING("url", url, "URL", MANAGES, .help = "add: where events go")},
-    {CUSTOM("set", 0, option_add_setting, MANAGES, .arg = "KEY=VALUE",
-	.help = "add: a line of the file (dray-subscriptions(5)); again for "
-		"several")},
-    {FLAG("force", 0, force, MANAGES,
-	.help = "remove: also if events wait, which are given up")},
+    {STRING("schedule", schedule, "WHEN", .group = GROUP_WHAT,
+	.verbs = BIT(VERB_INIT),
+	.help = "When it runs, as dray-task(5) has it [when it is told to]")},
+    {CUSTOM("set", 0, option_add_setting, .group = GROUP_EVENTS,
+	.verbs = BIT(VERB_SUBSCRIPTIONS) | BIT(VERB_INIT), .arg = "KEY=VALUE",
+	.help = "A line of the file (init: dray-task(5), subscriptions add: "
+		"dray-subscriptions(5)); again for several")},
+    {FLAG("force", 0, force, .group = GROUP_EVENTS,
+	.verbs = BIT(VERB_SUBSCRIPTIONS) | BIT(VERB_INIT),
+	.help = "subscriptions remove: also if events wait, which are given "
+		"up; init: also if a store is not reached")},
 
     {CUSTOM("verbose", 'v', more_verbose, SHOW,
 	.verbs = WORKS | BIT(VERB_DAEMON),
@@ -601,6 +632,8 @@ const struct option_def option_table[] = {
 	.help = "JSON lines on standard output")},
     {FLAG("no-items", 0, no_items, SHOW, .verbs = RUNS,
 	.help = "With --json: no line for an item that is all right")},
+    {FLAG("watch", 0, watch, SHOW, .verbs = BIT(VERB_STATUS),
+	.help = "Show how the daemon's tasks are, second by second")},
     {CHOICE("format", format, "text", "FORMAT", "text json csv html datasync",
 	SHOW, .verbs = BIT(VERB_STATUS) | BIT(VERB_REPORT),
 	.help = "text or json; report also: csv, html, datasync")},
@@ -640,7 +673,7 @@ const struct option_def option_table[] = {
     {STRING("config", config, "FILE", STATE, .verbs = AGENT,
 	.help = "The daemon's settings [/etc/dray/dray.conf for root, else "
 		"~/.config/dray/dray.conf]")},
-    {STRING("control", control, "SOCKET", STATE, .verbs = BIT(VERB_TASK),
+    {STRING("control", control, "SOCKET", STATE, .verbs = ASKS,
 	.help = "Where the daemon answers [as its settings say]")},
     {STRING("subscriptions-dir", subscriptions_dir, "DIR", STATE,
 	.verbs = RUNS | BIT(VERB_EVENTS) | BIT(VERB_SUBSCRIPTIONS),
@@ -798,9 +831,9 @@ static const struct {
 	"else does"},
     {"run start resume restart continue",
 	"the same dray sync SRC DST again goes on where it was"},
-    {"config configure init",
-	"there is nothing to set up: credentials come from the environment "
-	"or the AWS files, the rest from options"},
+    {"config configure setup",
+	"dray init writes the file of a task; credentials come from the "
+	"environment or the AWS files, the rest from options"},
     {"test ping lookup", "dray probe URL tells whether a store is there"},
     {"log logs history runs failed errors",
 	"dray report tells what a run did, dray status lists the tasks"},

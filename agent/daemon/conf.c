@@ -202,9 +202,10 @@ finish_task(const struct task_conf *t, struct err *e)
 	return err_context(e, "%s", t->path);
 }
 
-struct task_conf *
-task_conf_load(
-    const char *path, const struct conf_words *defaults, struct err *e)
+/* The file at PATH, or what is written in F, if that is not NULL. */
+static struct task_conf *
+load(
+    const char *path, FILE *f, const struct conf_words *defaults, struct err *e)
 {
 	AUTO(task_conf) struct task_conf *t = calloc(1, sizeof(*t));
 	char machine[256] = "";
@@ -230,9 +231,32 @@ task_conf_load(
 	}
 	if (schedule_init(&t->schedule, t->name, machine, e) == -1 ||
 	    conf_words_copy(&t->options, defaults, e) == -1 ||
-	    ini_file(path, on_task_line, t, e) == -1 || finish_task(t, e) == -1)
+	    (f != NULL ? ini_read(f, path, on_task_line, t, e)
+		       : ini_file(path, on_task_line, t, e)) == -1 ||
+	    finish_task(t, e) == -1)
 		return NULL;
 	return TAKE(t);
+}
+
+struct task_conf *
+task_conf_load(
+    const char *path, const struct conf_words *defaults, struct err *e)
+{
+	return load(path, NULL, defaults, e);
+}
+
+struct task_conf *
+task_conf_parse(const char *text, const char *path,
+    const struct conf_words *defaults, struct err *e)
+{
+	AUTO(free) char *copy = strdup(text);
+	AUTO(fclose) FILE *f = NULL;
+
+	if (copy == NULL || (f = fmemopen(copy, strlen(copy), "r")) == NULL) {
+		err_set(e, ERR_NOMEM, "out of memory");
+		return NULL;
+	}
+	return load(path, f, defaults, e);
 }
 
 static int

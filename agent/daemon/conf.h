@@ -53,6 +53,10 @@ AUTO_DEFINE(task_conf, struct task_conf, task_conf_free)
 struct task_conf *task_conf_load(
     const char *path, const struct conf_words *defaults, struct err *e);
 
+/* The same of TEXT (not ""), as if it were that file. */
+struct task_conf *task_conf_parse(const char *text, const char *path,
+    const struct conf_words *defaults, struct err *e);
+
 struct daemon_conf {
 	char *tasks_dir;
 	char *state_dir;

@@ -101,10 +101,16 @@ on_log(struct run *r, const char *line, size_t len)
 		buf_add(&safe, line + n, len - n);
 	else
 		text_escape(&safe, line, len);
-	log_line(kinds[i].level, "%s: %s", r->title, buf_str(&safe));
-	if (kinds[i].level == LOG_ERROR)
+	if (r->end.run != 0)
+		log_line(kinds[i].level, "%s run=%llu: %s", r->title,
+		    (unsigned long long)r->end.run, buf_str(&safe));
+	else
+		log_line(kinds[i].level, "%s: %s", r->title, buf_str(&safe));
+	if (kinds[i].level == LOG_ERROR) {
 		snprintf(r->end.message, sizeof(r->end.message), "%s",
 		    buf_str(&safe));
+		r->end.said = true;
+	}
 }
 
 static void
@@ -239,6 +245,7 @@ become_run(
 	if (getppid() != parent ||
 	    set_descriptors(out, log, orders, o->passed) == -1)
 		_exit(1);
+	log_find_journal();
 	for (i = 1; i < NSIG; i++)
 		if (i != SIGPIPE)
 			sigaction(i, &usual, NULL);

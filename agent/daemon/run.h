@@ -26,7 +26,7 @@ typedef int run_main_fn(enum verb_id verb, int argc, char **argv);
 
 /* All of it is borrowed until run_start() returns. */
 struct run_order {
-	const char *title; /* what its log lines begin with: "task x" */
+	const char *title; /* what its log lines begin with: "task=x" */
 	enum verb_id verb;
 	char *const *words; /* of its command line */
 	size_t words_n;
@@ -68,6 +68,7 @@ struct run_end {
 	int signal;	    /* by which, or 0 */
 	char outcome[24];   /* as its summary has it; "" if it has none */
 	char message[1000]; /* its last error, or "" */
+	bool said;	    /* that is in the log */
 	uint64_t run;	    /* its number in the ledger, or 0 */
 };
 

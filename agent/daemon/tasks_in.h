@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* Inside of the tasks.  For tasks.c and tasks_show.c only. */
+/* Inside of the tasks.  For tasks*.c only. */
 #ifndef AGENT_DAEMON_TASKS_IN_H
 #define AGENT_DAEMON_TASKS_IN_H
 
@@ -31,11 +31,17 @@ struct tasks {
 	uint64_t serial; /* of the queue */
 	int64_t now_us;	 /* when files were read */
 	bool ending;
+	char telling[300]; /* of whom others are being told */
 };
 
 /* NULL if there is none: ERR_NOTFOUND. */
 struct task *tasks_named(
     const struct tasks *t, const char *name, struct err *e);
+/* What the daemon remembers of TASK is durable. */
+int tasks_keep(const struct tasks *t, const struct task *task, struct err *e);
+/* The command line of TASK's run, as is; W is to be freed in any case. */
+int tasks_words(const struct tasks *t, const struct task *task,
+    struct conf_words *w, struct err *e);
 
 /* tasks_watch.c.  The watch over its source is as its file says. */
 void task_watch(struct task *task, const struct tasks_config *config);

@@ -195,7 +195,7 @@ static const char *const statements[OB_COUNT] = {
 	" WHERE seen_ms>=?1 UNION ALL SELECT (SELECT seq FROM dead_letter"
 	" WHERE sub=s.id AND seq>=?2 AND reason<>'retention' ORDER BY seq"
 	" LIMIT 1) FROM subscription s)",
-    [OB_KEEP_SUB] = "SELECT id,name,routed,replay FROM subscription"
+    [OB_KEEP_SUB] = "SELECT id,name,routed,replay,ordering FROM subscription"
 		    " WHERE id>? AND seen_ms>=? ORDER BY id LIMIT 1",
     [OB_KEEP_CUT] = "SELECT MIN(first) FROM segment WHERE first<?1"
 		    " AND last>=?1",
@@ -205,16 +205,18 @@ static const char *const statements[OB_COUNT] = {
 	"attempts,status,error FROM delivery WHERE sub=?1 AND seq<?2",
     [OB_KEEP_NO_DELIVERIES] = "DELETE FROM delivery WHERE sub=?1 AND seq<?2",
     [OB_KEEP_UNBLOCK] =
-	"UPDATE delivery SET state=0 WHERE sub=?1 AND state=1"
-	" AND NOT EXISTS(SELECT 1 FROM delivery x WHERE x.sub=?1"
-	" AND x.pkey=delivery.pkey AND x.seq<delivery.seq)"
-	" AND NOT (barrier AND EXISTS(SELECT 1 FROM delivery x"
-	" WHERE x.sub=?1 AND x.run=delivery.run AND x.seq<delivery.seq))",
+	"UPDATE delivery SET state=" BLOCKED("delivery.seq", "delivery.pkey",
+	    "delivery.run", "delivery.barrier", "?2") " WHERE sub=?1"
+						      " AND state=1",
     [OB_KEEP_LETTER] =
 	"INSERT OR REPLACE INTO dead_letter(sub,seq,pkey,run,at_ms,reason,"
 	"attempts,status,error) VALUES(?,?,?,?,?,'retention',0,0,'')",
-    [OB_KEEP_LETTERS] = "UPDATE dead_letter SET reason='retention'"
+    [OB_KEEP_LETTERS] = "UPDATE dead_letter SET reason='retention',at_ms=?3"
 			" WHERE sub=?1 AND seq<?2 AND reason<>'retention'",
+    [OB_KEEP_PRUNE] =
+	"DELETE FROM dead_letter WHERE reason='retention' AND (at_ms<?1"
+	" OR seq<=(SELECT seq FROM dead_letter WHERE reason='retention'"
+	" ORDER BY seq DESC LIMIT 1 OFFSET ?2))",
     [OB_KEEP_ROUTED] = "UPDATE subscription SET routed=MAX(routed,?2-1),"
 		       "dead=dead+?3,filtered=filtered+?4 WHERE id=?1",
     [OB_KEEP_ARCHIVE] = "SELECT id,routed,(SELECT COALESCE(SUM(events),0)"
@@ -265,6 +267,8 @@ static const char *const statements[OB_COUNT] = {
     [OB_EVENTS_BETWEEN] =
 	"SELECT seq,time_ms,body,pkey,run FROM event WHERE seq>?"
 	" AND seq<=? ORDER BY seq LIMIT ?",
+    [OB_EVENTS_LAST] = "SELECT seq FROM event WHERE seq<?1"
+		       " ORDER BY seq DESC LIMIT 1 OFFSET ?2",
     [OB_EVENTS_COUNT] = "SELECT COUNT(*) FROM event WHERE seq>? AND seq<?",
 };
 

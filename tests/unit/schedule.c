@@ -510,15 +510,15 @@ static void
 values_that_make_no_sense_are_refused(void)
 {
 	static const char *const table[][3] = {
-	    {"schedule", "25:00", "schedule: calendar expression \"25:00\""},
+	    {"schedule", "25:00", "calendar expression \"25:00\""},
 	    {"schedule", "every", "no weekday"},
 	    {"schedule", "every 0s", "not between 1s and 366d"},
 	    {"schedule", "every 400d", "not between 1s and 366d"},
 	    {"schedule", "every now", "now"},
 	    {"random-delay", "soon", "soon"},
 	    {"random-delay", "400d", "not between 0s and 366d"},
-	    {"window", "20:00", "window: window \"20:00\": after its begin"},
-	    {"timezone", "CEST", "timezone: no time zone \"CEST\""},
+	    {"window", "20:00", "\"20:00\": after its begin"},
+	    {"timezone", "CEST", "no time zone \"CEST\""},
 	    {"hold-after", "-1", "-1"},
 	    {"hold-after", "99999999", "1000000"},
 	};
@@ -531,7 +531,9 @@ values_that_make_no_sense_are_refused(void)
 		CHECK(schedule_has_key(table[i][0]));
 		CHECK(schedule_set(&c, table[i][0], table[i][1], &e) == -1);
 		CHECK(e.kind == ERR_CONFIG);
-		if (strstr(e.msg, table[i][2]) == NULL) {
+		/* The caller says which key. */
+		if (strstr(e.msg, table[i][2]) == NULL ||
+		    strstr(e.msg, "window: ") != NULL) {
 			fprintf(stderr, "%s\n", e.msg);
 			check_failures++;
 		}

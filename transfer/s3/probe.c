@@ -104,9 +104,13 @@ check_bucket(struct s3_session *c, struct store_probe *out, struct err *e)
 {
 	struct s3 *s = s3_of(&c->session);
 	const char *region;
+	int rc;
 
+	http_keep_certificate(c->http);
 	req_begin(c, HTTP_HEAD, NULL, false);
-	if (req_do(c, "HEAD", e) == 0) {
+	rc = req_do(c, "HEAD", e);
+	out->certificate_ends_ns = http_certificate_ends(c->http);
+	if (rc == 0) {
 		out->clock_skew_ms = clock_skew_ms(c);
 		region = http_header(c->reply.headers, "x-amz-bucket-region");
 		if (s->place.aws && region != NULL &&

@@ -46,8 +46,8 @@ in_path(const char *program)
 	return false;
 }
 
-static bool
-wants_libssh2(const struct store_config *config)
+bool
+sftp_uses_libssh2(const struct store_config *config)
 {
 	const char *how = config->sftp_transport;
 
@@ -97,7 +97,7 @@ sftp_open_store(const struct store_url *url, const struct store_config *config,
 {
 	struct sftp_store *s;
 
-	if (!wants_libssh2(config) &&
+	if (!sftp_uses_libssh2(config) &&
 	    (config->sftp_password_file != NULL ||
 		config->sftp_passphrase_file != NULL)) {
 		err_set(e, ERR_CONFIG,
@@ -142,8 +142,8 @@ sftp_open_store(const struct store_url *url, const struct store_config *config,
 		? config->connect_timeout_ms
 		: CONNECT_TIMEOUT_MS,
 	};
-	s->transport_open =
-	    wants_libssh2(config) ? transport_libssh2_open : transport_ssh_open;
+	s->transport_open = sftp_uses_libssh2(config) ? transport_libssh2_open
+						      : transport_ssh_open;
 	s->timeout_ms =
 	    config->timeout_ms != 0 ? config->timeout_ms : TIMEOUT_MS;
 	if (config->owner != NULL)

@@ -20,4 +20,7 @@
 
 extern const struct store_driver sftp_driver;
 
+/* Whether CONFIG has connections made by libssh2, not by ssh(1). */
+bool sftp_uses_libssh2(const struct store_config *config);
+
 #endif

@@ -63,5 +63,7 @@ struct transport *transport_ssh_open(
 /* libssh2. */
 struct transport *transport_libssh2_open(
     const struct transport_target *target, struct err *e);
+/* As "1.11.1". */
+const char *transport_libssh2_version(void);
 
 #endif
