@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "agent/engine_in.h"
 #include "agent/reach.h"
@@ -533,6 +534,17 @@ engine_transfers(const struct options *o, const struct store_driver *from,
 	return more(n, far);
 }
 
+/* Processors of this machine, if it is these that the workers compete for. */
+static unsigned
+cpus_for(const struct engine_setup *setup)
+{
+	unsigned local = setup->source->ops->features &
+	    setup->target->ops->features & STORE_IS_LOCAL;
+	long n = sysconf(_SC_NPROCESSORS_ONLN);
+
+	return local == 0 || n < 1 ? 0 : (unsigned)n;
+}
+
 static int
 begin(struct engine *en, const struct engine_setup *setup, struct err *e)
 {
@@ -575,7 +587,7 @@ begin(struct engine *en, const struct engine_setup *setup, struct err *e)
 		en->limits.put_max_bytes = en->options->memory_bytes;
 	en->transfers = engine_transfers(
 	    setup->options, setup->source->ops, setup->target->ops);
-	en->lanes = lanes_new(en->transfers, parts, e);
+	en->lanes = lanes_new(en->transfers, parts, cpus_for(setup), e);
 	en->inbox = inbox_new(ENGINE_BATCHES_MAX, e);
 	en->pool = pool_new(en->options->memory_bytes, e);
 	if (en->lanes == NULL || en->inbox == NULL || en->pool == NULL)
@@ -606,6 +618,32 @@ end(struct engine *en)
 	lanes_free(en->lanes);
 	inbox_free(en->inbox);
 	pool_free(en->pool);
+}
+
+int
+engine_no_run(
+    const struct engine_setup *setup, const struct err *why, struct err *e)
+{
+	struct engine en = {
+	    .setup = setup,
+	    .options = setup->options,
+	    .ledger = setup->ledger,
+	    .stats = setup->stats,
+	    .started_ns = clock_wall_ns(),
+	    .stopping = true,
+	};
+	struct engine_result result = {.why = *why};
+
+	/* A name that isn't there is a wrong one. */
+	if (why->kind == ERR_NOTFOUND)
+		en.fatal.kind = ERR_CONFIG;
+	else if (why->kind != ERR_STOPPED)
+		en.fatal.kind = why->kind;
+	result.outcome = outcome_of(&en);
+	if (engine_begin_run(&en, e) == -1)
+		return -1;
+	record_end(&en, &result);
+	return 0;
 }
 
 void

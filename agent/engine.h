@@ -58,6 +58,11 @@ struct engine_result {
 	uint64_t run_id;
 };
 
+/* Where the run can't begin, for *WHY: it is recorded and told of as one that
+ * failed.  No store need be reached, and there is no UI. */
+int engine_no_run(
+    const struct engine_setup *setup, const struct err *why, struct err *e);
+
 /* Requests under way at a time from FROM to TO, unless O says so: as many as
  * make up for the way to either store.  Pure. */
 unsigned engine_transfers(const struct options *o,

@@ -107,12 +107,16 @@ inbox_scan_done(struct inbox *in)
 }
 
 void
-inbox_answer(struct inbox *in, struct job *j)
+inbox_answer(struct inbox *in, struct job *first)
 {
+	struct job *j, *next;
 	bool asleep;
 
 	pthread_mutex_lock(&in->mutex);
-	job_list_push(&in->answers, j);
+	for (j = first; j != NULL; j = next) {
+		next = j->next;
+		job_list_push(&in->answers, j);
+	}
 	asleep = in->asleep;
 	in->asleep = false;
 	pthread_mutex_unlock(&in->mutex);

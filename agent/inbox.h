@@ -25,7 +25,8 @@ AUTO_DEFINE(inbox, struct inbox, inbox_free)
  * called (the batch is freed then). */
 bool inbox_batch(struct inbox *in, struct scan_batch *b);
 void inbox_scan_done(struct inbox *in);
-void inbox_answer(struct inbox *in, struct job *j);
+/* FIRST and what follows it by next. */
+void inbox_answer(struct inbox *in, struct job *first);
 /* Takes no batches any more. */
 void inbox_refuse(struct inbox *in);
 

@@ -11,9 +11,17 @@
 enum { SMALL, BULK, LANES };
 
 #define HALVE_EVERY_MS 1000
+/* Of quick jobs, as many as this are taken at a time, or as many bytes. */
+#define TOGETHER 64
+#define TOGETHER_BYTES ((uint64_t)1 << 20)
+/* An item is as much work as so many bytes more. */
+#define ITEM_BYTES ((uint64_t)64 << 10)
+/* A run that is over by then is not tried on. */
+#define SETTLED_MS 300
 
 struct lanes {
 	unsigned workers;
+	bool near;
 	pthread_mutex_t mutex;
 	pthread_cond_t wakeup;
 	/* Under mutex: */
@@ -22,6 +30,7 @@ struct lanes {
 	int last;      /* the lane that was taken from last */
 	unsigned idle; /* workers that wait for a job */
 	double limit;
+	struct ramp few;  /* near: how many of them do any good */
 	struct ramp ramp; /* how many of them may be BULK */
 	uint64_t halved_ms;
 	bool closed;
@@ -34,17 +43,22 @@ lane_of(const struct job *j)
 }
 
 struct lanes *
-lanes_new(unsigned workers, unsigned parts, struct err *e)
+lanes_new(unsigned workers, unsigned parts, unsigned cpus, struct err *e)
 {
 	struct lanes *l = calloc(1, sizeof(*l));
+	uint64_t now = clock_mono_ms();
 
 	if (l == NULL) {
 		err_set(e, ERR_NOMEM, "out of memory");
 		return NULL;
 	}
 	l->workers = workers;
+	l->near = cpus != 0;
 	l->limit = workers;
-	ramp_init(&l->ramp, parts, workers, clock_mono_ms());
+	/* One is the coordinator's and the walkers'. */
+	ramp_init(&l->few, cpus > 1 ? cpus - 1 : 1, workers, RAMP_UP, now);
+	l->few.next_ms = now + SETTLED_MS;
+	ramp_init(&l->ramp, parts, workers, RAMP_DOWN, now);
 	pthread_mutex_init(&l->mutex, NULL);
 	pthread_cond_init(&l->wakeup, NULL);
 	job_list_init(&l->waiting[SMALL]);
@@ -66,27 +80,26 @@ lanes_free(struct lanes *l)
 	free(l);
 }
 
-bool
-lanes_push(struct lanes *l, struct job *j)
+static size_t
+waiting(const struct lanes *l)
 {
-	bool taken, idle;
+	return l->waiting[SMALL].n + l->waiting[BULK].n;
+}
 
-	pthread_mutex_lock(&l->mutex);
-	job_list_push(&l->waiting[lane_of(j)], j);
-	/* Those that were woken for the jobs before may not be up yet. */
-	taken = l->idle >= l->waiting[SMALL].n + l->waiting[BULK].n;
-	idle = l->idle > 0;
-	pthread_mutex_unlock(&l->mutex);
-	if (idle)
-		pthread_cond_signal(&l->wakeup);
-	return taken;
+/* As many as the store takes and are of use. */
+static unsigned
+limit_now(const struct lanes *l)
+{
+	unsigned limit = (unsigned)l->limit;
+
+	return l->near && l->few.limit < limit ? l->few.limit : limit;
 }
 
 /* The lane whose turn it is, or -1 if there is nothing to take now. */
 static int
 choose(const struct lanes *l)
 {
-	unsigned limit = (unsigned)l->limit;
+	unsigned limit = limit_now(l);
 	unsigned share = limit > 1 ? limit / 2 : 1;
 
 	if (l->running[SMALL] + l->running[BULK] >= limit)
@@ -98,6 +111,42 @@ choose(const struct lanes *l)
 	if (limit == 1)
 		return l->last == BULK ? SMALL : BULK;
 	return l->running[BULK] < share ? BULK : SMALL;
+}
+
+bool
+lanes_push(struct lanes *l, struct job *j)
+{
+	bool enough, wake;
+
+	pthread_mutex_lock(&l->mutex);
+	job_list_push(&l->waiting[lane_of(j)], j);
+	/* Those that were woken for the jobs before may not be up yet. */
+	enough = l->idle >= waiting(l) ||
+	    l->idle + l->running[SMALL] + l->running[BULK] >= limit_now(l);
+	wake = l->idle > 0 && choose(l) != -1;
+	pthread_mutex_unlock(&l->mutex);
+	if (wake)
+		pthread_cond_signal(&l->wakeup);
+	return enough;
+}
+
+/* FIRST and the small ones behind it that are no one else's share. */
+static void
+take_more(struct lanes *l, struct job *first)
+{
+	struct job_list *from = &l->waiting[SMALL];
+	size_t share = from->n / limit_now(l);
+	uint64_t bytes = first->st.size;
+	struct job *last = first;
+	unsigned n;
+
+	for (n = 1; n < TOGETHER && n < share; n++) {
+		bytes += from->head->st.size;
+		if (bytes > TOGETHER_BYTES)
+			return;
+		last->next = job_list_pop(from);
+		last = last->next;
+	}
 }
 
 struct job *
@@ -116,20 +165,46 @@ lanes_take(struct lanes *l)
 		j = job_list_pop(&l->waiting[lane]);
 		l->running[lane]++;
 		l->last = lane;
+		if (l->near && lane == SMALL)
+			take_more(l, j);
 	}
 	pthread_mutex_unlock(&l->mutex);
 	return j;
 }
 
-void
-lanes_done(struct lanes *l, const struct job *j)
+/* The one that says most of the store: that it is too much. */
+static const struct job *
+hardest(const struct job *first)
 {
-	uint64_t now;
+	const struct job *j = first;
+
+	while (j->next != NULL && j->err.kind != ERR_THROTTLE)
+		j = j->next;
+	return j;
+}
+
+/* In bytes. */
+static uint64_t
+effort(const struct job *first)
+{
+	const struct job *j;
+	uint64_t bytes = 0;
+
+	for (j = first; j != NULL; j = j->next)
+		bytes += ITEM_BYTES +
+		    (lane_of(j) == BULK ? j->sent_bytes : j->st.size);
+	return bytes;
+}
+
+void
+lanes_done(struct lanes *l, const struct job *first)
+{
+	const struct job *j = hardest(first);
+	uint64_t now = clock_mono_ms();
 
 	pthread_mutex_lock(&l->mutex);
 	l->running[lane_of(j)]--;
 	if (j->err.kind == ERR_THROTTLE) {
-		now = clock_mono_ms();
 		if (now - l->halved_ms >= HALVE_EVERY_MS) {
 			l->limit = l->limit / 2 < 1 ? 1 : l->limit / 2;
 			l->halved_ms = now;
@@ -140,7 +215,9 @@ lanes_done(struct lanes *l, const struct job *j)
 			l->limit = l->workers;
 	}
 	if (j->err.kind == ERR_NONE && lane_of(j) == BULK)
-		ramp_sent(&l->ramp, j->sent_bytes, clock_mono_ms());
+		ramp_sent(&l->ramp, j->sent_bytes, now);
+	if (l->near)
+		ramp_sent(&l->few, effort(first), now);
 	if (l->idle > 0 && choose(l) != -1)
 		pthread_cond_signal(&l->wakeup);
 	pthread_mutex_unlock(&l->mutex);
@@ -165,7 +242,7 @@ lanes_waiting(struct lanes *l)
 	size_t n;
 
 	pthread_mutex_lock(&l->mutex);
-	n = l->waiting[SMALL].n + l->waiting[BULK].n;
+	n = waiting(l);
 	pthread_mutex_unlock(&l->mutex);
 	return n;
 }
@@ -185,7 +262,7 @@ lanes_limit(struct lanes *l)
 	unsigned limit;
 
 	pthread_mutex_lock(&l->mutex);
-	limit = (unsigned)l->limit;
+	limit = limit_now(l);
 	pthread_mutex_unlock(&l->mutex);
 	return limit;
 }

@@ -17,13 +17,14 @@ open_window(struct ramp *r, uint64_t now_ms)
 }
 
 void
-ramp_init(struct ramp *r, unsigned first, unsigned max, uint64_t now_ms)
+ramp_init(struct ramp *r, unsigned first, unsigned max, enum ramp_move next,
+    uint64_t now_ms)
 {
 	*r = (struct ramp){
 	    .limit = max < first ? max : first,
 	    .max = max,
 	    .trying = RAMP_HOLD,
-	    .next = RAMP_DOWN,
+	    .next = next,
 	};
 	open_window(r, now_ms);
 }

@@ -24,8 +24,9 @@ struct ramp {
 	unsigned parts;
 };
 
-/* FIRST: to begin with. */
-void ramp_init(struct ramp *r, unsigned first, unsigned max, uint64_t now_ms);
+/* FIRST: to begin with.  NEXT: whether fewer or more are tried first. */
+void ramp_init(struct ramp *r, unsigned first, unsigned max,
+    enum ramp_move next, uint64_t now_ms);
 /* A part of BYTES has arrived. */
 void ramp_sent(struct ramp *r, uint64_t bytes, uint64_t now_ms);
 

@@ -193,7 +193,7 @@ begin(struct verifier *v, struct err *e)
 		v->transfers = VERIFY_WORKERS;
 	v->lanes = lanes_new(v->transfers,
 	    v->target->ops->parts != 0 ? v->target->ops->parts : VERIFY_PARTS,
-	    e);
+	    0, e);
 	v->inbox = inbox_new(VERIFY_BATCHES_MAX, e);
 	v->pool = pool_new(o->memory_bytes, e);
 	if (v->lanes == NULL || v->inbox == NULL || v->pool == NULL ||

@@ -14,15 +14,6 @@ struct workers {
 	struct worker *each; /* MOST of them; they don't move */
 };
 
-static void
-answer(struct worker *me, struct job *j)
-{
-	if (j->sent_bytes > 0)
-		stats_add(me->work.stats, sent_bytes, j->sent_bytes);
-	lanes_done(me->work.lanes, j);
-	inbox_answer(me->work.inbox, j);
-}
-
 static bool
 connected(struct worker *me, struct err *e)
 {
@@ -34,21 +25,33 @@ connected(struct worker *me, struct err *e)
 	    (me->from != NULL || me->work.source == NULL);
 }
 
+static void
+answer(struct worker *me, struct job *j)
+{
+	struct run_stats *stats = me->work.stats;
+
+	atomic_fetch_add(&stats->in_flight, 1);
+	j->err.kind = ERR_NONE;
+	j->sent_bytes = 0;
+	j->from_source = false;
+	if (connected(me, &j->err))
+		work_do(me, j);
+	atomic_fetch_sub(&stats->in_flight, 1);
+	if (j->sent_bytes > 0)
+		stats_add(stats, sent_bytes, j->sent_bytes);
+}
+
 static void *
 worker_main(void *arg)
 {
 	struct worker *me = arg;
-	struct job *j;
+	struct job *first, *j;
 
-	while ((j = lanes_take(me->work.lanes)) != NULL) {
-		atomic_fetch_add(&me->work.stats->in_flight, 1);
-		j->err.kind = ERR_NONE;
-		j->sent_bytes = 0;
-		j->from_source = false;
-		if (connected(me, &j->err))
-			work_do(me, j);
-		atomic_fetch_sub(&me->work.stats->in_flight, 1);
-		answer(me, j);
+	while ((first = lanes_take(me->work.lanes)) != NULL) {
+		for (j = first; j != NULL; j = j->next)
+			answer(me, j);
+		lanes_done(me->work.lanes, first);
+		inbox_answer(me->work.inbox, first);
 	}
 	return NULL;
 }

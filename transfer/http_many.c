@@ -209,6 +209,7 @@ int
 http_many_check_url(const char *url, struct err *e)
 {
 	CURLU *u = curl_url();
+	char *port = NULL;
 	const char *p;
 	CURLUcode rc;
 
@@ -222,6 +223,12 @@ http_many_check_url(const char *url, struct err *e)
 	rc = u != NULL
 	    ? curl_url_set(u, CURLUPART_URL, url, CURLU_NON_SUPPORT_SCHEME)
 	    : CURLUE_OUT_OF_MEMORY;
+	/* To libcurl port 0 is one, to servers it is none. */
+	if (rc == CURLUE_OK &&
+	    curl_url_get(u, CURLUPART_PORT, &port, 0) == CURLUE_OK &&
+	    strtoul(port, NULL, 10) == 0)
+		rc = CURLUE_BAD_PORT_NUMBER;
+	curl_free(port);
 	curl_url_cleanup(u);
 	if (rc == CURLUE_OUT_OF_MEMORY)
 		return err_set(e, ERR_NOMEM, "out of memory");

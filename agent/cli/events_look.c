@@ -8,6 +8,7 @@
 #include <time.h>
 
 #include "agent/cli/events_verbs.h"
+#include "agent/cli/known.h"
 #include "agent/cli/outboxes.h"
 #include "agent/events/cloudevent.h"
 #include "agent/events/pattern.h"
@@ -47,6 +48,24 @@ auto_view(struct view *v)
 	pattern_free(v->pattern);
 }
 
+/* NULL: any. */
+static int
+check_reason(const char *reason, struct err *e)
+{
+	static const char *const reasons[] = {"max_attempts", "max_age",
+	    "permanent", "aborted", "too_large", "retention", "lost"};
+	AUTO(buf) struct buf all = BUF_INIT(1000);
+	size_t i;
+
+	for (i = 0; i < sizeof(reasons) / sizeof(reasons[0]); i++) {
+		if (reason == NULL || strcmp(reason, reasons[i]) == 0)
+			return 0;
+		buf_addf(&all, "%s%s", i > 0 ? ", " : "", reasons[i]);
+	}
+	return err_set(e, ERR_USAGE, "--reason: one of %s, not \"%.100s\"",
+	    buf_str(&all), reason);
+}
+
 int
 events_choose(const struct options *o, const char *id,
     struct outbox_choice *out, struct err *e)
@@ -57,6 +76,11 @@ events_choose(const struct options *o, const char *id,
 	    .sub = o->of_subscription,
 	    .reason = o->of_reason,
 	};
+	if (check_reason(o->of_reason, e) == -1)
+		return -1;
+	if (o->of_subscription != NULL &&
+	    known_subscription(o, o->of_subscription, e) == -1)
+		return -1;
 	if (id == NULL)
 		return 0;
 	out->seq = cloudevent_seq(id);
@@ -155,12 +179,12 @@ events_tail(const struct options *o, int argc, char **argv, struct err *e)
 	rc = view_of(o, NULL, &v, e);
 	if (rc == 0)
 		rc = outboxes_each(o, OUTBOXES_READ, show_events, &v, e);
-	while (rc == 0 && o->follow && !atomic_load(stop_soon_flag())) {
+	while (rc != -1 && o->follow && !atomic_load(stop_soon_flag())) {
 		fflush(stdout);
 		nanosleep(&wait, NULL);
-		rc = outboxes_each(o, OUTBOXES_READ, show_events, &v, e);
+		rc = outboxes_each(o, OUTBOXES_AGAIN, show_events, &v, e);
 	}
-	return rc;
+	return rc == 0 ? 0 : -1;
 }
 
 static int
@@ -181,7 +205,7 @@ events_show(const struct options *o, int argc, char **argv, struct err *e)
 		return err_set(
 		    e, ERR_USAGE, "which event? dray events show ID");
 	if (view_of(o, id, &v, e) == -1 ||
-	    outboxes_each(o, OUTBOXES_READ, show_events, &v, e) == -1)
+	    outboxes_each(o, OUTBOXES_READ, show_events, &v, e) != 0)
 		return -1;
 	return nothing(&v, id, e);
 }
@@ -276,7 +300,7 @@ show(const struct options *o, const char *id, outboxes_fn *fn, struct err *e)
 	if (id == NULL)
 		id = o->of_event;
 	if (view_of(o, id, &v, e) == -1 ||
-	    outboxes_each(o, OUTBOXES_READ, fn, &v, e) == -1)
+	    outboxes_each(o, OUTBOXES_READ, fn, &v, e) != 0)
 		return -1;
 	return nothing(&v, id, e);
 }
@@ -304,6 +328,7 @@ static int
 drop(const struct options *o, const char *id, struct err *e)
 {
 	AUTO(view) struct view v = {.o = o};
+	int rc;
 
 	if (view_of(o, id, &v, e) == -1)
 		return -1;
@@ -311,13 +336,14 @@ drop(const struct options *o, const char *id, struct err *e)
 		return err_set(e, ERR_USAGE,
 		    "say what is to be forgotten: dray events dead drop ID, "
 		    "or --sub NAME, or --reason REASON");
-	if (outboxes_each(o, OUTBOXES_CHANGE, drop_dead, &v, e) == -1)
+	rc = outboxes_each(o, OUTBOXES_CHANGE, drop_dead, &v, e);
+	if (rc == -1)
 		return -1;
 	if (o->json)
 		printf("{\"dropped\":%" PRIu64 "}\n", v.shown);
 	else if (o->verbosity >= 0)
 		printf("%" PRIu64 " dead letters are forgotten\n", v.shown);
-	return 0;
+	return rc == 0 ? 0 : -1;
 }
 
 int

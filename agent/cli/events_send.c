@@ -41,18 +41,21 @@ int
 events_redrive(const struct options *o, int argc, char **argv, struct err *e)
 {
 	struct redriving r = {.n = 0};
+	int rc;
 
-	if (events_choose(o, argc > 0 ? argv[0] : NULL, &r.which, e) == -1 ||
-	    outboxes_each(o, OUTBOXES_CHANGE, redrive, &r, e) == -1)
+	if (events_choose(o, argc > 0 ? argv[0] : NULL, &r.which, e) == -1)
 		return -1;
-	if (r.n == 0 && r.which.seq != 0)
+	rc = outboxes_each(o, OUTBOXES_CHANGE, redrive, &r, e);
+	if (rc == -1)
+		return -1;
+	if (rc == 0 && r.n == 0 && r.which.seq != 0)
 		return err_set(e, ERR_NOTFOUND,
 		    "no such event among those that were given up");
 	if (o->json)
 		printf("{\"redriven\":%" PRIu64 "}\n", r.n);
 	else if (o->verbosity >= 0)
 		printf("%" PRIu64 " events wait again: " NEXT "\n", r.n);
-	return 0;
+	return rc == 0 ? 0 : -1;
 }
 
 struct replaying {
@@ -153,14 +156,16 @@ events_replay(const struct options *o, int argc, char **argv, struct err *e)
 	(void)argv;
 	rc = plan_replay(o, &r.replay, e);
 	if (rc == 0)
-		rc = outboxes_each(o, OUTBOXES_READ, find, &r, e);
+		rc = outboxes_each(o, OUTBOXES_AGAIN, find, &r, e);
+	if (rc == 1 && r.n == 0)
+		rc = -1;
 	if (rc == 0 && r.n == 0)
 		rc = err_set(e, ERR_NOTFOUND,
 		    "no task has sent anything to %s: see dray subscriptions "
 		    "list",
 		    r.replay.sub);
 	r.n = 0;
-	if (rc == 0)
+	if (rc != -1)
 		rc = outboxes_each(o, OUTBOXES_MAKE, replay, &r, e);
 	outbox_replay_clear(&r.replay);
 	if (rc == -1)
@@ -174,7 +179,7 @@ events_replay(const struct options *o, int argc, char **argv, struct err *e)
 	else if (o->verbosity >= 0)
 		printf("%s: up to %" PRIu64 " events: " NEXT "\n",
 		    r.replay.name, r.n);
-	return 0;
+	return rc == 0 ? 0 : -1;
 }
 
 struct drained {
@@ -264,7 +269,7 @@ events_drain(const struct options *o, int argc, char **argv, struct err *e)
 		    "no subscription in %s that is enabled, and no --webhook",
 		    o->subscriptions_dir);
 	if (drain(o, w, &all, e) == -1 ||
-	    outboxes_each(o, OUTBOXES_READ, say_others, w, e) == -1)
+	    outboxes_each(o, OUTBOXES_AGAIN, say_others, w, e) == -1)
 		return -1;
 	if (o->json)
 		printf("{\"delivered\":%" PRIu64 ",\"dead\":%" PRIu64

@@ -9,6 +9,7 @@
 #include "agent/events/secret.h"
 #include "agent/events/signature.h"
 #include "base/clock.h"
+#include "base/json.h"
 #include "transfer/http.h"
 
 #define AGE_MAX_S 300 /* what verifiers allow */
@@ -116,6 +117,33 @@ is_signed(const struct http_headers *h, const struct buf *ours)
 	return false;
 }
 
+/* STAMPED: it says when it was signed, AGE_S ago. */
+static void
+say(const struct options *o, bool genuine, bool stamped, int64_t age_s)
+{
+	AUTO(buf) struct buf out = BUF_INIT(1024);
+	bool fresh = age_s <= AGE_MAX_S && age_s >= -AGE_MAX_S;
+	struct json j;
+
+	if (o->json) {
+		json_begin(&j, &out);
+		json_object(&j, NULL);
+		json_bool(&j, "genuine", genuine);
+		if (genuine && stamped) {
+			json_int(&j, "age_s", age_s);
+			json_bool(&j, "fresh", fresh);
+		}
+		json_object_end(&j);
+		puts(buf_str(&out));
+	} else if (genuine && stamped && !fresh) {
+		printf("genuine, but signed %lld s ago: a receiver refuses "
+		       "it\n",
+		    (long long)age_s);
+	} else {
+		puts(genuine ? "genuine" : "not signed by this secret");
+	}
+}
+
 int
 events_verify(const struct options *o, const struct buf *request, struct err *e)
 {
@@ -141,12 +169,8 @@ events_verify(const struct options *o, const struct buf *request, struct err *e)
 	if (rc == 0)
 		rc = is_signed(&h, &ours);
 	age = clock_wall_ns() / 1000000000 - at;
-	if (rc == 1 && stamp != NULL && (age > AGE_MAX_S || age < -AGE_MAX_S))
-		printf("genuine, but signed %lld s ago: a receiver refuses "
-		       "it\n",
-		    (long long)age);
-	else if (rc != -1)
-		puts(rc == 1 ? "genuine" : "not signed by this secret");
+	if (rc != -1)
+		say(o, rc == 1, stamp != NULL, age);
 	buf_free(&h.lines);
 	return rc;
 }

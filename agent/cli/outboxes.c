@@ -5,6 +5,7 @@
 
 #include "agent/cli/outboxes.h"
 #include "agent/task.h"
+#include "base/log.h"
 
 static char **
 only(const char *name, struct err *e)
@@ -64,6 +65,7 @@ with_outbox(const struct options *o, const char *task, enum outboxes_mode mode,
 {
 	AUTO(buf) struct buf dir = BUF_INIT(1 << 16);
 	AUTO(outbox) struct outbox *box = NULL;
+	bool reads = mode == OUTBOXES_READ || mode == OUTBOXES_AGAIN;
 
 	buf_addf(&dir, "%s/%s", o->state_dir, task);
 	if (buf_failed(&dir))
@@ -75,12 +77,18 @@ with_outbox(const struct options *o, const char *task, enum outboxes_mode mode,
 			return e->kind == ERR_NOTFOUND ? 0 : -1;
 		outbox_close(TAKE(box));
 	}
-	box = outbox_open(buf_str(&dir), mode != OUTBOXES_READ, e);
+	box = outbox_open(buf_str(&dir), !reads, e);
 	if (box == NULL)
-		return mode == OUTBOXES_READ && e->kind == ERR_NOTFOUND ? 0
-									: -1;
-	return mode == OUTBOXES_READ ? fn(arg, task, box, e)
-				     : change(box, task, fn, arg, e);
+		return reads && e->kind == ERR_NOTFOUND ? 0 : -1;
+	return reads ? fn(arg, task, box, e) : change(box, task, fn, arg, e);
+}
+
+/* There is no sense in going on with another task. */
+static bool
+concerns_all(const struct err *why)
+{
+	return why->kind == ERR_NOMEM || why->kind == ERR_USAGE ||
+	    why->kind == ERR_EXISTS || why->kind == ERR_STOPPED;
 }
 
 int
@@ -89,10 +97,25 @@ outboxes_each(const struct options *o, enum outboxes_mode mode, outboxes_fn *fn,
 {
 	char **names = outboxes_tasks(o, e);
 	int rc = names != NULL ? 0 : -1;
+	unsigned broken = 0;
 	size_t i;
 
-	for (i = 0; rc == 0 && names[i] != NULL; i++)
-		rc = with_outbox(o, names[i], mode, fn, arg, e);
+	for (i = 0; rc == 0 && names[i] != NULL; i++) {
+		struct err why = ERR_INIT;
+
+		if (with_outbox(o, names[i], mode, fn, arg, &why) == 0)
+			continue;
+		*e = why;
+		if (concerns_all(&why) || names[1] == NULL)
+			rc = -1;
+		else if (++broken > 0 && mode != OUTBOXES_AGAIN)
+			log_error("task %s: %s", names[i], why.msg);
+	}
 	task_names_free(names);
-	return rc;
+	if (rc == -1 || broken == 0)
+		return rc;
+	err_set(e, ERR_SYS,
+	    "%u of %zu tasks can't be looked at: all else is of the others",
+	    broken, i);
+	return 1;
 }

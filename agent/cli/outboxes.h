@@ -6,17 +6,22 @@
 #include "agent/events/outbox.h"
 #include "agent/options.h"
 
-/* Valid during the call; -1 ends it all. */
+/* Valid during the call; -1: this one can't be used. */
 typedef int outboxes_fn(
     void *arg, const char *task, struct outbox *box, struct err *e);
 
 enum outboxes_mode {
 	OUTBOXES_READ,	 /* those that there are */
+	OUTBOXES_AGAIN,	 /* the same, of whose faults has been told */
 	OUTBOXES_CHANGE, /* each in a transaction */
 	OUTBOXES_MAKE,	 /* the same, made if missing */
 };
 
-/* Calls FN for each; ERR_NOTFOUND if there is no task, or none of the name. */
+/*
+ * Calls FN for each; ERR_NOTFOUND if there is no task, or none of the name.
+ * One that is broken doesn't keep the others from being used: it is said on
+ * standard error, and the end is 1 and *E.
+ */
 int outboxes_each(const struct options *o, enum outboxes_mode mode,
     outboxes_fn *fn, void *arg, struct err *e);
 

@@ -217,23 +217,30 @@ name_task(struct pair *p, struct err *e)
 	return 0;
 }
 
+static int
+check_options(const struct pair *p, struct err *e)
+{
+	if (p->source->scheme == STORE_POSIX)
+		return 0;
+	if (p->o->links == SCAN_LINKS_FOLLOW)
+		return err_set(e, ERR_USAGE,
+		    "-L works with a local source only, not with %s",
+		    p->source->text);
+	if (p->o->one_file_system)
+		return err_set(e, ERR_USAGE,
+		    "-x works with a local source only, not with %s",
+		    p->source->text);
+	return 0;
+}
+
 /* The likely mistakes with a local source, in words of their own. */
 static int
 check_source(const struct pair *p, struct err *e)
 {
 	AUTO(close) int fd = -1;
 
-	if (p->source->scheme != STORE_POSIX) {
-		if (p->o->links == SCAN_LINKS_FOLLOW)
-			return err_set(e, ERR_USAGE,
-			    "-L works with a local source only, not with %s",
-			    p->source->text);
-		if (p->o->one_file_system)
-			return err_set(e, ERR_USAGE,
-			    "-x works with a local source only, not with %s",
-			    p->source->text);
+	if (p->source->scheme != STORE_POSIX)
 		return 0;
-	}
 	fd = open(p->source->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (fd == -1 && errno == ENOTDIR)
 		return err_set(e, ERR_CONFIG,
@@ -254,7 +261,7 @@ pair_open(struct pair *p, const char *source, const char *target, struct err *e)
 	p->target = store_url_parse(target, e);
 	if (p->target == NULL)
 		return err_context(e, "target");
-	if (check_source(p, e) == -1)
+	if (check_options(p, e) == -1)
 		return -1;
 	name_owner(p);
 	p->source_store = store_open(p->source, &p->source_config, e);
@@ -310,6 +317,8 @@ pair_reach_source(struct pair *p, struct err *e)
 	};
 	struct store_probe probe;
 
+	if (check_source(p, e) == -1)
+		return -1;
 	if (reach_store(p->source_store, &ro, &probe, e) == -1 ||
 	    (p->source->scheme == STORE_S3 && p->source->path[0] != '\0' &&
 		check_prefix(p, e) == -1))

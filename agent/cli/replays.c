@@ -132,5 +132,5 @@ cmd_replays(const struct options *o, int argc, char **argv)
 		rc =
 		    err_set(&e, ERR_USAGE, "dray replays list, or cancel NAME");
 	}
-	return rc == -1 ? cmd_fail(&e) : 0;
+	return rc != 0 ? cmd_fail(&e) : 0;
 }

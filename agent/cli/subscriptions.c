@@ -5,6 +5,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "agent/cli/cmd.h"
 #include "agent/cli/subscriptions.h"
@@ -28,16 +29,42 @@ count_bad(void *arg, const struct err *why)
 	cmd_fail(why);
 }
 
+static void
+say_ok(const struct subscription *s, bool as_json)
+{
+	AUTO(buf) struct buf out = BUF_INIT(1024);
+	struct json j;
+
+	if (!as_json) {
+		printf("%s: ok%s\n", s->name,
+		    s->disabled ? ", but not enabled" : "");
+		return;
+	}
+	json_begin(&j, &out);
+	json_object(&j, NULL);
+	json_str(&j, "name", s->name);
+	json_bool(&j, "ok", true);
+	json_bool(&j, "enabled", !s->disabled);
+	json_object_end(&j);
+	puts(buf_str(&out));
+}
+
 static int
 check(struct book *b)
 {
+	const char *dir = b->o->subscriptions_dir;
+	struct err e = ERR_INIT;
 	size_t i;
 
-	for (i = 0; i < b->n && b->o->verbosity >= 0; i++)
-		printf("%s: ok%s\n", b->all[i]->name,
-		    b->all[i]->disabled ? ", but not enabled" : "");
-	if (b->n + b->bad == 0 && b->o->verbosity >= 0)
-		printf("no subscriptions in %s\n", b->o->subscriptions_dir);
+	/* To a run it is none; whoever checks it means one. */
+	if (access(dir, R_OK | X_OK) == -1) {
+		err_sys(&e, "%s", dir);
+		return cmd_fail(&e);
+	}
+	for (i = 0; i < b->n && (b->o->json || b->o->verbosity >= 0); i++)
+		say_ok(b->all[i], b->o->json);
+	if (b->n + b->bad == 0 && b->o->verbosity >= 0 && !b->o->json)
+		printf("no subscriptions in %s\n", dir);
 	return b->bad > 0 ? 3 : 0;
 }
 

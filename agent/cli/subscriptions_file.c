@@ -141,7 +141,7 @@ stop_and_forget(const struct options *o, const char *name, struct err *e)
 	    control_set(c, name, CONTROL_DISABLED, CONTROL_REMOVED,
 		clock_wall_ns() / 1000000, e) == -1)
 		return -1;
-	return outboxes_each(o, OUTBOXES_CHANGE, forget, copy, e);
+	return outboxes_each(o, OUTBOXES_CHANGE, forget, copy, e) == 0 ? 0 : -1;
 }
 
 int
@@ -158,7 +158,7 @@ subscriptions_remove(const struct options *o, const char *name, struct err *e)
 		    name, o->subscriptions_dir);
 	/* Before the first run there is nothing to wait. */
 	if (subscriptions_waiting(o, name, &waiting, &none) == -1 &&
-	    none.kind != ERR_NOTFOUND) {
+	    none.kind != ERR_NOTFOUND && !o->force) {
 		*e = none;
 		return -1;
 	}
@@ -169,7 +169,7 @@ subscriptions_remove(const struct options *o, const char *name, struct err *e)
 		    waiting, name);
 	if (unlink(buf_str(&path)) == -1)
 		return err_sys(e, "%s", buf_str(&path));
-	if (none.kind == ERR_NONE && stop_and_forget(o, name, e) == -1)
+	if (none.kind != ERR_NOTFOUND && stop_and_forget(o, name, e) == -1)
 		return -1;
 	if (o->json)
 		printf("{\"removed\":\"%s\"}\n", name);

@@ -230,25 +230,25 @@ find(struct subscription *const *all, size_t n, const char *name)
 	return NULL;
 }
 
-/* Those of files first, as they are. */
+/* Those of files first, as they are: 0, 1, -1 as outboxes_each(). */
 static int
 collect(
     struct listing *l, struct subscription *const *all, size_t n, struct err *e)
 {
 	struct err none = ERR_INIT;
 	size_t i;
+	int rc;
 
 	for (i = 0; i < n; i++)
 		if ((l->shown == NULL || strcmp(all[i]->name, l->shown) == 0) &&
 		    sums_of(&l->subs, &l->n, all[i]->name, e) == NULL)
 			return -1;
-	if (outboxes_each(l->o, OUTBOXES_READ, add_task, l, &none) == 0)
-		return 0;
+	rc = outboxes_each(l->o, OUTBOXES_READ, add_task, l, &none);
 	/* No task has run yet, which is no error here. */
-	if (none.kind == ERR_NOTFOUND && l->o->task == NULL)
+	if (rc == 0 || (none.kind == ERR_NOTFOUND && l->o->task == NULL))
 		return 0;
 	*e = none;
-	return -1;
+	return rc;
 }
 
 int
@@ -259,10 +259,11 @@ subscriptions_list(const struct options *o, struct subscription *const *all,
 	AUTO(control)
 	struct control *control = control_open(o->state_dir, false, e);
 	size_t i;
+	int rc = control != NULL ? collect(&l, all, n, e) : -1;
 
-	if (control == NULL || collect(&l, all, n, e) == -1)
+	if (rc == -1)
 		return -1;
-	if (name != NULL && l.n == 0)
+	if (rc == 0 && name != NULL && l.n == 0)
 		return err_set(e, ERR_NOTFOUND,
 		    "no subscription %.100s in %s, and no task sends to it",
 		    name, o->subscriptions_dir);
@@ -270,7 +271,7 @@ subscriptions_list(const struct options *o, struct subscription *const *all,
 		if (show(&l, find(all, n, l.subs[i].name), &l.subs[i], control,
 			e) == -1)
 			return -1;
-	return 0;
+	return rc == 0 ? 0 : -1;
 }
 
 int
@@ -279,7 +280,7 @@ subscriptions_waiting(
 {
 	AUTO(listing) struct listing l = {.o = o, .shown = name};
 
-	if (outboxes_each(o, OUTBOXES_READ, add_task, &l, e) == -1)
+	if (outboxes_each(o, OUTBOXES_READ, add_task, &l, e) != 0)
 		return -1;
 	*n = l.n > 0 ? l.subs[0].waiting + l.subs[0].lag : 0;
 	return 0;

@@ -33,14 +33,13 @@ static int
 check_known(const struct options *o, const char *name, struct err *e)
 {
 	struct search s = {.name = name};
+	int rc;
 
 	if (subscriptions_has_file(o, name))
 		return 0;
-	if (outboxes_each(o, OUTBOXES_READ, look, &s, e) == -1 &&
-	    e->kind != ERR_NOTFOUND)
-		return -1;
-	if (s.found)
-		return 0;
+	rc = outboxes_each(o, OUTBOXES_READ, look, &s, e);
+	if (s.found || (rc != 0 && e->kind != ERR_NOTFOUND))
+		return s.found ? 0 : -1;
 	return err_set(e, ERR_NOTFOUND,
 	    "no subscription %.100s in %s, and no task sends to it", name,
 	    o->subscriptions_dir);

@@ -157,8 +157,9 @@ send_test(const struct subscription *s, const char *type, struct answer *a,
 	return wait_for(http, a, e);
 }
 
+/* WHY: it failed; else ERR_NONE. */
 static void
-print_json(const struct answer *a, bool handshake)
+print_json(const struct answer *a, bool handshake, const struct err *why)
 {
 	AUTO(buf) struct buf out = BUF_INIT(1 << 16);
 	AUTO(buf) struct buf text = BUF_INIT(1 << 16);
@@ -170,7 +171,9 @@ print_json(const struct answer *a, bool handshake)
 	json_str(&j, "name", a->subscription->name);
 	json_int(&j, "status", a->status);
 	json_uint(&j, "took_ms", a->took_ms);
-	if (handshake)
+	if (why->kind != ERR_NONE)
+		json_string(&j, "error", why->msg, strlen(why->msg));
+	if (handshake && why->kind == ERR_NONE)
 		json_uint(&j, "per_minute", a->per_minute);
 	else
 		json_string(&j, "answer", buf_str(&text), text.len);
@@ -199,13 +202,11 @@ subscriptions_test(const struct subscription *s, const struct options *o)
 	if (rc == 0 && a.status / 100 != 2)
 		rc = err_set(&e, ERR_SERVER, "%s: HTTP %d %s", s->name,
 		    a.status, buf_str(&a.text));
-	if (rc == -1)
-		return cmd_fail(&e);
 	if (o->json)
-		print_json(&a, false);
-	else if (o->verbosity >= 0)
+		print_json(&a, false, &e);
+	else if (rc == 0 && o->verbosity >= 0)
 		print_answer(&a);
-	return 0;
+	return rc == 0 ? 0 : cmd_fail(&e);
 }
 
 static int
@@ -232,11 +233,13 @@ subscriptions_handshake(const struct subscription *s, const struct options *o)
 	struct answer a = {.subscription = s, .text = BUF_INIT(1 << 16)};
 	int rc = ask(s, &a, &e);
 
+	if (o->json)
+		print_json(&a, true, &e);
 	if (rc == -1)
 		return cmd_fail(&e);
 	if (o->json)
-		print_json(&a, true);
-	else if (a.per_minute > 0)
+		return 0;
+	if (a.per_minute > 0)
 		printf("%s: %s may send %" PRIu64 " requests a minute\n",
 		    s->name, s->access->origin, a.per_minute);
 	else

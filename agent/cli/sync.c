@@ -253,23 +253,16 @@ open_manifest(struct sync *s, struct err *e)
 	return err_context(e, "--metadata-from");
 }
 
-static int
-run(struct sync *s)
+static struct engine_setup
+engine_setup(struct sync *s, struct ui_run *about)
 {
-	struct ui_run about = {
-	    .task = s->pair.task,
-	    .source = s->pair.source->text,
-	    .target = s->pair.target->text,
-	    .probe = s->probe,
-	    .dry_run = s->o->dry_run,
-	};
-	struct engine_setup setup = {
+	return (struct engine_setup){
 	    .options = s->o,
 	    .source = s->pair.source_store,
 	    .target = s->pair.target_store,
 	    .ledger = s->ledger,
 	    .ui = s->ui,
-	    .about = &about,
+	    .about = about,
 	    .stats = &s->stats,
 	    .backup_dir = s->pair.backup,
 	    .reached = s->reached,
@@ -282,12 +275,31 @@ run(struct sync *s)
 	    .stop_now = stop_now_flag(),
 	    .window = stop_window_flag(),
 	};
-	struct webhook_task whose = {
+}
+
+static struct webhook_task
+webhook_task(const struct sync *s)
+{
+	return (struct webhook_task){
 	    .state_dir = s->o->state_dir,
 	    .name = s->pair.task,
 	    .owner = s->pair.owner,
 	    .target = s->pair.target,
 	};
+}
+
+static int
+run(struct sync *s)
+{
+	struct ui_run about = {
+	    .task = s->pair.task,
+	    .source = s->pair.source->text,
+	    .target = s->pair.target->text,
+	    .probe = s->probe,
+	    .dry_run = s->o->dry_run,
+	};
+	struct engine_setup setup = engine_setup(s, &about);
+	struct webhook_task whose = webhook_task(s);
 	struct engine_result result;
 	struct stats_snapshot end;
 	struct err e = ERR_INIT;
@@ -324,6 +336,34 @@ read_names(struct sync *s, struct err *e)
 	return s->named != NULL ? 0 : err_context(e, "--files-from");
 }
 
+/* Whoever wants to know of the run learns why there is none.  Whose ledger it
+ * is not, or who runs it now, has nothing to tell of it. */
+static void
+tell(struct sync *s, const struct err *why)
+{
+	struct ui_run about = {.task = s->pair.task};
+	struct webhook_task whose = webhook_task(s);
+	struct engine_setup setup;
+	struct err e = ERR_INIT;
+	AUTO(free) char *aside = NULL;
+
+	if (s->webhook == NULL || s->pair.task == NULL)
+		return;
+	if (s->ledger == NULL)
+		s->ledger = ledger_open(
+		    s->o->state_dir, s->pair.task, LEDGER_WRITE, &aside, &e);
+	if (s->ledger == NULL || check_pair(s, &e) == -1)
+		return;
+	setup = engine_setup(s, &about);
+	s->stats.started_mono_ms = clock_mono_ms();
+	if (webhook_start(s->webhook, &whose, s->ledger, &setup.events, &e) ==
+		0 &&
+	    engine_no_run(&setup, why, &e) == 0)
+		webhook_end(s->webhook);
+	else
+		log_warn("events: %s; nobody is told of this", e.msg);
+}
+
 int
 sync_run(const struct options *o, const struct sync_order *order)
 {
@@ -337,6 +377,7 @@ sync_run(const struct options *o, const struct sync_order *order)
 	    open_manifest(&s, &e) == -1 ||
 	    pair_reach_source(&s.pair, &e) == -1 || open_ledger(&s, &e) == -1) {
 		rc = cmd_fail(&e);
+		tell(&s, &e);
 	} else {
 		s.ui = ui_new(o, &s.stats, &e);
 		rc = s.ui != NULL ? run(&s) : cmd_fail(&e);

@@ -24,6 +24,8 @@ struct dispatch {
 	struct box *boxes;
 	size_t boxes_n;
 	bool drains;
+	struct turns turns; /* if it does; over these boxes */
+	bool stale;	    /* what others decided isn't read yet */
 	const struct keeper_store *claims;
 	uint64_t decided_ms; /* the last look */
 	pthread_t thread;
@@ -63,13 +65,15 @@ land_all(struct dispatch *d)
 		box_collect(&d->boxes[i]);
 }
 
-/* Writes down what R's answers led to.  What fails is tried again. */
+/* Writes down what R's answers led to; failing after AFTER_MS.  What fails is
+ * tried again. */
 static int
-write_decision(struct dispatch *d, struct receiver *r, struct err *e)
+write_decision(
+    struct dispatch *d, struct receiver *r, int64_t after_ms, struct err *e)
 {
 	const char *name = r->subscription->name;
 	bool lasts =
-	    r->fail_since_ms != 0 && now_ms() - r->fail_since_ms > FAILING_MS;
+	    r->fail_since_ms != 0 && now_ms() - r->fail_since_ms >= after_ms;
 	bool known = r->control.fail_since_ms != 0;
 
 	if (r->undecided) {
@@ -85,6 +89,18 @@ write_decision(struct dispatch *d, struct receiver *r, struct err *e)
 	return control_failing(d->control, name, r->fail_since_ms, e);
 }
 
+/* The next process counts on from here. */
+static void
+remember_failing(struct dispatch *d)
+{
+	struct err e = ERR_INIT;
+	size_t i;
+
+	/* One that can't be written lets a receiver fail for longer. */
+	for (i = 0; i < d->receivers_n; i++)
+		write_decision(d, &d->receivers[i], 0, &e);
+}
+
 /* What people and other processes decided, and what this one did. */
 static int
 decide(struct dispatch *d, bool read, struct err *e)
@@ -95,7 +111,7 @@ decide(struct dispatch *d, bool read, struct err *e)
 	for (i = 0; i < d->receivers_n; i++) {
 		struct receiver *r = &d->receivers[i];
 
-		if (write_decision(d, r, e) == -1)
+		if (write_decision(d, r, FAILING_MS, e) == -1)
 			return -1;
 		if (!read)
 			continue;
@@ -127,30 +143,46 @@ look_around(struct dispatch *d)
 	struct err e = ERR_INIT;
 	size_t i;
 
-	decide(d, control_changed(d->control, &e) != 0, &e);
+	if (control_changed(d->control, &e) != 0)
+		d->stale = true;
+	if (decide(d, d->stale, &e) == 0)
+		d->stale = false;
 	for (i = 0; i < d->boxes_n; i++)
-		if (!d->drains || d->boxes[i].owned)
+		if (d->boxes[i].state == BOX_OPEN)
 			box_look(&d->boxes[i], &setup, &d->boxes[i].failure);
+}
+
+/* How long it may still go on. */
+static uint64_t
+time_left(struct dispatch *d)
+{
+	uint64_t deadline = atomic_load(&d->deadline_ms), now = clock_mono_ms();
+	const atomic_bool *stop = atomic_load(&d->stop);
+
+	if (deadline == 0)
+		return UINT64_MAX;
+	if (stop != NULL && atomic_load(stop))
+		return 0;
+	return deadline > now ? deadline - now : 0;
 }
 
 /* The time has come, or nothing is left that could be sent until then. */
 static bool
 is_over(struct dispatch *d)
 {
-	uint64_t deadline = atomic_load(&d->deadline_ms), now = clock_mono_ms();
-	const atomic_bool *stop = atomic_load(&d->stop);
+	uint64_t left = time_left(d);
 	size_t i;
 
-	if (deadline == 0)
-		return false;
-	if (now >= deadline || (stop != NULL && atomic_load(stop)))
-		return true;
-	for (i = 0; i < d->boxes_n; i++) {
-		box_hurry(&d->boxes[i]);
-		if (d->boxes[i].owned ? !box_rests(&d->boxes[i], deadline - now)
-				      : !d->drains)
+	if (left == UINT64_MAX || left == 0)
+		return left == 0;
+	for (i = 0; i < d->boxes_n; i++)
+		if (d->boxes[i].state == BOX_OPEN)
+			box_hurry(&d->boxes[i]);
+	if (d->drains)
+		return turns_are_over(&d->turns);
+	for (i = 0; i < d->boxes_n; i++)
+		if (!d->boxes[i].owned || !box_rests(&d->boxes[i], left))
 			return false;
-	}
 	return true;
 }
 
@@ -186,6 +218,7 @@ static void *
 dispatcher(void *arg)
 {
 	struct dispatch *d = arg;
+	struct box_setup setup = box_setup(d);
 	bool busy = true, failing = false;
 	size_t i;
 
@@ -195,6 +228,8 @@ dispatcher(void *arg)
 			d->decided_ms = clock_mono_ms();
 			look_around(d);
 		}
+		if (d->drains && atomic_load(&d->deadline_ms) != 0)
+			turns_pass(&d->turns, &setup, time_left(d));
 		busy = work(d, &failing);
 		http_many_wait(d->http,
 		    failing    ? AGAIN_MS
@@ -207,6 +242,9 @@ dispatcher(void *arg)
 		if (d->boxes[i].owned)
 			box_end(&d->boxes[i]);
 	work(d, &failing);
+	remember_failing(d);
+	if (d->drains)
+		turns_end(&d->turns, &setup, atomic_load(&d->stop));
 	return NULL;
 }
 
@@ -219,7 +257,7 @@ dispatch_free(struct dispatch *d)
 		return;
 	http_many_free(d->http);
 	for (i = 0; i < d->boxes_n; i++)
-		box_close(&d->boxes[i]);
+		box_free(&d->boxes[i]);
 	free(d->boxes);
 	for (i = 0; i < d->receivers_n; i++)
 		sender_free(d->receivers[i].sender);
@@ -252,6 +290,16 @@ revive(struct dispatch *d, const char *revived, struct err *e)
 	return decide(d, true, e);
 }
 
+/* If all N hang, there are tasks that can have their turn nevertheless. */
+static void
+leave_places(struct receiver *r, size_t n)
+{
+	uint64_t most = TURNS_PLACES / (n + 1);
+
+	if (r->concurrency > most)
+		r->concurrency = most > 0 ? most : 1;
+}
+
 static int
 open_receivers(
     struct dispatch *d, const struct dispatch_setup *setup, struct err *e)
@@ -268,33 +316,36 @@ open_receivers(
 		if (sender == NULL)
 			return -1;
 		receiver_init(&d->receivers[d->receivers_n], s, sender);
+		if (setup->tasks_n > TURNS_PLACES)
+			leave_places(&d->receivers[d->receivers_n],
+			    setup->subscriptions_n);
 	}
 	return revive(d, setup->revived, e);
 }
 
+/* Those of a run at once, others in their turn. */
 static int
 open_boxes(
     struct dispatch *d, const struct dispatch_setup *setup, struct err *e)
 {
 	struct box_setup box = box_setup(d);
+	size_t i;
 
 	d->boxes = calloc(setup->tasks_n + 1, sizeof(*d->boxes));
 	if (d->boxes == NULL)
 		return err_set(e, ERR_NOMEM, "out of memory");
-	for (; d->boxes_n < setup->tasks_n; d->boxes_n++) {
-		struct box *b = &d->boxes[d->boxes_n];
+	d->boxes_n = setup->tasks_n;
+	d->turns = (struct turns){
+	    .boxes = d->boxes, .n = d->boxes_n, .state_dir = setup->state_dir};
+	for (i = 0; i < d->boxes_n; i++)
+		d->boxes[i].task = setup->tasks[i];
+	for (i = 0; i < d->boxes_n && !setup->drains; i++) {
+		struct box *b = &d->boxes[i];
 
-		if (box_open(b, setup->state_dir, setup->tasks[d->boxes_n],
-			e) == 0 &&
-		    box_look(b, &box, e) == 0)
-			continue;
-		if (!setup->drains) {
-			box_close(b);
+		if (box_open(b, setup->state_dir, e) == -1 ||
+		    box_look(b, &box, e) == -1)
 			return -1;
-		}
-		/* The others go on. */
-		b->failure = *e;
-		b->owned = false;
+		outbox_wait_less(b->outbox);
 	}
 	return 0;
 }
@@ -303,7 +354,6 @@ struct dispatch *
 dispatch_start(const struct dispatch_setup *setup, struct err *e)
 {
 	AUTO(dispatch) struct dispatch *d = calloc(1, sizeof(*d));
-	size_t i;
 	int rc;
 
 	if (d == NULL) {
@@ -319,9 +369,6 @@ dispatch_start(const struct dispatch_setup *setup, struct err *e)
 	if (d->control == NULL || open_receivers(d, setup, e) == -1 ||
 	    open_boxes(d, setup, e) == -1)
 		return NULL;
-	for (i = 0; i < d->boxes_n; i++)
-		if (d->boxes[i].outbox != NULL)
-			outbox_wait_less(d->boxes[i].outbox);
 	rc = pthread_create(&d->thread, NULL, dispatcher, d);
 	if (rc != 0) {
 		err_set(e, ERR_SYS, "no thread for events: error %d", rc);
@@ -330,23 +377,42 @@ dispatch_start(const struct dispatch_setup *setup, struct err *e)
 	return TAKE(d);
 }
 
+static const struct receiver *
+find_receiver(const struct dispatch *d, const char *name)
+{
+	size_t i;
+
+	for (i = 0; i < d->receivers_n; i++)
+		if (strcmp(d->receivers[i].subscription->name, name) == 0)
+			return &d->receivers[i];
+	return NULL;
+}
+
 static void
-tell(struct box *b, dispatch_result_fn *fn, void *arg)
+tell(const struct dispatch *d, struct box *b, dispatch_result_fn *fn, void *arg)
 {
 	struct stream_result r = {.task = b->task, .last = b->failure};
 	size_t i;
 
-	if (!b->owned) {
-		if (r.last.kind == ERR_NONE)
-			err_set(&r.last, ERR_BUSY,
-			    "another process sends events of this task");
+	if (b->state != BOX_OVER && !b->owned && r.last.kind == ERR_NONE)
+		err_set(&r.last, ERR_BUSY,
+		    "another process sends events of this task");
+	box_tally(b);
+	if (b->tallies_n == 0 && r.last.kind != ERR_NONE)
 		fn(arg, &r);
-		return;
-	}
-	for (i = 0; i < b->n; i++) {
-		stream_sum_up(b->streams[i], &r);
-		if (r.last.kind == ERR_NONE)
-			r.last = b->failure;
+	for (i = 0; i < b->tallies_n; i++) {
+		const struct tally *t = &b->tallies[i];
+		const struct receiver *of = find_receiver(d, t->name);
+
+		r.name = t->name;
+		r.replay = t->replay;
+		r.state = of->control.state;
+		r.reason = of->control.reason;
+		r.delivered = t->delivered;
+		r.dead = t->dead;
+		r.waiting = t->waiting;
+		r.unrouted = t->unrouted;
+		r.last = t->last.kind != ERR_NONE ? t->last : b->failure;
 		fn(arg, &r);
 	}
 }
@@ -362,6 +428,6 @@ dispatch_end(struct dispatch *d, uint64_t ms, const atomic_bool *stop,
 	http_many_wake(d->http);
 	pthread_join(d->thread, NULL);
 	for (i = 0; fn != NULL && i < d->boxes_n; i++)
-		tell(&d->boxes[i], fn, arg);
+		tell(d, &d->boxes[i], fn, arg);
 	dispatch_free(d);
 }

@@ -30,7 +30,9 @@ struct dispatch_setup {
 	size_t subscriptions_n;
 	const struct keeper_store *claims; /* where claim checks are */
 	/* Not a run's: nobody is subscribed who wasn't, or wants events from
-	 * the beginning, and what another process has is left to it. */
+	 * the beginning, and what another process has is left to it.  Of many
+	 * tasks only some have their turn at a time.  Nothing is sent before
+	 * dispatch_end(). */
 	bool drains;
 	/* This subscription gets what it asks for once more, whatever its
 	 * receiver said; NULL: none. */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 #include "config.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "agent/events/dispatch_in.h"
@@ -11,16 +12,69 @@
 #define NOTICES_KEPT_MS (14 * INT64_C(86400000))
 
 int
-box_open(struct box *b, const char *state_dir, const char *task, struct err *e)
+box_open(struct box *b, const char *state_dir, struct err *e)
 {
 	AUTO(buf) struct buf dir = BUF_INIT(1 << 16);
 
-	*b = (struct box){.task = task};
-	buf_addf(&dir, "%s/%s", state_dir, task);
+	buf_addf(&dir, "%s/%s", state_dir, b->task);
 	if (buf_failed(&dir))
 		return err_set(e, ERR_NOMEM, "out of memory");
 	b->outbox = outbox_open(buf_str(&dir), true, e);
-	return b->outbox != NULL ? 0 : -1;
+	if (b->outbox == NULL)
+		return -1;
+	b->state = BOX_OPEN;
+	b->opened_ms = clock_mono_ms();
+	b->leaving = false;
+	return 0;
+}
+
+static struct tally *
+tally_of(struct box *b, const struct stream_result *r)
+{
+	struct tally *more;
+	size_t i;
+
+	for (i = 0; i < b->tallies_n; i++)
+		if (strcmp(b->tallies[i].name, r->name) == 0 &&
+		    strcmp(b->tallies[i].replay, r->replay) == 0)
+			return &b->tallies[i];
+	more = realloc(b->tallies, (b->tallies_n + 1) * sizeof(*more));
+	if (more == NULL)
+		return NULL;
+	b->tallies = more;
+	more += b->tallies_n++;
+	*more = (struct tally){.waiting = 0};
+	snprintf(more->name, sizeof(more->name), "%s", r->name);
+	snprintf(more->replay, sizeof(more->replay), "%s", r->replay);
+	return more;
+}
+
+/* What can't be kept is not told, as there is no memory. */
+static void
+take_stock(struct box *b, struct stream *s)
+{
+	struct stream_result r;
+	struct tally *t;
+
+	stream_sum_up(s, &r);
+	t = tally_of(b, &r);
+	if (t == NULL)
+		return;
+	t->delivered += r.delivered;
+	t->dead += r.dead;
+	t->waiting = r.waiting;
+	t->unrouted = r.unrouted;
+	if (r.last.kind != ERR_NONE)
+		t->last = r.last;
+}
+
+void
+box_tally(struct box *b)
+{
+	size_t i;
+
+	for (i = 0; i < b->n; i++)
+		take_stock(b, b->streams[i]);
 }
 
 void
@@ -30,9 +84,17 @@ box_close(struct box *b)
 
 	for (i = 0; i < b->n; i++)
 		stream_free(b->streams[i]);
-	free(b->streams);
-	outbox_close(b->outbox);
-	*b = (struct box){.n = 0};
+	free(TAKE(b->streams));
+	b->n = 0;
+	outbox_close(TAKE(b->outbox));
+	b->owned = b->busy = b->failing = false;
+}
+
+void
+box_free(struct box *b)
+{
+	box_close(b);
+	free(b->tallies);
 }
 
 static int
@@ -149,7 +211,9 @@ box_look(struct box *b, const struct box_setup *setup, struct err *e)
 	int rc =
 	    first ? outbox_own(b->outbox, e) : outbox_changed(b->outbox, e);
 
-	if (rc != 1)
+	if (rc == 1)
+		b->stale = true;
+	if (rc == -1 || !b->stale)
 		return rc;
 	rc = outbox_begin(b->outbox, e);
 	if (rc == 0)
@@ -164,6 +228,7 @@ box_look(struct box *b, const struct box_setup *setup, struct err *e)
 		return -1;
 	}
 	b->owned = b->busy = true;
+	b->stale = false;
 	return 0;
 }
 
@@ -215,6 +280,27 @@ box_transact(struct box *b, struct err *e)
 		else
 			stream_rolled_back(b->streams[i]);
 	return rc;
+}
+
+void
+box_leave(struct box *b)
+{
+	size_t i;
+
+	b->leaving = true;
+	for (i = 0; i < b->n; i++)
+		stream_close(b->streams[i]);
+}
+
+bool
+box_is_idle(struct box *b)
+{
+	size_t i;
+
+	for (i = 0; i < b->n; i++)
+		if (stream_is_up(b->streams[i]))
+			return false;
+	return !b->busy && !b->failing && !box_has_work(b);
 }
 
 void

@@ -71,6 +71,7 @@ struct left {
 	int64_t sub;
 	char name[64];
 	bool is_replay; /* its events had been sent once */
+	int ordering;
 	uint64_t routed;
 	uint64_t letters, filtered;
 };
@@ -132,7 +133,7 @@ abandon_sub(struct left *l, uint64_t cut, struct err *e)
 		return -1;
 	l->letters = (uint64_t)sqlite3_changes(l->o->db);
 	if (run(l->o, OB_KEEP_NO_DELIVERIES, l->sub, to, 0, e) == -1 ||
-	    run(l->o, OB_KEEP_UNBLOCK, l->sub, 0, 0, e) == -1 ||
+	    run(l->o, OB_KEEP_UNBLOCK, l->sub, l->ordering, 0, e) == -1 ||
 	    run(l->o, OB_KEEP_LETTERS, l->sub, to, 0, e) == -1 ||
 	    (!l->is_replay && bury_unrouted(l, cut, e) == -1))
 		return -1;
@@ -164,6 +165,7 @@ next_sub(struct left *l, int64_t id, struct err *e)
 		snprintf(l->name, sizeof(l->name), "%s", column_str(s, 1));
 		l->routed = (uint64_t)sqlite3_column_int64(s, 2);
 		l->is_replay = column_str(s, 3)[0] != '\0';
+		l->ordering = sqlite3_column_int(s, 4);
 	} else if (rc != SQLITE_DONE) {
 		outbox_error(l->o, l->o->db, "read", e);
 	}

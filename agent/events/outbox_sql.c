@@ -195,7 +195,7 @@ static const char *const statements[OB_COUNT] = {
 	" WHERE seen_ms>=?1 UNION ALL SELECT (SELECT seq FROM dead_letter"
 	" WHERE sub=s.id AND seq>=?2 AND reason<>'retention' ORDER BY seq"
 	" LIMIT 1) FROM subscription s)",
-    [OB_KEEP_SUB] = "SELECT id,name,routed,replay FROM subscription"
+    [OB_KEEP_SUB] = "SELECT id,name,routed,replay,ordering FROM subscription"
 		    " WHERE id>? AND seen_ms>=? ORDER BY id LIMIT 1",
     [OB_KEEP_CUT] = "SELECT MIN(first) FROM segment WHERE first<?1"
 		    " AND last>=?1",
@@ -205,11 +205,9 @@ static const char *const statements[OB_COUNT] = {
 	"attempts,status,error FROM delivery WHERE sub=?1 AND seq<?2",
     [OB_KEEP_NO_DELIVERIES] = "DELETE FROM delivery WHERE sub=?1 AND seq<?2",
     [OB_KEEP_UNBLOCK] =
-	"UPDATE delivery SET state=0 WHERE sub=?1 AND state=1"
-	" AND NOT EXISTS(SELECT 1 FROM delivery x WHERE x.sub=?1"
-	" AND x.pkey=delivery.pkey AND x.seq<delivery.seq)"
-	" AND NOT (barrier AND EXISTS(SELECT 1 FROM delivery x"
-	" WHERE x.sub=?1 AND x.run=delivery.run AND x.seq<delivery.seq))",
+	"UPDATE delivery SET state=" BLOCKED("delivery.seq", "delivery.pkey",
+	    "delivery.run", "delivery.barrier", "?2") " WHERE sub=?1"
+						      " AND state=1",
     [OB_KEEP_LETTER] =
 	"INSERT OR REPLACE INTO dead_letter(sub,seq,pkey,run,at_ms,reason,"
 	"attempts,status,error) VALUES(?,?,?,?,?,'retention',0,0,'')",

@@ -43,6 +43,7 @@ receiver_init(
 	    .subscription = s,
 	    .sender = sender,
 	    .bucket = bucket_new(s->rate, s->burst),
+	    .concurrency = s->concurrency,
 	};
 }
 
@@ -72,7 +73,7 @@ is_breaking(const struct receiver *r)
 unsigned
 receiver_room(struct receiver *r, int64_t now_ms, uint64_t mono_ms)
 {
-	uint64_t most = is_breaking(r) ? 1 : r->subscription->concurrency;
+	uint64_t most = is_breaking(r) ? 1 : r->concurrency;
 
 	if (now_ms < r->hold_until_ms || !receiver_is_active(r) ||
 	    most <= r->up)

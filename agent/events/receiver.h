@@ -31,6 +31,7 @@ struct receiver {
 	struct sender *sender;	      /* borrowed */
 	struct control_entry control; /* as decided last */
 	struct bucket bucket;
+	uint64_t concurrency;  /* at most as the subscription has it */
 	unsigned up;	       /* requests without an answer */
 	int64_t hold_until_ms; /* by Retry-After or the breaker */
 	unsigned fails;	       /* in a row */

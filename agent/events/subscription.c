@@ -280,9 +280,42 @@ subscription_headers(const struct subscription *s, const char *id,
 	    s->keys, id, unix_s, body, len, out, &count, e);
 }
 
+/* A file that is being read. */
+struct reading {
+	struct subscription *s;
+	struct buf keys; /* that it has, each with a NUL behind */
+};
+
+static void
+auto_reading(struct reading *r)
+{
+	buf_free(&r->keys);
+}
+
+/* Most settings have one value: of two, one would be passed over. */
+static int
+check_once(struct reading *r, const char *key, struct err *e)
+{
+	static const char *const lists[] = {
+	    "allow", "header", "secret", "secret-header"};
+	size_t i;
+
+	for (i = 0; i < sizeof(lists) / sizeof(lists[0]); i++)
+		if (strcmp(key, lists[i]) == 0)
+			return 0;
+	for (i = 0; i < r->keys.len; i += strlen(r->keys.data + i) + 1)
+		if (strcmp(r->keys.data + i, key) == 0)
+			return err_set(e, ERR_CONFIG,
+			    "it stands further up already: one of them only");
+	buf_add(&r->keys, key, strlen(key) + 1);
+	return buf_failed(&r->keys) ? err_set(e, ERR_NOMEM, "out of memory")
+				    : 0;
+}
+
 static int
 on_line(void *arg, const struct ini_line *line, struct err *e)
 {
+	struct reading *r = arg;
 	int rc;
 
 	if (line->section[0] != '\0')
@@ -290,7 +323,9 @@ on_line(void *arg, const struct ini_line *line, struct err *e)
 		    "a subscription has no sections, but [%.100s]",
 		    line->section);
 	else
-		rc = subscription_set(arg, line->key, line->value, e);
+		rc = check_once(r, line->key, e);
+	if (rc == 0)
+		rc = subscription_set(r->s, line->key, line->value, e);
 	if (rc == 0)
 		return 0;
 	if (e->kind != ERR_NOMEM)
@@ -352,12 +387,13 @@ struct subscription *
 subscription_load(const char *path, struct err *e)
 {
 	AUTO(subscription) struct subscription *s = NULL;
+	AUTO(reading) struct reading r = {.keys = BUF_INIT(1 << 16)};
 	char name[SUBSCRIPTION_NAME_MAX + 1];
 
 	if (name_of(path, name, e) == -1)
 		return NULL;
-	s = subscription_new(name, e);
-	if (s == NULL || ini_file(path, on_line, s, e) == -1)
+	s = r.s = subscription_new(name, e);
+	if (s == NULL || ini_file(path, on_line, &r, e) == -1)
 		return NULL;
 	if (subscription_finish(s, e) == -1) {
 		locate(path, s->misfit, e);

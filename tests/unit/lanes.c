@@ -21,7 +21,7 @@ static struct lanes *
 filled(unsigned workers, unsigned small, unsigned bulk)
 {
 	struct err e = ERR_INIT;
-	struct lanes *l = lanes_new(workers, 4, &e);
+	struct lanes *l = lanes_new(workers, 4, 0, &e);
 
 	while (small-- > 0)
 		lanes_push(l, new_job(JOB_PUT));
@@ -174,7 +174,7 @@ static void
 closing_wakes_all_and_nothing_is_lost(void)
 {
 	struct err e = ERR_INIT;
-	struct crowd c = {.l = lanes_new(6, 4, &e)};
+	struct crowd c = {.l = lanes_new(6, 4, 0, &e)};
 	struct timespec ms = {.tv_nsec = 1000000};
 	pthread_t threads[6];
 	unsigned i;
@@ -217,7 +217,7 @@ static void
 parts_begin_with_as_many_as_is_said(void)
 {
 	struct err e = ERR_INIT;
-	struct lanes *l = lanes_new(8, 3, &e);
+	struct lanes *l = lanes_new(8, 3, 0, &e);
 	struct job *jobs[4];
 	unsigned i;
 
@@ -228,6 +228,99 @@ parts_begin_with_as_many_as_is_said(void)
 	CHECK_UINT(take(l, 4, jobs), 3);
 	for (i = 0; i < 4; i++)
 		give_back(l, jobs[i], ERR_NONE);
+	lanes_free(l);
+}
+
+static unsigned
+length(const struct job *first)
+{
+	unsigned n = 0;
+
+	for (; first != NULL; first = first->next)
+		n++;
+	return n;
+}
+
+static void
+give_all_back(struct lanes *l, struct job *first)
+{
+	struct job *next;
+
+	lanes_done(l, first);
+	for (; first != NULL; first = next) {
+		next = first->next;
+		job_free(first);
+	}
+}
+
+static void
+push_some(struct lanes *l, unsigned n, uint64_t bytes)
+{
+	while (n-- > 0) {
+		struct job *j = new_job(JOB_PUT);
+
+		j->st.size = bytes;
+		lanes_push(l, j);
+	}
+}
+
+static void
+near_by_small_ones_go_together(void)
+{
+	struct err e = ERR_INIT;
+	struct lanes *l = lanes_new(8, 4, 3, &e);
+	struct job *a, *b;
+
+	/* Two processors for the workers: half of what waits is the other's. */
+	push_some(l, 21, 1);
+	a = lanes_take(l);
+	CHECK_UINT(length(a), 10);
+	b = lanes_take(l);
+	CHECK_UINT(length(b), 5);
+	CHECK_UINT(lanes_waiting(l), 6);
+	give_all_back(l, a);
+	give_all_back(l, b);
+	/* Never more than 64, nor than 1 MiB, unless one alone is. */
+	push_some(l, 994, 1);
+	a = lanes_take(l);
+	CHECK_UINT(length(a), 64);
+	give_all_back(l, a);
+	while ((a = lanes_withdraw(l)) != NULL)
+		job_free(a);
+	push_some(l, 100, 300 << 10);
+	a = lanes_take(l);
+	CHECK_UINT(length(a), 3);
+	give_all_back(l, a);
+	lanes_free(l);
+}
+
+static void
+far_away_each_goes_alone(void)
+{
+	struct err e = ERR_INIT;
+	struct lanes *l = lanes_new(2, 4, 0, &e);
+	struct job *j;
+
+	push_some(l, 100, 1);
+	j = lanes_take(l);
+	CHECK_UINT(length(j), 1);
+	give_all_back(l, j);
+	lanes_free(l);
+}
+
+static void
+a_throttled_one_among_many_halves(void)
+{
+	struct err e = ERR_INIT;
+	struct lanes *l = lanes_new(4, 4, 9, &e);
+	struct job *j;
+
+	push_some(l, 21, 1);
+	j = lanes_take(l);
+	CHECK_UINT(length(j), 5);
+	j->next->err.kind = ERR_THROTTLE;
+	give_all_back(l, j);
+	CHECK_UINT(lanes_limit(l), 2);
 	lanes_free(l);
 }
 
@@ -246,7 +339,7 @@ static void
 a_push_tells_whether_somebody_waits(void)
 {
 	struct err e = ERR_INIT;
-	struct lanes *l = lanes_new(2, 4, &e);
+	struct lanes *l = lanes_new(2, 4, 0, &e);
 	struct timespec ms = {.tv_nsec = 1000000};
 	pthread_t thread;
 	unsigned i;
@@ -273,6 +366,9 @@ main(void)
 	RUN(closing_wakes_all_and_nothing_is_lost);
 	RUN(what_nobody_took_can_be_withdrawn);
 	RUN(parts_begin_with_as_many_as_is_said);
+	RUN(near_by_small_ones_go_together);
+	RUN(far_away_each_goes_alone);
+	RUN(a_throttled_one_among_many_halves);
 	RUN(a_push_tells_whether_somebody_waits);
 	return check_end();
 }

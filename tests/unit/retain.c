@@ -32,11 +32,12 @@ wants_even(void *arg, const char *name, const struct outbox_event *event,
 	return event->seq % 2 == 0;
 }
 
+/* In strict order events of many keys, else all of one. */
 static void
-begin(struct fixture *f)
+begin_with(struct fixture *f, enum outbox_ordering ordering)
 {
 	int64_t now = clock_wall_ns();
-	char *aside;
+	char *aside, key[8];
 	int i;
 
 	*f = (struct fixture){.dir_fd = tree_begin()};
@@ -48,21 +49,28 @@ begin(struct fixture *f)
 		struct ledger_event ev = {
 		    .time_ns = now - (9 - i) * DAY_MS * 1000000 - 1000000000,
 		    .type = "x",
-		    .key = "k",
+		    .key = key,
 		    .run_id = 1,
 		    .body = "{\"ten\":10}",
 		};
 
+		snprintf(
+		    key, sizeof(key), "%d", ordering == OUTBOX_STRICT ? i : 0);
 		CHECK(ledger_event_next(f->ledger, &ev.seq, &f->e) == 0);
 		CHECK(ledger_event_put(f->ledger, &ev, &f->e) == 0);
 		if (i == 0)
 			f->first = ev.seq;
 	}
 	CHECK(ledger_commit(f->ledger, &f->e) == 0);
-	CHECK(
-	    outbox_subscribe(f->box, "s", OUTBOX_KEY, 0, &f->sub, &f->e) == 0);
+	CHECK(outbox_subscribe(f->box, "s", ordering, 0, &f->sub, &f->e) == 0);
 	f->retain = (struct retain){
 	    .dir = f->task, .age_ms = 100 * DAY_MS, .wants = wants_even};
+}
+
+static void
+begin(struct fixture *f)
+{
+	begin_with(f, OUTBOX_KEY);
 }
 
 static void
@@ -268,6 +276,28 @@ what_waited_for_an_abandoned_delivery_may_go(void)
 }
 
 static void
+in_strict_order_only_the_next_one_may_go(void)
+{
+	struct fixture f;
+	struct outbox_delivery d, none;
+	const struct outbox_outcome how = {.status = 200, .error = ""};
+
+	begin_with(&f, OUTBOX_STRICT);
+	route(&f, 10);
+	f.retain.rows = 3;
+	CHECK_UINT(left(&f), 0x380);
+	CHECK(outbox_claim(f.box, &f.sub, 1, &d, &f.e) == 1);
+	CHECK_UINT(d.seq, f.first + 7);
+	CHECK(outbox_claim(f.box, &f.sub, 1, &none, &f.e) == 0);
+	CHECK(outbox_done(f.box, &f.sub, &d, &how, &f.e) == 0);
+	outbox_delivery_clear(&d);
+	CHECK(outbox_claim(f.box, &f.sub, 1, &d, &f.e) == 1);
+	CHECK_UINT(d.seq, f.first + 8);
+	outbox_delivery_clear(&d);
+	end(&f);
+}
+
+static void
 bytes_count_from_the_newest(void)
 {
 	struct fixture f;
@@ -332,6 +362,7 @@ main(void)
 	RUN(whoever_has_long_been_away_is_not_waited_for);
 	RUN(too_many_rows_leave_dead_letters);
 	RUN(what_waited_for_an_abandoned_delivery_may_go);
+	RUN(in_strict_order_only_the_next_one_may_go);
 	RUN(bytes_count_from_the_newest);
 	RUN(an_archive_is_waited_for_as_well);
 	return check_end();

@@ -1,0 +1,118 @@
+/* SPDX-License-Identifier: ISC */
+#include "config.h"
+
+#include "agent/events/dispatch_in.h"
+#include "base/clock.h"
+
+#define TURN_MS 2000  /* of a box that others wait for */
+#define AGAIN_MS 1000 /* after it had nothing to begin */
+
+static bool
+is_open(const struct box *b)
+{
+	return b->state == BOX_OPEN;
+}
+
+/* A box that waits for its turn; NULL. */
+static struct box *
+next_one(struct turns *t, uint64_t now)
+{
+	size_t i;
+
+	for (i = 0; i < t->n; i++) {
+		struct box *b = &t->boxes[(t->next + i) % t->n];
+
+		if (b->state == BOX_WAITS && b->again_ms <= now) {
+			t->next = (t->next + i + 1) % t->n;
+			return b;
+		}
+	}
+	return NULL;
+}
+
+static size_t
+count(const struct turns *t, enum box_state state)
+{
+	size_t i, n = 0;
+
+	for (i = 0; i < t->n; i++)
+		n += t->boxes[i].state == state;
+	return n;
+}
+
+/* What another process has is left to it, and what fails to the next time. */
+static void
+begin_turn(struct turns *t, struct box *b, const struct box_setup *setup)
+{
+	struct err e = ERR_INIT;
+
+	b->failure = (struct err)ERR_INIT;
+	if (box_open(b, t->state_dir, &e) == -1 || box_look(b, setup, &e) == -1)
+		b->failure = e;
+	else if (!b->owned)
+		err_set(&b->failure, ERR_BUSY,
+		    "another process sends events of this task");
+	if (b->owned) {
+		outbox_wait_less(b->outbox);
+		return;
+	}
+	box_close(b);
+	b->state = BOX_OVER;
+}
+
+static void
+end_turn(struct box *b, enum box_state state, uint64_t now)
+{
+	box_tally(b);
+	box_close(b);
+	b->state = state;
+	b->again_ms = now + AGAIN_MS;
+}
+
+void
+turns_pass(struct turns *t, const struct box_setup *setup, uint64_t left_ms)
+{
+	uint64_t now = clock_mono_ms();
+	size_t waiting = count(t, BOX_WAITS), open = 0, i;
+	struct box *b;
+
+	for (i = 0; i < t->n; i++) {
+		b = &t->boxes[i];
+		if (!is_open(b))
+			continue;
+		if (box_is_idle(b) && !b->leaving && box_rests(b, left_ms))
+			end_turn(b, BOX_OVER, now);
+		else if (box_is_idle(b) && waiting > 0)
+			end_turn(b, BOX_WAITS, now);
+		else if (waiting > 0 && now - b->opened_ms > TURN_MS)
+			box_leave(b);
+		open += is_open(b);
+	}
+	while (open < TURNS_PLACES && (b = next_one(t, now)) != NULL) {
+		begin_turn(t, b, setup);
+		open += is_open(b);
+	}
+}
+
+bool
+turns_are_over(const struct turns *t)
+{
+	return count(t, BOX_OVER) == t->n;
+}
+
+void
+turns_end(
+    struct turns *t, const struct box_setup *setup, const atomic_bool *stop)
+{
+	struct box *b;
+
+	while ((b = next_one(t, UINT64_MAX)) != NULL) {
+		if (stop == NULL || !atomic_load(stop))
+			begin_turn(t, b, setup);
+		else
+			err_set(&b->failure, ERR_STOPPED, "there was no time");
+		if (is_open(b))
+			end_turn(b, BOX_OVER, 0);
+		b->state = BOX_OVER;
+	}
+}
