@@ -265,7 +265,7 @@ begin_scan(struct engine *en)
 	struct scan_options so = {
 	    .filter = en->options->filter,
 	    .only = en->setup->only,
-	    .with_parents = en->setup->only_named,
+	    .with_parents = en->setup->only_named || en->setup->only_changed,
 	    .links = en->options->links,
 	    .threads = en->options->scan_threads,
 	    .one_file_system = en->options->one_file_system,

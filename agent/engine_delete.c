@@ -32,7 +32,8 @@ static bool
 is_on(const struct engine *en)
 {
 	/* What a run is limited to tells nothing of all else. */
-	return en->options->delete_extra && en->setup->only == NULL;
+	return en->options->delete_extra &&
+	    (en->setup->only == NULL || en->setup->only_changed);
 }
 
 static bool
@@ -191,6 +192,7 @@ ask_the_guard(struct engine *en, struct err *e)
 	struct guard_facts f = {
 	    .victims = en->victims,
 	    .source_items = stats_get(en->stats, scanned_items),
+	    .part = en->setup->only != NULL,
 	    .failed_items = stats_get(en->stats, failed_items) +
 		stats_get(en->stats, changed_items),
 	    .scan_incomplete = en->scan_incomplete,

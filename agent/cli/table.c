@@ -344,6 +344,9 @@ const struct option_def option_table[] = {
     {STRING("files-from", files_from, "FILE", NAMES,
 	.help = "Only what FILE names, one a line, relative to SRC; - is "
 		"standard input")},
+    {STRING("changed-from", changed_from, "FILE", NAMES,
+	.help = "Only what FILE names as changed: what isn't there any more "
+		"is gone")},
     {FLAG("from0", 0, from0, NAMES, .help = "The names end in NUL")},
     {FLAG("dump-filters", 0, dump_filters, CHOOSE,
 	.help = "Show the rules in order, do nothing else")},
@@ -552,10 +555,11 @@ const struct option_def option_table[] = {
 		"store, as objects of JSON lines by hour")},
     {DURATION("events-keep-age", events_keep_age_ms, "14d", 0, EVENTS,
 	.help = "How long events are kept that everybody had")},
-    {UINT("events-keep-rows", events_keep_rows, "0", 0, INT64_MAX, EVENTS,
+    {UINT("events-keep-rows", events_keep_rows, "10000000", 0, INT64_MAX,
+	EVENTS,
 	.help = "The most events that are kept, whoever waits for them; what "
 		"was not delivered becomes a dead letter. 0: any number")},
-    {SIZE("events-keep-bytes", events_keep_bytes, "0", EVENTS,
+    {SIZE("events-keep-bytes", events_keep_bytes, "8G", EVENTS,
 	.help = "The most bytes of events that are kept, likewise")},
     {CHOICE("event", test_event, "test", "TYPE",
 	"test file.completed file.deleted file.failed run.started "

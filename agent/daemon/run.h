@@ -18,6 +18,9 @@
 
 struct run;
 
+/* Where a run finds what it was passed. */
+#define RUN_PASSED_FD 4
+
 /* What main() would do with "dray VERB ARGV..."; returns the exit status. */
 typedef int run_main_fn(enum verb_id verb, int argc, char **argv);
 
@@ -29,6 +32,8 @@ struct run_order {
 	size_t words_n;
 	const char *timezone; /* its clock's; NULL: the machine's */
 	bool takes_orders;    /* by --control-fd, the first of its words then */
+	int passed;	      /* a descriptor that it gets as RUN_PASSED_FD; 0:
+				 none */
 	run_main_fn *main;
 };
 

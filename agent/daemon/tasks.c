@@ -21,6 +21,7 @@ task_free(struct task *t)
 	if (t == NULL)
 		return;
 	run_free(t->run);
+	watch_free(t->watch);
 	task_conf_free(t->conf);
 	free(t->name);
 	free(t);
@@ -193,7 +194,8 @@ drop_gone(struct tasks *t)
 	for (i = 0; i < t->n; i++) {
 		struct task *task = t->all[i];
 
-		if (task->gone && task->run == NULL)
+		if (task->gone && task->run == NULL &&
+		    (task->watch == NULL || !watch_is_up(task->watch)))
 			task_free(task);
 		else
 			t->all[kept++] = task;
@@ -210,6 +212,7 @@ decide(struct tasks *t, struct task *task, int64_t now_us)
 
 	if (task->conf == NULL || task->gone)
 		return;
+	s->changes_us = task_changes_us(task, now_us);
 	task->next =
 	    schedule_decide(&task->conf->schedule, s, now_us, &changed);
 	if (changed) {
@@ -246,8 +249,10 @@ tasks_load(struct tasks *t, const char *dir, const struct conf_words *defaults,
 	for (i = 0; i < n; i++)
 		take_conf(t, confs[i], now_us);
 	free(confs);
-	for (i = 0; i < t->n; i++)
+	for (i = 0; i < t->n; i++) {
 		t->all[i]->gone = !t->all[i]->seen;
+		task_watch(t->all[i], &t->config);
+	}
 	drop_gone(t);
 	if (t->n > 0)
 		qsort(t->all, t->n, sizeof(*t->all), by_name);
@@ -302,6 +307,7 @@ ended(struct tasks *t, struct task *task, enum schedule_end end, int64_t now_us)
 	struct schedule_state *s = &task->memory.schedule;
 	bool was_held = s->held;
 
+	task_changes_ended(task, end);
 	if (task->conf != NULL)
 		schedule_ended(
 		    &task->conf->schedule, s, end, now_us, any_bits());
@@ -339,14 +345,16 @@ tasks_words(const struct tasks *t, const struct task *task,
 }
 
 static struct run *
-start(const struct tasks *t, const struct task *task, struct err *e)
+start(
+    const struct tasks *t, const struct task *task, int changes, struct err *e)
 {
 	struct conf_words words = {.n = 0};
 	AUTO(buf) struct buf title = BUF_INIT(256);
 	struct run *r = NULL;
 
 	buf_addf(&title, "task=%s", task->name);
-	if (tasks_words(t, task, &words, e) == 0) {
+	if ((changes == -1 || task_changes_word(&words, e) == 0) &&
+	    tasks_words(t, task, &words, e) == 0) {
 		struct run_order order = {
 		    .title = buf_str(&title),
 		    .verb = task->conf->verb,
@@ -354,6 +362,7 @@ start(const struct tasks *t, const struct task *task, struct err *e)
 		    .words_n = words.n,
 		    .timezone = task->conf->timezone,
 		    .takes_orders = true,
+		    .passed = changes != -1 ? changes : 0,
 		    .main = t->config.main,
 		};
 
@@ -366,14 +375,14 @@ start(const struct tasks *t, const struct task *task, struct err *e)
 static void
 begin(struct tasks *t, struct task *task, int64_t now_us)
 {
+	AUTO(close) int changes = task_changes_begin(task, now_us);
 	struct memory *m = &task->memory;
 	struct err e = ERR_INIT;
 
 	task->queued = 0;
 	task->stop = STOP_NOBODY;
-	schedule_started(&m->schedule, now_us);
 	remember(t, task);
-	task->run = start(t, task, &e);
+	task->run = start(t, task, changes, &e);
 	if (task->run != NULL) {
 		log_info("task=%s pid=%ld: begins", task->name,
 		    (long)run_pid(task->run));
@@ -413,6 +422,7 @@ tasks_tick(struct tasks *t, int64_t now_us)
 		return wait;
 	for (i = 0; i < t->n; i++)
 		decide(t, t->all[i], now_us);
+	wait = tasks_watch_tick(t, wait);
 	while (tasks_running(t) < t->config.max_runs &&
 	    (next = first_in_queue(t)) != NULL)
 		begin(t, next, now_us);
@@ -515,6 +525,8 @@ tasks_reap(struct tasks *t, int64_t now_us)
 	for (i = 0; i < t->n; i++) {
 		struct task *task = t->all[i];
 
+		if (task->watch != NULL)
+			watch_reap(task->watch, clock_mono_ms());
 		if (task->run != NULL &&
 		    waitpid(run_pid(task->run), &status, WNOHANG) > 0)
 			over(t, task, status, now_us);

@@ -75,6 +75,8 @@ show(const struct tasks *t, const struct task *task, struct json *j)
 	if (m->message[0] != '\0')
 		json_str(j, "message", m->message);
 	json_uint(j, "failures", m->schedule.failures);
+	if (task->watch != NULL)
+		watch_show(task->watch, j);
 	if (task->run != NULL) {
 		json_uint(j, "pid", (uint64_t)run_pid(task->run));
 		if (run_progress(task->run) != NULL)

@@ -241,7 +241,7 @@ void
 stream_collect(struct stream *s)
 {
 	struct http_many_reply r = {.status = 0};
-	uint64_t i;
+	uint64_t i, mono = clock_mono_ms();
 	void *tag;
 	int rc;
 
@@ -256,9 +256,9 @@ stream_collect(struct stream *s)
 		struct flight *f = &s->flights[i];
 
 		if (f->state != FLIGHT_KEPT ||
-		    receiver_room(s->receiver, now_ms(), clock_mono_ms()) == 0)
+		    receiver_room(s->receiver, now_ms(), mono) == 0 ||
+		    !receiver_take(s->receiver, mono))
 			continue;
-		receiver_take(s->receiver);
 		begin(s, f);
 	}
 }
