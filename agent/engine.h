@@ -42,6 +42,9 @@ struct engine_setup {
 	/* Of these the user named each: what isn't there is reported, and the
 	 * directories that lead there are items, too. */
 	bool only_named;
+	/* Of these something may have changed: what is not there any more is
+	 * gone.  Never together with RECONCILE. */
+	bool only_changed;
 	/* What it has goes to the target instead of what the source tells of
 	 * metadata; borrowed; NULL: there is none. */
 	struct manifest_in *manifest;

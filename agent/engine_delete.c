@@ -13,7 +13,7 @@
 
 #include "agent/engine_in.h"
 #include "agent/guard.h"
-#include "agent/reach.h"
+#include "agent/source.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/text.h"
@@ -25,15 +25,15 @@
 /* Items that may wait for what stands in their way. */
 #define BLOCKED_MAX 1024
 
-/* Meta values: the source's place; set once the target was made a mirror. */
-#define PLACE_KEY "source_place"
+/* A named value: set once the target was made a mirror. */
 #define MIRROR_KEY "mirrored"
 
 static bool
 is_on(const struct engine *en)
 {
 	/* What a run is limited to tells nothing of all else. */
-	return en->options->delete_extra && en->setup->only == NULL;
+	return en->options->delete_extra &&
+	    (en->setup->only == NULL || en->setup->only_changed);
 }
 
 static bool
@@ -172,42 +172,17 @@ engine_source_place(struct engine *en, struct err *e)
 	int rc;
 
 	from->place(en->source, en->source_scanned, sizeof(en->source_scanned));
-	rc = ledger_meta_get(en->ledger, PLACE_KEY, en->source_recorded,
+	rc = ledger_meta_get(en->ledger, SOURCE_PLACE_KEY, en->source_recorded,
 	    sizeof(en->source_recorded), e);
 	if (rc == -1)
 		return -1;
+	/* With --delete, once the deletions are done. */
+	if (en->options->accept_source && !en->options->delete_extra)
+		rc = 0;
 	if (en->options->dry_run || en->source_scanned[0] == '\0' || rc == 1)
 		return 0;
-	return ledger_meta_set(en->ledger, PLACE_KEY, en->source_scanned, e);
-}
-
-/* Whether the source has the file --source-marker. */
-static int
-look_for_marker(struct engine *en, bool *found, struct err *e)
-{
-	AUTO(session) struct session *c = NULL;
-	struct store_stat st;
-	unsigned attempt;
-	int64_t wait;
-
-	*found = false;
-	if (en->options->source_marker == NULL)
-		return 0;
-	c = store_connect(en->source, e);
-	if (c == NULL)
-		return -1;
-	for (attempt = 1;
-	     en->source->ops->stat(c, en->options->source_marker, &st, e) == -1;
-	     attempt++) {
-		if (e->kind == ERR_NOTFOUND)
-			return 0;
-		wait = retry_delay_ms(
-		    &en->retry, attempt, e, (uint64_t)clock_wall_ns());
-		if (wait < 0 || !reach_pause(wait, en->setup->stop_soon))
-			return err_context(e, "looking for the source marker");
-	}
-	*found = true;
-	return 0;
+	return ledger_meta_set(
+	    en->ledger, SOURCE_PLACE_KEY, en->source_scanned, e);
 }
 
 static int
@@ -217,6 +192,7 @@ ask_the_guard(struct engine *en, struct err *e)
 	struct guard_facts f = {
 	    .victims = en->victims,
 	    .source_items = stats_get(en->stats, scanned_items),
+	    .part = en->setup->only != NULL,
 	    .failed_items = stats_get(en->stats, failed_items) +
 		stats_get(en->stats, changed_items),
 	    .scan_incomplete = en->scan_incomplete,
@@ -228,7 +204,9 @@ ask_the_guard(struct engine *en, struct err *e)
 	uint64_t bytes;
 
 	if (ledger_totals(en->ledger, &f.target_items, &bytes, e) == -1 ||
-	    look_for_marker(en, &f.has_marker, e) == -1)
+	    (f.source_marker != NULL &&
+		source_has(en->source, f.source_marker, &en->retry,
+		    en->setup->stop_soon, &f.has_marker, e) == -1))
 		return -1;
 	if (f.target_items < en->listed_items)
 		f.target_items = en->listed_items;
@@ -586,7 +564,7 @@ engine_end_deletions(struct engine *en)
 	if ((en->use_target &&
 		ledger_meta_set(en->ledger, MIRROR_KEY, "1", &e) == -1) ||
 	    (en->options->accept_source &&
-		ledger_meta_set(
-		    en->ledger, PLACE_KEY, en->source_scanned, &e) == -1))
+		ledger_meta_set(en->ledger, SOURCE_PLACE_KEY,
+		    en->source_scanned, &e) == -1))
 		engine_ledger_failed(en, &e);
 }

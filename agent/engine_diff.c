@@ -425,6 +425,23 @@ existing(struct diff *d, const struct scan_entry *entry)
 		    d->en, path, d->path.len, entry->st.type, "existing");
 }
 
+/* Whether what the scan has not of NAME tells something. */
+static bool
+is_looked_for(struct diff *d, const char *name, size_t len)
+{
+	const struct pathset *only = d->en->setup->only;
+	const char *path;
+
+	if (only == NULL)
+		return true;
+	if (!d->en->setup->only_changed)
+		return false;
+	path = whole_path(d, name, len);
+	return path != NULL &&
+	    (pathset_has(only, path, d->path.len) ||
+		pathset_leads(only, path, d->path.len));
+}
+
 static void
 row_is_gone(struct diff *d, const struct ledger_file *row)
 {
@@ -466,7 +483,8 @@ known(struct diff *d, struct scan_entry *entry, const struct ledger_file *row)
 
 	/* What was in a directory is in none of the batches. */
 	if ((entry->st.type == ITEM_DIR) != (row->st.type == ITEM_DIR) &&
-	    d->en->options->delete_extra && d->en->setup->only == NULL)
+	    d->en->options->delete_extra &&
+	    is_looked_for(d, row->name, row->name_len))
 		row_is_gone(d, row);
 	if (entry->st.type == ITEM_DIR && v == VERDICT_SAME &&
 	    !dirs_show(d->en))
@@ -554,7 +572,8 @@ merge(struct diff *d, struct err *e)
 			i++;
 		else if (c == 0)
 			known(d, &b->entries[i++], &row);
-		else if (d->en->setup->only == NULL && !is_unseen(b, &row))
+		else if (is_looked_for(d, row.name, row.name_len) &&
+		    !is_unseen(b, &row))
 			row_is_gone(d, &row);
 		have = ledger_diff_next(d->en->ledger, &row, e);
 	}

@@ -50,9 +50,28 @@ normalize(char *name, size_t len, struct err *e)
 	return (ssize_t)to;
 }
 
-static int
-add_name(struct pathset *p, char *name, size_t len, bool nul, struct err *e)
+/* NAME stands for a directory alone: then the name of an entry that no
+ * directory has is put behind it, so that it leads there, and nothing is. */
+static bool
+is_alone(const char *name, size_t len)
 {
+	return len >= 3 && memcmp(name + len - 2, "/.", 2) == 0;
+}
+
+static size_t
+put_alone(char *name, size_t len)
+{
+	if (len > 0)
+		name[len++] = '/';
+	name[len++] = '.';
+	return len;
+}
+
+static int
+add_name(struct pathset *p, char *name, size_t len,
+    struct files_from_format format, struct err *e)
+{
+	bool nul = format.nul, alone;
 	ssize_t n;
 
 	if (!nul && len > 0 && name[len - 1] == '\n')
@@ -66,9 +85,12 @@ add_name(struct pathset *p, char *name, size_t len, bool nul, struct err *e)
 		    "a NUL within a name: say --from0 if they end in one");
 	if (len > NAME_BYTES_MAX)
 		return err_set(e, ERR_USAGE, "longer than any path");
+	alone = format.changed && is_alone(name, len);
 	n = normalize(name, len, e);
 	if (n == -1)
 		return -1;
+	if (alone)
+		n = (ssize_t)put_alone(name, (size_t)n);
 	if (pathset_add(p, name, (size_t)n, e) == 0)
 		return 0;
 	if (e->kind != ERR_NOSPACE)
@@ -78,7 +100,8 @@ add_name(struct pathset *p, char *name, size_t len, bool nul, struct err *e)
 }
 
 struct pathset *
-files_from_stream(FILE *in, const char *what, bool nul, struct err *e)
+files_from_stream(
+    FILE *in, const char *what, struct files_from_format format, struct err *e)
 {
 	AUTO(pathset) struct pathset *p = pathset_new(FILES_FROM_MAX, e);
 	AUTO(free) char *name = NULL;
@@ -88,9 +111,9 @@ files_from_stream(FILE *in, const char *what, bool nul, struct err *e)
 
 	if (p == NULL)
 		return NULL;
-	while ((n = getdelim(&name, &cap, nul ? '\0' : '\n', in)) > 0) {
+	while ((n = getdelim(&name, &cap, format.nul ? '\0' : '\n', in)) > 0) {
 		number++;
-		if (add_name(p, name, (size_t)n, nul, e) == -1) {
+		if (add_name(p, name, (size_t)n, format, e) == -1) {
 			err_context(e, "%s:%lu", what, number);
 			return NULL;
 		}
@@ -100,20 +123,23 @@ files_from_stream(FILE *in, const char *what, bool nul, struct err *e)
 		return NULL;
 	}
 	pathset_seal(p);
-	return pathset_track(p, e) == 0 ? TAKE(p) : NULL;
+	if (!format.changed && pathset_track(p, e) == -1)
+		return NULL;
+	return TAKE(p);
 }
 
 struct pathset *
-files_from_read(const char *file, bool nul, struct err *e)
+files_from_read(
+    const char *file, struct files_from_format format, struct err *e)
 {
 	AUTO(fclose) FILE *in = NULL;
 
 	if (strcmp(file, "-") == 0)
-		return files_from_stream(stdin, "standard input", nul, e);
+		return files_from_stream(stdin, "standard input", format, e);
 	in = fopen(file, "re");
 	if (in == NULL) {
 		err_sys(e, "%s", file);
 		return NULL;
 	}
-	return files_from_stream(in, file, nul, e);
+	return files_from_stream(in, file, format, e);
 }

@@ -56,7 +56,7 @@ check_number(
 		most = o->max_delete_percent
 		    ? share(f->target_items, o->max_delete)
 		    : o->max_delete;
-	else if (f->source_items == 0)
+	else if (f->source_items == 0 && !f->part)
 		return err_set(e, ERR_GUARD,
 		    "nothing was deleted: the source is empty, and all of the "
 		    "target's %" PRIu64 " items would go: is it mounted? If "

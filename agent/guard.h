@@ -11,9 +11,10 @@
 
 /* What is known once all is transferred.  Strings are borrowed. */
 struct guard_facts {
-	uint64_t victims;      /* items that would go; not 0 */
-	uint64_t target_items; /* that are there */
-	uint64_t source_items;
+	uint64_t victims;	   /* items that would go; not 0 */
+	uint64_t target_items;	   /* that are there */
+	uint64_t source_items;	   /* that were looked at */
+	bool part;		   /* not all of the source was */
 	uint64_t failed_items;	   /* of the source, not at the target now */
 	bool scan_incomplete;	   /* something could not be looked at */
 	const char *recorded;	   /* the source's place, as recorded, or "" */

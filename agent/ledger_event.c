@@ -5,26 +5,47 @@
 #include "agent/ledger_db.h"
 #include "base/clock.h"
 
-int
-ledger_event_next(struct ledger *l, uint64_t *seq, struct err *e)
+#define EVENT_BYTES_MIN 100 /* no event takes less of a ledger */
+
+/* Numbers go on from the last event, or from the time in microseconds. */
+static int
+find_last(struct ledger *l, struct err *e)
 {
 	uint64_t now_us = (uint64_t)(clock_wall_ns() / 1000);
 	sqlite3_stmt *s;
 	int rc;
 
-	if (l->event_seq == 0) {
-		s = ledger_prepare(l, STMT_EVENT_LAST, e);
-		if (s == NULL)
-			return -1;
-		rc = sqlite3_step(s);
-		if (rc == SQLITE_ROW)
-			l->event_seq = column_u64(s, 0);
-		if (ledger_one_row(l, s, rc, e) == -1)
-			return -1;
-		if (l->event_seq < now_us)
-			l->event_seq = now_us;
-	}
+	if (l->event_seq != 0)
+		return 0;
+	s = ledger_prepare(l, STMT_EVENT_LAST, e);
+	if (s == NULL)
+		return -1;
+	rc = sqlite3_step(s);
+	if (rc == SQLITE_ROW)
+		l->event_seq = column_u64(s, 0);
+	if (ledger_one_row(l, s, rc, e) == -1)
+		return -1;
+	if (l->event_seq < now_us)
+		l->event_seq = now_us;
+	return 0;
+}
+
+int
+ledger_event_next(struct ledger *l, uint64_t *seq, struct err *e)
+{
+	if (find_last(l, e) == -1)
+		return -1;
 	*seq = ++l->event_seq;
+	return 0;
+}
+
+int
+ledger_event_after(struct ledger *l, uint64_t seq, struct err *e)
+{
+	if (find_last(l, e) == -1)
+		return -1;
+	if (l->event_seq < seq)
+		l->event_seq = seq;
 	return 0;
 }
 
@@ -92,16 +113,10 @@ over_rows(struct ledger *l, uint64_t rows, uint64_t *seq, struct err *e)
 static int
 over_bytes(struct ledger *l, uint64_t bytes, uint64_t *seq, struct err *e)
 {
-	sqlite3_stmt *s = ledger_prepare(l, STMT_SIZE, e);
-	uint64_t all = 0, sum = 0;
+	sqlite3_stmt *s = ledger_prepare(l, STMT_EVENT_SIZES, e);
+	uint64_t sum = 0;
 	int rc;
 
-	/* Mostly the whole ledger is smaller. */
-	if (s == NULL || number(l, s, &all, e) != 1)
-		return -1;
-	if (all <= bytes)
-		return 0;
-	s = ledger_prepare(l, STMT_EVENT_SIZES, e);
 	if (s == NULL)
 		return -1;
 	while ((rc = sqlite3_step(s)) == SQLITE_ROW) {
@@ -119,10 +134,16 @@ int
 ledger_event_over(struct ledger *l, uint64_t rows, uint64_t bytes,
     uint64_t *seq, struct err *e)
 {
-	uint64_t by_rows = 0, by_bytes = 0;
+	sqlite3_stmt *s = ledger_prepare(l, STMT_SIZE, e);
+	uint64_t by_rows = 0, by_bytes = 0, all = 0;
 
-	if ((rows > 0 && over_rows(l, rows, &by_rows, e) == -1) ||
-	    (bytes > 0 && over_bytes(l, bytes, &by_bytes, e) == -1))
+	if (s == NULL || number(l, s, &all, e) != 1)
+		return -1;
+	/* Mostly the whole ledger is smaller. */
+	if ((rows > 0 && all / EVENT_BYTES_MIN >= rows &&
+		over_rows(l, rows, &by_rows, e) == -1) ||
+	    (bytes > 0 && all > bytes &&
+		over_bytes(l, bytes, &by_bytes, e) == -1))
 		return -1;
 	*seq = by_rows > by_bytes ? by_rows : by_bytes;
 	return 0;

@@ -51,9 +51,10 @@ struct options {
 	bool deep;	      /* verify: read the target's bytes */
 	uint32_t sample_slices; /* verify: one of so many; 0, 1: all */
 	bool one_way; /* verify: what only the target has doesn't count */
-	struct filter *filter;	/* owned; never NULL */
-	const char *files_from; /* a list of what to look at; "-": stdin */
-	bool from0;		/* its names end in NUL */
+	struct filter *filter;	  /* owned; never NULL */
+	const char *files_from;	  /* a list of what to look at; "-": stdin */
+	const char *changed_from; /* a list of what may have changed */
+	bool from0;		  /* names of either end in NUL */
 	enum scan_links links;
 	bool one_file_system;
 	bool archive; /* -a: links are kept, unless they are followed */
@@ -136,6 +137,7 @@ struct options {
 	/* What a person sees */
 	int verbosity; /* -1 quiet, 0, 1 (each item), 2 (debug) */
 	bool json;
+	bool watch;
 	bool no_items; /* with json: only what needs attention */
 	const char *log_file;
 	uint64_t stats_ms; /* between plain progress lines; 0: none */

@@ -83,6 +83,19 @@ abandon(struct sweep *s, uint64_t *cut, struct err *e)
 	return 0;
 }
 
+/* Dead letters without an event, as old as events may be. */
+static int
+prune(struct sweep *s, int64_t before_ms, struct err *e)
+{
+	if (outbox_begin(s->box, e) == -1)
+		return -1;
+	if (outbox_keep_prune(s->box, before_ms, e) == 0 &&
+	    outbox_commit(s->box, e) == 0)
+		return 0;
+	outbox_rollback(s->box);
+	return -1;
+}
+
 static int
 sweep(struct sweep *s, struct err *e)
 {
@@ -94,7 +107,8 @@ sweep(struct sweep *s, struct err *e)
 	    : (uint64_t)s->now_ms;
 	int64_t age_ns = (int64_t)age_ms * 1000000;
 
-	if (ledger_event_since(s->l, s->now_ms * 1000000 - age_ns, &old, e) ==
+	if (prune(s, s->now_ms - (int64_t)age_ms, e) == -1 ||
+	    ledger_event_since(s->l, s->now_ms * 1000000 - age_ns, &old, e) ==
 		-1 ||
 	    ledger_event_over(s->l, s->r->rows, s->r->bytes, &over, e) == -1 ||
 	    outbox_keep_passed(s->box, s->seen_ms, &passed, e) == -1 ||

@@ -2,7 +2,8 @@
 /*
  * Log lines for people, to standard error or a file.  Only agent/ logs.
  * Thread-safe; one write per line.  A hook lets the progress display step
- * aside for a line on a terminal.
+ * aside for a line on a terminal.  Where standard error is systemd's journal,
+ * lines begin with their priority, as sd-daemon(3) has it.
  */
 #ifndef BASE_LOG_H
 #define BASE_LOG_H
@@ -13,6 +14,8 @@ enum log_level { LOG_ERROR, LOG_WARN, LOG_INFO, LOG_DEBUG };
 
 void log_set_level(enum log_level level);
 enum log_level log_get_level(void);
+/* Whether standard error is the journal now: $JOURNAL_STREAM names it. */
+void log_find_journal(void);
 /* Appends to PATH from now on (lines get a time stamp there). */
 int log_open(const char *path, struct err *e);
 void log_close(void);

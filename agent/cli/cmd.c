@@ -155,6 +155,7 @@ set_up_log(const struct options *o, struct err *e)
 	if (o->log_file != NULL && level < LOG_INFO)
 		level = LOG_INFO;
 	log_set_level(level);
+	log_find_journal();
 	return o->log_file != NULL ? log_open(o->log_file, e) : 0;
 }
 

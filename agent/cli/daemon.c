@@ -7,7 +7,7 @@
 #include "agent/stop.h"
 #include "base/log.h"
 
-/* In a process of its own. */
+/* These in processes of their own. */
 static int
 do_work(enum verb_id verb, int argc, char **argv)
 {
@@ -15,6 +15,14 @@ do_work(enum verb_id verb, int argc, char **argv)
 	run_take_signals();
 	return cmd_run(
 	    verb, argc, argv, verb == VERB_EVENTS ? cmd_events : cmd_sync);
+}
+
+static int
+tell_of_hold(enum verb_id verb, int argc, char **argv)
+{
+	stop_init();
+	run_take_signals();
+	return cmd_run(verb, argc, argv, cmd_held);
 }
 
 int
@@ -26,6 +34,7 @@ cmd_daemon(const struct options *o, int argc, char **argv)
 	    .conf_must_exist = o->config != NULL,
 	    .log_file = o->log_file,
 	    .main = do_work,
+	    .tell_of_hold = tell_of_hold,
 	};
 	struct err e = ERR_INIT;
 

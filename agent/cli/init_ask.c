@@ -76,6 +76,8 @@ ask_check_schedule(void *arg, const char *answer, struct err *e)
 	if (schedule_init(&scratch, "task", "machine", e) == -1)
 		return -1;
 	rc = schedule_set(&scratch, "schedule", answer, e);
+	if (rc == -1)
+		err_context(e, "schedule");
 	schedule_free(&scratch);
 	return rc;
 }

@@ -253,7 +253,7 @@ check_source(const struct pair *p, struct err *e)
 }
 
 int
-pair_open(struct pair *p, const char *source, const char *target, struct err *e)
+pair_name(struct pair *p, const char *source, const char *target, struct err *e)
 {
 	p->source = store_url_parse(source, e);
 	if (p->source == NULL)
@@ -264,6 +264,14 @@ pair_open(struct pair *p, const char *source, const char *target, struct err *e)
 	if (check_options(p, e) == -1)
 		return -1;
 	name_owner(p);
+	return 0;
+}
+
+int
+pair_open(struct pair *p, const char *source, const char *target, struct err *e)
+{
+	if (pair_name(p, source, target, e) == -1)
+		return -1;
 	p->source_store = store_open(p->source, &p->source_config, e);
 	if (p->source_store == NULL)
 		return err_context(e, "source %s", p->source->text);

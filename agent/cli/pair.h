@@ -33,6 +33,9 @@ struct pair {
  */
 int pair_open(
     struct pair *p, const char *source, const char *target, struct err *e);
+/* The names of both, and the owner's: nothing is opened. */
+int pair_name(
+    struct pair *p, const char *source, const char *target, struct err *e);
 /* Settings of O's source. */
 struct store_config pair_source_config(const struct options *o);
 /* TARGET alone, with no task. */

@@ -417,8 +417,6 @@ check_deletion(const struct options *o, struct err *e)
 	    {o->max_delete_set, "max-delete"},
 	    {o->delete_excluded, "delete-excluded"},
 	    {o->ignore_errors, "ignore-errors"},
-	    {o->source_marker != NULL, "source-marker"},
-	    {o->accept_source, "accept-source"},
 	};
 	size_t i;
 
@@ -439,9 +437,13 @@ check_names(const struct options *o, struct err *e)
 		return err_set(e, ERR_USAGE,
 		    "--files-from and --delete exclude each other: what isn't "
 		    "in the list is not looked at, so nothing is known to be "
-		    "gone");
-	if (o->from0 && o->files_from == NULL)
-		return err_set(e, ERR_USAGE, "--from0 goes with --files-from");
+		    "gone; --changed-from tells of that, too");
+	if (o->files_from != NULL && o->changed_from != NULL)
+		return err_set(e, ERR_USAGE,
+		    "--files-from and --changed-from exclude each other");
+	if (o->from0 && o->files_from == NULL && o->changed_from == NULL)
+		return err_set(e, ERR_USAGE,
+		    "--from0 goes with --files-from or --changed-from");
 	return 0;
 }
 

@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: ISC */
-/* dray status: what the ledgers say of the tasks. */
+/* dray status: what the ledgers and the daemon say of the tasks. */
 #include "config.h"
 
 #include <stdio.h>
 #include <string.h>
 
+#include "agent/cli/ask.h"
 #include "agent/cli/cmd.h"
+#include "agent/cli/watch.h"
 #include "agent/ledger.h"
 #include "agent/task.h"
 #include "base/clock.h"
@@ -19,6 +21,19 @@ struct status {
 	struct ledger_run run; /* the last; id 0 if there was none */
 	uint64_t items, bytes;
 	size_t uploads;
+	bool recorded;			/* there is a ledger */
+	const struct jdoc_node *daemon; /* what that says of it, or NULL */
+};
+
+/* All that is shown. */
+struct view {
+	const struct options *o;
+	const char *state_dir;
+	struct ask ask;
+	int asked; /* 1: the daemon answered, 0: nobody did, -1 */
+	bool same; /* its state directory is this one */
+	struct json j;
+	struct buf out;
 };
 
 static int
@@ -44,38 +59,66 @@ read_status(struct ledger *l, struct status *s, struct err *e)
 static const char *
 state_of(const struct status *s)
 {
-	if (s->run.id == 0)
+	if (!s->recorded || s->run.id == 0)
 		return "never ran";
 	return s->run.ended_ns == 0 ? "running or cut off" : s->run.outcome;
 }
 
 static void
-show_text(const struct status *s, struct buf *out)
+add_line(struct buf *out, const char *what, const char *text)
+{
+	buf_addf(out, "  %-9s ", what);
+	text_escape(out, text, strlen(text));
+	buf_addc(out, '\n');
+}
+
+/* What the daemon makes of it. */
+static void
+daemon_text(const struct status *s, bool answered, struct buf *out)
+{
+	const struct jdoc_node *d = s->daemon;
+	const char *state = ask_text(d, "state"), *next = ask_text(d, "next");
+	const char *why = ask_text(d, "error");
+	bool held = strcmp(state, "held") == 0;
+
+	if (why[0] == '\0')
+		why = ask_text(d, "message");
+	buf_addf(out, "  daemon    %s%s%s%s\n", state,
+	    next[0] != '\0' ? ", next run " : "", next,
+	    answered ? "" : " (no daemon answers)");
+	if (why[0] != '\0')
+		add_line(out, "", why);
+	if (held || strcmp(state, "paused") == 0)
+		buf_addf(out, "            dray task resume %s lets it go on\n",
+		    s->task);
+}
+
+static void
+show_text(const struct status *s, bool answered, struct buf *out)
 {
 	char n[32], size[32], when[32];
 
-	buf_addf(out, "%s\n  from      ", s->task);
-	text_escape(out, s->source, strlen(s->source));
-	buf_adds(out, "\n  to        ");
-	text_escape(out, s->target, strlen(s->target));
-	buf_addf(out, "\n  recorded  %s items, %s\n",
-	    text_count(s->items, n, sizeof(n)),
-	    text_size(s->bytes, size, sizeof(size)));
+	buf_addf(out, "%s\n", s->task);
+	add_line(out, "from", s->source);
+	add_line(out, "to", s->target);
+	if (s->recorded)
+		buf_addf(out, "  recorded  %s items, %s\n",
+		    text_count(s->items, n, sizeof(n)),
+		    text_size(s->bytes, size, sizeof(size)));
 	if (s->run.id != 0) {
 		clock_iso8601(s->run.started_ns, when, sizeof(when));
 		buf_addf(out, "  last run  %llu, %s, %s\n",
 		    (unsigned long long)s->run.id, when, state_of(s));
 	}
-	if (s->run.why[0] != '\0') {
-		buf_adds(out, "            ");
-		text_escape(out, s->run.why, strlen(s->run.why));
-		buf_addc(out, '\n');
-	}
+	if (s->run.why[0] != '\0')
+		add_line(out, "", s->run.why);
 	if (s->uploads > 0)
 		buf_addf(out,
 		    "  %zu uploads are unfinished; the same command again "
 		    "resumes them\n",
 		    s->uploads);
+	if (s->daemon != NULL)
+		daemon_text(s, answered, out);
 }
 
 static void
@@ -101,62 +144,163 @@ show_json(const struct status *s, struct json *j)
 		}
 		json_string(j, "why", s->run.why, strlen(s->run.why));
 	}
+	if (s->daemon != NULL)
+		json_value(j, "daemon", s->daemon);
 	json_object_end(j);
 }
 
+/* The daemon's task of that name. */
+static const struct jdoc_node *
+daemons(const struct view *v, const char *task)
+{
+	const struct jdoc_node *n = NULL;
+
+	if (v->asked != -1)
+		n = ask_first(&v->ask, "tasks");
+	while (n != NULL && strcmp(ask_text(n, "task"), task) != 0)
+		n = n->next;
+	return n;
+}
+
+/* What the ledger has, if there is one that this user may read. */
 static int
-show(const struct options *o, const char *task, struct json *j, struct buf *out,
-    struct err *e)
+read_ledger(const struct view *v, struct status *s, struct err *e)
 {
 	AUTO(ledger) struct ledger *l = NULL;
-	struct status s = {.task = task};
 	char *aside;
+
+	l = ledger_open(v->state_dir, s->task, LEDGER_READ, &aside, e);
+	if (l != NULL) {
+		s->recorded = true;
+		/* A namesake, of the system's daemon. */
+		if (!v->same)
+			s->daemon = NULL;
+		return read_status(l, s, e);
+	}
+	if (s->daemon == NULL ||
+	    (e->kind != ERR_NOTFOUND && e->kind != ERR_DENIED))
+		return -1;
+	*e = (struct err)ERR_INIT;
+	snprintf(
+	    s->source, sizeof(s->source), "%s", ask_text(s->daemon, "source"));
+	snprintf(
+	    s->target, sizeof(s->target), "%s", ask_text(s->daemon, "target"));
+	return 0;
+}
+
+static int
+show(struct view *v, const char *task, struct err *e)
+{
+	struct status s = {.task = task, .daemon = daemons(v, task)};
 
 	if (task_check_name(task, e) == -1)
 		return -1;
-	l = ledger_open(o->state_dir, task, LEDGER_READ, &aside, e);
-	if (l == NULL || read_status(l, &s, e) == -1)
+	if (read_ledger(v, &s, e) == -1) {
+		if (e->kind == ERR_NOTFOUND)
+			return err_set(e, ERR_USAGE,
+			    "no task \"%s\" has run with the state directory "
+			    "%s, nor does the daemon have one; see dray status",
+			    task, v->state_dir);
 		return err_context(e, "task %s", task);
-	if (strcmp(o->format, "json") == 0)
-		show_json(&s, j);
+	}
+	if (strcmp(v->o->format, "json") == 0)
+		show_json(&s, &v->j);
 	else
-		show_text(&s, out);
+		show_text(&s, v->asked == 1, &v->out);
+	return 0;
+}
+
+/* Those that have run, then the others that the daemon has. */
+static int
+show_all(struct view *v, struct err *e)
+{
+	const struct jdoc_node *n =
+	    v->asked != -1 ? ask_first(&v->ask, "tasks") : NULL;
+	char **names = task_names(v->state_dir, e);
+	size_t i;
+	int rc = names != NULL ? 0 : -1;
+
+	for (i = 0; rc == 0 && names[i] != NULL; i++)
+		rc = show(v, names[i], e);
+	for (; rc == 0 && n != NULL; n = n->next)
+		if (!v->same || !task_exists(v->state_dir, ask_text(n, "task")))
+			rc = show(v, ask_text(n, "task"), e);
+	task_names_free(names);
+	if (rc == 0 && v->out.len == 0)
+		buf_addf(&v->out, "no task has run yet (state directory %s)\n",
+		    v->state_dir);
+	return rc;
+}
+
+/* Where the daemon's files can't be read, the ledgers still can. */
+static void
+ask_about(struct view *v)
+{
+	struct err e = ERR_INIT;
+
+	if (v->ask.conf == NULL)
+		return;
+	if (v->state_dir == v->o->default_state_dir)
+		v->state_dir = v->ask.conf->state_dir;
+	v->asked = ask_or_look(&v->ask, "status", &e);
+	v->same = v->asked != -1 &&
+	    strcmp(v->state_dir, ask_text(ask_reply(&v->ask), "state_dir")) ==
+		0;
+}
+
+/* One that waits for somebody is a failure of its own. */
+static int
+exit_code(const struct view *v, const char *task)
+{
+	const struct jdoc_node *d = task != NULL ? daemons(v, task) : NULL;
+
+	if (strcmp(ask_text(d, "state"), "broken") == 0)
+		return 3;
+	return strcmp(ask_text(d, "state"), "held") == 0 ? 1 : 0;
+}
+
+static int
+show_once(struct view *v, const char *task, struct err *e)
+{
+	bool as_json = strcmp(v->o->format, "json") == 0;
+	int rc;
+
+	ask_about(v);
+	json_begin(&v->j, &v->out);
+	if (as_json)
+		json_array(&v->j, NULL);
+	rc = task != NULL ? show(v, task, e) : show_all(v, e);
+	if (rc == -1)
+		return -1;
+	if (as_json) {
+		json_array_end(&v->j);
+		buf_addc(&v->out, '\n');
+	}
+	fputs(buf_str(&v->out), stdout);
 	return 0;
 }
 
 int
 cmd_status(const struct options *o, int argc, char **argv)
 {
-	AUTO(buf) struct buf out = BUF_INIT(16 << 20);
+	const char *task = argc > 0 ? argv[0] : NULL;
+	struct view v = {
+	    .o = o,
+	    .state_dir = o->state_dir,
+	    .asked = -1,
+	    .out = BUF_INIT(16 << 20),
+	};
 	struct err e = ERR_INIT;
-	char **names = NULL;
-	struct json j;
-	size_t i;
-	int rc = 0;
+	int rc = ask_begin(&v.ask, o, &e);
 
-	json_begin(&j, &out);
-	if (strcmp(o->format, "json") == 0)
-		json_array(&j, NULL);
-	if (argc > 0) {
-		rc = show(o, argv[0], &j, &out, &e);
-	} else {
-		names = task_names(o->state_dir, &e);
-		rc = names != NULL ? 0 : -1;
-		for (i = 0; rc == 0 && names[i] != NULL; i++)
-			rc = show(o, names[i], &j, &out, &e);
-		if (rc == 0 && names[0] == NULL && out.len == 0)
-			buf_addf(&out,
-			    "no task has run yet (state directory "
-			    "%s)\n",
-			    o->state_dir);
-		task_names_free(names);
-	}
-	if (rc == -1)
-		return cmd_fail(&e);
-	if (strcmp(o->format, "json") == 0) {
-		json_array_end(&j);
-		buf_addc(&out, '\n');
-	}
-	fputs(buf_str(&out), stdout);
-	return 0;
+	if (rc == 0 && o->watch)
+		rc = watch(&v.ask, task, &e);
+	else if (rc == 0 || o->config == NULL)
+		rc = show_once(&v, task, &e);
+	if (rc == -1 && e.kind == ERR_NOTFOUND)
+		e.kind = ERR_USAGE; /* the task's name */
+	rc = rc == 0 ? exit_code(&v, task) : cmd_fail(&e);
+	buf_free(&v.out);
+	ask_end(&v.ask);
+	return rc;
 }

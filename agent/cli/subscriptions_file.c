@@ -10,6 +10,7 @@
 #include "agent/cli/outboxes.h"
 #include "agent/cli/subscriptions_admin.h"
 #include "agent/events/control.h"
+#include "agent/events/shared.h"
 #include "agent/new_file.h"
 #include "base/clock.h"
 
@@ -169,6 +170,7 @@ subscriptions_remove(const struct options *o, const char *name, struct err *e)
 		    waiting, name);
 	if (unlink(buf_str(&path)) == -1)
 		return err_sys(e, "%s", buf_str(&path));
+	shared_forget(o->state_dir, name);
 	if (none.kind != ERR_NOTFOUND && stop_and_forget(o, name, e) == -1)
 		return -1;
 	if (o->json)

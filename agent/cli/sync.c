@@ -13,6 +13,7 @@
 #include "agent/files_from.h"
 #include "agent/manifest_file.h"
 #include "agent/reach.h"
+#include "agent/source.h"
 #include "agent/steer.h"
 #include "agent/stop.h"
 #include "agent/task.h"
@@ -25,7 +26,8 @@ struct sync {
 	struct pair pair;
 	const struct sync_order *order;
 	struct manifest_in *manifest; /* of --metadata-from */
-	struct pathset *named;	      /* by --files-from */
+	struct pathset *named;	      /* by --files-from, or */
+	struct pathset *changed;      /* --changed-from */
 	struct steer *steer;
 	struct ledger *ledger;
 	struct webhook *webhook;
@@ -45,6 +47,7 @@ sync_free(struct sync *s)
 	ledger_close(s->ledger);
 	manifest_in_free(s->manifest);
 	pathset_free(s->named);
+	pathset_free(s->changed);
 	steer_end(s->steer);
 	pair_free(&s->pair);
 }
@@ -253,6 +256,40 @@ open_manifest(struct sync *s, struct err *e)
 	return err_context(e, "--metadata-from");
 }
 
+static int
+read_names(struct sync *s, struct err *e)
+{
+	struct files_from_format format = {.nul = s->o->from0};
+
+	if (s->o->files_from != NULL) {
+		s->named = files_from_read(s->o->files_from, format, e);
+		if (s->named == NULL)
+			return err_context(e, "--files-from");
+	}
+	if (s->o->changed_from != NULL) {
+		format.changed = true;
+		s->changed = files_from_read(s->o->changed_from, format, e);
+		if (s->changed == NULL)
+			return err_context(e, "--changed-from");
+	}
+	return 0;
+}
+
+/* What the run is limited to; NULL: all. */
+static const struct pathset *
+limits(struct sync *s)
+{
+	if (s->named != NULL)
+		return s->named;
+	if (s->changed == NULL)
+		return s->order->only;
+	if (!s->reconcile)
+		return s->changed;
+	log_info("--changed-from: all is looked at this time, as the ledger "
+		 "has yet to be compared with the target");
+	return NULL;
+}
+
 static struct engine_setup
 engine_setup(struct sync *s, struct ui_run *about)
 {
@@ -267,8 +304,9 @@ engine_setup(struct sync *s, struct ui_run *about)
 	    .backup_dir = s->pair.backup,
 	    .reached = s->reached,
 	    .reconcile = s->reconcile,
-	    .only = s->named != NULL ? s->named : s->order->only,
+	    .only = limits(s),
 	    .only_named = s->named != NULL,
+	    .only_changed = s->changed != NULL && !s->reconcile,
 	    .manifest = s->manifest,
 	    .retry_of = s->order->retry_of,
 	    .stop_soon = stop_soon_flag(),
@@ -327,15 +365,6 @@ run(struct sync *s)
 	return run_exit_code(result.outcome);
 }
 
-static int
-read_names(struct sync *s, struct err *e)
-{
-	if (s->o->files_from == NULL)
-		return 0;
-	s->named = files_from_read(s->o->files_from, s->o->from0, e);
-	return s->named != NULL ? 0 : err_context(e, "--files-from");
-}
-
 /* Whoever wants to know of the run learns why there is none.  Whose ledger it
  * is not, or who runs it now, has nothing to tell of it. */
 static void
@@ -375,7 +404,9 @@ sync_run(const struct options *o, const struct sync_order *order)
 	    webhook_new(o, &s.webhook, &e) == -1 ||
 	    pair_open(&s.pair, order->source, order->target, &e) == -1 ||
 	    open_manifest(&s, &e) == -1 ||
-	    pair_reach_source(&s.pair, &e) == -1 || open_ledger(&s, &e) == -1) {
+	    pair_reach_source(&s.pair, &e) == -1 || open_ledger(&s, &e) == -1 ||
+	    source_check(
+		o, s.pair.source_store, s.ledger, stop_soon_flag(), &e) == -1) {
 		rc = cmd_fail(&e);
 		tell(&s, &e);
 	} else {

@@ -14,8 +14,8 @@
 #define LEDGERS                                                           \
 	(WALKS | BIT(VERB_STATUS) | BIT(VERB_REPORT) | BIT(VERB_EVENTS) | \
 	    BIT(VERB_REPLAYS) | BIT(VERB_SUBSCRIPTIONS) | BIT(VERB_DOCTOR))
-#define AGENT \
-	(BIT(VERB_TASK) | BIT(VERB_DAEMON) | BIT(VERB_DOCTOR) | BIT(VERB_INIT))
+#define ASKS (BIT(VERB_TASK) | BIT(VERB_STATUS))
+#define AGENT (ASKS | BIT(VERB_DAEMON) | BIT(VERB_DOCTOR) | BIT(VERB_INIT))
 #define STORES                                                       \
 	(WALKS | BIT(VERB_LS) | BIT(VERB_PROBE) | BIT(VERB_DOCTOR) | \
 	    BIT(VERB_INIT))
@@ -174,9 +174,11 @@ const struct verb verb_table[VERB_COUNT] = {
 	"dray ls -R --json s3://bucket\n"},
     [VERB_STATUS] = {"status", "[TASK]", 0, 1,
 	"Show the tasks, or one of them, and how far they are.",
-	"Reads the ledgers under the state directory; may be used while a "
-	"run goes on.",
+	"Reads the ledgers under the state directory, and asks the daemon, "
+	"if there is one; may be used while a run goes on. The exit status is "
+	"1 for a TASK that the daemon holds after failures.",
 	"dray status\n"
+	"dray status --watch nightly\n"
 	"dray status --format json\n"},
     [VERB_REPORT] = {"report", "[RUN]", 0, 1,
 	"Tell what a run moved, and what failed and why.",
@@ -248,7 +250,7 @@ const struct verb verb_table[VERB_COUNT] = {
 	"task go on that was held after failures; set NAME bwlimit RATE, of "
 	"the "
 	"run that goes on; history NAME, its runs. "
-	"Without a daemon, list, show, check and history read what it left.",
+	"Without a daemon, list, show, check and history tell what it left.",
 	"dray task list\n"
 	"dray task start nightly\n"
 	"dray task history nightly\n"},
@@ -280,7 +282,8 @@ const struct verb verb_table[VERB_COUNT] = {
 	"dray init nightly /srv/data s3://bucket/data --schedule 22:00 "
 	"--set delete=yes\n"},
     [VERB_HELP] = {"help", "[VERB]", 0, 1, "Explain a verb and its options.",
-	"The same as dray VERB --help. The manual page dray(1) has it all.",
+	"The same as dray VERB --help. The manual is dray(1), and a page for "
+	"each verb, such as dray-sync(1).",
 	"dray help sync\n"},
     [VERB_VERSION] = {"version", "", 0, 0, "Tell dray's version.",
 	"The same as dray --version.", "dray version\n"},
@@ -328,7 +331,7 @@ const struct option_def option_table[] = {
     {FLAG("dry-run", 'n', dry_run, WHAT, .aliases = "dryrun",
 	.help = "Tell what would be done, change nothing")},
     {CUSTOM("exclude", 0, add_exclude, CHOOSE, .arg = "PATTERN",
-	.help = "Leave out what matches (dray(1), FILTER RULES)")},
+	.help = "Leave out what matches (dray-sync(1), FILTER RULES)")},
     {CUSTOM("include", 0, add_include, CHOOSE, .arg = "PATTERN",
 	.help = "Take what matches; the first match decides")},
     {CUSTOM("filter", 0, add_rule, CHOOSE, .arg = "RULE",
@@ -342,6 +345,9 @@ const struct option_def option_table[] = {
     {STRING("files-from", files_from, "FILE", NAMES,
 	.help = "Only what FILE names, one a line, relative to SRC; - is "
 		"standard input")},
+    {STRING("changed-from", changed_from, "FILE", NAMES,
+	.help = "Only what FILE names as changed: what isn't there any more "
+		"is gone")},
     {FLAG("from0", 0, from0, NAMES, .help = "The names end in NUL")},
     {FLAG("dump-filters", 0, dump_filters, CHOOSE,
 	.help = "Show the rules in order, do nothing else")},
@@ -402,12 +408,12 @@ const struct option_def option_table[] = {
 	.help = "Delete also what filters exclude")},
     {FLAG("ignore-errors", 0, ignore_errors, MIRROR,
 	.help = "Delete even if some items didn't get to DST")},
-    {STRING("source-marker", source_marker, "NAME", MIRROR,
-	.help = "Delete only if SRC has a file of that name")},
+    {STRING("source-marker", source_marker, "NAME", WHAT,
+	.help = "Do nothing unless SRC, once mounted, has a file NAME")},
     {STRING("backup-dir", backup_dir, "DIR", WHAT,
 	.help = "Keep what is replaced or deleted at DST in DIR, which is "
 		"below DST")},
-    {FLAG("accept-source", 0, accept_source, MIRROR,
+    {FLAG("accept-source", 0, accept_source, WHAT,
 	.help = "SRC has moved: take it for the source from now on")},
     {SIZE("estimate-rate", estimate_rate, "119M", WHAT, .min = 1,
 	.help = "Bytes a second that a dry run estimates the time by")},
@@ -550,10 +556,11 @@ const struct option_def option_table[] = {
 		"store, as objects of JSON lines by hour")},
     {DURATION("events-keep-age", events_keep_age_ms, "14d", 0, EVENTS,
 	.help = "How long events are kept that everybody had")},
-    {UINT("events-keep-rows", events_keep_rows, "0", 0, INT64_MAX, EVENTS,
+    {UINT("events-keep-rows", events_keep_rows, "10000000", 0, INT64_MAX,
+	EVENTS,
 	.help = "The most events that are kept, whoever waits for them; what "
 		"was not delivered becomes a dead letter. 0: any number")},
-    {SIZE("events-keep-bytes", events_keep_bytes, "0", EVENTS,
+    {SIZE("events-keep-bytes", events_keep_bytes, "8G", EVENTS,
 	.help = "The most bytes of events that are kept, likewise")},
     {CHOICE("event", test_event, "test", "TYPE",
 	"test file.completed file.deleted file.failed run.started "
@@ -626,6 +633,8 @@ const struct option_def option_table[] = {
 	.help = "JSON lines on standard output")},
     {FLAG("no-items", 0, no_items, SHOW, .verbs = RUNS,
 	.help = "With --json: no line for an item that is all right")},
+    {FLAG("watch", 0, watch, SHOW, .verbs = BIT(VERB_STATUS),
+	.help = "Show how the daemon's tasks are, second by second")},
     {CHOICE("format", format, "text", "FORMAT", "text json csv html datasync",
 	SHOW, .verbs = BIT(VERB_STATUS) | BIT(VERB_REPORT),
 	.help = "text or json; report also: csv, html, datasync")},
@@ -665,7 +674,7 @@ const struct option_def option_table[] = {
     {STRING("config", config, "FILE", STATE, .verbs = AGENT,
 	.help = "The daemon's settings [/etc/dray/dray.conf for root, else "
 		"~/.config/dray/dray.conf]")},
-    {STRING("control", control, "SOCKET", STATE, .verbs = BIT(VERB_TASK),
+    {STRING("control", control, "SOCKET", STATE, .verbs = ASKS,
 	.help = "Where the daemon answers [as its settings say]")},
     {STRING("subscriptions-dir", subscriptions_dir, "DIR", STATE,
 	.verbs = RUNS | BIT(VERB_EVENTS) | BIT(VERB_SUBSCRIPTIONS),

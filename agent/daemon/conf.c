@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "agent/daemon/conf_watch.h"
 #include "agent/daemon/conf_words.h"
 #include "agent/task.h"
 #include "base/buf.h"
@@ -109,6 +110,10 @@ set_own(struct task_conf *t, const char *key, const char *value, struct err *e)
 		rc = set_verb(t, value, e);
 	else if (strcmp(key, "enabled") == 0)
 		rc = conf_bool(value, &t->enabled, e);
+	else if (strcmp(key, "watch") == 0)
+		rc = conf_watch(t, value, e);
+	else if (strcmp(key, "watch-settle") == 0)
+		rc = conf_watch_settle(t, value, e);
 	else if (schedule_has_key(key))
 		rc = set_schedule(t, key, value, e);
 	else
@@ -136,6 +141,8 @@ on_task_line(void *arg, const struct ini_line *line, struct err *e)
 		return bad_line(line, e);
 	}
 	mark_plan(t, line->key, line->value);
+	if (strcmp(line->key, "watch") == 0)
+		t->watch_line = line->number;
 	rc = set_own(t, line->key, line->value, e);
 	if (rc == 0)
 		rc = conf_words_set(&t->options, line->key, line->value, e);
@@ -191,7 +198,7 @@ finish_task(const struct task_conf *t, struct err *e)
 		err_set(e, ERR_CONFIG, "no %s is set",
 		    t->source == NULL ? "source" : "target");
 	else if (conf_words_check(&t->options, t->verb, e) == 0)
-		return 0;
+		return t->watch != WATCH_NO ? conf_watch_check(t, e) : 0;
 	return err_context(e, "%s", t->path);
 }
 
@@ -209,6 +216,7 @@ load(
 	}
 	t->verb = VERB_SYNC;
 	t->enabled = true;
+	t->watch_settle_ms = WATCH_SETTLE_MS;
 	t->path = strdup(path);
 	t->name = name_of(path, e);
 	if (t->name == NULL)

@@ -24,6 +24,10 @@ struct conf_words {
 	size_t n, cap;
 };
 
+enum watch_how { WATCH_NO, WATCH_AUTO, WATCH_INOTIFY, WATCH_FANOTIFY };
+
+#define WATCH_SETTLE_MS 2000
+
 struct task_conf {
 	char *name;	   /* as task_check_name() wants it */
 	char *path;	   /* the file */
@@ -34,6 +38,9 @@ struct task_conf {
 	struct schedule schedule;
 	char *timezone; /* NULL: the machine's */
 	char plan[17];	/* of what its file says of that: changes with it */
+	enum watch_how watch;
+	unsigned watch_line; /* of the file, where that stands */
+	uint64_t watch_settle_ms;
 };
 
 void task_conf_free(struct task_conf *t);

@@ -2,25 +2,24 @@
 #include "config.h"
 
 #include <errno.h>
-#include <grp.h>
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #include "agent/daemon/console.h"
+#include "agent/daemon/hush.h"
+#include "agent/daemon/listener.h"
 #include "base/clock.h"
 #include "base/json.h"
 #include "base/log.h"
 
 #define CLIENTS_MAX 64
 #define REPLY_MAX (64 << 20)
-#define LISTEN_MAX 128
-/* To end a line that was begun, to read an answer, to say anything. */
-#define BUSY_MS 10000
+/* To ask something at all, to end a line that was begun, to read an answer. */
+#define PATIENCE_MS 10000
+/* For whoever has asked before. */
 #define IDLE_MS 300000
 
 struct client {
@@ -29,18 +28,36 @@ struct client {
 	struct buf in, out;
 	size_t sent;	   /* of out */
 	uint64_t since_ms; /* when something last went on */
+	uint64_t turn;	   /* of when it came, or last asked something whole */
+	bool has_asked;	   /* a line that was whole */
 };
 
 struct console {
 	struct loop *loop;
 	console_fn *fn;
 	void *arg;
-	int fd;
-	char *path;
-	dev_t dev; /* of what is at the path, if it is ours */
-	ino_t ino;
+	struct listener listener;
+	struct hush hush;
+	uint64_t turns;
 	struct client clients[CLIENTS_MAX];
 };
+
+/* Somebody at FD was refused, or turned away. */
+static void
+complain(struct console *control, int fd, const char *what)
+{
+	struct peer who = listener_peer(fd);
+	char more[64] = "";
+	unsigned left_out;
+
+	if (!hush_lets(&control->hush, clock_mono_ms(), &left_out))
+		return;
+	if (left_out > 0)
+		snprintf(more, sizeof(more),
+		    " (%u more were refused and not logged)", left_out);
+	log_warn("control uid=%ld pid=%ld: %s%s", (long)who.uid, (long)who.pid,
+	    what, more);
+}
 
 static void
 hang_up(struct client *c)
@@ -51,6 +68,7 @@ hang_up(struct client *c)
 	buf_free(&c->in);
 	buf_free(&c->out);
 	c->sent = 0;
+	c->has_asked = false;
 }
 
 void
@@ -93,10 +111,14 @@ answer(struct client *c, const char *line, size_t len)
 
 	if (doc == NULL)
 		e.kind = ERR_USAGE;
-	if (doc == NULL || check(jdoc_root(doc), &e) == -1)
+	c->has_asked = true;
+	c->turn = ++c->control->turns;
+	if (doc == NULL || check(jdoc_root(doc), &e) == -1) {
+		complain(c->control, c->fd, e.msg);
 		console_refuse(&reply, &e);
-	else
+	} else {
 		c->control->fn(c->control->arg, jdoc_root(doc), &reply);
+	}
 	if (buf_failed(&reply)) {
 		err_set(&e, ERR_NOMEM, "out of memory");
 		console_refuse(&reply, &e);
@@ -169,9 +191,8 @@ receive(struct client *c)
 		c->since_ms = clock_mono_ms();
 	if (!buf_failed(&c->in))
 		return true;
-	log_warn("control socket: a request of more than %d bytes; its sender "
-		 "is turned away",
-	    CONSOLE_LINE_MAX);
+	complain(c->control, c->fd,
+	    "a request that is too long; its sender is turned away");
 	return false;
 }
 
@@ -190,6 +211,33 @@ on_client(void *arg, int fd, short events)
 		hang_up(c);
 }
 
+/* A place for another client: one that is free, or that of whoever has been
+ * quiet for longest. */
+static struct client *
+make_room(struct console *control)
+{
+	struct client *oldest = NULL;
+	bool reads = true; /* its answer */
+	int i;
+
+	for (i = 0; i < CLIENTS_MAX; i++) {
+		struct client *c = &control->clients[i];
+		bool is_reading = c->out.len > 0;
+
+		if (c->fd == -1)
+			return c;
+		if (oldest == NULL || (reads && !is_reading) ||
+		    (reads == is_reading && c->turn < oldest->turn)) {
+			oldest = c;
+			reads = is_reading;
+		}
+	}
+	complain(control, oldest->fd,
+	    "turned away, as too many clients are connected");
+	hang_up(oldest);
+	return oldest;
+}
+
 static void
 on_caller(void *arg, int listener, short events)
 {
@@ -197,109 +245,42 @@ on_caller(void *arg, int listener, short events)
 	int fd = accept4(listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
 	struct err e = ERR_INIT;
 	struct client *c;
-	int i;
 
 	(void)events;
 	if (fd == -1)
 		return;
-	for (i = 0; i < CLIENTS_MAX && control->clients[i].fd != -1; i++)
-		;
-	c = &control->clients[i];
-	if (i == CLIENTS_MAX ||
-	    loop_add(control->loop, fd, POLLIN, on_client, c, &e) == -1) {
-		log_warn("control socket: more than %d clients", CLIENTS_MAX);
+	c = make_room(control);
+	if (loop_add(control->loop, fd, POLLIN, on_client, c, &e) == -1) {
+		complain(control, fd, e.msg);
 		close(fd);
 		return;
 	}
 	c->fd = fd;
 	c->since_ms = clock_mono_ms();
+	c->turn = ++control->turns;
 	buf_init(&c->in, CONSOLE_LINE_MAX + 16384);
 	buf_init(&c->out, REPLY_MAX);
 }
 
 void
-console_tick(struct console *c, uint64_t now_ms)
+console_tick(struct console *control, uint64_t now_ms)
 {
 	int i;
 
 	for (i = 0; i < CLIENTS_MAX; i++) {
-		struct client *client = &c->clients[i];
-		bool busy = client->in.len > 0 || client->out.len > 0;
+		struct client *c = &control->clients[i];
+		bool owes = !c->has_asked || c->in.len > 0 || c->out.len > 0;
 
-		if (client->fd != -1 &&
-		    now_ms - client->since_ms > (busy ? BUSY_MS : IDLE_MS))
-			hang_up(client);
+		if (c->fd == -1 ||
+		    now_ms - c->since_ms <= (owes ? PATIENCE_MS : IDLE_MS))
+			continue;
+		if (owes)
+			complain(control, c->fd,
+			    c->out.len > 0
+				? "turned away, as it doesn't read its answer"
+				: "turned away, as it doesn't end a request");
+		hang_up(c);
 	}
-}
-
-static int
-give_to(const char *path, const char *group, struct err *e)
-{
-	struct group entry, *g = NULL;
-	char text[16384]; /* all its members */
-
-	if (group == NULL)
-		return 0;
-	if (getgrnam_r(group, &entry, text, sizeof(text), &g) != 0 || g == NULL)
-		return err_set(
-		    e, ERR_CONFIG, "control-group: no group \"%s\"", group);
-	if (chown(path, (uid_t)-1, g->gr_gid) == -1)
-		return err_sys(e, "give %s to group %s", path, group);
-	return 0;
-}
-
-/* What an earlier daemon left at WHERE goes; one that answers, or what is no
- * socket, stays. */
-static int
-clear_way(const struct sockaddr_un *where, struct err *e)
-{
-	AUTO(close) int fd = -1;
-	struct stat st;
-
-	if (lstat(where->sun_path, &st) == -1)
-		return errno == ENOENT ? 0 : err_sys(e, "%s", where->sun_path);
-	if (!S_ISSOCK(st.st_mode))
-		return err_set(e, ERR_CONFIG,
-		    "control: %s is there, and no socket", where->sun_path);
-	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	if (fd == -1)
-		return err_sys(e, "control socket");
-	if (connect(fd, (const struct sockaddr *)where, sizeof(*where)) == 0)
-		return err_set(e, ERR_BUSY, "another daemon answers at %s",
-		    where->sun_path);
-	return unlink(where->sun_path) == 0 ? 0
-					    : err_sys(e, "%s", where->sun_path);
-}
-
-static int
-listen_at(struct console *c, const char *group, struct err *e)
-{
-	struct sockaddr_un where = {.sun_family = AF_UNIX};
-	struct stat st;
-	mode_t was;
-	int rc;
-
-	if (strlen(c->path) >= sizeof(where.sun_path))
-		return err_set(e, ERR_CONFIG,
-		    "control: a socket's path has at most %zu bytes: %s",
-		    sizeof(where.sun_path) - 1, c->path);
-	memcpy(where.sun_path, c->path, strlen(c->path) + 1);
-	if (clear_way(&where, e) == -1)
-		return -1;
-	c->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	if (c->fd == -1)
-		return err_sys(e, "control socket");
-	was = umask(0117);
-	rc = bind(c->fd, (const struct sockaddr *)&where, sizeof(where));
-	umask(was);
-	if (rc == -1 || stat(c->path, &st) == -1 ||
-	    listen(c->fd, LISTEN_MAX) == -1)
-		return err_sys(e, "control socket %s", c->path);
-	c->dev = st.st_dev;
-	c->ino = st.st_ino;
-	if (give_to(c->path, group, e) == -1)
-		return -1;
-	return loop_add(c->loop, c->fd, POLLIN, on_caller, c, e);
 }
 
 struct console *
@@ -316,23 +297,19 @@ console_open(const char *path, const char *group, struct loop *l,
 	c->loop = l;
 	c->fn = fn;
 	c->arg = arg;
-	c->fd = -1;
 	for (i = 0; i < CLIENTS_MAX; i++) {
 		c->clients[i].fd = -1;
 		c->clients[i].control = c;
 	}
-	c->path = strdup(path);
-	if (c->path == NULL) {
-		err_set(e, ERR_NOMEM, "out of memory");
+	if (listener_open(&c->listener, path, group, e) == -1 ||
+	    loop_add(l, c->listener.fd, POLLIN, on_caller, c, e) == -1)
 		return NULL;
-	}
-	return listen_at(c, group, e) == 0 ? TAKE(c) : NULL;
+	return TAKE(c);
 }
 
 void
 console_close(struct console *c)
 {
-	struct stat st;
 	int i;
 
 	if (c == NULL)
@@ -340,13 +317,7 @@ console_close(struct console *c)
 	for (i = 0; i < CLIENTS_MAX; i++)
 		if (c->clients[i].fd != -1)
 			hang_up(&c->clients[i]);
-	if (c->fd != -1) {
-		loop_remove(c->loop, c->fd);
-		close(c->fd);
-	}
-	if (c->path != NULL && lstat(c->path, &st) == 0 &&
-	    st.st_dev == c->dev && st.st_ino == c->ino)
-		unlink(c->path);
-	free(c->path);
+	loop_remove(c->loop, c->listener.fd);
+	listener_close(&c->listener);
 	free(c);
 }

@@ -3,8 +3,8 @@
  * The control socket, the daemon's end: a Unix socket on which each line is a
  * request in JSON, answered by a line in JSON, in order (dray-control(5)).
  * Who may connect is the file system's matter.  Nobody there can hold up the
- * daemon: lines are bounded, and whoever neither ends a line nor reads its
- * answers is turned away.
+ * daemon: lines are bounded, whoever neither ends a line nor reads its answers
+ * is turned away, and so is, for others, who has been quiet for longest.
  */
 #ifndef AGENT_DAEMON_CONSOLE_H
 #define AGENT_DAEMON_CONSOLE_H

@@ -3,18 +3,33 @@
  * Events that no run delivers any more: a process of the daemon's sends what
  * waits in the outboxes of all tasks, after each run and every few minutes,
  * also what runs left that the daemon knows nothing of (dray events drain).
- * One at a time, and none where nobody has subscribed.
+ * One at a time, and none where nobody has subscribed.  Errands, which make an
+ * event of what the daemon alone knows, go first.
  */
 #ifndef AGENT_DAEMON_COURIER_H
 #define AGENT_DAEMON_COURIER_H
 
+#include "agent/daemon/conf_words.h"
 #include "agent/daemon/loop.h"
 #include "agent/daemon/run.h"
+
+struct courier_errand {
+	const char *title; /* of its log lines */
+	enum verb_id verb;
+	struct conf_words words;
+};
 
 struct courier_config {
 	const char *state_dir, *subscriptions_dir;
 	run_main_fn *main;
 	struct loop *loop;
+	run_main_fn *errand_main;
+	/* The errand that waits, which stays until it is done: 1 and *OUT,
+	 * whose words are the caller's then; 0, -1. */
+	int (*errand)(void *arg, struct courier_errand *out, struct err *e);
+	/* The one that was given last has succeeded. */
+	void (*errand_done)(void *arg);
+	void *arg;
 };
 
 struct courier;

@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
@@ -72,6 +73,28 @@ make_dirs(const char *path, bool parent, struct err *e)
 	return 0;
 }
 
+/* Who has the lock, as it says itself; 0: not known. */
+static long
+holder_of(int lock)
+{
+	char text[32];
+	ssize_t n = pread(lock, text, sizeof(text) - 1, 0);
+
+	text[n > 0 ? n : 0] = '\0';
+	return strtol(text, NULL, 10);
+}
+
+/* Its number is for whoever finds the lock taken: no more depends on it. */
+static void
+sign(int lock)
+{
+	char text[32];
+	int n = snprintf(text, sizeof(text), "%ld\n", (long)getpid());
+
+	(void)!ftruncate(lock, 0);
+	(void)!pwrite(lock, text, (size_t)n, 0);
+}
+
 /* One daemon for each state directory. */
 static int
 lock_state(struct service *s, struct err *e)
@@ -88,12 +111,15 @@ lock_state(struct service *s, struct err *e)
 	    buf_str(&path), O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0640);
 	if (s->lock == -1)
 		return err_sys(e, "%s", buf_str(&path));
-	if (flock(s->lock, LOCK_EX | LOCK_NB) == 0)
+	if (flock(s->lock, LOCK_EX | LOCK_NB) == 0) {
+		sign(s->lock);
 		return 0;
+	}
 	if (errno == EWOULDBLOCK)
 		return err_set(e, ERR_BUSY,
-		    "another daemon has the state directory %s",
-		    s->conf->state_dir);
+		    "another daemon, process %ld, has the state directory %s: "
+		    "stop that one, or set another state-dir",
+		    holder_of(s->lock), s->conf->state_dir);
 	return err_sys(e, "lock %s", buf_str(&path));
 }
 
@@ -232,6 +258,10 @@ hire_courier(struct service *s, struct err *e)
 	    .subscriptions_dir = s->conf->subscriptions_dir,
 	    .main = s->setup->main,
 	    .loop = s->loop,
+	    .errand_main = s->setup->tell_of_hold,
+	    .errand = tasks_errand,
+	    .errand_done = tasks_errand_done,
+	    .arg = s->tasks,
 	};
 
 	s->courier = courier_new(&config, e);
@@ -248,8 +278,7 @@ set_up(struct service *s, struct err *e)
 	if (s->conf == NULL || lock_state(s, e) == -1)
 		return -1;
 	s->loop = loop_new(e);
-	if (s->loop == NULL || catch_signals(s, e) == -1 ||
-	    hire_courier(s, e) == -1)
+	if (s->loop == NULL || catch_signals(s, e) == -1)
 		return -1;
 	config = (struct tasks_config){
 	    .state_dir = s->conf->state_dir,
@@ -259,7 +288,7 @@ set_up(struct service *s, struct err *e)
 	    .loop = s->loop,
 	};
 	s->tasks = tasks_new(&config, e);
-	if (s->tasks == NULL ||
+	if (s->tasks == NULL || hire_courier(s, e) == -1 ||
 	    tasks_load(s->tasks, s->conf->tasks_dir, &s->conf->defaults,
 		now_us(), e) == -1)
 		return -1;

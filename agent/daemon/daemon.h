@@ -15,6 +15,7 @@ struct daemon_setup {
 	bool conf_must_exist;
 	const char *log_file; /* opened again at SIGUSR1; or NULL */
 	run_main_fn *main;
+	run_main_fn *tell_of_hold; /* a task is held: with a run's words */
 };
 
 /*

@@ -71,6 +71,8 @@ set(struct memory *m, const char *key, const char *value, struct err *e)
 		if (text_parse_uint(value, 0, UINT32_MAX, &n, e) == -1)
 			return -1;
 		m->schedule.failures = (unsigned)n;
+	} else if (strcmp(key, "untold") == 0) {
+		m->untold = strcmp(value, "yes") == 0;
 	} else if (strcmp(key, "plan") == 0) {
 		snprintf(m->plan, sizeof(m->plan), "%s", value);
 	} else if (strcmp(key, "outcome") == 0) {
@@ -138,25 +140,43 @@ format(const struct memory *m, struct buf *out)
 		buf_addf(out, "%s = %s\n", flags[i].key, on ? "yes" : "no");
 	}
 	buf_addf(out, "failures = %u\n", m->schedule.failures);
+	buf_addf(out, "untold = %s\n", m->untold ? "yes" : "no");
 	add_text(out, "plan", m->plan);
 	add_text(out, "outcome", m->outcome);
 	add_text(out, "message", m->message);
+}
+
+/* A file as whole as the disk has it. */
+static int
+write_file(int dir, const char *name, const struct buf *text, struct err *e)
+{
+	AUTO(close)
+	int fd = openat(dir, name,
+	    O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0640);
+	ssize_t n;
+
+	if (fd == -1)
+		return err_sys(e, "make it");
+	n = write(fd, text->data, text->len);
+	if (n >= 0 && n < (ssize_t)text->len)
+		errno = ENOSPC;
+	if (n != (ssize_t)text->len || fsync(fd) == -1)
+		return err_sys(e, "write it");
+	return 0;
 }
 
 static int
 put(int dir, const char *task, const struct buf *text, struct err *e)
 {
 	AUTO(buf) struct buf temp = BUF_INIT(1 << 10);
-	AUTO(close) int fd = -1;
 
 	buf_addf(&temp, ".%s.new", task);
-	fd = openat(dir, buf_str(&temp),
-	    O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0640);
-	if (fd == -1)
-		return err_sys(e, "make it");
-	if (write(fd, text->data, text->len) != (ssize_t)text->len ||
-	    fsync(fd) == -1)
-		return err_sys(e, "write it");
+	if (buf_failed(&temp))
+		return err_set(e, ERR_NOMEM, "out of memory");
+	if (write_file(dir, buf_str(&temp), text, e) == -1) {
+		unlinkat(dir, buf_str(&temp), 0);
+		return -1;
+	}
 	if (renameat(dir, buf_str(&temp), dir, task) == -1 || fsync(dir) == -1)
 		return err_sys(e, "put it in place");
 	return 0;

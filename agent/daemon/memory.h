@@ -15,6 +15,7 @@ struct memory {
 	char plan[17];	  /* of the schedule that this belongs to */
 	char outcome[24]; /* of the last run that ended, or "" */
 	char message[1000];
+	bool untold; /* others have yet to be told that it is held */
 };
 
 /* A task that nothing is known of has all zeros. */

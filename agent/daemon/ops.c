@@ -36,9 +36,26 @@ status(struct tasks *t, const char *task, struct buf *reply, struct err *e)
 	begin(&j, reply);
 	json_str(&j, "version", PACKAGE_VERSION);
 	json_uint(&j, "pid", (uint64_t)getpid());
+	json_str(&j, "state_dir", tasks_state_dir(t));
 	json_uint(&j, "running", tasks_running(t));
 	json_array(&j, "tasks");
 	if (tasks_show(t, task, &j, e) == -1)
+		return -1;
+	json_array_end(&j);
+	json_object_end(&j);
+	return 0;
+}
+
+static int
+history(struct tasks *t, const char *task, struct buf *reply, struct err *e)
+{
+	struct json j;
+
+	if (task == NULL)
+		return err_set(e, ERR_USAGE, "\"task\" is missing");
+	begin(&j, reply);
+	json_array(&j, "runs");
+	if (tasks_history(t, task, &j, e) == -1)
 		return -1;
 	json_array_end(&j);
 	json_object_end(&j);
@@ -78,8 +95,8 @@ act(struct tasks *t, const struct jdoc_node *request, const char *task,
 	if (jdoc_is(op, "set"))
 		return set(t, request, task, e);
 	return err_set(e, ERR_UNSUPPORTED,
-	    "no such \"op\"; there are status, start, stop, pause, resume, "
-	    "set");
+	    "no such \"op\"; there are status, history, start, stop, pause, "
+	    "resume, set");
 }
 
 void
@@ -97,6 +114,8 @@ ops_answer(void *arg, const struct jdoc_node *request, struct buf *reply)
 		rc = err_set(&e, ERR_USAGE, "\"op\" is missing");
 	} else if (jdoc_is(op, "status")) {
 		rc = status(arg, task, reply, &e);
+	} else if (jdoc_is(op, "history")) {
+		rc = history(arg, task, reply, &e);
 	} else {
 		rc = act(arg, request, task, &e);
 		if (rc == 0) {

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * What can be asked of the daemon: {"v":1,"op":"status","task":"NAME"}.  The
- * operations are status, start, stop, pause, resume, set (dray-control(5)).
+ * operations are status, history, start, stop, pause, resume, set
+ * (dray-control(5)).
  */
 #ifndef AGENT_DAEMON_OPS_H
 #define AGENT_DAEMON_OPS_H

@@ -101,10 +101,16 @@ on_log(struct run *r, const char *line, size_t len)
 		buf_add(&safe, line + n, len - n);
 	else
 		text_escape(&safe, line, len);
-	log_line(kinds[i].level, "%s: %s", r->title, buf_str(&safe));
-	if (kinds[i].level == LOG_ERROR)
+	if (r->end.run != 0)
+		log_line(kinds[i].level, "%s run=%llu: %s", r->title,
+		    (unsigned long long)r->end.run, buf_str(&safe));
+	else
+		log_line(kinds[i].level, "%s: %s", r->title, buf_str(&safe));
+	if (kinds[i].level == LOG_ERROR) {
 		snprintf(r->end.message, sizeof(r->end.message), "%s",
 		    buf_str(&safe));
+		r->end.said = true;
+	}
 }
 
 static void
@@ -195,31 +201,55 @@ open_orders(struct run *r, int *reader, struct err *e)
 	return 0;
 }
 
+/* Those that it has, from 0 on; the others are closed. */
+static int
+set_descriptors(int out, int log, int orders, int passed)
+{
+	int null = open("/dev/null", O_RDONLY | O_CLOEXEC), i;
+	int first = ORDERS_FD + (orders != -1);
+
+	/* It may be where another one belongs. */
+	if (passed != 0)
+		passed = fcntl(passed, F_DUPFD, RUN_PASSED_FD + 1);
+	if (null == -1 || passed == -1 || dup2(null, 0) == -1 ||
+	    dup2(out, 1) == -1 || dup2(log, 2) == -1 ||
+	    (orders != -1 && dup2(orders, ORDERS_FD) == -1))
+		return -1;
+	if (passed != 0) {
+		if (dup2(passed, RUN_PASSED_FD) == -1)
+			return -1;
+		if (orders == -1)
+			close(ORDERS_FD);
+		first = RUN_PASSED_FD + 1;
+	}
+	if (close_range((unsigned)first, ~0u, 0) == -1)
+		for (i = first; i < FDS_MAX; i++)
+			close(i);
+	return 0;
+}
+
 /* Nothing of the daemon's is left but its memory. */
 static void
-become_run(const char *title, pid_t parent, int out, int log, int orders)
+become_run(
+    const struct run_order *o, pid_t parent, int out, int log, int orders)
 {
 	struct sigaction usual = {.sa_handler = SIG_DFL};
 	char name[16];
-	int null = open("/dev/null", O_RDONLY | O_CLOEXEC), i;
+	int i;
 
 	/* Its descriptor will be another file's. */
 	log_close();
 	/* A run without its daemon would be in the way of the next one; what it
 	 * has recorded is kept in any case. */
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
-	if (getppid() != parent || null == -1 || dup2(null, 0) == -1 ||
-	    dup2(out, 1) == -1 || dup2(log, 2) == -1 ||
-	    (orders != -1 && dup2(orders, ORDERS_FD) == -1))
+	if (getppid() != parent ||
+	    set_descriptors(out, log, orders, o->passed) == -1)
 		_exit(1);
-	i = orders != -1 ? ORDERS_FD + 1 : ORDERS_FD;
-	if (close_range((unsigned)i, ~0u, 0) == -1)
-		for (; i < FDS_MAX; i++)
-			close(i);
+	log_find_journal();
 	for (i = 1; i < NSIG; i++)
 		if (i != SIGPIPE)
 			sigaction(i, &usual, NULL);
-	snprintf(name, sizeof(name), "%s", title);
+	snprintf(name, sizeof(name), "%s", o->title);
 	prctl(PR_SET_NAME, name);
 }
 
@@ -230,7 +260,7 @@ be_run(const struct run_order *o, pid_t parent, int out, int log, int orders)
 	char **argv;
 	int rc, n = 0;
 
-	become_run(o->title, parent, out, log, orders);
+	become_run(o, parent, out, log, orders);
 	if (o->timezone != NULL)
 		setenv("TZ", o->timezone, 1);
 	/* They are moved about as they are read. */

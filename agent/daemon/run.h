@@ -18,17 +18,22 @@
 
 struct run;
 
+/* Where a run finds what it was passed. */
+#define RUN_PASSED_FD 4
+
 /* What main() would do with "dray VERB ARGV..."; returns the exit status. */
 typedef int run_main_fn(enum verb_id verb, int argc, char **argv);
 
 /* All of it is borrowed until run_start() returns. */
 struct run_order {
-	const char *title; /* what its log lines begin with: "task x" */
+	const char *title; /* what its log lines begin with: "task=x" */
 	enum verb_id verb;
 	char *const *words; /* of its command line */
 	size_t words_n;
 	const char *timezone; /* its clock's; NULL: the machine's */
 	bool takes_orders;    /* by --control-fd, the first of its words then */
+	int passed;	      /* a descriptor that it gets as RUN_PASSED_FD; 0:
+				 none */
 	run_main_fn *main;
 };
 
@@ -63,6 +68,7 @@ struct run_end {
 	int signal;	    /* by which, or 0 */
 	char outcome[24];   /* as its summary has it; "" if it has none */
 	char message[1000]; /* its last error, or "" */
+	bool said;	    /* that is in the log */
 	uint64_t run;	    /* its number in the ledger, or 0 */
 };
 

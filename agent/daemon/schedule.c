@@ -173,7 +173,5 @@ schedule_set(
 
 	if (k == NULL)
 		return err_set(e, ERR_CONFIG, "no key \"%s\"", key);
-	if (k->set(c, value, e) == -1)
-		return err_context(e, "%s", key);
-	return 0;
+	return k->set(c, value, e);
 }

@@ -74,6 +74,9 @@ struct schedule_state {
 	bool unfinished; /* it was stopped and is to go on */
 	bool paused;	 /* by an administrator */
 	bool held;	 /* after too many failures */
+	/* Not durable: */
+	int64_t changes_us; /* what a watch has seen is for then; 0: nothing */
+	bool on_changes;    /* the last run was for these only */
 };
 
 enum schedule_act {
@@ -87,6 +90,7 @@ enum schedule_why {
 	SCHEDULE_TIME,	  /* a time of the schedule */
 	SCHEDULE_RETRY,	  /* after a failure */
 	SCHEDULE_GOES_ON, /* what was stopped */
+	SCHEDULE_CHANGES, /* that a watch has seen */
 	SCHEDULE_BY_HAND,
 	SCHEDULE_RUNNING, /* WAIT: for its end, or the window's */
 	SCHEDULE_WINDOW,  /* WAIT: for one to open; STOP: it closed */
@@ -126,6 +130,9 @@ struct schedule_next schedule_decide(const struct schedule *c,
     struct schedule_state *s, int64_t now_us, bool *changed);
 
 void schedule_started(struct schedule_state *s, int64_t now_us);
+/* A run for changes only: no time of the schedule is done with by it, nor does
+ * it go on after it was cut: its changes come again. */
+void schedule_started_on_changes(struct schedule_state *s);
 /* RANDOM is any 64 random bits: the wait before a retry is any time up to one
  * minute that doubles with each failure, an hour at most. */
 void schedule_ended(const struct schedule *c, struct schedule_state *s,

@@ -14,6 +14,7 @@ schedule_why_name(enum schedule_why why)
 	    [SCHEDULE_TIME] = "schedule",
 	    [SCHEDULE_RETRY] = "retry",
 	    [SCHEDULE_GOES_ON] = "goes on",
+	    [SCHEDULE_CHANGES] = "changes",
 	    [SCHEDULE_BY_HAND] = "by hand",
 	    [SCHEDULE_RUNNING] = "running",
 	    [SCHEDULE_WINDOW] = "window",
@@ -110,7 +111,10 @@ due(const struct schedule *c, const struct schedule_state *s, int64_t now)
 		return sooner(n, s->retry_us, SCHEDULE_RETRY);
 	if (c->every_us != 0)
 		n = sooner(n, every_next(c, s), SCHEDULE_TIME);
-	return sooner(n, calendars_next(c, s), SCHEDULE_TIME);
+	n = sooner(n, calendars_next(c, s), SCHEDULE_TIME);
+	if (s->changes_us != 0)
+		n = sooner(n, s->changes_us, SCHEDULE_CHANGES);
+	return n;
 }
 
 static struct schedule_next
@@ -181,12 +185,23 @@ schedule_started(struct schedule_state *s, int64_t now)
 {
 	s->running = true;
 	s->by_hand = s->asked;
+	s->on_changes = false;
 	s->asked = false;
 	s->unfinished = false;
 	s->retry_us = 0;
 	s->started_us = now;
 	if (s->since_us < now)
 		s->since_us = now;
+}
+
+void
+schedule_started_on_changes(struct schedule_state *s)
+{
+	s->running = true;
+	s->by_hand = false;
+	s->on_changes = true;
+	s->retry_us = 0;
+	s->changes_us = 0;
 }
 
 static int64_t
@@ -208,10 +223,12 @@ schedule_ended(const struct schedule *c, struct schedule_state *s,
 {
 	s->running = false;
 	s->by_hand = false;
-	s->ended_us = now;
 	/* times that passed meanwhile were of this run */
-	if (s->since_us < now)
-		s->since_us = now;
+	if (!s->on_changes) {
+		s->ended_us = now;
+		if (s->since_us < now)
+			s->since_us = now;
+	}
 	switch (end) {
 	case SCHEDULE_DONE:
 		s->failures = 0;
@@ -227,7 +244,7 @@ schedule_ended(const struct schedule *c, struct schedule_state *s,
 		s->held = true;
 		break;
 	case SCHEDULE_CUT:
-		s->unfinished = true;
+		s->unfinished = !s->on_changes;
 		break;
 	case SCHEDULE_CANCELLED:
 	default:

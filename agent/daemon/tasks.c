@@ -7,7 +7,6 @@
 #include <sys/random.h>
 #include <sys/wait.h>
 
-#include "agent/bwlimit.h"
 #include "agent/daemon/conf_words.h"
 #include "agent/daemon/tasks_in.h"
 #include "base/buf.h"
@@ -22,6 +21,7 @@ task_free(struct task *t)
 	if (t == NULL)
 		return;
 	run_free(t->run);
+	watch_free(t->watch);
 	task_conf_free(t->conf);
 	free(t->name);
 	free(t);
@@ -75,17 +75,22 @@ tasks_named(const struct tasks *t, const char *name, struct err *e)
 	return task;
 }
 
+int
+tasks_keep(const struct tasks *t, const struct task *task, struct err *e)
+{
+	if (t->config.main == NULL)
+		return 0;
+	return memory_write(t->config.state_dir, task->name, &task->memory, e);
+}
+
 /* What can't be kept is forgotten with the daemon: told, no more. */
 static void
 remember(const struct tasks *t, const struct task *task)
 {
 	struct err e = ERR_INIT;
 
-	if (t->config.main == NULL)
-		return;
-	if (memory_write(t->config.state_dir, task->name, &task->memory, &e) ==
-	    -1)
-		log_error("task %s: what became of it can't be kept: %s",
+	if (tasks_keep(t, task, &e) == -1)
+		log_error("task=%s: what became of it can't be kept: %s",
 		    task->name, e.msg);
 }
 
@@ -124,7 +129,7 @@ provide(struct tasks *t, const char *name, struct err *e)
 	}
 	if (memory_read(t->config.state_dir, name, &task->memory, e) == -1) {
 		/* It may have been paused, or held. */
-		log_error("task %s: what became of it can't be read: %s; it is "
+		log_error("task=%s: what became of it can't be read: %s; it is "
 			  "paused until dray task resume %s",
 		    name, e->msg, name);
 		task->memory.schedule.paused = true;
@@ -142,7 +147,7 @@ take_conf(struct tasks *t, struct task_conf *conf, int64_t now_us)
 	struct task *task = provide(t, conf->name, &e);
 
 	if (task == NULL) {
-		log_error("task %s: %s", conf->name, e.msg);
+		log_error("task=%s: %s", conf->name, e.msg);
 		task_conf_free(conf);
 		return;
 	}
@@ -169,11 +174,11 @@ on_bad(void *arg, const char *name, const struct err *why)
 	struct task *task = provide(t, name, &e);
 
 	if (task == NULL) {
-		log_error("%s", why->msg);
+		log_error("task=%s: %s", name, why->msg);
 		return;
 	}
 	if (t->config.main != NULL)
-		log_error("%s; task %s %s", why->msg, name,
+		log_error("task=%s: %s; it %s", name, why->msg,
 		    task->conf != NULL ? "stays as it was" : "doesn't run");
 	snprintf(task->broken, sizeof(task->broken), "%s", why->msg);
 	task->seen = true;
@@ -189,7 +194,8 @@ drop_gone(struct tasks *t)
 	for (i = 0; i < t->n; i++) {
 		struct task *task = t->all[i];
 
-		if (task->gone && task->run == NULL)
+		if (task->gone && task->run == NULL &&
+		    (task->watch == NULL || !watch_is_up(task->watch)))
 			task_free(task);
 		else
 			t->all[kept++] = task;
@@ -206,10 +212,11 @@ decide(struct tasks *t, struct task *task, int64_t now_us)
 
 	if (task->conf == NULL || task->gone)
 		return;
+	s->changes_us = task_changes_us(task, now_us);
 	task->next =
 	    schedule_decide(&task->conf->schedule, s, now_us, &changed);
 	if (changed) {
-		log_warn("task %s: the clock was put back", task->name);
+		log_warn("task=%s: the clock was put back", task->name);
 		remember(t, task);
 	}
 	if (t->config.main == NULL)
@@ -217,7 +224,7 @@ decide(struct tasks *t, struct task *task, int64_t now_us)
 	may = task->conf->enabled || s->asked;
 	if (task->next.act == SCHEDULE_STOP && task->run != NULL &&
 	    task->stop == STOP_NOBODY) {
-		log_info("task %s: its window is over", task->name);
+		log_info("task=%s: its window is over", task->name);
 		task->stop = STOP_BY_WINDOW;
 		run_end_window(task->run);
 	}
@@ -242,8 +249,10 @@ tasks_load(struct tasks *t, const char *dir, const struct conf_words *defaults,
 	for (i = 0; i < n; i++)
 		take_conf(t, confs[i], now_us);
 	free(confs);
-	for (i = 0; i < t->n; i++)
+	for (i = 0; i < t->n; i++) {
 		t->all[i]->gone = !t->all[i]->seen;
+		task_watch(t->all[i], &t->config);
+	}
 	drop_gone(t);
 	if (t->n > 0)
 		qsort(t->all, t->n, sizeof(*t->all), by_name);
@@ -269,6 +278,12 @@ tasks_count(const struct tasks *t)
 	return t->n;
 }
 
+const char *
+tasks_state_dir(const struct tasks *t)
+{
+	return t->config.state_dir;
+}
+
 void
 tasks_set_limit(struct tasks *t, unsigned max_runs)
 {
@@ -292,21 +307,20 @@ ended(struct tasks *t, struct task *task, enum schedule_end end, int64_t now_us)
 	struct schedule_state *s = &task->memory.schedule;
 	bool was_held = s->held;
 
+	task_changes_ended(task, end);
 	if (task->conf != NULL)
 		schedule_ended(
 		    &task->conf->schedule, s, end, now_us, any_bits());
+	task->memory.untold = s->held;
 	if (s->held && !was_held)
-		log_error(
-		    "task %s is held after %u failed runs in a row, until "
-		    "dray task resume %s",
+		log_error("task=%s failures=%u: held until dray task resume %s",
 		    task->name, s->failures, task->name);
 	remember(t, task);
 }
 
-/* The command line of TASK's run. */
-static int
-compose(const struct tasks *t, const struct task *task, struct conf_words *w,
-    struct err *e)
+int
+tasks_words(const struct tasks *t, const struct task *task,
+    struct conf_words *w, struct err *e)
 {
 	const struct {
 		const char *name, *value;
@@ -331,14 +345,16 @@ compose(const struct tasks *t, const struct task *task, struct conf_words *w,
 }
 
 static struct run *
-start(const struct tasks *t, const struct task *task, struct err *e)
+start(
+    const struct tasks *t, const struct task *task, int changes, struct err *e)
 {
 	struct conf_words words = {.n = 0};
 	AUTO(buf) struct buf title = BUF_INIT(256);
 	struct run *r = NULL;
 
-	buf_addf(&title, "task %s", task->name);
-	if (compose(t, task, &words, e) == 0) {
+	buf_addf(&title, "task=%s", task->name);
+	if ((changes == -1 || task_changes_word(&words, e) == 0) &&
+	    tasks_words(t, task, &words, e) == 0) {
 		struct run_order order = {
 		    .title = buf_str(&title),
 		    .verb = task->conf->verb,
@@ -346,6 +362,7 @@ start(const struct tasks *t, const struct task *task, struct err *e)
 		    .words_n = words.n,
 		    .timezone = task->conf->timezone,
 		    .takes_orders = true,
+		    .passed = changes != -1 ? changes : 0,
 		    .main = t->config.main,
 		};
 
@@ -358,20 +375,20 @@ start(const struct tasks *t, const struct task *task, struct err *e)
 static void
 begin(struct tasks *t, struct task *task, int64_t now_us)
 {
+	AUTO(close) int changes = task_changes_begin(task, now_us);
 	struct memory *m = &task->memory;
 	struct err e = ERR_INIT;
 
 	task->queued = 0;
 	task->stop = STOP_NOBODY;
-	schedule_started(&m->schedule, now_us);
 	remember(t, task);
-	task->run = start(t, task, &e);
+	task->run = start(t, task, changes, &e);
 	if (task->run != NULL) {
-		log_info("task %s: begins (process %ld)", task->name,
+		log_info("task=%s pid=%ld: begins", task->name,
 		    (long)run_pid(task->run));
 		return;
 	}
-	log_error("task %s: can't be started: %s", task->name, e.msg);
+	log_error("task=%s: can't be started: %s", task->name, e.msg);
 	snprintf(m->outcome, sizeof(m->outcome), "failed");
 	snprintf(m->message, sizeof(m->message), "%s", e.msg);
 	ended(t, task, SCHEDULE_FAILED, now_us);
@@ -405,6 +422,7 @@ tasks_tick(struct tasks *t, int64_t now_us)
 		return wait;
 	for (i = 0; i < t->n; i++)
 		decide(t, t->all[i], now_us);
+	wait = tasks_watch_tick(t, wait);
 	while (tasks_running(t) < t->config.max_runs &&
 	    (next = first_in_queue(t)) != NULL)
 		begin(t, next, now_us);
@@ -455,28 +473,46 @@ outcome_of(const struct task *task, const struct run_end *end)
 	return end->exit_code == 130 ? "interrupted" : "failed";
 }
 
+/* What the run itself has said of its failure is not said again. */
+static void
+log_end(const struct task *task, const struct run_end *end, bool failed)
+{
+	const char *message = failed && !end->said ? end->message : "";
+	enum log_level level = LOG_INFO;
+	char run[32] = "";
+
+	if (failed)
+		level = end->said ? LOG_WARN : LOG_ERROR;
+	if (end->run != 0)
+		snprintf(run, sizeof(run), " run=%llu",
+		    (unsigned long long)end->run);
+	log_line(level, "task=%s%s outcome=%s exit=%d: ended%s%s", task->name,
+	    run, task->memory.outcome, end->exit_code,
+	    message[0] != '\0' ? ": " : "", message);
+}
+
 static void
 over(struct tasks *t, struct task *task, int status, int64_t now_us)
 {
 	struct memory *m = &task->memory;
 	enum schedule_end how;
 	struct run_end end;
+	bool failed;
 
 	run_reaped(task->run, status, &end);
 	run_free(TAKE(task->run));
-	if (end.exit_code == -1)
+	if (end.exit_code == -1) {
 		snprintf(end.message, sizeof(end.message),
 		    "its process was killed by signal %d (%s)", end.signal,
 		    strsignal(end.signal));
+		end.said = false;
+	}
 	how = end_of(task, &end);
+	failed = how == SCHEDULE_FAILED || how == SCHEDULE_HOPELESS;
 	snprintf(m->outcome, sizeof(m->outcome), "%s", outcome_of(task, &end));
-	snprintf(m->message, sizeof(m->message), "%s",
-	    how == SCHEDULE_FAILED || how == SCHEDULE_HOPELESS ? end.message
-							       : "");
-	log_line(m->message[0] != '\0' ? LOG_ERROR : LOG_INFO,
-	    "task %s: run %llu ended: %s%s%s", task->name,
-	    (unsigned long long)end.run, m->outcome,
-	    m->message[0] != '\0' ? ": " : "", m->message);
+	snprintf(
+	    m->message, sizeof(m->message), "%s", failed ? end.message : "");
+	log_end(task, &end, failed);
 	ended(t, task, how, now_us);
 }
 
@@ -489,6 +525,8 @@ tasks_reap(struct tasks *t, int64_t now_us)
 	for (i = 0; i < t->n; i++) {
 		struct task *task = t->all[i];
 
+		if (task->watch != NULL)
+			watch_reap(task->watch, clock_mono_ms());
 		if (task->run != NULL &&
 		    waitpid(run_pid(task->run), &status, WNOHANG) > 0)
 			over(t, task, status, now_us);
@@ -521,97 +559,4 @@ tasks_stop_all(struct tasks *t)
 			task->stop = STOP_BY_END;
 		run_stop(task->run);
 	}
-}
-
-int
-tasks_start(struct tasks *t, const char *name, struct err *e)
-{
-	struct task *task = tasks_named(t, name, e);
-
-	if (task == NULL)
-		return -1;
-	if (task->conf == NULL)
-		return err_set(e, ERR_CONFIG, "%s", task->broken);
-	if (task->run != NULL || task->queued != 0 ||
-	    task->memory.schedule.asked)
-		return err_set(e, ERR_BUSY, "task %s %s already", name,
-		    task->run != NULL ? "runs" : "is in the queue");
-	schedule_ask(&task->memory.schedule);
-	remember(t, task);
-	return 0;
-}
-
-int
-tasks_stop(struct tasks *t, const char *name, int64_t now_us, struct err *e)
-{
-	struct task *task = tasks_named(t, name, e);
-	struct schedule_state *s;
-
-	if (task == NULL)
-		return -1;
-	s = &task->memory.schedule;
-	if (task->run != NULL) {
-		task->stop = STOP_BY_HAND;
-		run_stop(task->run);
-		return 0;
-	}
-	if (task->queued == 0 && !s->asked && !s->unfinished &&
-	    s->retry_us == 0)
-		return err_set(e, ERR_NOTFOUND, "task %s doesn't run", name);
-	/* Not before its next time. */
-	s->asked = s->unfinished = false;
-	s->retry_us = 0;
-	schedule_begin(s, now_us);
-	task->queued = 0;
-	remember(t, task);
-	return 0;
-}
-
-int
-tasks_set(struct tasks *t, const char *name, const char *key, const char *value,
-    struct err *e)
-{
-	struct task *task = tasks_named(t, name, e);
-	AUTO(buf) struct buf order = BUF_INIT(4096);
-	uint64_t rate;
-	struct json j;
-
-	if (task == NULL)
-		return -1;
-	if (strcmp(key, "bwlimit") != 0)
-		return err_set(e, ERR_USAGE,
-		    "%.100s: only bwlimit can be set while a run goes on; all "
-		    "else is for the task's file",
-		    key);
-	if (bwlimit_parse(value, &rate, e) == -1)
-		return err_context(e, "bwlimit");
-	if (task->run == NULL)
-		return err_set(e, ERR_NOTFOUND,
-		    "task %s doesn't run: set bwlimit in its file", name);
-	json_begin(&j, &order);
-	json_object(&j, NULL);
-	json_object(&j, "set");
-	json_str(&j, key, value);
-	json_object_end(&j);
-	json_object_end(&j);
-	if (buf_failed(&order) || !run_tell(task->run, buf_str(&order)))
-		return err_set(
-		    e, ERR_BUSY, "task %s takes no orders now", name);
-	log_info("task %s: bwlimit %s", name, value);
-	return 0;
-}
-
-int
-tasks_pause(struct tasks *t, const char *name, bool paused, struct err *e)
-{
-	struct task *task = tasks_named(t, name, e);
-
-	if (task == NULL)
-		return -1;
-	if (paused)
-		task->memory.schedule.paused = true;
-	else
-		schedule_resume(&task->memory.schedule);
-	remember(t, task);
-	return 0;
 }

@@ -8,6 +8,7 @@
 #define AGENT_DAEMON_TASKS_H
 
 #include "agent/daemon/conf.h"
+#include "agent/daemon/courier.h"
 #include "agent/daemon/run.h"
 #include "base/json.h"
 
@@ -48,8 +49,10 @@ void tasks_stop_all(struct tasks *t);
 void tasks_kill_all(struct tasks *t);
 unsigned tasks_running(const struct tasks *t);
 size_t tasks_count(const struct tasks *t);
+const char *tasks_state_dir(const struct tasks *t);
 
-/* Of task NAME; ERR_NOTFOUND. */
+/* tasks_hand.c.  Of task NAME; ERR_NOTFOUND.  What can't be recorded (a disk
+ * that is full) is not done. */
 int tasks_start(struct tasks *t, const char *name, struct err *e);
 int tasks_stop(
     struct tasks *t, const char *name, int64_t now_us, struct err *e);
@@ -58,9 +61,19 @@ int tasks_pause(struct tasks *t, const char *name, bool paused, struct err *e);
 int tasks_set(struct tasks *t, const char *name, const char *key,
     const char *value, struct err *e);
 
+/*
+ * tasks_hold.c: the courier's errand is to tell of a task that is held.  ARG is
+ * the struct tasks.
+ */
+int tasks_errand(void *arg, struct courier_errand *out, struct err *e);
+void tasks_errand_done(void *arg);
+
 /* tasks_show.c: all tasks, or only NAME (not NULL; ERR_NOTFOUND), as members of
  * an array. */
 int tasks_show(
+    const struct tasks *t, const char *name, struct json *j, struct err *e);
+/* The last runs of task NAME, likewise. */
+int tasks_history(
     const struct tasks *t, const char *name, struct json *j, struct err *e);
 
 #endif

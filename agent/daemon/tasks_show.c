@@ -4,18 +4,20 @@
 
 #include <string.h>
 
+#include "agent/daemon/history.h"
 #include "agent/daemon/tasks_in.h"
 #include "base/clock.h"
 
 static const char *
-state_of(const struct task *task)
+state_of(const struct tasks *t, const struct task *task)
 {
 	const struct schedule_state *s = &task->memory.schedule;
 
 	if (task->run != NULL)
 		return run_stops(task->run) > 0 ? "stopping" : "running";
-	if (s->running)
-		return "running"; /* as far as is known without the daemon */
+	/* A run does not outlive its daemon. */
+	if (s->running && t->config.main == NULL)
+		return "cut off";
 	if (task->conf == NULL)
 		return "broken";
 	if (task->queued != 0 || s->asked)
@@ -49,13 +51,13 @@ show_next(const struct task *task, struct json *j)
 }
 
 static void
-show(const struct task *task, struct json *j)
+show(const struct tasks *t, const struct task *task, struct json *j)
 {
 	const struct memory *m = &task->memory;
 
 	json_object(j, NULL);
 	json_str(j, "task", task->name);
-	json_str(j, "state", state_of(task));
+	json_str(j, "state", state_of(t, task));
 	if (task->conf != NULL) {
 		json_name(j, "source", task->conf->source,
 		    strlen(task->conf->source));
@@ -73,6 +75,8 @@ show(const struct task *task, struct json *j)
 	if (m->message[0] != '\0')
 		json_str(j, "message", m->message);
 	json_uint(j, "failures", m->schedule.failures);
+	if (task->watch != NULL)
+		watch_show(task->watch, j);
 	if (task->run != NULL) {
 		json_uint(j, "pid", (uint64_t)run_pid(task->run));
 		if (run_progress(task->run) != NULL)
@@ -91,6 +95,15 @@ tasks_show(
 		return -1;
 	for (i = 0; i < t->n; i++)
 		if (name == NULL || strcmp(t->all[i]->name, name) == 0)
-			show(t->all[i], j);
+			show(t, t->all[i], j);
 	return 0;
+}
+
+int
+tasks_history(
+    const struct tasks *t, const char *name, struct json *j, struct err *e)
+{
+	if (tasks_named(t, name, e) == NULL)
+		return -1;
+	return history_show(t->config.state_dir, name, j, e);
 }

@@ -43,7 +43,7 @@ bad(const char *text, const char *why, struct err *e)
 	char shown[160];
 
 	return err_set(e, ERR_CONFIG,
-	    "window \"%s\": %s; write it as in \"20:00-06:00\" or \"Mon..Fri "
+	    "\"%s\": %s; write it as in \"20:00-06:00\" or \"Mon..Fri "
 	    "22:00-05:00 Europe/Berlin\"",
 	    text_escaped(text, strlen(text), shown, sizeof(shown)), why);
 }

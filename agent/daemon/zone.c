@@ -122,6 +122,8 @@ struct zone *
 zone_local(struct err *e)
 {
 	const char *tz = getenv("TZ");
+	struct err why = ERR_INIT;
+	struct zone *zone;
 
 	if (tz == NULL) {
 		if (access("/etc/localtime", F_OK) == -1)
@@ -136,7 +138,9 @@ zone_local(struct err *e)
 		return zone_file(tz, tz, e);
 	if (strpbrk(tz, ",<") != NULL)
 		return zone_of_rule(tz, tz, e);
-	return zone_open(tz, e);
+	zone = zone_open(tz, e);
+	/* As "UTC0"; what is wrong with it as a name says more. */
+	return zone != NULL ? zone : zone_of_rule(tz, tz, &why);
 }
 
 /* How many of Z's changes are at or before T */

@@ -8,6 +8,7 @@
 #include "agent/events/dispatch_in.h"
 #include "agent/events/sender.h"
 #include "base/clock.h"
+#include "base/log.h"
 
 #define LOOK_MS 50     /* between looks for new events */
 #define AGAIN_MS 1000  /* after the database failed */
@@ -259,8 +260,10 @@ dispatch_free(struct dispatch *d)
 	for (i = 0; i < d->boxes_n; i++)
 		box_free(&d->boxes[i]);
 	free(d->boxes);
-	for (i = 0; i < d->receivers_n; i++)
+	for (i = 0; i < d->receivers_n; i++) {
 		sender_free(d->receivers[i].sender);
+		shared_close(&d->receivers[i].shared);
+	}
 	free(d->receivers);
 	control_close(d->control);
 	free(d);
@@ -286,6 +289,8 @@ revive(struct dispatch *d, const char *revived, struct err *e)
 		    control_set(d->control, name, CONTROL_ACTIVE, "", now_ms(),
 			e) == -1)
 			return -1;
+		if (revived != NULL && strcmp(name, revived) == 0)
+			receiver_begin_anew(&d->receivers[i]);
 	}
 	return decide(d, true, e);
 }
@@ -312,13 +317,20 @@ open_receivers(
 		const struct subscription *s =
 		    setup->subscriptions[d->receivers_n];
 		struct sender *sender = sender_new(s, d->http, stream_land, e);
+		struct receiver *r;
+		struct err why = ERR_INIT;
 
 		if (sender == NULL)
 			return -1;
-		receiver_init(&d->receivers[d->receivers_n], s, sender);
+		r = &d->receivers[d->receivers_n];
+		receiver_init(r, s, sender);
 		if (setup->tasks_n > TURNS_PLACES)
-			leave_places(&d->receivers[d->receivers_n],
-			    setup->subscriptions_n);
+			leave_places(r, setup->subscriptions_n);
+		if (shared_open(&r->shared, setup->state_dir, s->name,
+			s->settings, &why) == -1)
+			log_warn("events: %s: rate, concurrency and breaker "
+				 "are this process's own: %s",
+			    s->name, why.msg);
 	}
 	return revive(d, setup->revived, e);
 }
@@ -412,7 +424,7 @@ tell(const struct dispatch *d, struct box *b, dispatch_result_fn *fn, void *arg)
 		r.dead = t->dead;
 		r.waiting = t->waiting;
 		r.unrouted = t->unrouted;
-		r.last = t->last.kind != ERR_NONE ? t->last : b->failure;
+		r.last = b->failure.kind != ERR_NONE ? b->failure : t->last;
 		fn(arg, &r);
 	}
 }

@@ -25,6 +25,7 @@ struct box {
 	const char *task;
 	enum box_state state;
 	uint64_t opened_ms, again_ms; /* clock_mono_ms() */
+	uint64_t pause_ms;	      /* to its next turn but one */
 	struct outbox *outbox;
 	bool owned;
 	struct stream **streams;

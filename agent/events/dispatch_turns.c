@@ -4,8 +4,11 @@
 #include "agent/events/dispatch_in.h"
 #include "base/clock.h"
 
-#define TURN_MS 2000  /* of a box that others wait for */
-#define AGAIN_MS 1000 /* after it had nothing to begin */
+#define TURN_MS 2000 /* of a box that others wait for */
+/* After it had nothing to begin; twice as long each time that nothing came of
+ * its turn. */
+#define AGAIN_MS 500
+#define AGAIN_MAX_MS 16000
 
 static bool
 is_open(const struct box *b)
@@ -60,13 +63,31 @@ begin_turn(struct turns *t, struct box *b, const struct box_setup *setup)
 	b->state = BOX_OVER;
 }
 
+static uint64_t
+settled(const struct box *b)
+{
+	uint64_t n = 0;
+	size_t i;
+
+	for (i = 0; i < b->tallies_n; i++)
+		n += b->tallies[i].delivered + b->tallies[i].dead;
+	return n;
+}
+
 static void
 end_turn(struct box *b, enum box_state state, uint64_t now)
 {
+	uint64_t before = settled(b);
+
 	box_tally(b);
 	box_close(b);
 	b->state = state;
-	b->again_ms = now + AGAIN_MS;
+	if (settled(b) > before)
+		b->pause_ms = 0;
+	b->again_ms = now + b->pause_ms;
+	b->pause_ms = b->pause_ms == 0 ? AGAIN_MS : 2 * b->pause_ms;
+	if (b->pause_ms > AGAIN_MAX_MS)
+		b->pause_ms = AGAIN_MAX_MS;
 }
 
 void

@@ -6,14 +6,25 @@
 
 #include "agent/events/netguard.h"
 
-/* What the IANA special-purpose registries list as not global. */
+/*
+ * What is not global, or leads to what isn't by way of IPv4: by the IANA
+ * special-purpose registries (RFC 6890) and those of multicast and of addresses
+ * that are no longer given out.  Mapped IPv4 addresses are taken as IPv4.
+ */
 static const char *const closed[] = {"0.0.0.0/8", "10.0.0.0/8", "100.64.0.0/10",
     "127.0.0.0/8", "169.254.0.0/16", "172.16.0.0/12", "192.0.0.0/24",
     "192.0.2.0/24", "192.88.99.0/24", "192.168.0.0/16", "198.18.0.0/15",
-    "198.51.100.0/24", "203.0.113.0/24", "224.0.0.0/3", "::/127", "fc00::/7",
-    "fe80::/10", "ff00::/8", "2001:db8::/32", "100::/64", "2002::/16",
-    "64:ff9b::/96", "64:ff9b:1::/48"};
-static const char *const link_local[] = {"169.254.0.0/16", "fe80::/10"};
+    "198.51.100.0/24", "203.0.113.0/24", "224.0.0.0/3",
+    "::/96",	       /* "::", "::1", IPv4-compatible */
+    "::ffff:0:0:0/96", /* translated (RFC 2765) */
+    "64:ff9b::/96",    /* translated */
+    "64:ff9b:1::/48", "100::/64", "100:0:0:1::/64",
+    "2001::/23", /* protocols: Teredo, benchmarks, ORCHID */
+    "2001:db8::/32", "2002::/16", "3fff::/20", "5f00::/16", "fc00::/7",
+    "fe80::/10", "fec0::/10", "ff00::/8"};
+/* Link-local ones, and where clouds keep secrets outside of these. */
+static const char *const guarded[] = {
+    "169.254.0.0/16", "fe80::/10", "fd00:ec2::254/128", "100.100.100.200/32"};
 
 static bool
 is_in(const char *const *blocks, size_t n, const struct netaddr *a)
@@ -29,6 +40,20 @@ is_in(const char *const *blocks, size_t n, const struct netaddr *a)
 }
 
 #define IS_IN(blocks, a) is_in(blocks, sizeof(blocks) / sizeof((blocks)[0]), a)
+
+/* Whether all of B is in one of them: it was meant. */
+static bool
+is_guarded(const struct netblock *b)
+{
+	struct netblock of;
+	size_t i;
+
+	for (i = 0; i < sizeof(guarded) / sizeof(guarded[0]); i++)
+		if (netblock_parse(guarded[i], strlen(guarded[i]), &of) &&
+		    netblock_has(&of, &b->base) && b->prefix >= of.prefix)
+			return true;
+	return false;
+}
 
 int
 netguard_allow(struct netguard *g, const char *text, struct err *e)
@@ -87,9 +112,7 @@ netguard_passes(const struct netguard *g, const struct sockaddr *addr)
 		return true;
 	for (i = 0; i < g->n; i++)
 		if (netblock_has(&g->allowed[i], &a) &&
-		    (!IS_IN(link_local, &a) ||
-			(IS_IN(link_local, &g->allowed[i].base) &&
-			    g->allowed[i].prefix >= 10)))
+		    (!IS_IN(guarded, &a) || is_guarded(&g->allowed[i])))
 			return true;
 	return false;
 }

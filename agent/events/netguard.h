@@ -25,8 +25,8 @@ int netguard_allow(struct netguard *g, const char *text, struct err *e);
 
 /*
  * Public addresses are open, private, local and reserved ones only where they
- * are in an allowed network.  Link-local ones (cloud metadata lives there)
- * need a network that is link-local itself.
+ * are in an allowed network.  Link-local ones and those where clouds keep their
+ * metadata need a network that has nothing else.
  */
 bool netguard_passes(const struct netguard *g, const struct sockaddr *addr);
 

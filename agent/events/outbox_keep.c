@@ -74,6 +74,7 @@ struct left {
 	int ordering;
 	uint64_t routed;
 	uint64_t letters, filtered;
+	int64_t written; /* letters of events up to this are counted only */
 };
 
 static int
@@ -83,12 +84,14 @@ bury(struct left *l, sqlite3_stmt *event, struct err *e)
 
 	if (s == NULL)
 		return -1;
+	l->letters++;
+	if (sqlite3_column_int64(event, 0) <= l->written)
+		return 0;
 	sqlite3_bind_int64(s, 1, l->sub);
 	sqlite3_bind_int64(s, 2, sqlite3_column_int64(event, 0));
 	sqlite3_bind_text(s, 3, column_str(event, 3), -1, SQLITE_STATIC);
 	sqlite3_bind_int64(s, 4, sqlite3_column_int64(event, 4));
 	sqlite3_bind_int64(s, 5, l->how->now_ms);
-	l->letters++;
 	return outbox_step(l->o, s, e);
 }
 
@@ -134,7 +137,7 @@ abandon_sub(struct left *l, uint64_t cut, struct err *e)
 	l->letters = (uint64_t)sqlite3_changes(l->o->db);
 	if (run(l->o, OB_KEEP_NO_DELIVERIES, l->sub, to, 0, e) == -1 ||
 	    run(l->o, OB_KEEP_UNBLOCK, l->sub, l->ordering, 0, e) == -1 ||
-	    run(l->o, OB_KEEP_LETTERS, l->sub, to, 0, e) == -1 ||
+	    run(l->o, OB_KEEP_LETTERS, l->sub, to, l->how->now_ms, e) == -1 ||
 	    (!l->is_replay && bury_unrouted(l, cut, e) == -1))
 		return -1;
 	s = outbox_prepare(l->o, OB_KEEP_ROUTED, e);
@@ -226,6 +229,27 @@ abandon_archives(
 	return rc == SQLITE_DONE ? 0 : -1;
 }
 
+/* Of more letters than are kept only the last are written. */
+static int
+last_written(struct outbox *o, uint64_t cut, int64_t *seq, struct err *e)
+{
+	sqlite3_stmt *s = outbox_prepare(o, OB_EVENTS_LAST, e);
+	bool found;
+
+	*seq = 0;
+	if (s == NULL)
+		return -1;
+	sqlite3_bind_int64(s, 1, (sqlite3_int64)cut);
+	sqlite3_bind_int64(s, 2, OUTBOX_KEEP_LETTERS);
+	return outbox_number(o, s, seq, &found, e);
+}
+
+int
+outbox_keep_prune(struct outbox *o, int64_t before_ms, struct err *e)
+{
+	return outbox_run(o, OB_KEEP_PRUNE, before_ms, OUTBOX_KEEP_LETTERS, e);
+}
+
 int
 outbox_keep_abandon(
     struct outbox *o, struct outbox_abandon *how, uint64_t *cut, struct err *e)
@@ -242,6 +266,8 @@ outbox_keep_abandon(
 		return -1;
 	if (whole < *cut)
 		*cut = whole;
+	if (last_written(o, *cut, &l.written, e) == -1)
+		return -1;
 	while ((rc = next_sub(&l, l.sub, e)) == 1) {
 		l.letters = l.filtered = 0;
 		if (abandon_sub(&l, *cut, e) == -1)

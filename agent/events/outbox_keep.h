@@ -8,6 +8,9 @@
 
 #include "agent/events/outbox.h"
 
+/* Of reason "retention", in a task. */
+#define OUTBOX_KEEP_LETTERS 100000
+
 /* All have gone past the events before *SEQ, but for those that something
  * refers to. */
 int outbox_keep_passed(
@@ -37,5 +40,9 @@ struct outbox_abandon {
  */
 int outbox_keep_abandon(
     struct outbox *o, struct outbox_abandon *how, uint64_t *cut, struct err *e);
+
+/* Dead letters that nothing can be done about are forgotten: those from before
+ * BEFORE_MS, and all but the last OUTBOX_KEEP_LETTERS. */
+int outbox_keep_prune(struct outbox *o, int64_t before_ms, struct err *e);
 
 #endif

@@ -117,6 +117,15 @@ static const char *const statements[OB_COUNT] = {
 		   " WHERE sub=? AND seq=?",
     [OB_DUE] = "SELECT next_ms FROM delivery WHERE sub=? AND state IN (0,3)"
 	       " ORDER BY next_ms,seq LIMIT 1",
+    [OB_FAILURE] = "SELECT status,error FROM delivery WHERE sub=?"
+		   " AND attempts>0 ORDER BY seq LIMIT 1",
+    /* Numbers of notices are beyond those of all events. */
+    [OB_NEWEST] =
+	"SELECT MAX(seq) FROM (SELECT MAX(routed) AS seq FROM subscription"
+	" UNION ALL SELECT MAX(routed) FROM archive"
+	" UNION ALL SELECT MAX(last) FROM segment"
+	" UNION ALL SELECT MAX(seq) FROM delivery WHERE seq<?1"
+	" UNION ALL SELECT MAX(seq) FROM dead_letter WHERE seq<?1)",
     [OB_BATCH_FIRST] = "SELECT next_ms,batch FROM delivery"
 		       " WHERE sub=? AND state IN (0,3) AND next_ms<=?"
 		       " ORDER BY next_ms,seq LIMIT 1",
@@ -211,8 +220,12 @@ static const char *const statements[OB_COUNT] = {
     [OB_KEEP_LETTER] =
 	"INSERT OR REPLACE INTO dead_letter(sub,seq,pkey,run,at_ms,reason,"
 	"attempts,status,error) VALUES(?,?,?,?,?,'retention',0,0,'')",
-    [OB_KEEP_LETTERS] = "UPDATE dead_letter SET reason='retention'"
+    [OB_KEEP_LETTERS] = "UPDATE dead_letter SET reason='retention',at_ms=?3"
 			" WHERE sub=?1 AND seq<?2 AND reason<>'retention'",
+    [OB_KEEP_PRUNE] =
+	"DELETE FROM dead_letter WHERE reason='retention' AND (at_ms<?1"
+	" OR seq<=(SELECT seq FROM dead_letter WHERE reason='retention'"
+	" ORDER BY seq DESC LIMIT 1 OFFSET ?2))",
     [OB_KEEP_ROUTED] = "UPDATE subscription SET routed=MAX(routed,?2-1),"
 		       "dead=dead+?3,filtered=filtered+?4 WHERE id=?1",
     [OB_KEEP_ARCHIVE] = "SELECT id,routed,(SELECT COALESCE(SUM(events),0)"
@@ -263,6 +276,8 @@ static const char *const statements[OB_COUNT] = {
     [OB_EVENTS_BETWEEN] =
 	"SELECT seq,time_ms,body,pkey,run FROM event WHERE seq>?"
 	" AND seq<=? ORDER BY seq LIMIT ?",
+    [OB_EVENTS_LAST] = "SELECT seq FROM event WHERE seq<?1"
+		       " ORDER BY seq DESC LIMIT 1 OFFSET ?2",
     [OB_EVENTS_COUNT] = "SELECT COUNT(*) FROM event WHERE seq>? AND seq<?",
 };
 

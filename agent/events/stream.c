@@ -163,7 +163,8 @@ room(struct stream *s, int64_t now)
 		return 0;
 	most = receiver_room(s->receiver, now, mono);
 	consent = most > 0 ? sender_room(s->receiver->sender) : 0;
-	return bucket_room(&s->bucket, mono, most < consent ? most : consent);
+	return bucket_room(
+	    &s->bucket, &s->spent_ns, mono, most < consent ? most : consent);
 }
 
 static int
@@ -180,7 +181,7 @@ claim(struct stream *s, int64_t now, struct err *e)
 	    .now_ms = now,
 	};
 	unsigned want = room(s, now);
-	uint64_t i;
+	uint64_t i, mono = clock_mono_ms();
 	int rc = 1;
 
 	for (i = 0; want > 0 && i < s->flights_n; i++) {
@@ -188,15 +189,18 @@ claim(struct stream *s, int64_t now, struct err *e)
 
 		if (f->state != FLIGHT_FREE)
 			continue;
-		rc = parcel_claim(&order, &f->parcel, &s->batch_later_ms, e);
-		if (rc != 1)
+		if (!receiver_take(s->receiver, mono))
 			break;
+		rc = parcel_claim(&order, &f->parcel, &s->batch_later_ms, e);
+		if (rc != 1) {
+			receiver_take_back(s->receiver);
+			break;
+		}
 		f->state = FLIGHT_CLAIMED;
 		f->stream = s;
 		s->claimed++;
 		want--;
-		receiver_take(s->receiver);
-		bucket_take(&s->bucket);
+		bucket_take(&s->bucket, &s->spent_ns, mono);
 	}
 	return rc == -1 ? -1 : 0;
 }
@@ -324,7 +328,7 @@ stream_rolled_back(struct stream *s)
 	for (i = 0; i < s->flights_n; i++)
 		if (s->flights[i].state == FLIGHT_CLAIMED) {
 			empty(s, &s->flights[i]);
-			receiver_give_back(s->receiver);
+			receiver_take_back(s->receiver);
 		}
 	s->sub = s->sub_before;
 }
@@ -358,7 +362,7 @@ bool
 stream_rests(struct stream *s, uint64_t ms)
 {
 	struct err e = ERR_INIT;
-	int64_t due;
+	int64_t due, hold, now = now_ms();
 
 	if (s->claimed > 0)
 		return false;
@@ -369,9 +373,44 @@ stream_rests(struct stream *s, uint64_t ms)
 	due = outbox_due(s->outbox, &s->sub, &e);
 	if (due == 0)
 		return true;
-	if (due < s->receiver->hold_until_ms)
-		due = s->receiver->hold_until_ms;
-	return due - now_ms() >= (int64_t)ms;
+	hold = receiver_hold_until(s->receiver, now);
+	return (due < hold ? hold : due) - now >= (int64_t)ms;
+}
+
+static void
+tell_failure(int status, const char *text, struct err *out)
+{
+	if (status != 0)
+		err_set(out, ERR_SERVER, "HTTP %d %s", status, text);
+	else
+		err_set(out, ERR_NET, "%s", text);
+}
+
+/* Why something still waits. */
+static void
+explain(struct stream *s, struct err *out)
+{
+	int64_t now = now_ms(), until = receiver_hold_until(s->receiver, now);
+	struct err e = ERR_INIT;
+	char text[400], when[32];
+	int status = 0;
+
+	if (!receiver_is_active(s->receiver))
+		err_set(out, ERR_BUSY, "it is %s",
+		    control_state_name(s->receiver->control.state));
+	else if (outbox_failure(s->outbox, &s->sub, &status, text, sizeof(text),
+		     &e) == 1 &&
+	    (status != 0 || text[0] != '\0'))
+		tell_failure(status, text, out);
+	else if (s->claimed > 0)
+		err_set(out, ERR_NET, "no answer yet");
+	else if (until > now) {
+		clock_iso8601(until * 1000000, when, sizeof(when));
+		err_set(out, ERR_BUSY,
+		    "after failures, or as it asked, it gets nothing until %s",
+		    when);
+	} else
+		err_set(out, ERR_STOPPED, "there was no time");
 }
 
 void
@@ -392,6 +431,7 @@ stream_sum_up(struct stream *s, struct stream_result *out)
 	    .dead = s->sub.dead - s->sub_first.dead,
 	    .unrouted =
 		!is_routed(s) && outbox_has_news(s->outbox, &s->sub, &e) == 1,
-	    .last = s->last,
 	};
+	if (out->waiting > 0 || out->unrouted)
+		explain(s, &out->last);
 }

@@ -165,7 +165,6 @@ set_answer(struct flight *f, const struct http_many_reply *r)
 static void
 explain(struct flight *f, const struct http_many_reply *r)
 {
-	struct err *last = &f->stream->last;
 	AUTO(buf) struct buf text = BUF_INIT(1 << 16);
 
 	if (r->refused)
@@ -177,10 +176,6 @@ explain(struct flight *f, const struct http_many_reply *r)
 	else
 		text_escape(&text, r->text, r->text_len);
 	snprintf(f->error, sizeof(f->error), "%s", buf_str(&text));
-	if (r->status == 0)
-		err_set(last, ERR_NET, "%s", f->error);
-	else
-		err_set(last, ERR_SERVER, "HTTP %d %s", r->status, f->error);
 }
 
 /* What became of F; UNSENT: it never left. */
@@ -241,7 +236,7 @@ void
 stream_collect(struct stream *s)
 {
 	struct http_many_reply r = {.status = 0};
-	uint64_t i;
+	uint64_t i, mono = clock_mono_ms();
 	void *tag;
 	int rc;
 
@@ -256,9 +251,9 @@ stream_collect(struct stream *s)
 		struct flight *f = &s->flights[i];
 
 		if (f->state != FLIGHT_KEPT ||
-		    receiver_room(s->receiver, now_ms(), clock_mono_ms()) == 0)
+		    receiver_room(s->receiver, now_ms(), mono) == 0 ||
+		    !receiver_take(s->receiver, mono))
 			continue;
-		receiver_take(s->receiver);
 		begin(s, f);
 	}
 }

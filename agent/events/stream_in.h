@@ -37,7 +37,8 @@ struct stream {
 	/* Of a replay; its own pattern is NULL for all. */
 	struct outbox_replay replay;
 	struct pattern *pattern;
-	struct bucket bucket;
+	struct bucket bucket; /* of a replay */
+	_Atomic uint64_t spent_ns;
 	struct keeper *keeper;	/* NULL: no data goes to a claim check */
 	size_t batch_most;	/* events; fewer once that was too much */
 	int64_t batch_later_ms; /* an unfinished one is to go then; 0: none */
@@ -49,7 +50,6 @@ struct stream {
 	bool closing;
 	bool hurries; /* no batch waits for more */
 	uint64_t random;
-	struct err last;
 
 	/* What a transaction changes, and as it was before. */
 	struct outbox_sub sub, sub_before, sub_first;

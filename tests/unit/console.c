@@ -7,6 +7,7 @@
 #include <sys/un.h>
 
 #include "agent/daemon/console.h"
+#include "agent/daemon/hush.h"
 #include "agent/daemon/memory.h"
 #include "base/clock.h"
 #include "base/json.h"
@@ -164,25 +165,39 @@ a_line_without_end_is_cut_off(void)
 	end();
 }
 
+static bool
+is_hung_up(int fd)
+{
+	char c;
+
+	serve();
+	return recv(fd, &c, 1, 0) == 0;
+}
+
 static void
 who_keeps_it_waiting_is_turned_away(void)
 {
+	int slow, mute, idle;
 	uint64_t now;
-	int slow, idle;
 
 	begin();
 	slow = call();
+	mute = call();
 	idle = call();
 	serve();
+	CHECK_STR(SAY(idle, "{\"v\":1,\"op\":\"x\"}\n"), "{\"op\":\"x\"}\n");
 	CHECK_STR(SAY(slow, "{\"v\":1"), "");
 	now = clock_mono_ms();
 	console_tick(control, now + 5000);
+	CHECK(!is_hung_up(slow) && !is_hung_up(mute) && !is_hung_up(idle));
 	CHECK_STR(SAY(slow, ","), "");
 	console_tick(control, now + 15000);
-	serve();
-	CHECK_UINT((unsigned)recv(slow, &now, 1, 0), 0);
+	CHECK(is_hung_up(slow) && is_hung_up(mute) && !is_hung_up(idle));
 	CHECK_STR(SAY(idle, "{\"v\":1,\"op\":\"x\"}\n"), "{\"op\":\"x\"}\n");
+	console_tick(control, clock_mono_ms() + 400000);
+	CHECK(is_hung_up(idle));
 	close(slow);
+	close(mute);
 	close(idle);
 	end();
 }
@@ -214,31 +229,42 @@ an_answer_that_is_not_read_holds_up_nobody(void)
 }
 
 static void
-many_callers_are_served_and_too_many_are_not(void)
+who_is_quiet_for_longest_makes_room(void)
 {
-	int fds[80], i, served = 0;
+	int fds[80], i;
 
 	begin();
 	for (i = 0; i < 80; i++) {
 		fds[i] = call();
 		serve();
 	}
-	for (i = 0; i < 80; i++) {
-		if (send(fds[i], "{\"v\":1,\"op\":\"x\"}\n", 17,
-			MSG_NOSIGNAL) != 17)
-			continue;
-		serve();
-		served += recv(fds[i], &(char[64]){0}, 64, 0) > 0;
-	}
-	CHECK(served >= 60 && served < 80);
+	for (i = 0; i < 80; i++)
+		CHECK(is_hung_up(fds[i]) == (i < 16));
+	/* Now the first of them has been heard of last. */
+	CHECK_STR(SAY(fds[16], "{\"v\":1,\"op\":\"x\"}\n"), "{\"op\":\"x\"}\n");
+	i = call();
+	serve();
+	CHECK(!is_hung_up(fds[16]) && is_hung_up(fds[17]));
+	CHECK_STR(SAY(i, "{\"v\":1,\"op\":\"x\"}\n"), "{\"op\":\"x\"}\n");
+	close(i);
 	for (i = 0; i < 80; i++)
 		close(fds[i]);
 	serve();
-	i = call();
-	serve();
-	CHECK_STR(SAY(i, "{\"v\":1,\"op\":\"x\"}\n"), "{\"op\":\"x\"}\n");
-	close(i);
 	end();
+}
+
+static void
+lines_that_others_cause_are_few(void)
+{
+	struct hush h = {.lines = 0};
+	unsigned left_out = 1, i;
+
+	for (i = 0; i < HUSH_LINES; i++)
+		CHECK(hush_lets(&h, 1000 + i, &left_out) && left_out == 0);
+	CHECK(!hush_lets(&h, 2000, &left_out));
+	CHECK(!hush_lets(&h, 60999, &left_out));
+	CHECK(hush_lets(&h, 61000, &left_out) && left_out == 2);
+	CHECK(hush_lets(&h, 61001, &left_out) && left_out == 0);
 }
 
 static void
@@ -284,7 +310,8 @@ main(void)
 	RUN(a_line_without_end_is_cut_off);
 	RUN(who_keeps_it_waiting_is_turned_away);
 	RUN(an_answer_that_is_not_read_holds_up_nobody);
-	RUN(many_callers_are_served_and_too_many_are_not);
+	RUN(who_is_quiet_for_longest_makes_room);
+	RUN(lines_that_others_cause_are_few);
 	RUN(what_is_remembered_comes_back);
 	tree_end(fd);
 	return check_end();

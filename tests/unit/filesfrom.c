@@ -7,16 +7,25 @@
 #include "tests/unit/check.h"
 
 static struct pathset *
-names_of(const char *text, size_t len, bool nul, struct err *e)
+read_names(const char *text, size_t len, struct files_from_format format,
+    struct err *e)
 {
 	FILE *in = tmpfile();
 	struct pathset *p;
 
 	CHECK(fwrite(text, 1, len, in) == len);
 	rewind(in);
-	p = files_from_stream(in, "list", nul, e);
+	p = files_from_stream(in, "list", format, e);
 	fclose(in);
 	return p;
+}
+
+static struct pathset *
+names_of(const char *text, size_t len, bool nul, struct err *e)
+{
+	struct files_from_format format = {.nul = nul};
+
+	return read_names(text, len, format, e);
 }
 
 static bool
@@ -55,6 +64,21 @@ nul_ends_any_name(void)
 }
 
 static void
+of_what_changed_a_directory_may_be_alone(void)
+{
+	static const char text[] = "a/.\0b/\0c/./.\0./d";
+	struct files_from_format format = {.nul = true, .changed = true};
+	struct err e = ERR_INIT;
+	AUTO(pathset)
+	struct pathset *p = read_names(text, sizeof(text), format, &e);
+
+	CHECK(p != NULL && pathset_count(p) == 4);
+	CHECK(!has(p, "a") && !has(p, "a/x") && pathset_leads(p, "a", 1));
+	CHECK(!has(p, "c") && pathset_leads(p, "c", 1));
+	CHECK(has(p, "b/x") && has(p, "d") && has(p, "d/x"));
+}
+
+static void
 a_dot_is_all(void)
 {
 	struct err e = ERR_INIT;
@@ -83,12 +107,13 @@ too_many_are_refused(void)
 {
 	FILE *in = tmpfile();
 	struct err e = ERR_INIT;
+	struct files_from_format format = {.nul = false};
 	long i;
 
 	for (i = 0; i < 3000000; i++)
 		fprintf(in, "%ld\n", i);
 	rewind(in);
-	CHECK(files_from_stream(in, "list", false, &e) == NULL);
+	CHECK(files_from_stream(in, "list", format, &e) == NULL);
 	CHECK(strstr(e.msg, "too many") != NULL);
 	fclose(in);
 }
@@ -122,6 +147,7 @@ main(void)
 	RUN(names_are_made_as_a_scan_says_them);
 	RUN(nul_ends_any_name);
 	RUN(a_dot_is_all);
+	RUN(of_what_changed_a_directory_may_be_alone);
 	RUN(what_leads_out_is_refused_with_its_line);
 	RUN(too_many_are_refused);
 	RUN(what_was_not_seen_is_known);

@@ -78,6 +78,11 @@ an_empty_source_deletes_nothing_unless_told_how_much(void)
 
 	f.source_items = 0;
 	CHECK(!passes(&o, &f));
+	f.part = true; /* of which nothing was found: the number decides */
+	CHECK(passes(&o, &f));
+	f.victims = 51;
+	CHECK(!passes(&o, &f));
+	f.part = false;
 	o.max_delete_set = o.max_delete_percent = true;
 	o.max_delete = 100;
 	CHECK(passes(&o, &f));

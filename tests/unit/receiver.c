@@ -4,6 +4,7 @@
 
 #include "agent/events/receiver.h"
 #include "tests/unit/check.h"
+#include "tests/unit/tree.h"
 
 #define SECOND 1000
 #define HOUR (3600 * INT64_C(1000))
@@ -59,7 +60,7 @@ answer(struct rig *g, int status)
 	struct policy_verdict v =
 	    policy_judge(&g->s->policy, &a, 1, 0, UINT64_C(1) << 40);
 
-	receiver_take(&g->r);
+	CHECK(receiver_take(&g->r, g->mono));
 	receiver_give_back(&g->r);
 	return receiver_judge(&g->r, &v, g->now, 0);
 }
@@ -73,7 +74,7 @@ no_more_requests_than_it_may_have(void)
 	begin(&g, NULL);
 	CHECK_UINT(room(&g), 16);
 	for (i = 0; i < 16; i++)
-		receiver_take(&g.r);
+		CHECK(receiver_take(&g.r, g.mono));
 	CHECK_UINT(room(&g), 0);
 	receiver_give_back(&g.r);
 	CHECK_UINT(room(&g), 1);
@@ -92,7 +93,7 @@ a_rate_holds_on_average_and_a_burst_at_once(void)
 	CHECK_UINT(room(&g), 3);
 	for (i = 0; i < 1000; i++, wait_ms(&g, 10))
 		for (; room(&g) > 0; sent++) {
-			receiver_take(&g.r);
+			CHECK(receiver_take(&g.r, g.mono));
 			receiver_give_back(&g.r);
 		}
 	/* Ten seconds of ten, and those three. */
@@ -114,22 +115,22 @@ an_open_breaker_lets_one_through_at_a_time(void)
 	CHECK_UINT(room(&g), 16);
 	answer(&g, 500);
 	CHECK_UINT(room(&g), 0);
-	CHECK_UINT(g.r.opens, 1);
+	CHECK_UINT(g.r.shared.now->opens, 1);
 	/* Those that were up by then don't open it further. */
 	answer(&g, 500);
-	CHECK_UINT(g.r.opens, 1);
+	CHECK_UINT(g.r.shared.now->opens, 1);
 	wait_ms(&g, SECOND);
 	CHECK_UINT(room(&g), 1);
-	receiver_take(&g.r);
+	CHECK(receiver_take(&g.r, g.mono));
 	CHECK_UINT(room(&g), 0);
 	receiver_give_back(&g.r);
 	answer(&g, 500);
-	CHECK_UINT(g.r.opens, 2);
+	CHECK_UINT(g.r.shared.now->opens, 2);
 	CHECK_UINT(room(&g), 0);
 	wait_ms(&g, 2 * SECOND);
 	answer(&g, 204);
 	CHECK_UINT(room(&g), 16);
-	CHECK_UINT(g.r.opens, 0);
+	CHECK_UINT(g.r.shared.now->opens, 0);
 	end(&g);
 }
 
@@ -266,6 +267,106 @@ retry_after_holds_all_of_them(void)
 	end(&g);
 }
 
+/* As another process's, of the same subscription. */
+static struct receiver *
+open_in(struct rig *g, const char *dir, uint64_t settings)
+{
+	struct err e = ERR_INIT;
+
+	CHECK(shared_open(&g->r.shared, dir, "x", settings, &e) == 0);
+	return &g->r;
+}
+
+static void
+processes_share_places(void)
+{
+	static const char *const settings[][2] = {
+	    {"concurrency", "100"}, {NULL, NULL}};
+	int fd = tree_begin();
+	struct rig a, b;
+	unsigned i;
+
+	begin(&a, settings);
+	begin(&b, settings);
+	open_in(&a, tree_path, 1);
+	open_in(&b, tree_path, 1);
+	for (i = 0; i < 90; i++)
+		CHECK(receiver_take(&a.r, a.mono));
+	for (i = 0; i < 10; i++)
+		CHECK(receiver_take(&b.r, b.mono));
+	CHECK(!receiver_take(&b.r, b.mono) && !receiver_take(&a.r, a.mono));
+	CHECK_UINT(room(&b), 0); /* it doesn't ask all the time */
+	receiver_give_back(&a.r);
+	wait_ms(&b, 20);
+	CHECK(room(&b) > 0 && receiver_take(&b.r, b.mono));
+	CHECK(!receiver_take(&b.r, b.mono));
+	/* Whoever dies gives them back. */
+	shared_close(&a.r.shared);
+	for (i = 0; i < 89; i++)
+		CHECK(receiver_take(&b.r, b.mono));
+	shared_close(&b.r.shared);
+	end(&a);
+	end(&b);
+	tree_end(fd);
+}
+
+static void
+processes_share_rate_and_breaker(void)
+{
+	static const char *const settings[][2] = {
+	    {"rate", "10"}, {"burst", "4"}, {NULL, NULL}};
+	int fd = tree_begin();
+	struct rig a, b;
+	unsigned i;
+
+	begin(&a, settings);
+	begin(&b, settings);
+	open_in(&a, tree_path, 1);
+	open_in(&b, tree_path, 1);
+	CHECK(receiver_take(&a.r, a.mono) && receiver_take(&b.r, b.mono));
+	CHECK(room(&a) == 2 && room(&b) == 2);
+	receiver_take_back(&b.r); /* it was never begun */
+	CHECK_UINT(room(&a), 3);
+	wait_ms(&a, SECOND);
+	wait_ms(&b, SECOND);
+	for (i = 0; i < 3; i++)
+		answer(i % 2 == 0 ? &a : &b, 500);
+	wait_ms(&a, SECOND);
+	wait_ms(&b, SECOND);
+	answer(&b, 500);
+	CHECK(room(&a) > 0);
+	answer(&b, 500);
+	CHECK(room(&a) == 0 && room(&b) == 0);
+	/* A process that begins knows of it, but not of another receiver. */
+	shared_close(&a.r.shared);
+	open_in(&a, tree_path, 1);
+	CHECK_UINT(room(&a), 0);
+	shared_close(&a.r.shared);
+	open_in(&a, tree_path, 2);
+	CHECK_UINT(room(&a), 4);
+	shared_close(&a.r.shared);
+	shared_close(&b.r.shared);
+	end(&a);
+	end(&b);
+	tree_end(fd);
+}
+
+static void
+a_clock_that_was_wrong_holds_nothing(void)
+{
+	static const char *const settings[][2] = {{"rate", "10"}, {NULL, NULL}};
+	struct rig g;
+
+	begin(&g, settings);
+	atomic_store(&g.r.shared.now->hold_until_ms, g.now + 2 * HOUR);
+	/* Of the time before the machine was started. */
+	atomic_store(&g.r.shared.now->spent_ns, UINT64_C(1) << 50);
+	CHECK_UINT(room(&g), 10);
+	CHECK(receiver_take(&g.r, g.mono));
+	CHECK_UINT(room(&g), 9);
+	end(&g);
+}
+
 int
 main(void)
 {
@@ -280,5 +381,8 @@ main(void)
 	RUN(gone_is_disabled_at_once);
 	RUN(a_pause_holds_and_ends_all);
 	RUN(retry_after_holds_all_of_them);
+	RUN(processes_share_places);
+	RUN(processes_share_rate_and_breaker);
+	RUN(a_clock_that_was_wrong_holds_nothing);
 	return check_end();
 }

@@ -298,6 +298,88 @@ in_strict_order_only_the_next_one_may_go(void)
 }
 
 static void
+dead_letters_without_an_event_go_with_their_age(void)
+{
+	struct fixture f;
+
+	begin(&f);
+	route(&f, 10);
+	settle(&f, 1, true);
+	f.retain.rows = 3;
+	CHECK_UINT(left(&f), 0x380);
+	CHECK_UINT(letters(&f).retention, 0x07f);
+	settle(&f, 1, true);
+	CHECK(outbox_keep_prune(f.box, 1, &f.e) == 0);
+	CHECK_UINT(letters(&f).retention, 0x07f);
+	/* By when they became so, not by the age of their events. */
+	f.retain.age_ms = 60000;
+	CHECK_UINT(left(&f), 0x380);
+	CHECK_UINT(letters(&f).retention, 0x07f);
+	CHECK(outbox_keep_prune(f.box, INT64_MAX, &f.e) == 0);
+	CHECK_UINT(letters(&f).retention, 0);
+	/* The others stay until somebody drops them. */
+	CHECK_UINT(letters(&f).others, 0x080);
+	end(&f);
+}
+
+static int
+wants_all(void *arg, const char *name, const struct outbox_event *event,
+    struct err *e)
+{
+	(void)arg;
+	(void)name;
+	(void)event;
+	(void)e;
+	return 1;
+}
+
+static int
+count(void *arg, const struct outbox_letter *l, struct err *e)
+{
+	(void)l;
+	(void)e;
+	++*(unsigned *)arg;
+	return 0;
+}
+
+static void
+there_is_an_end_to_dead_letters(void)
+{
+	struct outbox_choice any = {.seq = 0};
+	struct ledger_event ev = {
+	    .type = "x", .key = "k", .run_id = 1, .body = "{}"};
+	struct fixture f;
+	unsigned n = 0, i;
+
+	begin(&f);
+	ev.time_ns = clock_wall_ns();
+	for (i = 0; i < OUTBOX_KEEP_LETTERS + 10; i++)
+		if (ledger_event_next(f.ledger, &ev.seq, &f.e) == -1 ||
+		    ledger_event_put(f.ledger, &ev, &f.e) == -1)
+			break;
+	CHECK_UINT(i, OUTBOX_KEEP_LETTERS + 10);
+	CHECK(ledger_commit(f.ledger, &f.e) == 0);
+	f.retain.wants = wants_all;
+	f.retain.rows = 1;
+	CHECK(retain_events(&f.retain, f.ledger, &f.e) == 0);
+	CHECK(outbox_dead_letters(f.box, &any, count, &n, &f.e) == 0);
+	CHECK_UINT(n, OUTBOX_KEEP_LETTERS);
+	CHECK(outbox_subscribe(f.box, "s", OUTBOX_KEY, 0, &f.sub, &f.e) == 0);
+	CHECK_UINT(f.sub.dead, OUTBOX_KEEP_LETTERS + 19);
+	/* One more, and one less. */
+	ev.time_ns = clock_wall_ns();
+	CHECK(ledger_event_next(f.ledger, &ev.seq, &f.e) == 0 &&
+	    ledger_event_put(f.ledger, &ev, &f.e) == 0 &&
+	    ledger_commit(f.ledger, &f.e) == 0);
+	CHECK(retain_events(&f.retain, f.ledger, &f.e) == 0);
+	CHECK(retain_events(&f.retain, f.ledger, &f.e) == 0);
+	n = 0;
+	CHECK(outbox_dead_letters(f.box, &any, count, &n, &f.e) == 0);
+	CHECK_UINT(n, OUTBOX_KEEP_LETTERS);
+	end(&f);
+}
+
+static void
 bytes_count_from_the_newest(void)
 {
 	struct fixture f;
@@ -363,6 +445,8 @@ main(void)
 	RUN(too_many_rows_leave_dead_letters);
 	RUN(what_waited_for_an_abandoned_delivery_may_go);
 	RUN(in_strict_order_only_the_next_one_may_go);
+	RUN(dead_letters_without_an_event_go_with_their_age);
+	RUN(there_is_an_end_to_dead_letters);
 	RUN(bytes_count_from_the_newest);
 	RUN(an_archive_is_waited_for_as_well);
 	return check_end();

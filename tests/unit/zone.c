@@ -224,6 +224,8 @@ the_machines_zone_is_that_of_tz(void)
 	    {"/usr/share/zoneinfo/America/New_York", -14400},
 	    {"CET-1CEST,M3.5.0,M10.5.0/3", 7200},
 	    {"<+0545>-5:45", 20700},
+	    {"UTC0", 0},
+	    {"IST-5:30", 19800},
 	};
 	struct err e = ERR_INIT;
 	struct zone *z;
@@ -238,6 +240,7 @@ the_machines_zone_is_that_of_tz(void)
 	}
 	setenv("TZ", "No/Where", 1);
 	CHECK(zone_local(&e) == NULL);
+	CHECK(strstr(e.msg, "no time zone \"No/Where\"") != NULL);
 	unsetenv("TZ");
 	z = zone_local(&e);
 	CHECK(z != NULL);

@@ -48,12 +48,6 @@ stat_above(const char *path, struct statfs *fs)
 }
 
 bool
-posix_is_remote(const struct store *store)
-{
-	return posix_path_is_remote(((const struct posix_store *)store)->path);
-}
-
-bool
 posix_path_is_remote(const char *path)
 {
 	struct statfs fs;
@@ -67,4 +61,10 @@ posix_path_is_remote(const char *path)
 		if (type == remote_types[i])
 			return true;
 	return false;
+}
+
+bool
+posix_is_remote(const struct store *s)
+{
+	return posix_path_is_remote(((const struct posix_store *)s)->path);
 }
