@@ -127,11 +127,17 @@ struct engine {
 	unsigned expired;  /* answers in a row that credentials expired */
 };
 
+/* engine.c */
 /* Ends the run early, for *E. */
 void engine_fatal(struct engine *en, const struct err *e);
 /* The ledger could not be written: nothing can go on.  Returns -1. */
 int engine_ledger_failed(struct engine *en, const struct err *e);
 
+/* engine_loop.c */
+/* Goes through the phases of the run, until all is done or it is to end. */
+void engine_loop(struct engine *en);
+
+/* engine_send.c */
 /* A new job for an item; NULL (and the run ends) without memory. */
 struct job *engine_job(struct engine *en, enum job_kind kind, const char *dir,
     size_t dir_len, const char *name, size_t name_len);
@@ -139,14 +145,14 @@ void engine_job_end(struct engine *en, struct job *j);
 /* Hands a job to the workers (started when the first one comes); makes sure
  * before that the target was reached, if it will be needed. */
 void engine_send(struct engine *en, struct job *j);
+/* Sends again later. */
+void engine_delay(struct engine *en, struct job *j, uint64_t ms);
 /* What was recorded becomes durable; what relied on that may go. */
 void engine_commit(struct engine *en);
 /* Makes sure the target was reached in this run; -1 if the run ends. */
 int engine_reach(struct engine *en);
 /* After failures of the store: ends the run if it doesn't answer any more. */
 void engine_ask_the_store(struct engine *en);
-/* Sends again later. */
-void engine_delay(struct engine *en, struct job *j, uint64_t ms);
 
 /* engine_delete.c */
 /* Whether PATH is --backup-dir, or below it. */
