@@ -252,6 +252,8 @@ found(struct engine *en, struct job *j)
 			return;
 		}
 		stats_add(en->stats, metadata_items, 1);
+		if (j->st.type == ITEM_FILE)
+			stats_add(en->stats, metadata_bytes, j->st.size);
 		if (en->options->dry_run)
 			engine_would(en, j, UI_WOULD_SET_METADATA);
 		else

@@ -425,6 +425,8 @@ struct ledger_event {
 
 /* The number of the next event; each may be asked for once. */
 int ledger_event_next(struct ledger *l, uint64_t *seq, struct err *e);
+/* It is to be greater than SEQ, whatever the clock says. */
+int ledger_event_after(struct ledger *l, uint64_t seq, struct err *e);
 int ledger_event_put(
     struct ledger *l, const struct ledger_event *event, struct err *e);
 /* The first event since TIME_NS; INT64_MAX if there is none. */

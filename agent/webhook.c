@@ -371,6 +371,21 @@ set_starts(struct webhook *w, struct ledger *l, struct err *e)
 	    : set_start(l, w->archive_name, false, &w->archive_order.start, e);
 }
 
+/* Behind what was told before a ledger was lost, by whatever clock: what comes
+ * earlier would be taken for told. */
+static int
+number_on(const struct webhook *w, struct ledger *l, struct err *e)
+{
+	struct err none = ERR_INIT;
+	AUTO(outbox) struct outbox *box = outbox_open(w->dir, false, &none);
+	uint64_t newest;
+
+	/* Whoever needs it tells what is wrong with it. */
+	if (box == NULL || outbox_newest(box, &newest, &none) == -1)
+		return 0;
+	return ledger_event_after(l, newest, e);
+}
+
 /* Transfers don't wait for deliveries, whatever keeps these. */
 static void
 tell_later(const char *how, const struct err *why)
@@ -442,8 +457,8 @@ webhook_start(struct webhook *w, const struct webhook_task *task,
 	if (w == NULL)
 		return 0;
 	w->ledger = l;
-	if (describe(w, task, e) == -1 || set_starts(w, l, e) == -1 ||
-	    ledger_commit(l, e) == -1)
+	if (describe(w, task, e) == -1 || number_on(w, l, e) == -1 ||
+	    set_starts(w, l, e) == -1 || ledger_commit(l, e) == -1)
 		return err_context(e, "events");
 	begin_dispatch(w);
 	begin_archive(w, task->owner);
@@ -475,8 +490,6 @@ say_state(const struct stream_result *r, const char *name)
 void
 webhook_say(void *arg, const struct stream_result *r)
 {
-	const char *why =
-	    r->last.kind != ERR_NONE ? r->last.msg : "there was no time";
 	char name[200];
 
 	(void)arg;
@@ -497,7 +510,7 @@ webhook_say(void *arg, const struct stream_result *r)
 		log_warn("events: %llu%s to %s are not delivered; the next run "
 			 "of this task goes on, or dray events drain (%s)",
 		    (unsigned long long)r->waiting,
-		    r->unrouted ? " and more" : "", name, why);
+		    r->unrouted ? " and more" : "", name, r->last.msg);
 }
 
 static void

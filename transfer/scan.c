@@ -58,6 +58,7 @@ struct walker {
 	pthread_t thread;
 	struct session *session;      /* to the store, once there is one */
 	struct scandir dir;	      /* the names of the directory it reads */
+	bool named;		      /* these are only those asked for */
 	struct scan_trouble *refused; /* entries of its listing */
 	struct scan_batch *spare;     /* to report that memory ran out */
 	char *path;		      /* of the directory, then of an item */
@@ -266,20 +267,6 @@ trouble_new(const char *name, size_t len, const struct err *why)
 	return t;
 }
 
-static void
-unreadable(struct reading *r, const char *name, const struct err *why)
-{
-	struct scan_batch *b = r->batch;
-	struct scan_trouble *t = trouble_new(name, strlen(name), why);
-
-	if (t == NULL) {
-		err_set(&b->error, ERR_NOMEM, "out of memory while scanning");
-		return;
-	}
-	*b->troubles_end = t;
-	b->troubles_end = &t->next;
-}
-
 /* NAME is there; BELOW: what is below it won't be looked at. */
 static void
 saw(struct reading *r, const char *name, size_t len, bool below)
@@ -290,6 +277,21 @@ saw(struct reading *r, const char *name, size_t len, bool below)
 		return;
 	memcpy(r->w->path + r->prefix_len, name, len + 1);
 	pathset_saw(only, r->w->path, r->prefix_len + len, below);
+}
+
+static void
+unreadable(struct reading *r, const char *name, const struct err *why)
+{
+	struct scan_batch *b = r->batch;
+	struct scan_trouble *t = trouble_new(name, strlen(name), why);
+
+	saw(r, name, strlen(name), false);
+	if (t == NULL) {
+		err_set(&b->error, ERR_NOMEM, "out of memory while scanning");
+		return;
+	}
+	*b->troubles_end = t;
+	b->troubles_end = &t->next;
 }
 
 static void
@@ -365,6 +367,22 @@ keep_name(struct reading *r, const char *name)
 
 	memcpy(copy, name, size);
 	r->names += size;
+	return copy;
+}
+
+/* The same without its last byte: what sorts between both is few.  NULL:
+ * nothing would be left. */
+static const char *
+keep_beginning(struct reading *r, const char *name)
+{
+	size_t len = strlen(name) - 1;
+	char *copy = r->names;
+
+	if (len == 0)
+		return NULL;
+	memcpy(copy, name, len);
+	copy[len] = '\0';
+	r->names += len + 1;
 	return copy;
 }
 
@@ -459,9 +477,11 @@ take_name(struct reading *r, size_t i)
 
 	if (place == PLACE_OUTSIDE)
 		return true;
-	saw(r, name, len, false);
+	if (!r->w->named)
+		saw(r, name, len, false);
 	if (decided_by_type(r, name, len, type) || !stat_entry(r, i, st))
 		return true;
+	saw(r, name, len, false);
 	/* The filter asks again where the type was not known or moved on. */
 	if ((type == DT_UNKNOWN || type == DT_LNK ||
 		was_dir != (st->type == ITEM_DIR)) &&
@@ -508,8 +528,12 @@ deliver_stretch(struct reading *r, size_t from, size_t to, size_t name_bytes,
 	r->names = b->dir + r->dir_len + 1;
 	if (from > 0)
 		b->after = keep_name(r, scandir_name(d, from - 1));
-	if (to < d->n)
+	else if (r->w->named && d->n > 0)
+		b->after = keep_beginning(r, scandir_name(d, 0));
+	if (to < d->n || (r->w->named && d->n > 0))
 		b->upto = keep_name(r, scandir_name(d, to - 1));
+	else if (r->w->named)
+		b->upto = keep_name(r, "");
 	r->children = NULL;
 	b->first = from == 0;
 	b->last = to == d->n;
@@ -598,9 +622,17 @@ static void
 read_local(struct walker *w, int *fd, struct err *e)
 {
 	struct scan *s = w->scan;
+	const struct pathset *only = s->options.only;
 
+	/* What is asked for is looked up, however much else there is. */
+	w->named = only != NULL && !pathset_has(only, w->path, strlen(w->path));
 	*fd = open_dir(s, w->path);
 	scandir_reset(&w->dir);
+	if (*fd != -1 && w->named) {
+		scandir_named(&w->dir, *fd, only, w->path, strlen(w->path),
+		    s->options.skip_prefix, e);
+		return;
+	}
 	if (*fd != -1) {
 		scandir_read(&w->dir, *fd, s->options.skip_prefix, &s->stop, e);
 		return;

@@ -25,6 +25,8 @@
 
 #define PATH_BYTES_MAX ((size_t)512 << 10)
 #define EVENTS_BYTES 65536
+/* Others may be busy in the same file system: they don't wake us each time. */
+#define NAP_US 10000
 #define HANDLE_MAX (sizeof(struct file_handle) + MAX_HANDLE_SZ)
 /* Not FAN_MODIFY: what is being written is sent once it is closed. */
 #define MASK                                                      \
@@ -345,6 +347,7 @@ take_events(struct fan *f, struct err *e)
 	f->handle_len = 0;
 	close_volumes(f);
 	watcher_flush(f->w);
+	usleep(NAP_US);
 	return 0;
 }
 
