@@ -103,6 +103,11 @@ add_moved(struct buf *out, const struct ui_summary *s)
 	uint64_t bytes = dry ? c->queued_bytes : c->done_bytes;
 	char time[32];
 
+	/* These have a line of their own. */
+	if (!dry && items >= c->metadata_items && bytes >= c->metadata_bytes) {
+		items -= c->metadata_items;
+		bytes -= c->metadata_bytes;
+	}
 	label(out, dry ? "would move" : "moved");
 	if (items == 0) {
 		buf_adds(out, "nothing");

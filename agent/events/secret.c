@@ -31,7 +31,9 @@ check_file(int fd, const char *path, bool guarded, struct err *e)
 		return err_set(e, ERR_CONFIG,
 		    "%s holds a secret and others may read it: chmod 600 %s",
 		    path, path);
-	if (!guarded && st.st_uid != geteuid() && st.st_uid != 0)
+	/* Root looks into what is the service's. */
+	if (!guarded && geteuid() != 0 && st.st_uid != geteuid() &&
+	    st.st_uid != 0)
 		return err_set(e, ERR_CONFIG,
 		    "%s holds a secret and belongs to another user", path);
 	return 0;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * Secrets by reference: what is written down is where they are.  A REF is
- *	file:PATH	readable by nobody but its owner, who is us or root
+ *	file:PATH	readable by nobody but its owner, who is us or root;
+ *			to root, whoever that is
  *	credential:NAME	of systemd, in $CREDENTIALS_DIRECTORY
  *	env:NAME	an environment variable
  * From the first secret on, the process leaves no core dump, and none but root
