@@ -324,6 +324,13 @@ explain(struct ssh *s, struct err *e)
 	last_words(s, words, sizeof(words));
 	if (s->target->port != 0 && s->target->port != 22)
 		snprintf(port, sizeof(port), "-p %u ", s->target->port);
+	/* It may say that it's unknown, too. */
+	if (has(s, "REVOKED HOST KEY"))
+		return err_set(e, ERR_CONFIG,
+		    "the host key of %s, or who certified it, was revoked: "
+		    "whoever has it may be in between. The server needs "
+		    "another one",
+		    s->target->host);
 	if (has(s, "IDENTIFICATION HAS CHANGED"))
 		return err_set(e, ERR_CONFIG,
 		    "the host key of %s is not the one that is known: somebody "
