@@ -261,6 +261,9 @@ locate(struct fan *f, const struct fanotify_event_info_fid *info)
 	fd = open_by_handle_at(
 	    volume_fd(f, &info->fsid), copy, O_PATH | O_CLOEXEC);
 	path = fd != -1 ? path_of(fd) : NULL;
+	/* Longer than the kernel can say: who knows where. */
+	if (fd != -1 && path == NULL)
+		watcher_tell_all(f->w);
 	name = path != NULL ? below(f, path) : NULL;
 	if (name != NULL) {
 		buf_adds(&f->dir, name);

@@ -7,7 +7,7 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
-#include "agent/cli/watch.h"
+#include "agent/cli/live.h"
 #include "agent/reach.h"
 #include "agent/stop.h"
 #include "agent/ui_line.h"
@@ -155,7 +155,7 @@ show(struct screen *s, struct err *e)
 }
 
 int
-watch(struct ask *a, const char *task, struct err *e)
+live_view(struct ask *a, const char *task, struct err *e)
 {
 	const char *term = getenv("TERM");
 	struct screen s = {
