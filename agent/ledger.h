@@ -511,6 +511,8 @@ int ledger_all(struct ledger *l, ledger_item_fn *fn, void *arg, struct err *e);
 /* Items and bytes recorded as done in all. */
 int ledger_totals(
     struct ledger *l, uint64_t *items, uint64_t *bytes, struct err *e);
+/* Directories of the source that were ever seen to hold something. */
+int ledger_count_dirs(struct ledger *l, uint64_t *n, struct err *e);
 
 /* Of SQLite, as "3.40.1". */
 const char *ledger_library_version(void);

@@ -263,3 +263,20 @@ ledger_totals(struct ledger *l, uint64_t *items, uint64_t *bytes, struct err *e)
 	sqlite3_reset(s);
 	return rc == SQLITE_ROW ? 0 : -1;
 }
+
+int
+ledger_count_dirs(struct ledger *l, uint64_t *n, struct err *e)
+{
+	sqlite3_stmt *s = ledger_prepare(l, STMT_DIRS, e);
+	int rc;
+
+	if (s == NULL)
+		return -1;
+	rc = sqlite3_step(s);
+	if (rc == SQLITE_ROW)
+		*n = column_u64(s, 0);
+	else
+		ledger_error(l, "read", e);
+	sqlite3_reset(s);
+	return rc == SQLITE_ROW ? 0 : -1;
+}

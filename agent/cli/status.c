@@ -7,7 +7,7 @@
 
 #include "agent/cli/ask.h"
 #include "agent/cli/cmd.h"
-#include "agent/cli/watch.h"
+#include "agent/cli/live.h"
 #include "agent/ledger.h"
 #include "agent/task.h"
 #include "base/clock.h"
@@ -294,7 +294,7 @@ cmd_status(const struct options *o, int argc, char **argv)
 	int rc = ask_begin(&v.ask, o, &e);
 
 	if (rc == 0 && o->watch)
-		rc = watch(&v.ask, task, &e);
+		rc = live_view(&v.ask, task, &e);
 	else if (rc == 0 || o->config == NULL)
 		rc = show_once(&v, task, &e);
 	if (rc == -1 && e.kind == ERR_NOTFOUND)

@@ -39,6 +39,13 @@ struct task *tasks_named(
     const struct tasks *t, const char *name, struct err *e);
 /* What the daemon remembers of TASK is durable. */
 int tasks_keep(const struct tasks *t, const struct task *task, struct err *e);
+/* The same; what can't be kept is forgotten with the daemon: told, no more. */
+void task_remember(const struct tasks *t, const struct task *task);
+/* Those whose files are gone, and which don't run, are no tasks any more. */
+void tasks_drop_gone(struct tasks *t);
+
+/* tasks_run.c.  What TASK is to do now, by its schedule and by hand. */
+void task_decide(struct tasks *t, struct task *task, int64_t now_us);
 /* The command line of TASK's run, as is; W is to be freed in any case. */
 int tasks_words(const struct tasks *t, const struct task *task,
     struct conf_words *w, struct err *e);

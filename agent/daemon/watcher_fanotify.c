@@ -47,7 +47,8 @@ struct fan {
 	struct mounts mounts;
 	struct volume *volumes;
 	size_t volumes_n;
-	/* The directory of the last event. */
+	/* The directory of the last event: that of another one is between it
+	 * and what comes after a move. */
 	unsigned char handle[HANDLE_MAX];
 	size_t handle_len;
 	struct buf dir; /* its path, below the root */
@@ -261,6 +262,9 @@ locate(struct fan *f, const struct fanotify_event_info_fid *info)
 	fd = open_by_handle_at(
 	    volume_fd(f, &info->fsid), copy, O_PATH | O_CLOEXEC);
 	path = fd != -1 ? path_of(fd) : NULL;
+	/* Longer than the kernel can say: who knows where. */
+	if (fd != -1 && path == NULL)
+		watcher_tell_all(f->w);
 	name = path != NULL ? below(f, path) : NULL;
 	if (name != NULL) {
 		buf_adds(&f->dir, name);
@@ -290,9 +294,6 @@ tell(struct fan *f, uint64_t mask, const char *name)
 	bool dir = (mask & FAN_ONDIR) != 0;
 	enum watch_kind kind = WATCH_TREE;
 
-	/* What is at its old path, and below, is elsewhere now. */
-	if (dir && (mask & (FAN_MOVED_FROM | FAN_MOVED_TO)) != 0)
-		f->handle_len = 0;
 	if (strcmp(name, ".") == 0)
 		name = "";
 	mask &= (uint64_t)MASK & ~(uint64_t)FAN_ONDIR;

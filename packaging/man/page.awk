@@ -36,7 +36,7 @@ function section(line, title, rest) {
 		oops(FILENAME ":" FNR ": no section " title)
 	if (home[title] == page)
 		return line
-	return ".Sx " title "\nin\n.Xr " home[title] rest
+	return ".Sx " title "\n" "in" "\n.Xr " home[title] rest
 }
 
 function oops(text) {

@@ -8,6 +8,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <signal.h>
 #include <spawn.h>
 #include <stdio.h>
@@ -24,6 +25,7 @@
 #include "transfer/sftp/transport.h"
 
 #define ARGS_MAX 96
+#define OPTION_MAX (3 * PATH_MAX)
 #define SAID_MAX 4000
 #define SOCKET_BYTES (1 << 20)
 #define LAST_WORDS_MS 1000 /* an ssh that ends says why within it */
@@ -82,12 +84,39 @@ add_words(struct args *a, const char *words)
 static void
 add_option(struct args *a, const char *name, const char *value)
 {
-	char text[4200];
+	AUTO(buf) struct buf text = BUF_INIT(OPTION_MAX);
 
-	if ((size_t)snprintf(text, sizeof(text), "-o%s=%s", name, value) >=
-	    sizeof(text))
+	buf_addf(&text, "-o%s=%s", name, value);
+	if (buf_failed(&text))
 		a->text.failed = true;
-	add(a, text);
+	add(a, buf_str(&text));
+}
+
+/*
+ * An option whose value is a path.  ssh takes the value apart into words, and
+ * expands what stands after '%' and "${" in them.  In quotes, a backslash is
+ * special only before these three; an ssh before 8.7 knows no special one.
+ */
+static void
+add_path_option(struct args *a, const char *name, const char *path)
+{
+	AUTO(buf) struct buf quoted = BUF_INIT(PATH_MAX * 2);
+	const char *p;
+
+	buf_addc(&quoted, '"');
+	for (p = path; *p != '\0'; p++) {
+		if (*p == '%')
+			buf_addc(&quoted, '%');
+		else if (*p == '"' ||
+		    (*p == '\\' && (p[1] == '\0' || strchr("\\\"'", p[1]))))
+			buf_addc(&quoted, '\\');
+		buf_addc(&quoted, *p);
+	}
+	buf_addc(&quoted, '"');
+	if (buf_failed(&quoted))
+		a->text.failed = true;
+	else
+		add_option(a, name, buf_str(&quoted));
 }
 
 /* Options of the command line come before those of its files. */
@@ -124,18 +153,30 @@ add_options(struct args *a, const struct transport_target *t)
 	snprintf(text, sizeof(text), "%u", t->port);
 	if (t->port != 0)
 		add_option(a, "Port", text);
-	if (t->user != NULL && t->user[0] != '\0')
-		add_option(a, "User", t->user);
+	if (t->user != NULL && t->user[0] != '\0') {
+		add(a, "-l"); /* nothing is expanded in it */
+		add(a, t->user);
+	}
 	if (t->bind_address != NULL)
 		add_option(a, "BindAddress", t->bind_address);
 	if (t->identity != NULL) {
-		add_option(a, "IdentityFile", t->identity);
+		add_path_option(a, "IdentityFile", t->identity);
 		add_option(a, "IdentitiesOnly", "yes");
 	}
 	if (t->known_hosts != NULL) {
-		add_option(a, "UserKnownHostsFile", t->known_hosts);
+		add_path_option(a, "UserKnownHostsFile", t->known_hosts);
 		add_option(a, "GlobalKnownHostsFile", "/dev/null");
 	}
+}
+
+/* Nothing can be put before it to keep it from being expanded. */
+static int
+check_path(const char *path, struct err *e)
+{
+	if (path == NULL || strstr(path, "${") == NULL)
+		return 0;
+	return err_set(
+	    e, ERR_CONFIG, "%s: ssh takes no path that has \"${\"", path);
 }
 
 static int
@@ -143,6 +184,9 @@ make_args(struct args *a, const struct transport_target *t, struct err *e)
 {
 	int i;
 
+	if (check_path(t->identity, e) == -1 ||
+	    check_path(t->known_hosts, e) == -1)
+		return -1;
 	add_words(a, t->ssh != NULL ? t->ssh : "ssh");
 	if (a->n == 0)
 		return err_set(e, ERR_CONFIG, "--sftp-ssh names no command");
@@ -324,6 +368,13 @@ explain(struct ssh *s, struct err *e)
 	last_words(s, words, sizeof(words));
 	if (s->target->port != 0 && s->target->port != 22)
 		snprintf(port, sizeof(port), "-p %u ", s->target->port);
+	/* It may say that it's unknown, too. */
+	if (has(s, "REVOKED HOST KEY"))
+		return err_set(e, ERR_CONFIG,
+		    "the host key of %s, or who certified it, was revoked: "
+		    "whoever has it may be in between. The server needs "
+		    "another one",
+		    s->target->host);
 	if (has(s, "IDENTIFICATION HAS CHANGED"))
 		return err_set(e, ERR_CONFIG,
 		    "the host key of %s is not the one that is known: somebody "
