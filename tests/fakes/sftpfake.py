@@ -9,6 +9,8 @@ machine's own.  Rules:
 
 	bare            no extensions at all
 	handles=N       opening fails while N handles are open
+	closeat=N       it ends when one more is to be opened while N are open
+	told=N          and tells by limits@openssh.com that it takes N
 	readonly        nothing can be changed
 	room=N          writes fail once N bytes were written in all
 	short=N         at most N bytes in an answer to READ
@@ -59,6 +61,9 @@ if "once" in rules:
         os.close(os.open(rules["once"], os.O_CREAT | os.O_EXCL, 0o600))
     except FileExistsError:
         faults = []
+
+if "told" in rules:
+    EXTENSIONS["limits@openssh.com"] = "1"
 
 inp, out = sys.stdin.buffer, sys.stdout.buffer
 handles, seen, written, next_handle = {}, {}, 0, 0
@@ -232,6 +237,9 @@ def handle_extended(ident, p):
     elif name.startswith("fsync"):
         os.fsync(handles[p.string()])
         status(ident, OK)
+    elif name.startswith("limits"):
+        send(201, ident, struct.pack(
+            ">4Q", 262144, 32768, 32768, int(rules["told"])))
     elif name.startswith("lsetstat"):
         apply(p.string(), p.attrs(), follow=False)
         status(ident, OK)
@@ -352,6 +360,9 @@ def main():
         p = Packet(body[1:])
         ident = p.u32()
         name = NAMES.get(kind, "?")
+        if name in ("open", "opendir") and \
+                len(handles) >= int(rules.get("closeat", 1 << 30)):
+            sys.exit(0)
         seen[name] = seen.get(name, 0) + 1
         fault = next((f for f, t, n in faults
                       if t == name and n == seen[name]), None)

@@ -32,6 +32,7 @@ call_again(struct call *call)
 	call->n = 0;
 	call->bytes = 0;
 	call->stale = false;
+	call->crowded = false;
 	call->message[0] = '\0';
 }
 
