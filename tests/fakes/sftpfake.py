@@ -13,6 +13,7 @@ machine's own.  Rules:
 	told=N          and tells by limits@openssh.com that it takes N
 	readonly        nothing can be changed
 	room=N          writes fail once N bytes were written in all
+	lie=N           files are told to be N bytes longer (-N: shorter)
 	short=N         at most N bytes in an answer to READ
 	shuffle         answers in another order than the requests
 	noowner         setting an owner is refused
@@ -108,7 +109,10 @@ class Packet:
 
 
 def attrs(st):
-    return (u32(15) + struct.pack(">Q", st.st_size) + u32(st.st_uid) +
+    size = st.st_size
+    if stat.S_ISREG(st.st_mode):
+        size = max(0, size + int(rules.get("lie", 0)))
+    return (u32(15) + struct.pack(">Q", size) + u32(st.st_uid) +
             u32(st.st_gid) + u32(st.st_mode) + u32(int(st.st_atime)) +
             u32(int(st.st_mtime)))
 
