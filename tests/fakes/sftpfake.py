@@ -17,13 +17,15 @@ machine's own.  Rules:
 	short=N         at most N bytes in an answer to READ
 	shuffle         answers in another order than the requests
 	noowner         setting an owner is refused
-	FAULT@TYPE=N    at the Nth request of TYPE (open, write, rename, ...):
+	FAULT@TYPE=N    at the Nth request of TYPE (open, write, rename, ...,
+	                extended: any extension; posix-rename, fsync, ...: it):
 	                cut (end before it is done), done-cut (end after it),
 	                silent (answer nothing more), wrong-id, huge, short-packet,
 	                long-data, bad-type, status-ok, flip (another byte than
 	                was written, in an answer to read or in the file), fail
 	                (FAILURE)
 	noread          reading is refused
+	nonames         directories have no end, and no names
 	badname=NAME    each directory has this name, too
 	greeting=TEXT   that before all
 	once=FILE       faults only if FILE isn't there yet; it is made at the first
@@ -186,6 +188,9 @@ def handle_open(ident, p):
 
 def handle_readdir(ident, p):
     entries = handles[p.string()]
+    if "nonames" in rules:
+        send(104, ident, u32(0))
+        return
     if not entries:
         status(ident, EOF)
         return
@@ -367,9 +372,13 @@ def main():
         if name in ("open", "opendir") and \
                 len(handles) >= int(rules.get("closeat", 1 << 30)):
             sys.exit(0)
-        seen[name] = seen.get(name, 0) + 1
+        own = [name]
+        if name == "extended":
+            own.append(Packet(body[5:]).string().decode().split("@")[0])
+        for t in own:
+            seen[t] = seen.get(t, 0) + 1
         fault = next((f for f, t, n in faults
-                      if t == name and n == seen[name]), None)
+                      if t in own and n == seen[t]), None)
         if fault not in (None, "flip", "long-data", "done-cut") and \
                 spoil(fault, ident):
             continue

@@ -236,6 +236,7 @@ call_fsync(struct call *call, const struct conn_handle *h)
 {
 	struct request *r = new_extended(call, "fsync@openssh.com");
 
+	r->is_fsync = true;
 	put_handle(call, h);
 	return finish(call, r, 0);
 }

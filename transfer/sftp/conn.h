@@ -65,6 +65,7 @@ struct request {
 	size_t head; /* where it begins in the call's heads */
 	uint32_t head_len;
 	uint8_t type;
+	bool is_fsync;
 	bool sent;
 	bool differs;		    /* what was read is not what was expected */
 	uint32_t status;	    /* enum proto_status */

@@ -69,7 +69,7 @@ release(struct conn *c, struct request *r, unsigned slot)
 	c->slots[slot].request = NULL;
 	c->free_slots[--c->outstanding] = (uint16_t)slot;
 	c->flying -= r->len;
-	if (r->type == PROTO_EXTENDED && r->body == NULL)
+	if (r->is_fsync)
 		c->fsyncs--;
 	count_handles(c, r);
 	if (--r->call->pending == 0)
@@ -162,7 +162,7 @@ admit_one(struct conn *c, struct call *call)
 	proto_set_id(head, c->slots[slot].id);
 	c->flying += r->len;
 	c->opening += r->handle != NULL;
-	if (r->type == PROTO_EXTENDED && r->body == NULL)
+	if (r->is_fsync)
 		c->fsyncs++;
 	atomic_fetch_sub_explicit(
 	    &c->backlog, (uint64_t)r->len, memory_order_relaxed);
