@@ -9,18 +9,23 @@ machine's own.  Rules:
 
 	bare            no extensions at all
 	handles=N       opening fails while N handles are open
+	closeat=N       it ends when one more is to be opened while N are open
+	told=N          and tells by limits@openssh.com that it takes N
 	readonly        nothing can be changed
 	room=N          writes fail once N bytes were written in all
+	lie=N           files are told to be N bytes longer (-N: shorter)
 	short=N         at most N bytes in an answer to READ
 	shuffle         answers in another order than the requests
 	noowner         setting an owner is refused
-	FAULT@TYPE=N    at the Nth request of TYPE (open, write, rename, ...):
+	FAULT@TYPE=N    at the Nth request of TYPE (open, write, rename, ...,
+	                extended: any extension; posix-rename, fsync, ...: it):
 	                cut (end before it is done), done-cut (end after it),
 	                silent (answer nothing more), wrong-id, huge, short-packet,
 	                long-data, bad-type, status-ok, flip (another byte than
 	                was written, in an answer to read or in the file), fail
 	                (FAILURE)
 	noread          reading is refused
+	nonames         directories have no end, and no names
 	badname=NAME    each directory has this name, too
 	greeting=TEXT   that before all
 	once=FILE       faults only if FILE isn't there yet; it is made at the first
@@ -59,6 +64,9 @@ if "once" in rules:
         os.close(os.open(rules["once"], os.O_CREAT | os.O_EXCL, 0o600))
     except FileExistsError:
         faults = []
+
+if "told" in rules:
+    EXTENSIONS["limits@openssh.com"] = "1"
 
 inp, out = sys.stdin.buffer, sys.stdout.buffer
 handles, seen, written, next_handle = {}, {}, 0, 0
@@ -103,7 +111,10 @@ class Packet:
 
 
 def attrs(st):
-    return (u32(15) + struct.pack(">Q", st.st_size) + u32(st.st_uid) +
+    size = st.st_size
+    if stat.S_ISREG(st.st_mode):
+        size = max(0, size + int(rules.get("lie", 0)))
+    return (u32(15) + struct.pack(">Q", size) + u32(st.st_uid) +
             u32(st.st_gid) + u32(st.st_mode) + u32(int(st.st_atime)) +
             u32(int(st.st_mtime)))
 
@@ -177,6 +188,9 @@ def handle_open(ident, p):
 
 def handle_readdir(ident, p):
     entries = handles[p.string()]
+    if "nonames" in rules:
+        send(104, ident, u32(0))
+        return
     if not entries:
         status(ident, EOF)
         return
@@ -232,6 +246,9 @@ def handle_extended(ident, p):
     elif name.startswith("fsync"):
         os.fsync(handles[p.string()])
         status(ident, OK)
+    elif name.startswith("limits"):
+        send(201, ident, struct.pack(
+            ">4Q", 262144, 32768, 32768, int(rules["told"])))
     elif name.startswith("lsetstat"):
         apply(p.string(), p.attrs(), follow=False)
         status(ident, OK)
@@ -352,9 +369,16 @@ def main():
         p = Packet(body[1:])
         ident = p.u32()
         name = NAMES.get(kind, "?")
-        seen[name] = seen.get(name, 0) + 1
+        if name in ("open", "opendir") and \
+                len(handles) >= int(rules.get("closeat", 1 << 30)):
+            sys.exit(0)
+        own = [name]
+        if name == "extended":
+            own.append(Packet(body[5:]).string().decode().split("@")[0])
+        for t in own:
+            seen[t] = seen.get(t, 0) + 1
         fault = next((f for f, t, n in faults
-                      if t == name and n == seen[name]), None)
+                      if t in own and n == seen[t]), None)
         if fault not in (None, "flip", "long-data", "done-cut") and \
                 spoil(fault, ident):
             continue

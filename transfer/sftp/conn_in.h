@@ -56,6 +56,8 @@ struct conn {
 	/* The I/O thread's: */
 	struct transport *transport;
 	struct call_list small, bulk; /* not all of them admitted yet */
+	struct call_list parked;      /* they wait for a file to be closed */
+	unsigned opening, open;	      /* handles: asked for; had */
 	bool bulk_next;
 	struct conn_slot *slots; /* CONN_REQUESTS_MAX of them */
 	uint16_t *free_slots;

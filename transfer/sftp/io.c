@@ -7,11 +7,14 @@
 #include "base/clock.h"
 #include "transfer/sftp/answer.h"
 #include "transfer/sftp/conn_in.h"
+#include "transfer/sftp/handles.h"
 
 /* Calls with more data than this wait behind each other. */
 #define BULK_BYTES ((uint64_t)128 << 10)
 /* Writing out what a server holds in memory may take longer. */
 #define FSYNC_FACTOR 10
+/* Who waits for a file to be closed gives up when nothing goes on so long. */
+#define PARKED_MS 5000
 
 /* Waits for its turn to be sent. */
 static void
@@ -41,6 +44,24 @@ round_over(struct conn *c, struct call *call)
 	enlist(c, call);
 }
 
+/* A file was opened, wasn't, or was closed: who waits for that may go on. */
+static void
+count_handles(struct conn *c, const struct request *r)
+{
+	struct call *call;
+
+	if (r->handle != NULL) {
+		c->opening--;
+		c->open += r->status == PROTO_OK;
+	} else if (r->type == PROTO_CLOSE && c->open > 0) {
+		c->open--;
+	} else {
+		return;
+	}
+	if ((call = call_list_take(&c->parked)) != NULL)
+		enlist(c, call);
+}
+
 /* Gives a slot of the table back. */
 static void
 release(struct conn *c, struct request *r, unsigned slot)
@@ -48,8 +69,9 @@ release(struct conn *c, struct request *r, unsigned slot)
 	c->slots[slot].request = NULL;
 	c->free_slots[--c->outstanding] = (uint16_t)slot;
 	c->flying -= r->len;
-	if (r->type == PROTO_EXTENDED && r->body == NULL)
+	if (r->is_fsync)
 		c->fsyncs--;
+	count_handles(c, r);
 	if (--r->call->pending == 0)
 		round_over(c, r->call);
 }
@@ -68,7 +90,7 @@ fail_call(struct call *call, size_t requests, const struct err *e)
 static void
 fail_all(struct conn *c, const struct err *e)
 {
-	struct call_list *lists[] = {&c->small, &c->bulk};
+	struct call_list *lists[] = {&c->small, &c->bulk, &c->parked};
 	struct call *call;
 	unsigned i;
 
@@ -84,9 +106,10 @@ fail_all(struct conn *c, const struct err *e)
 			r->call->err = *e;
 		release(c, r, i);
 	}
-	for (i = 0; i < 2; i++)
+	for (i = 0; i < sizeof(lists) / sizeof(*lists); i++)
 		while ((call = call_list_take(lists[i])) != NULL)
 			fail_call(call, call->n - call->admitted, e);
+	c->opening = c->open = 0;
 	atomic_store(&c->backlog, 0);
 }
 
@@ -138,7 +161,8 @@ admit_one(struct conn *c, struct call *call)
 	c->slots[slot].id = ++c->serial * CONN_REQUESTS_MAX + slot;
 	proto_set_id(head, c->slots[slot].id);
 	c->flying += r->len;
-	if (r->type == PROTO_EXTENDED && r->body == NULL)
+	c->opening += r->handle != NULL;
+	if (r->is_fsync)
 		c->fsyncs++;
 	atomic_fetch_sub_explicit(
 	    &c->backlog, (uint64_t)r->len, memory_order_relaxed);
@@ -173,6 +197,52 @@ may_fly(struct conn *c, uint64_t len)
 	return c->held_up_ms == 0;
 }
 
+/* Whether R would open one file more than there may be.  The last one may be a
+ * directory only: who lists makes the others' work. */
+static bool
+is_crowded(struct conn *c, const struct request *r)
+{
+	unsigned most;
+
+	if (r->handle == NULL)
+		return false;
+	most = handles_most(c->config.handles, clock_mono_ms());
+	if (c->caps.handles != 0 && c->caps.handles < most)
+		most = (unsigned)c->caps.handles;
+	if (r->type == PROTO_OPEN && most > 1)
+		most--;
+	return c->open + c->opening >= most;
+}
+
+/* The next request of CALL, which is to open a file, fails. */
+static void
+refuse(struct conn *c, struct call *call)
+{
+	struct request *r = &call->requests[call->admitted++];
+
+	r->status = PROTO_FAILURE;
+	call->crowded = true;
+	if (call->admitted < call->n)
+		enlist(c, call);
+	if (--call->pending == 0)
+		round_over(c, call);
+}
+
+/* CALL waits until a file is closed; not if that may be its own. */
+static void
+park(struct conn *c, struct call *call)
+{
+	size_t i;
+
+	for (i = 0; i < call->admitted; i++) {
+		if (call->requests[i].handle != NULL) {
+			refuse(c, call);
+			return;
+		}
+	}
+	call_list_add(&c->parked, call);
+}
+
 /* Moves requests into the ring as far as there is room and they may fly. */
 static void
 admit(struct conn *c)
@@ -188,6 +258,10 @@ admit(struct conn *c)
 		if (call == NULL ||
 		    !may_fly(c, call->requests[call->admitted].len))
 			break;
+		if (is_crowded(c, &call->requests[call->admitted])) {
+			park(c, call_list_take(list));
+			continue;
+		}
 		admit_one(c, call);
 		if (call->admitted == call->n)
 			call_list_take(list);
@@ -262,18 +336,39 @@ receive(struct conn *c, struct err *e)
 	return rc == -1 ? -1 : n;
 }
 
+/* Something waits, and not for the server. */
+static bool
+is_held_up(const struct conn *c)
+{
+	return c->held_up_ms > 0 || c->parked.first != NULL;
+}
+
+static void
+refuse_parked(struct conn *c)
+{
+	struct call_list parked = c->parked;
+	struct call *call;
+
+	c->parked = (struct call_list){NULL, NULL};
+	while ((call = call_list_take(&parked)) != NULL)
+		refuse(c, call);
+}
+
 /* Whether the server is silent for too long, or the run is to stop. */
 static int
 check_time(struct conn *c, struct err *e)
 {
 	uint64_t most = c->config.timeout_ms;
 
-	if (c->outstanding == 0 && c->held_up_ms == 0)
+	if (c->outstanding == 0 && !is_held_up(c))
 		return 0;
 	if (conn_is_stopped(c))
 		return err_set(e, ERR_STOPPED, "stopped");
-	if (c->outstanding == 0)
+	if (c->outstanding == 0) {
+		if (clock_mono_ms() - c->progress_ms > PARKED_MS)
+			refuse_parked(c);
 		return 0;
+	}
 	if (c->fsyncs > 0)
 		most *= FSYNC_FACTOR;
 	if (most > 0 && clock_mono_ms() - c->progress_ms > most)
@@ -288,7 +383,7 @@ nap_ms(const struct conn *c)
 {
 	if (c->held_up_ms > 0 && c->held_up_ms < CONN_SLICE_MS)
 		return (int)c->held_up_ms;
-	return c->outstanding > 0 || c->held_up_ms > 0 ? CONN_SLICE_MS : -1;
+	return c->outstanding > 0 || is_held_up(c) ? CONN_SLICE_MS : -1;
 }
 
 /* Until the connection breaks (*E tells why) or is to be closed. */
@@ -316,8 +411,12 @@ serve(struct conn *c, struct err *e)
 			c->progress_ms = clock_mono_ms();
 		sent = flush(c, e);
 		got = sent == -1 ? -1 : receive(c, e);
-		if (got == -1)
+		if (got == -1) {
+			if (e->kind == ERR_NET)
+				handles_broke(c->config.handles, c->open,
+				    clock_mono_ms());
 			return;
+		}
 		idle = got == 0 && sent == 0;
 	}
 	err_set(e, ERR_STOPPED, "closed");

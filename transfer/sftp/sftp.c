@@ -83,6 +83,7 @@ sftp_close(struct store *store)
 		conn_free(s->conns[i]);
 	}
 	dirs_free(&s->dirs);
+	handles_destroy(&s->handles);
 	pthread_mutex_destroy(&s->lock);
 	free(s->root);
 	free(s->host);
@@ -118,6 +119,7 @@ sftp_open_store(const struct store_url *url, const struct store_config *config,
 	s->base.ops = &sftp_driver;
 	s->config = *config;
 	dirs_init(&s->dirs);
+	handles_init(&s->handles);
 	pthread_mutex_init(&s->lock, NULL);
 	s->root = root_of(url->path);
 	s->host = strdup(url->host);
@@ -269,6 +271,7 @@ new_conn(struct sftp_store *s, struct err *e)
 	    .connect_timeout_ms = s->target.connect_timeout_ms,
 	    .stop = s->config.stop,
 	    .limit = s->config.limit,
+	    .handles = &s->handles,
 	};
 	struct conn *conn = conn_new(&config, e);
 
