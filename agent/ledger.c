@@ -183,6 +183,17 @@ column_stat(sqlite3_stmt *s, int at, struct item_stat *st)
 	st->dev = column_u64(s, at + 8);
 }
 
+void
+bind_path(sqlite3_stmt *s, int at, const char *path, size_t len)
+{
+	const char *slash = len > 0 ? memrchr(path, '/', len) : NULL;
+	size_t dir_len = slash != NULL ? (size_t)(slash - path) : 0;
+	size_t name_at = slash != NULL ? dir_len + 1 : 0;
+
+	bind_bytes(s, at, path, dir_len);
+	bind_bytes(s, at + 1, path + name_at, len - name_at);
+}
+
 bool
 column_bytes(sqlite3_stmt *s, int at, void *out, size_t size)
 {

@@ -11,6 +11,8 @@
 #include "agent/manifest.h"
 #include "base/text.h"
 
+#define NUMBER_SIZE 24 /* of 64 bits, as text */
+
 /* The text of string member KEY; NULL if there is none, or one with a NUL. */
 static const char *
 string_of(const struct jdoc_node *o, const char *key)
@@ -22,21 +24,33 @@ string_of(const struct jdoc_node *o, const char *key)
 	    : NULL;
 }
 
+/* Number member KEY as text: 1, 0 if there is none, -1 if it is no number or
+ * too long for one. */
+static int
+number_of(const struct jdoc_node *o, const char *key, char out[NUMBER_SIZE])
+{
+	const struct jdoc_node *n = jdoc_member(o, key);
+
+	if (n == NULL)
+		return 0;
+	if (n->type != JDOC_NUMBER || n->len >= NUMBER_SIZE)
+		return -1;
+	memcpy(out, n->text, n->len);
+	out[n->len] = '\0';
+	return 1;
+}
+
 /* Number member KEY: 1, 0 if there is none, -1 if it is no such number. */
 static int
 uint_of(const struct jdoc_node *o, const char *key, uint64_t *out)
 {
-	const struct jdoc_node *n = jdoc_member(o, key);
-	char text[24];
-	char *end;
+	char text[NUMBER_SIZE], *end;
+	int rc = number_of(o, key, text);
 
-	if (n == NULL)
-		return 0;
-	if (n->type != JDOC_NUMBER || n->len >= sizeof(text) ||
-	    n->text[0] == '-')
+	if (rc != 1)
+		return rc;
+	if (text[0] == '-')
 		return -1;
-	memcpy(text, n->text, n->len);
-	text[n->len] = '\0';
 	errno = 0;
 	*out = strtoull(text, &end, 10);
 	return *end == '\0' && errno == 0 ? 1 : -1;
@@ -45,16 +59,11 @@ uint_of(const struct jdoc_node *o, const char *key, uint64_t *out)
 static int
 int_of(const struct jdoc_node *o, const char *key, int64_t *out)
 {
-	const struct jdoc_node *n = jdoc_member(o, key);
-	char text[24];
-	char *end;
+	char text[NUMBER_SIZE], *end;
+	int rc = number_of(o, key, text);
 
-	if (n == NULL)
-		return 0;
-	if (n->type != JDOC_NUMBER || n->len >= sizeof(text))
-		return -1;
-	memcpy(text, n->text, n->len);
-	text[n->len] = '\0';
+	if (rc != 1)
+		return rc;
 	errno = 0;
 	*out = strtoll(text, &end, 10);
 	return *end == '\0' && errno == 0 ? 1 : -1;

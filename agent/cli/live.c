@@ -11,7 +11,6 @@
 #include "agent/reach.h"
 #include "agent/stop.h"
 #include "agent/ui_line.h"
-#include "base/log.h"
 #include "base/text.h"
 
 #define EVERY_MS 1000
@@ -171,11 +170,6 @@ live_view(struct ask *a, const char *task, struct err *e)
 	a->name = task;
 	do {
 		rc = show(&s, e);
-		/* One that doesn't answer in time may be busy. */
-		if (rc == -1 && e->kind == ERR_NET) {
-			log_warn("%s", e->msg);
-			rc = 0;
-		}
 	} while (rc == 0 && reach_pause(EVERY_MS, stop_soon_flag()));
 	buf_free(&s.now);
 	buf_free(&s.before);

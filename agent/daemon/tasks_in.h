@@ -52,7 +52,7 @@ int tasks_words(const struct tasks *t, const struct task *task,
 
 /* tasks_watch.c.  The watch over its source is as its file says. */
 void task_watch(struct task *task, const struct tasks_config *config);
-/* When a run is due for what that has seen; 0: it has seen nothing. */
+/* When the next run is due for what that has seen; 0: there is no need. */
 int64_t task_changes_us(const struct task *task, int64_t now_us);
 /* A run begins: the list of what it is limited to, the caller's; -1: all. */
 int task_changes_begin(struct task *task, int64_t now_us);

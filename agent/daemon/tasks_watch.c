@@ -41,7 +41,7 @@ task_changes_us(const struct task *task, int64_t now_us)
 {
 	uint64_t now_ms = clock_mono_ms(), at = HINTS_NEVER;
 
-	if (task->watch != NULL)
+	if (task->watch != NULL && task->run == NULL)
 		at = watch_due(task->watch, now_ms);
 	if (at == HINTS_NEVER)
 		return 0;

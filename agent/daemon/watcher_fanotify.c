@@ -47,7 +47,8 @@ struct fan {
 	struct mounts mounts;
 	struct volume *volumes;
 	size_t volumes_n;
-	/* The directory of the last event. */
+	/* The directory of the last event: that of another one is between it
+	 * and what comes after a move. */
 	unsigned char handle[HANDLE_MAX];
 	size_t handle_len;
 	struct buf dir; /* its path, below the root */
@@ -293,9 +294,6 @@ tell(struct fan *f, uint64_t mask, const char *name)
 	bool dir = (mask & FAN_ONDIR) != 0;
 	enum watch_kind kind = WATCH_TREE;
 
-	/* What is at its old path, and below, is elsewhere now. */
-	if (dir && (mask & (FAN_MOVED_FROM | FAN_MOVED_TO)) != 0)
-		f->handle_len = 0;
 	if (strcmp(name, ".") == 0)
 		name = "";
 	mask &= (uint64_t)MASK & ~(uint64_t)FAN_ONDIR;

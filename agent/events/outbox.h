@@ -34,6 +34,9 @@ void outbox_close(struct outbox *o);
 /* For who tries again: another's lock is waited for ten seconds, not a minute,
  * which a run takes rather than not begin. */
 void outbox_wait_less(struct outbox *o);
+/* It will be opened again soon: closing it needn't write its log back, which
+ * waits for the disk. */
+void outbox_keep_log(struct outbox *o);
 AUTO_DEFINE(outbox, struct outbox, outbox_close)
 
 /*

@@ -108,6 +108,20 @@ what_has_left_is_found_and_may_come_back(void)
 }
 
 static void
+what_is_left_of_a_directory_goes_with_the_last_in_it(void)
+{
+	AUTO(watchtree) struct watchtree *t = make();
+	uint32_t a = put(t, 2, WATCHTREE_ROOT, "a");
+
+	put(t, 3, a, "b");
+	watchtree_remove(t, a);
+	CHECK(put(t, 4, WATCHTREE_ROOT, "x") != a);
+	put(t, 3, WATCHTREE_ROOT, "moved");
+	CHECK_STR(path(t, 3), "moved");
+	CHECK(put(t, 5, WATCHTREE_ROOT, "y") == a);
+}
+
+static void
 those_without_a_watch_are_kept_to_be_counted(void)
 {
 	AUTO(watchtree) struct watchtree *t = make();
@@ -261,6 +275,7 @@ main(void)
 	RUN(a_path_is_spelled_from_the_names);
 	RUN(what_is_moved_takes_what_is_below_with_it);
 	RUN(what_has_left_is_found_and_may_come_back);
+	RUN(what_is_left_of_a_directory_goes_with_the_last_in_it);
 	RUN(those_without_a_watch_are_kept_to_be_counted);
 	RUN(it_is_right_whatever_happens);
 	RUN(records_come_in_any_pieces);

@@ -9,6 +9,7 @@
 
 /* Logging in takes a while more than the connection. */
 #define LOGIN_FACTOR 3
+#define NO_ANSWER "no answer in time while logging in"
 
 static bool
 is_closing(struct conn *c)
@@ -19,6 +20,21 @@ is_closing(struct conn *c)
 	closing = c->closing;
 	pthread_mutex_unlock(&c->lock);
 	return closing;
+}
+
+/* As long as the stop flag may go unseen; -1 if there is to be no more
+ * waiting, LATE if that is for UNTIL. */
+static int
+wait_a_while(struct conn *c, bool sending, uint64_t until, const char *late,
+    struct err *e)
+{
+	if (conn_is_stopped(c) || is_closing(c))
+		return err_set(e, ERR_STOPPED, "stopped");
+	if (clock_mono_ms() > until)
+		return err_set(
+		    e, ERR_NET, "%s: %s", c->config.target.host, late);
+	conn_wait_io(c, sending, CONN_SLICE_MS);
+	return 0;
 }
 
 /* While connecting: the next packet, or why not. */
@@ -37,13 +53,8 @@ await_packet(struct conn *c, uint64_t until, const uint8_t **packet,
 			return -1;
 		if (n > 0)
 			continue;
-		if (conn_is_stopped(c) || is_closing(c))
-			return err_set(e, ERR_STOPPED, "stopped");
-		if (clock_mono_ms() > until)
-			return err_set(e, ERR_NET,
-			    "%s: no answer in time while logging in",
-			    c->config.target.host);
-		conn_wait_io(c, false, CONN_SLICE_MS);
+		if (wait_a_while(c, false, until, NO_ANSWER, e) == -1)
+			return -1;
 	}
 }
 
@@ -63,13 +74,8 @@ send_small(struct conn *c, const struct buf *b, uint64_t until, struct err *e)
 		v.iov_len -= (size_t)n;
 		if (v.iov_len == 0)
 			break;
-		if (conn_is_stopped(c) || is_closing(c))
-			return err_set(e, ERR_STOPPED, "stopped");
-		if (clock_mono_ms() > until)
-			return err_set(e, ERR_NET,
-			    "%s: no answer in time while logging in",
-			    c->config.target.host);
-		conn_wait_io(c, true, CONN_SLICE_MS);
+		if (wait_a_while(c, true, until, NO_ANSWER, e) == -1)
+			return -1;
 	}
 	return 0;
 }
@@ -80,12 +86,9 @@ await_transport(struct conn *c, uint64_t until, struct err *e)
 	int rc;
 
 	while ((rc = c->transport->ops->ready(c->transport, e)) == 0) {
-		if (conn_is_stopped(c) || is_closing(c))
-			return err_set(e, ERR_STOPPED, "stopped");
-		if (clock_mono_ms() > until)
-			return err_set(e, ERR_NET, "%s: no connection in time",
-			    c->config.target.host);
-		conn_wait_io(c, false, CONN_SLICE_MS);
+		if (wait_a_while(c, false, until, "no connection in time", e) ==
+		    -1)
+			return -1;
 	}
 	return rc == 1 ? 0 : -1;
 }

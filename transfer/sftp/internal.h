@@ -35,8 +35,8 @@
 #include "transfer/sftp/handles.h"
 #include "transfer/sftp/sftp.h"
 #include "transfer/sftp/sum.h"
+#include "transfer/temp.h"
 
-#define SFTP_TEMP_SIZE 32 /* bytes that a temporary name takes */
 #define SFTP_CONNECTIONS_MAX 64
 
 enum sftp_link_order {
@@ -158,10 +158,8 @@ struct sftp_meta sftp_meta_ask(
 int sftp_meta_check(struct session *c, const struct sftp_meta *m,
     const struct item_stat *st, bool *set_id, struct err *e);
 
-/* The temporary name for KEY (its last component): another one each time
- * where FRESH, or where the owner isn't known. */
+/* temp_name() and temp_common() for KEY's last component. */
 void sftp_temp_name(struct session *c, const char *key, bool fresh, char *out);
-/* Bytes that all temporary names of KEY begin with; 0 if they don't. */
 size_t sftp_temp_common(struct session *c, const char *key, char *out);
 /* Makes a temporary file for KEY: its name in TEMP, open in *H. */
 int sftp_temp_file(struct session *c, const char *key, bool fresh,

@@ -82,7 +82,7 @@ link_to(struct session *c, const char *key, const char *existing,
     const struct store_stat *was, struct err *e)
 {
 	struct sftp_session *me = sftp_session_of(c);
-	char temp[SFTP_TEMP_SIZE];
+	char temp[TEMP_NAME_SIZE];
 	const char *path;
 
 	if (find(c, existing, was, e) == NULL ||

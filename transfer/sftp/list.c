@@ -2,12 +2,10 @@
 /* Listings: several directories at a time, and several requests in each. */
 #include "config.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/text.h"
-#include "transfer/scandir.h"
 #include "transfer/sftp/internal.h"
 
 #define DIRS_AT_ONCE 16
@@ -81,17 +79,6 @@ is_dot(const char *name, size_t len)
 	    (len == 2 && memcmp(name, "..", 2) == 0);
 }
 
-static bool
-is_temporary(const char *name, size_t len)
-{
-	char text[SFTP_TEMP_SIZE];
-
-	if (len >= sizeof(text))
-		return false;
-	snprintf(text, sizeof(text), "%.*s", (int)len, name);
-	return scandir_is_temporary(text, SFTP_TEMP_PREFIX);
-}
-
 static int
 pass_on(struct listing *l, const struct store_stat *st, struct err *e)
 {
@@ -120,7 +107,7 @@ list_name(struct listing *l, const struct pending *dir,
 		return 0;
 	if (sftp_check_name(name->name, name->len, e) == -1)
 		return -1;
-	if (is_temporary(name->name, name->len))
+	if (temp_is_name(name->name, name->len))
 		return 0;
 	buf_reset(&l->key);
 	buf_add(&l->key, dir->path, dir->len);

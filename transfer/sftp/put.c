@@ -248,7 +248,7 @@ struct putting {
 	size_t len;
 	const struct digest *digest;
 	enum putting_step step;
-	char temp[SFTP_TEMP_SIZE];
+	char temp[TEMP_NAME_SIZE];
 	struct conn_handle handle;
 	size_t writes, reads;
 	struct sftp_meta meta;

@@ -9,7 +9,6 @@
 
 #include "base/clock.h"
 #include "base/text.h"
-#include "transfer/scandir.h"
 #include "transfer/sftp/internal.h"
 
 #define CONNECTIONS 4
@@ -137,8 +136,7 @@ sftp_open_store(const struct store_url *url, const struct store_config *config,
 						      : transport_ssh_open;
 	s->timeout_ms =
 	    config->timeout_ms != 0 ? config->timeout_ms : TIMEOUT_MS;
-	if (config->owner != NULL)
-		s->owner = crc64nvme(0, config->owner, strlen(config->owner));
+	s->owner = temp_owner(config->owner);
 	return &s->base;
 }
 
@@ -187,17 +185,6 @@ sftp_set_checksum(struct store *store, unsigned algo)
 		atomic_store(&s->sum_algo, algo);
 }
 
-static bool
-is_temporary(const char *p, size_t n)
-{
-	char name[SFTP_TEMP_SIZE];
-
-	if (n >= sizeof(name))
-		return false;
-	snprintf(name, sizeof(name), "%.*s", (int)n, p);
-	return scandir_is_temporary(name, SFTP_TEMP_PREFIX);
-}
-
 static int
 sftp_check_key(
     const struct store *s, const char *key, enum item_type type, struct err *e)
@@ -209,13 +196,8 @@ sftp_check_key(
 	for (;;) {
 		size_t n = strcspn(p, "/");
 
-		if (n == 0 || (n == 1 && p[0] == '.') ||
-		    (n == 2 && memcmp(p, "..", 2) == 0))
-			return err_set(
-			    e, ERR_NAME, "an empty, \".\" or \"..\" component");
-		if (is_temporary(p, n))
-			return err_set(e, ERR_NAME,
-			    "a name like this is a temporary file of dray");
+		if (store_check_component(p, n, e) == -1)
+			return -1;
 		if (p[n] == '\0')
 			return 0;
 		p += n + 1;

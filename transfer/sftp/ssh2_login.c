@@ -167,6 +167,21 @@ do_methods(struct ssh2_login *l, struct err *e)
 	return 1;
 }
 
+/* What RC, of libssh2, says of the attempt to log in: 1, 0: wait, -1. */
+static int
+tried(struct ssh2_login *l, int rc, struct err *e)
+{
+	if (rc == LIBSSH2_ERROR_EAGAIN)
+		return 0;
+	if (rc == LIBSSH2_ERROR_AUTHENTICATION_FAILED ||
+	    rc == LIBSSH2_ERROR_PASSWORD_EXPIRED)
+		return refused(l, e);
+	if (rc != 0)
+		return failed(l, ERR_NET, "log in", e);
+	l->step = STEP_IN;
+	return 1;
+}
+
 static int
 do_password(struct ssh2_login *l, struct err *e)
 {
@@ -180,15 +195,7 @@ do_password(struct ssh2_login *l, struct err *e)
 	rc = libssh2_userauth_password_ex(l->session, l->user,
 	    (unsigned)strlen(l->user), l->secret, (unsigned)strlen(l->secret),
 	    NULL);
-	if (rc == LIBSSH2_ERROR_EAGAIN)
-		return 0;
-	if (rc == LIBSSH2_ERROR_AUTHENTICATION_FAILED ||
-	    rc == LIBSSH2_ERROR_PASSWORD_EXPIRED)
-		return refused(l, e);
-	if (rc != 0)
-		return failed(l, ERR_NET, "log in", e);
-	l->step = STEP_IN;
-	return 1;
+	return tried(l, rc, e);
 }
 
 static void
@@ -222,14 +229,7 @@ do_keyboard(struct ssh2_login *l, struct err *e)
 	*libssh2_session_abstract(l->session) = l; /* for answer() */
 	rc = libssh2_userauth_keyboard_interactive_ex(
 	    l->session, l->user, (unsigned)strlen(l->user), answer);
-	if (rc == LIBSSH2_ERROR_EAGAIN)
-		return 0;
-	if (rc == LIBSSH2_ERROR_AUTHENTICATION_FAILED)
-		return refused(l, e);
-	if (rc != 0)
-		return failed(l, ERR_NET, "log in", e);
-	l->step = STEP_IN;
-	return 1;
+	return tried(l, rc, e);
 }
 
 /* 1: in; 0: wait; 2: not with this one. */

@@ -22,18 +22,6 @@ call_of(struct session *c)
 	return &sftp_session_of(c)->call;
 }
 
-static int
-check_id(const char *id, struct err *e)
-{
-	size_t prefix = sizeof(SFTP_TEMP_PREFIX) - 1;
-
-	if (strncmp(id, SFTP_TEMP_PREFIX, prefix) != 0 ||
-	    strlen(id) != prefix + 16 || strchr(id, '/') != NULL)
-		return err_set(
-		    e, ERR_GONE, "not an upload of this store: %.60s", id);
-	return 0;
-}
-
 /* A handle for PATH on the call's connection that is kept already. */
 static bool
 find_open(struct session *c, const char *path, struct conn_handle *out)
@@ -119,7 +107,7 @@ open_temp(struct session *c, const char *key, const char *id,
 	uint32_t status;
 
 	*own = false;
-	if (check_id(id, e) == -1)
+	if (temp_check_id(id, e) == -1)
 		return -1;
 	if (sftp_parents(c, key, false, e) == -1) {
 		if (e->kind == ERR_NOTFOUND)
@@ -150,7 +138,7 @@ begin(struct session *c, const char *key, const struct item_stat *st, char *id,
     struct err *e)
 {
 	struct sftp_session *me = sftp_session_of(c);
-	char temp[SFTP_TEMP_SIZE];
+	char temp[TEMP_NAME_SIZE];
 	struct conn_handle h;
 	const char *path;
 
@@ -464,7 +452,7 @@ abort_upload(struct session *c, const char *key, const char *id, struct err *e)
 	const char *path;
 	uint32_t status;
 
-	if (check_id(id, e) == -1)
+	if (temp_check_id(id, e) == -1)
 		return 0;
 	if (sftp_parents(c, key, false, e) == -1)
 		return e->kind == ERR_NOTFOUND || e->kind == ERR_EXISTS ? 0
@@ -497,10 +485,10 @@ sftp_upload_abort(
 
 /* Unfinished uploads that were found. */
 struct search {
-	char common[SFTP_TEMP_SIZE]; /* what their names begin with */
+	char common[TEMP_NAME_SIZE]; /* what their names begin with */
 	size_t len;
 	struct found {
-		char id[SFTP_TEMP_SIZE];
+		char id[TEMP_NAME_SIZE];
 		int64_t begun_ns;
 	} * found;
 	size_t n, cap;

@@ -288,7 +288,7 @@ find_link_order(struct session *c, const char *key, struct err *e)
 {
 	struct sftp_session *me = sftp_session_of(c);
 	struct sftp_store *s = sftp_store_of(c);
-	char name[SFTP_TEMP_SIZE];
+	char name[TEMP_NAME_SIZE];
 	struct proto_attrs attrs[2];
 	const char *a, *b;
 
@@ -381,7 +381,7 @@ static int
 symlink_to(struct session *c, const char *key, const struct item_stat *st,
     const char *target, size_t len, struct err *e)
 {
-	char temp[SFTP_TEMP_SIZE];
+	char temp[TEMP_NAME_SIZE];
 
 	if (len == 0 || len >= PATH_MAX || memchr(target, '\0', len) != NULL)
 		return err_set(e, ERR_NAME, "not a symbolic link's target");
