@@ -522,9 +522,10 @@ const struct option_def option_table[] = {
     {STRING("sftp-identity", store.sftp_identity, "FILE", STORE,
 	.help = "SFTP: private key [ssh-agent, ssh_config, ~/.ssh]")},
     {STRING("sftp-password-file", store.sftp_password_file, "FILE", STORE,
-	.help = "SFTP: the password is FILE's first line")},
+	.help = "SFTP: the password is FILE's first line; or "
+		"credential:NAME or env:NAME")},
     {STRING("sftp-passphrase-file", store.sftp_passphrase_file, "FILE", STORE,
-	.help = "SFTP: the private key's passphrase is FILE's first line")},
+	.help = "SFTP: the private key's passphrase, likewise")},
     {STRING("sftp-known-hosts", store.sftp_known_hosts, "FILE", STORE,
 	.help = "SFTP: host keys to trust [~/.ssh/known_hosts and "
 		"/etc/ssh/ssh_known_hosts]")},

@@ -6,10 +6,10 @@
 #include <string.h>
 
 #include "agent/events/cloudevent.h"
-#include "agent/events/secret.h"
 #include "agent/events/subscription_in.h"
 #include "base/buf.h"
 #include "base/ini.h"
+#include "base/secret.h"
 #include "base/text.h"
 
 #define NAME_CHARS                                   \

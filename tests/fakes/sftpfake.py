@@ -13,6 +13,7 @@ machine's own.  Rules:
 	told=N          and tells by limits@openssh.com that it takes N
 	readonly        nothing can be changed
 	room=N          writes fail once N bytes were written in all
+	quota=N         the same, by the status that later versions have for it
 	lie=N           files are told to be N bytes longer (-N: shorter)
 	short=N         at most N bytes in an answer to READ
 	shuffle         answers in another order than the requests
@@ -43,6 +44,7 @@ NAMES = {1: "init", 3: "open", 4: "close", 5: "read", 6: "write", 7: "lstat",
          16: "realpath", 17: "stat", 18: "rename", 19: "readlink",
          20: "symlink", 200: "extended"}
 OK, EOF, NO_FILE, DENIED, FAILURE, BAD, UNSUPPORTED = 0, 1, 2, 3, 4, 5, 8
+QUOTA = 15
 EXTENSIONS = {"posix-rename@openssh.com": "1", "fsync@openssh.com": "1",
               "statvfs@openssh.com": "2", "lsetstat@openssh.com": "1"}
 
@@ -214,6 +216,9 @@ def handle_write(ident, p, fault):
     written += len(data)
     if "room" in rules and written > int(rules["room"]):
         raise OSError(errno.ENOSPC, "no space")
+    if "quota" in rules and written > int(rules["quota"]):
+        status(ident, QUOTA)
+        return
     if fault == "flip" and data:
         data = bytes([data[0] ^ 1]) + data[1:]
     os.pwrite(fd, data, offset)

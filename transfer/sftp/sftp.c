@@ -54,9 +54,6 @@ sftp_uses_libssh2(const struct store_config *config)
 		return true;
 	if (how != NULL && strcmp(how, "openssh") == 0)
 		return false;
-	if (config->sftp_password_file != NULL ||
-	    config->sftp_passphrase_file != NULL)
-		return true;
 	return config->sftp_ssh == NULL && !in_path("ssh");
 }
 
@@ -97,14 +94,6 @@ sftp_open_store(const struct store_url *url, const struct store_config *config,
 {
 	struct sftp_store *s;
 
-	if (!sftp_uses_libssh2(config) &&
-	    (config->sftp_password_file != NULL ||
-		config->sftp_passphrase_file != NULL)) {
-		err_set(e, ERR_CONFIG,
-		    "ssh asks nobody for passwords: --sftp-password-file and "
-		    "--sftp-passphrase-file need --sftp-transport libssh2");
-		return NULL;
-	}
 	if (config->sftp_checksum != NULL &&
 	    config->sftp_checksum[strcspn(config->sftp_checksum, "\n")] !=
 		'\0') {

@@ -21,6 +21,7 @@
 
 #include "base/clock.h"
 #include "base/text.h"
+#include "transfer/sftp/askpass.h"
 #include "transfer/sftp/cipher.h"
 #include "transfer/sftp/transport.h"
 
@@ -119,12 +120,24 @@ add_path_option(struct args *a, const char *name, const char *path)
 		add_option(a, name, buf_str(&quoted));
 }
 
+/* A secret that was given is all that it may ask for, once. */
+static void
+add_login_options(struct args *a, const struct transport_target *t)
+{
+	add_option(a, "BatchMode", askpass_is_needed(t) ? "no" : "yes");
+	if (!askpass_is_needed(t))
+		return;
+	add_option(a, "NumberOfPasswordPrompts", "1");
+	add_option(a, "PreferredAuthentications",
+	    t->password_file != NULL ? "password,keyboard-interactive,publickey"
+				     : "gssapi-with-mic,hostbased,publickey");
+}
+
 /* Options of the command line come before those of its files. */
 static void
 add_options(struct args *a, const struct transport_target *t)
 {
 	static const char *const always[][2] = {
-	    {"BatchMode", "yes"},
 	    {"StrictHostKeyChecking", "yes"},
 	    {"ControlMaster", "no"},
 	    {"ControlPath", "none"},
@@ -142,6 +155,7 @@ add_options(struct args *a, const struct transport_target *t)
 	char text[32];
 	size_t i;
 
+	add_login_options(a, t);
 	if (ciphers != NULL)
 		add_option(a, "Ciphers", ciphers);
 	for (i = 0; i < sizeof(always) / sizeof(*always); i++)
@@ -204,15 +218,21 @@ make_args(struct args *a, const struct transport_target *t, struct err *e)
 	return 0;
 }
 
-/* A group of its own: what the terminal's keys do to us is not for it. */
+/* A group of its own: what the terminal's keys do to us is not for it; nor is
+ * the terminal, where it is to ask us. */
 static int
 spawn(struct ssh *s, struct args *a, int in, int err_fd, struct err *e)
 {
+	bool asks = askpass_is_needed(s->target);
+	AUTO(free)
+	char **own_environ = asks ? askpass_environ(s->target, e) : NULL;
 	posix_spawn_file_actions_t files;
 	posix_spawnattr_t attr;
 	sigset_t none, all;
 	int rc;
 
+	if (asks && own_environ == NULL)
+		return -1;
 	sigemptyset(&none);
 	sigfillset(&all);
 	posix_spawn_file_actions_init(&files);
@@ -221,12 +241,13 @@ spawn(struct ssh *s, struct args *a, int in, int err_fd, struct err *e)
 	posix_spawn_file_actions_adddup2(&files, err_fd, 2);
 	posix_spawnattr_init(&attr);
 	posix_spawnattr_setflags(&attr,
-	    POSIX_SPAWN_SETPGROUP | POSIX_SPAWN_SETSIGMASK |
-		POSIX_SPAWN_SETSIGDEF);
+	    (short)((asks ? POSIX_SPAWN_SETSID : POSIX_SPAWN_SETPGROUP) |
+		POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF));
 	posix_spawnattr_setpgroup(&attr, 0);
 	posix_spawnattr_setsigmask(&attr, &none);
 	posix_spawnattr_setsigdefault(&attr, &all);
-	rc = posix_spawnp(&s->pid, a->v[0], &files, &attr, a->v, environ);
+	rc = posix_spawnp(&s->pid, a->v[0], &files, &attr, a->v,
+	    asks ? own_environ : environ);
 	posix_spawn_file_actions_destroy(&files);
 	posix_spawnattr_destroy(&attr);
 	if (rc == 0)
@@ -389,9 +410,12 @@ explain(struct ssh *s, struct err *e)
 		    s->target->host, port, s->target->host);
 	if (has(s, "Permission denied (") || has(s, "Too many authentication"))
 		return err_set(e, ERR_DENIED,
-		    "%s refused to let us in: %s; tried are the keys of "
+		    "%s refused to let us in: %s; tried are %sthe keys of "
 		    "ssh-agent, ~/.ssh and --sftp-identity",
-		    host, words);
+		    host, words,
+		    s->target->password_file != NULL
+			? "--sftp-password-file and "
+			: "");
 	if (has(s, "subsystem request failed"))
 		return err_set(e, ERR_UNSUPPORTED,
 		    "%s has no SFTP: its sshd needs a line \"Subsystem sftp "

@@ -25,6 +25,8 @@
  * kept secret.  *E never holds the secret.
  */
 int secret_read(const char *ref, char *out, struct err *e);
+/* The same; what is no REF is the PATH of a file. */
+int secret_read_path(const char *ref, char *out, struct err *e);
 /* All lines, into an empty OUT made by BUF_SECRET_INIT(SECRET_FILE_MAX). */
 int secret_read_all(const char *ref, struct buf *out, struct err *e);
 

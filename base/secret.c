@@ -6,8 +6,8 @@
 #include <sys/prctl.h>
 #include <sys/stat.h>
 
-#include "agent/events/secret.h"
 #include "base/auto.h"
+#include "base/secret.h"
 
 void
 secret_wipe(void *p, size_t n)
@@ -143,6 +143,20 @@ secret_read(const char *ref, char *out, struct err *e)
 	memcpy(out, text.data, n);
 	out[n] = '\0';
 	return 0;
+}
+
+int
+secret_read_path(const char *ref, char *out, struct err *e)
+{
+	AUTO(buf) struct buf file = BUF_INIT(8192);
+
+	if (strncmp(ref, "file:", 5) == 0 || strncmp(ref, "env:", 4) == 0 ||
+	    strncmp(ref, "credential:", 11) == 0)
+		return secret_read(ref, out, e);
+	buf_addf(&file, "file:%s", ref);
+	if (buf_failed(&file))
+		return err_set(e, ERR_CONFIG, "%.60s...: too long", ref);
+	return secret_read(buf_str(&file), out, e);
 }
 
 int
