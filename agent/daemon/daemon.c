@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -261,6 +262,7 @@ hire_courier(struct service *s, struct err *e)
 	    .errand_main = s->setup->tell_of_hold,
 	    .errand = tasks_errand,
 	    .errand_done = tasks_errand_done,
+	    .archives = tasks_archive,
 	    .arg = s->tasks,
 	};
 
@@ -369,6 +371,18 @@ serve(struct service *s, struct err *e)
 	return 0;
 }
 
+/* Each run and each watch takes some. */
+static void
+take_all_descriptors(void)
+{
+	struct rlimit files;
+
+	if (getrlimit(RLIMIT_NOFILE, &files) == 0) {
+		files.rlim_cur = files.rlim_max;
+		setrlimit(RLIMIT_NOFILE, &files);
+	}
+}
+
 int
 daemon_run(const struct daemon_setup *setup, struct err *e)
 {
@@ -380,6 +394,7 @@ daemon_run(const struct daemon_setup *setup, struct err *e)
 	};
 	int rc;
 
+	take_all_descriptors();
 	notify_init();
 	rc = set_up(&s, e);
 	if (rc == 0) {

@@ -418,3 +418,9 @@ hints_return(struct hints *h, bool idle)
 	h->due_ms = 0;
 	h->idle = idle && !heard;
 }
+
+void
+hints_rest(struct hints *h)
+{
+	h->idle = true;
+}

@@ -67,6 +67,8 @@ int tasks_set(struct tasks *t, const char *name, const char *key,
  */
 int tasks_errand(void *arg, struct courier_errand *out, struct err *e);
 void tasks_errand_done(void *arg);
+/* Whether one has an archive that a run has begun. */
+bool tasks_archive(void *arg);
 
 /* tasks_show.c: all tasks, or only NAME (not NULL; ERR_NOTFOUND), as members of
  * an array. */

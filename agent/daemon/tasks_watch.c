@@ -97,7 +97,7 @@ task_changes_ended(struct task *task, enum schedule_end end)
 	if (end == SCHEDULE_DONE)
 		watch_done(task->watch);
 	else
-		watch_return(task->watch, end == SCHEDULE_CANCELLED);
+		watch_return(task->watch, task->stop == STOP_BY_HAND);
 }
 
 uint64_t

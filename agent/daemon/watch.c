@@ -385,6 +385,12 @@ watch_return(struct watch *w, bool idle)
 }
 
 void
+watch_rest(struct watch *w)
+{
+	hints_rest(w->hints);
+}
+
+void
 watch_show(const struct watch *w, struct json *j)
 {
 	const char *state = "starting";

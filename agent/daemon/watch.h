@@ -46,6 +46,8 @@ void watch_take_all(struct watch *w);
  * IDLE: after the next change only. */
 void watch_done(struct watch *w);
 void watch_return(struct watch *w, bool idle);
+/* What was seen, and no run was for yet, waits for the next change. */
+void watch_rest(struct watch *w);
 
 /* Its members of a task's status. */
 void watch_show(const struct watch *w, struct json *j);
