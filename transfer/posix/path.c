@@ -266,7 +266,7 @@ posix_parent_made(
 
 	if (fd == -1 || atomic_load(&s->names_known))
 		return fd;
-	posix_names_try(c, fd, *name);
+	posix_names_try(c, fd);
 	if (!atomic_load(&s->folds))
 		return fd;
 	close(fd);

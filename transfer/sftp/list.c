@@ -2,12 +2,10 @@
 /* Listings: several directories at a time, and several requests in each. */
 #include "config.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/text.h"
-#include "transfer/scandir.h"
 #include "transfer/sftp/internal.h"
 
 #define DIRS_AT_ONCE 16
@@ -78,15 +76,17 @@ is_dot(const char *name, size_t len)
 	    (len == 2 && memcmp(name, "..", 2) == 0);
 }
 
-static bool
-is_temporary(const char *name, size_t len)
+static int
+tell_leftover(struct listing *l, const struct store_stat *st, struct err *e)
 {
-	char text[SFTP_TEMP_SIZE];
+	struct store_list_entry entry = {
+	    .key = l->key.data,
+	    .key_len = l->key.len,
+	    .st = *st,
+	    .leftover = true,
+	};
 
-	if (len >= sizeof(text))
-		return false;
-	snprintf(text, sizeof(text), "%.*s", (int)len, name);
-	return scandir_is_temporary(text, SFTP_TEMP_PREFIX);
+	return l->fn(l->arg, &entry, e);
 }
 
 static int
@@ -117,7 +117,9 @@ list_name(struct listing *l, const struct pending *dir,
 		return 0;
 	if (sftp_check_name(name->name, name->len, e) == -1)
 		return -1;
-	if (is_temporary(name->name, name->len))
+	if (temp_is_name(name->name, name->len) &&
+	    !(l->c->tells_leftovers &&
+		temp_is_of(sftp_store_of(l->c)->owner, name->name, name->len)))
 		return 0;
 	buf_reset(&l->key);
 	buf_add(&l->key, dir->path, dir->len);
@@ -126,6 +128,8 @@ list_name(struct listing *l, const struct pending *dir,
 	buf_add(&l->key, name->name, name->len);
 	if (buf_failed(&l->key))
 		return err_set(e, ERR_NOMEM, "out of memory");
+	if (temp_is_name(name->name, name->len))
+		return tell_leftover(l, &st, e);
 	if (st.type == ITEM_SYMLINK && sftp_store_of(l->c)->config.follow_links)
 		return push(&l->links, l->key.data, l->key.len, e);
 	return pass_on(l, &st, e);

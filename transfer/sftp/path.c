@@ -2,14 +2,10 @@
 /* Names, directories, attributes, and what went wrong. */
 #include "config.h"
 
-#include <inttypes.h>
 #include <limits.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/random.h>
-#include <unistd.h>
 
-#include "base/clock.h"
 #include "base/text.h"
 #include "transfer/sftp/internal.h"
 
@@ -450,37 +446,8 @@ sftp_parents_again(struct session *base, const char *key, struct err *e)
 	return 0;
 }
 
-/* What the names for KEY have in common: the upper half. */
-static uint64_t
-temp_number(struct session *c, const char *key)
-{
-	uint64_t owner = sftp_store_of(c)->owner;
-	const char *name = key + parent_len(key);
-
-	return owner != 0 ? crc64nvme(owner, name, strlen(name)) : 0;
-}
-
 void
-sftp_temp_name(struct session *c, const char *key, bool fresh, char *out)
+sftp_temp_name(struct session *c, char *out)
 {
-	uint64_t number = temp_number(c, key), random = 0;
-
-	if ((fresh || number == 0) &&
-	    getrandom(&random, sizeof(random), GRND_NONBLOCK) !=
-		(ssize_t)sizeof(random))
-		random = (uint64_t)clock_wall_ns() ^ (uint64_t)getpid() << 40;
-	if (number == 0)
-		number = random;
-	else if (fresh)
-		number ^= random >> 32;
-	snprintf(out, SFTP_TEMP_SIZE, SFTP_TEMP_PREFIX "%016" PRIx64, number);
-}
-
-size_t
-sftp_temp_common(struct session *c, const char *key, char *out)
-{
-	if (temp_number(c, key) == 0)
-		return 0;
-	sftp_temp_name(c, key, false, out);
-	return sizeof(SFTP_TEMP_PREFIX) - 1 + 8;
+	temp_name(sftp_store_of(c)->owner, out);
 }

@@ -9,7 +9,6 @@
 
 #include "base/clock.h"
 #include "base/text.h"
-#include "transfer/scandir.h"
 #include "transfer/sftp/internal.h"
 
 #define CONNECTIONS 4
@@ -146,8 +145,7 @@ sftp_open_store(const struct store_url *url, const struct store_config *config,
 						      : transport_ssh_open;
 	s->timeout_ms =
 	    config->timeout_ms != 0 ? config->timeout_ms : TIMEOUT_MS;
-	if (config->owner != NULL)
-		s->owner = crc64nvme(0, config->owner, strlen(config->owner));
+	s->owner = temp_owner(config->owner);
 	return &s->base;
 }
 
@@ -196,17 +194,6 @@ sftp_set_checksum(struct store *store, unsigned algo)
 		atomic_store(&s->sum_algo, algo);
 }
 
-static bool
-is_temporary(const char *p, size_t n)
-{
-	char name[SFTP_TEMP_SIZE];
-
-	if (n >= sizeof(name))
-		return false;
-	snprintf(name, sizeof(name), "%.*s", (int)n, p);
-	return scandir_is_temporary(name, SFTP_TEMP_PREFIX);
-}
-
 static int
 sftp_check_key(
     const struct store *s, const char *key, enum item_type type, struct err *e)
@@ -222,7 +209,7 @@ sftp_check_key(
 		    (n == 2 && memcmp(p, "..", 2) == 0))
 			return err_set(
 			    e, ERR_NAME, "an empty, \".\" or \"..\" component");
-		if (is_temporary(p, n))
+		if (temp_is_name(p, n))
 			return err_set(e, ERR_NAME,
 			    "a name like this is a temporary file of dray");
 		if (p[n] == '\0')
@@ -591,6 +578,6 @@ const struct store_driver sftp_driver = {
     .upload_check = sftp_upload_check,
     .upload_complete = sftp_upload_complete,
     .upload_abort = sftp_upload_abort,
-    .uploads = sftp_uploads,
+    .sweep = sftp_sweep,
     .remove = sftp_remove,
 };

@@ -16,8 +16,6 @@
 
 #include "transfer/store.h"
 
-#define SFTP_TEMP_PREFIX ".dray-"
-
 extern const struct store_driver sftp_driver;
 
 /* Whether CONFIG has connections made by libssh2, not by ssh(1). */

@@ -22,18 +22,6 @@ call_of(struct session *c)
 	return &sftp_session_of(c)->call;
 }
 
-static int
-check_id(const char *id, struct err *e)
-{
-	size_t prefix = sizeof(SFTP_TEMP_PREFIX) - 1;
-
-	if (strncmp(id, SFTP_TEMP_PREFIX, prefix) != 0 ||
-	    strlen(id) != prefix + 16 || strchr(id, '/') != NULL)
-		return err_set(
-		    e, ERR_GONE, "not an upload of this store: %.60s", id);
-	return 0;
-}
-
 /* A handle for PATH on the call's connection that is kept already. */
 static bool
 find_open(struct session *c, const char *path, struct conn_handle *out)
@@ -119,7 +107,7 @@ open_temp(struct session *c, const char *key, const char *id,
 	uint32_t status;
 
 	*own = false;
-	if (check_id(id, e) == -1)
+	if (temp_check_id(id, e) == -1)
 		return -1;
 	if (sftp_parents(c, key, false, e) == -1) {
 		if (e->kind == ERR_NOTFOUND)
@@ -150,13 +138,16 @@ begin(struct session *c, const char *key, const struct item_stat *st, char *id,
     struct err *e)
 {
 	struct sftp_session *me = sftp_session_of(c);
-	char temp[SFTP_TEMP_SIZE];
+	char temp[TEMP_NAME_SIZE];
 	struct conn_handle h;
 	const char *path;
 
-	if (sftp_parents(c, key, true, e) == -1 ||
-	    sftp_temp_file(c, key, true, st, temp, &h, e) == -1)
+	if (sftp_parents(c, key, true, e) == -1)
 		return -1;
+	if (sftp_temp_file(c, key, st, temp, &h, e) == -1) {
+		sftp_drop(c, key, temp, NULL, e);
+		return -1;
+	}
 	path = sftp_beside(c, &me->path2, key, temp, e);
 	if (path == NULL || !keep_open(c, path, &h))
 		conn_close_later(me->call.conn, &h);
@@ -432,10 +423,13 @@ complete(struct session *c, const struct store_upload *u,
 	if (rc == -1) {
 		/* What failed to reach the disk proves nothing when read. */
 		if (e->kind != ERR_NET && e->kind != ERR_STOPPED)
-			sftp_discard(c, u->key, u->id, NULL);
+			sftp_drop(c, u->key, u->id, NULL, e);
 		return -1;
 	}
-	return sftp_publish(c, u->key, u->id, NULL, e);
+	if (sftp_publish(c, u->key, u->id, NULL, e) == 0)
+		return 0;
+	sftp_drop(c, u->key, NULL, NULL, e);
+	return -1;
 }
 
 int
@@ -446,7 +440,7 @@ sftp_upload_complete(struct session *c, const struct store_upload *u,
 	int rc;
 
 	(void)whole;
-	if (sftp_begin(c, e) == -1)
+	if (store_sweep_left(c, u->key, e) == -1 || sftp_begin(c, e) == -1)
 		return -1;
 	rc = complete(c, u, parts, n, e);
 	sftp_end(c);
@@ -464,7 +458,7 @@ abort_upload(struct session *c, const char *key, const char *id, struct err *e)
 	const char *path;
 	uint32_t status;
 
-	if (check_id(id, e) == -1)
+	if (temp_check_id(id, e) == -1)
 		return 0;
 	if (sftp_parents(c, key, false, e) == -1)
 		return e->kind == ERR_NOTFOUND || e->kind == ERR_EXISTS ? 0
@@ -492,68 +486,5 @@ sftp_upload_abort(
 		return -1;
 	rc = abort_upload(c, key, id, e);
 	sftp_end(c);
-	return rc;
-}
-
-/* Unfinished uploads that were found. */
-struct search {
-	char common[SFTP_TEMP_SIZE]; /* what their names begin with */
-	size_t len;
-	struct found {
-		char id[SFTP_TEMP_SIZE];
-		int64_t begun_ns;
-	} * found;
-	size_t n, cap;
-};
-
-/* Times come in whole seconds: it may have begun as late as at their end. */
-static int
-note(void *arg, const struct proto_name *name, struct err *e)
-{
-	struct search *s = arg;
-	struct found *f;
-
-	if (name->len >= sizeof(f->id) || name->len < s->len ||
-	    memcmp(name->name, s->common, s->len) != 0)
-		return 0;
-	if (s->n == s->cap) {
-		size_t cap = s->cap == 0 ? 16 : s->cap * 2;
-
-		f = reallocarray(s->found, cap, sizeof(*f));
-		if (f == NULL)
-			return err_set(e, ERR_NOMEM, "out of memory");
-		s->found = f;
-		s->cap = cap;
-	}
-	f = &s->found[s->n++];
-	memcpy(f->id, name->name, name->len);
-	f->id[name->len] = '\0';
-	f->begun_ns = (int64_t)name->attrs.mtime * 1000000000 + 999999999;
-	return 0;
-}
-
-int
-sftp_uploads(struct session *c, const char *key, store_upload_fn *fn, void *arg,
-    struct err *e)
-{
-	const char *slash = strrchr(key, '/');
-	AUTO(free)
-	char *dir = strndup(key, slash != NULL ? (size_t)(slash - key) : 0);
-	struct search s = {.n = 0};
-	size_t i;
-	int rc;
-
-	s.len = sftp_temp_common(c, key, s.common);
-	if (s.len == 0)
-		return 0;
-	if (dir == NULL)
-		return err_set(e, ERR_NOMEM, "out of memory");
-	rc = sftp_each_name(c, dir, note, &s, e);
-	if (rc == -1 && (e->kind == ERR_NOTFOUND || e->kind == ERR_EXISTS))
-		rc = 0;
-	/* Now that the session isn't busy: FN may abort them. */
-	for (i = 0; rc == 0 && i < s.n; i++)
-		rc = fn(arg, key, s.found[i].id, s.found[i].begun_ns, e);
-	free(s.found);
 	return rc;
 }

@@ -288,16 +288,16 @@ find_link_order(struct session *c, const char *key, struct err *e)
 {
 	struct sftp_session *me = sftp_session_of(c);
 	struct sftp_store *s = sftp_store_of(c);
-	char name[SFTP_TEMP_SIZE];
+	char names[2][TEMP_NAME_SIZE];
 	struct proto_attrs attrs[2];
 	const char *a, *b;
 
 	if (atomic_load(&s->link_order) != SFTP_ORDER_UNKNOWN)
 		return 0;
-	sftp_temp_name(c, key, true, name);
-	a = sftp_beside(c, &me->path, key, name, e);
-	sftp_temp_name(c, key, true, name);
-	b = sftp_beside(c, &me->path2, key, name, e);
+	sftp_temp_name(c, names[0]);
+	a = sftp_beside(c, &me->path, key, names[0], e);
+	sftp_temp_name(c, names[1]);
+	b = sftp_beside(c, &me->path2, key, names[1], e);
 	if (a == NULL || b == NULL)
 		return -1;
 	call_again(&me->call);
@@ -306,8 +306,11 @@ find_link_order(struct session *c, const char *key, struct err *e)
 	call_stat(&me->call, PROTO_LSTAT, b, &attrs[1]);
 	call_path(&me->call, PROTO_REMOVE, a);
 	call_path(&me->call, PROTO_REMOVE, b);
-	if (call_run(&me->call, e) == -1)
+	if (call_run(&me->call, e) == -1) {
+		store_leave(c->store, key, names[0]);
+		store_leave(c->store, key, names[1]);
 		return -1;
+	}
 	if (call_status(&me->call, 2) == PROTO_OK)
 		atomic_store(&s->link_order, SFTP_ORDER_OPENSSH);
 	else if (call_status(&me->call, 1) == PROTO_OK)
@@ -315,9 +318,9 @@ find_link_order(struct session *c, const char *key, struct err *e)
 	return 0;
 }
 
-/* NAME, beside KEY, which is REMOVEd before. */
+/* NAME, beside KEY. */
 static int
-make_link(struct session *c, const char *key, const char *name, bool remove,
+make_link(struct session *c, const char *key, const char *name,
     const struct item_stat *st, const char *target, size_t len, struct err *e)
 {
 	struct sftp_session *me = sftp_session_of(c);
@@ -331,8 +334,6 @@ make_link(struct session *c, const char *key, const char *name, bool remove,
 		if (path == NULL)
 			return -1;
 		call_again(&me->call);
-		if (remove)
-			call_path(&me->call, PROTO_REMOVE, path);
 		made = call_symlink(&me->call, target, len, path,
 		    atomic_load(&sftp_store_of(c)->link_order) ==
 			SFTP_ORDER_DRAFT);
@@ -373,31 +374,37 @@ link_at_once(struct session *c, const char *key, const struct item_stat *st,
 		return err_set(e, ERR_EXISTS,
 		    "a directory has this name at the target: move it away, "
 		    "or exclude this item");
-	/* There may be a moment without either. */
-	return make_link(c, key, name, status == PROTO_OK, st, target, len, e);
+	/* There may be a moment without either; none of both is carried out
+	 * late without the other. */
+	if (status == PROTO_OK) {
+		call_again(call_of(c));
+		call_path(call_of(c), PROTO_REMOVE, path);
+		if (call_run(call_of(c), e) == -1)
+			return -1;
+	}
+	return make_link(c, key, name, st, target, len, e);
 }
 
 static int
 symlink_to(struct session *c, const char *key, const struct item_stat *st,
     const char *target, size_t len, struct err *e)
 {
-	char temp[SFTP_TEMP_SIZE];
+	char temp[TEMP_NAME_SIZE];
 
 	if (len == 0 || len >= PATH_MAX || memchr(target, '\0', len) != NULL)
 		return err_set(e, ERR_NAME, "not a symbolic link's target");
-	sftp_temp_name(c, key, false, temp);
 	if (sftp_parents(c, key, true, e) == -1 ||
 	    find_link_order(c, key, e) == -1)
 		return -1;
 	if (!has(c, PROTO_HAS_LSETSTAT))
 		return link_at_once(c, key, st, target, len, e);
-	if (make_link(c, key, temp, true, st, target, len, e) == -1)
-		return -1;
-	call_again(call_of(c));
-	if (sftp_publish(c, key, temp, NULL, e) == 0)
-		return 0;
-	if (e->kind != ERR_NET && e->kind != ERR_STOPPED)
-		sftp_discard(c, key, temp, NULL);
+	sftp_temp_name(c, temp);
+	if (make_link(c, key, temp, st, target, len, e) == 0) {
+		call_again(call_of(c));
+		if (sftp_publish(c, key, temp, NULL, e) == 0)
+			return 0;
+	}
+	sftp_drop(c, key, temp, NULL, e);
 	return -1;
 }
 
@@ -407,7 +414,7 @@ sftp_symlink(struct session *c, const char *key, const struct item_stat *st,
 {
 	int rc;
 
-	if (sftp_begin(c, e) == -1)
+	if (store_sweep_left(c, key, e) == -1 || sftp_begin(c, e) == -1)
 		return -1;
 	rc = symlink_to(c, key, st, target, len, e);
 	sftp_end(c);
