@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: ISC */
 #include "config.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/file.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -27,6 +30,7 @@
 struct archive {
 	const struct archive_order *order;
 	struct outbox *outbox;
+	int lock; /* -1: another process archives */
 	struct outbox_archive at;
 	struct pattern *pattern; /* NULL: all events */
 	const char *pattern_text;
@@ -47,26 +51,12 @@ struct archive {
 	atomic_bool stop;
 };
 
-int
-archive_wants(const struct pattern *pattern, const struct outbox_event *event,
-    struct err *e)
-{
-	AUTO(jdoc) struct jdoc *doc = NULL;
-	int rc;
-
-	if (pattern == NULL)
-		return 1;
-	doc = jdoc_parse(event->body, event->len, e);
-	rc = doc == NULL ? -1 : pattern_match(pattern, jdoc_root(doc), e);
-	return rc == -1 && e->kind != ERR_NOMEM ? 1 : rc;
-}
-
 /* One more event: 1 if it has to wait for the next segment. */
 static int
 take(void *arg, const struct outbox_event *event, struct err *e)
 {
 	struct archive *a = arg;
-	int wants = archive_wants(a->pattern, event, e);
+	int wants = pattern_takes(a->pattern, event->body, event->len, e);
 
 	if (wants == -1)
 		return -1;
@@ -207,7 +197,7 @@ static int
 write_event(void *arg, const struct outbox_event *event, struct err *e)
 {
 	struct object *ob = arg;
-	int wants = archive_wants(ob->pattern, event, e);
+	int wants = pattern_takes(ob->pattern, event->body, event->len, e);
 
 	if (wants != 1)
 		return wants;
@@ -319,6 +309,58 @@ pause_for(struct archive *a, uint64_t ms)
 	return finishing;
 }
 
+/* 1, 0 if another process does, -1. */
+static int
+own(struct archive *a, struct err *e)
+{
+	AUTO(buf) struct buf path = BUF_INIT(1 << 16);
+	AUTO(close) int fd = -1;
+
+	buf_addf(&path, "%s/archive.lock", a->order->dir);
+	if (buf_failed(&path))
+		return err_set(e, ERR_NOMEM, "out of memory");
+	fd = open(buf_str(&path), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+	if (fd == -1)
+		return err_sys(e, "%s", buf_str(&path));
+	if (flock(fd, LOCK_EX | LOCK_NB) == -1)
+		return errno == EWOULDBLOCK
+		    ? 0
+		    : err_sys(e, "%s: lock", buf_str(&path));
+	a->lock = take_fd(&fd);
+	return 1;
+}
+
+static int
+find(struct archive *a, struct err *e)
+{
+	const struct archive_order *order = a->order;
+
+	if (outbox_begin(a->outbox, e) == -1)
+		return -1;
+	if (outbox_archive_find(
+		a->outbox, order->name, order->start, &a->at, e) == 0 &&
+	    outbox_commit(a->outbox, e) == 0) {
+		a->seen = a->at.routed;
+		return 0;
+	}
+	outbox_rollback(a->outbox);
+	return -1;
+}
+
+/* It is this process's from here on. */
+static int
+begin(struct archive *a, struct err *e)
+{
+	int rc = a->lock == -1 ? own(a, e) : 1;
+
+	if (rc == 0)
+		return err_set(e, ERR_BUSY,
+		    "another process archives events of this task");
+	if (rc == 1 && a->at.id == 0)
+		rc = find(a, e);
+	return rc == -1 ? -1 : 0;
+}
+
 static void *
 archivist(void *arg)
 {
@@ -330,12 +372,14 @@ archivist(void *arg)
 		bool failed;
 
 		a->refused = false;
-		failed = look(a, finishing, &e) == -1 || store_all(a, &e) == -1;
+		failed = begin(a, &e) == -1 || look(a, finishing, &e) == -1 ||
+		    store_all(a, &e) == -1;
 		if (failed)
 			a->result.last = e;
 		a->result.left = failed;
 		if (!finishing)
-			finishing = pause_for(a, failed ? AGAIN_MS : LOOK_MS);
+			finishing = pause_for(a,
+			    failed && e.kind != ERR_BUSY ? AGAIN_MS : LOOK_MS);
 		else if (!failed || a->refused ||
 		    !reach_pause(DATABASE_MS, &a->stop))
 			break;
@@ -355,24 +399,11 @@ archive_free(struct archive *a)
 	outbox_segment_clear(&a->open);
 	pattern_free(a->pattern);
 	outbox_close(a->outbox);
+	if (a->lock != -1)
+		close(a->lock);
 	free(a);
 }
 AUTO_DEFINE(archive, struct archive, archive_free)
-
-static int
-find(struct archive *a, struct err *e)
-{
-	const struct archive_order *order = a->order;
-
-	a->outbox = outbox_open(order->dir, true, e);
-	if (a->outbox == NULL || outbox_be_durable(a->outbox, e) == -1 ||
-	    outbox_begin(a->outbox, e) == -1 ||
-	    outbox_archive_find(
-		a->outbox, order->name, order->start, &a->at, e) == -1)
-		return -1;
-	a->seen = a->at.routed;
-	return outbox_commit(a->outbox, e);
-}
 
 struct archive *
 archive_start(const struct archive_order *order, struct err *e)
@@ -386,13 +417,17 @@ archive_start(const struct archive_order *order, struct err *e)
 		return NULL;
 	}
 	a->order = order;
+	a->lock = -1;
 	a->pattern_text = pattern != NULL ? pattern : "";
 	if (pattern != NULL) {
 		a->pattern = pattern_new(pattern, strlen(pattern), e);
 		if (a->pattern == NULL)
 			return NULL;
 	}
-	if (find(a, e) == -1)
+	a->outbox = outbox_open(order->dir, true, e);
+	if (a->outbox == NULL || outbox_be_durable(a->outbox, e) == -1)
+		return NULL;
+	if (begin(a, e) == -1 && (e->kind != ERR_BUSY || order->beside))
 		return NULL;
 	pthread_mutex_init(&a->mutex, NULL);
 	clock_cond_init(&a->cond);

@@ -28,9 +28,11 @@ struct archive_order {
 	const char *name;   /* in deliveries.db */
 	const char *source; /* of the events: urn:uuid:... */
 	uint64_t start;	    /* where it begins, if that isn't known: after it */
+	bool beside;	    /* what another process archives is left to it */
 };
 
-/* Starts the thread.  What ORDER points to is borrowed. */
+/* Starts the thread.  What ORDER points to is borrowed.  One process at a time
+ * archives events of a task: others wait, or fail with ERR_BUSY if BESIDE. */
 struct archive *archive_start(const struct archive_order *order, struct err *e);
 
 /* Nothing more happens: the rest is to be written, too. */
@@ -45,11 +47,5 @@ struct archive_result {
 /* After archive_finish(): waits MS at most, or until *STOP, and frees A. */
 void archive_end(struct archive *a, uint64_t ms, const atomic_bool *stop,
     struct archive_result *out);
-
-/* Whether PATTERN (NULL: all) takes EVENT: 1, 0, -1.  What can't be judged is
- * rather told than lost. */
-struct pattern;
-int archive_wants(const struct pattern *pattern,
-    const struct outbox_event *event, struct err *e);
 
 #endif

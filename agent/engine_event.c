@@ -111,16 +111,13 @@ write_target(struct engine *en, struct json *j, const char *path, size_t len,
 static void
 write_checksum(struct json *j, const struct ledger_file *row)
 {
+	struct digest whole = {.crc64nvme = row->crc64nvme};
 	char text[40];
-	uint8_t bytes[8];
-	size_t i;
 
 	if (row->st.type != ITEM_FILE)
 		return;
 	if ((row->digest_have & DIGEST_CRC64NVME) != 0) {
-		for (i = 0; i < 8; i++)
-			bytes[i] = (uint8_t)(row->crc64nvme >> (56 - 8 * i));
-		text_base64(bytes, sizeof(bytes), text);
+		digest_crc_text(DIGEST_CRC64NVME, &whole, text);
 	} else if ((row->digest_have & DIGEST_XXH3) != 0 &&
 	    row->part_bytes == 0) {
 		text_hex(row->xxh3, sizeof(row->xxh3), text);

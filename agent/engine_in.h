@@ -132,11 +132,17 @@ struct engine {
 	unsigned expired;  /* answers in a row that credentials expired */
 };
 
+/* engine.c */
 /* Ends the run early, for *E. */
 void engine_fatal(struct engine *en, const struct err *e);
 /* The ledger could not be written: nothing can go on.  Returns -1. */
 int engine_ledger_failed(struct engine *en, const struct err *e);
 
+/* engine_loop.c */
+/* Goes through the phases of the run, until all is done or it is to end. */
+void engine_loop(struct engine *en);
+
+/* engine_send.c */
 /* A new job for an item; NULL (and the run ends) without memory. */
 struct job *engine_job(struct engine *en, enum job_kind kind, const char *dir,
     size_t dir_len, const char *name, size_t name_len);
@@ -144,14 +150,14 @@ void engine_job_end(struct engine *en, struct job *j);
 /* Hands a job to the workers (started when the first one comes); makes sure
  * before that the target was reached, if it will be needed. */
 void engine_send(struct engine *en, struct job *j);
+/* Sends again later. */
+void engine_delay(struct engine *en, struct job *j, uint64_t ms);
 /* What was recorded becomes durable; what relied on that may go. */
 void engine_commit(struct engine *en);
 /* Makes sure the target was reached in this run; -1 if the run ends. */
 int engine_reach(struct engine *en);
 /* After failures of the store: ends the run if it doesn't answer any more. */
 void engine_ask_the_store(struct engine *en);
-/* Sends again later. */
-void engine_delay(struct engine *en, struct job *j, uint64_t ms);
 
 /* engine_delete.c */
 /* Whether PATH is --backup-dir, or below it. */
@@ -206,25 +212,12 @@ void engine_queue_file(struct engine *en, struct job *j);
 void engine_submit(struct engine *en, struct job *j);
 /* An answer to any job but those of an upload. */
 void engine_item_answer(struct engine *en, struct job *j);
-/*
- * The one retry policy: true if J (whose err says why it failed) was taken
- * for another try; false if it is final.
- */
-bool engine_try_again(struct engine *en, struct job *j);
-/*
- * True if J, for its err, may be begun anew from the file's first byte: it is
- * a JOB_PUT then and waits for its turn.
- */
-bool engine_start_over(struct engine *en, struct job *j);
-/* Gives an item up for *E, in whatever way its kind asks for; ends J. */
-void engine_item_failed(struct engine *en, struct job *j);
-/* Reports a failure that has no job. */
-void engine_failure(struct engine *en, enum ui_action action, const char *path,
-    size_t len, const struct err *e, unsigned attempts);
 /* The digests that are recorded of what J did. */
 unsigned engine_digests(const struct engine *en, const struct job *j);
 int engine_record(
     struct engine *en, const struct job *j, const struct ledger_file *row);
+/* J's item is not to be done any more: neither it nor its bytes are queued. */
+void engine_not_queued(struct engine *en, const struct job *j);
 /*
  * ST as it is recorded of a file that was read from READ_NS on: without a
  * ctime if a change since then might not show in it.  The next run looks at
@@ -236,6 +229,23 @@ struct item_stat engine_settled(const struct item_stat *st, int64_t read_ns);
 struct store_stat engine_known(const struct ledger_file *row);
 /* J was looked at, and there is nothing to be moved; ends it. */
 void engine_unchanged(struct engine *en, struct job *j);
+
+/* engine_failed.c */
+/*
+ * The one retry policy: true if J (whose err says why it failed) was taken
+ * for another try; false if it is final.
+ */
+bool engine_try_again(struct engine *en, struct job *j);
+/*
+ * True if J, for its err, may be begun anew from the file's first byte: it is
+ * a JOB_PUT then and waits for its turn.
+ */
+bool engine_start_over(struct engine *en, struct job *j);
+/* Gives an item up for its err, in whatever way its kind asks for; ends J. */
+void engine_item_failed(struct engine *en, struct job *j);
+/* Reports a failure that has no job. */
+void engine_failure(struct engine *en, enum ui_action action, const char *path,
+    size_t len, const struct err *e, unsigned attempts);
 
 /* engine_links.c: files with several names. */
 /* What can't be told of them is said. */

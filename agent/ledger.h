@@ -425,6 +425,8 @@ struct ledger_event {
 
 /* The number of the next event; each may be asked for once. */
 int ledger_event_next(struct ledger *l, uint64_t *seq, struct err *e);
+/* It is to be greater than SEQ, whatever the clock says. */
+int ledger_event_after(struct ledger *l, uint64_t seq, struct err *e);
 int ledger_event_put(
     struct ledger *l, const struct ledger_event *event, struct err *e);
 /* The first event since TIME_NS; INT64_MAX if there is none. */
@@ -509,6 +511,8 @@ int ledger_all(struct ledger *l, ledger_item_fn *fn, void *arg, struct err *e);
 /* Items and bytes recorded as done in all. */
 int ledger_totals(
     struct ledger *l, uint64_t *items, uint64_t *bytes, struct err *e);
+/* Directories of the source that were ever seen to hold something. */
+int ledger_count_dirs(struct ledger *l, uint64_t *n, struct err *e);
 
 /* Of SQLite, as "3.40.1". */
 const char *ledger_library_version(void);

@@ -74,6 +74,7 @@ enum ledger_stmt {
 	STMT_GIVEN_PUT,
 	STMT_GIVEN_GET,
 	STMT_TOTALS,
+	STMT_DIRS,
 	STMT_EVENT_LAST,
 	STMT_EVENT_PUT,
 	STMT_EVENT_SINCE,
@@ -169,6 +170,9 @@ column_u64(sqlite3_stmt *s, int at)
 #define STAT_COLUMN_COUNT 9
 void bind_stat(sqlite3_stmt *s, int at, const struct item_stat *st);
 void column_stat(sqlite3_stmt *s, int at, struct item_stat *st);
+/* Two parameters from AT on: PATH's directory, and its last name.  The bytes
+ * must stay until the statement is reset. */
+void bind_path(sqlite3_stmt *s, int at, const char *path, size_t len);
 /* What is kept of a listing. */
 #define LISTED_COLUMNS "type,size,etag,mtime_ns,mode,uid,gid,nlink,dev,ino"
 #define LISTED_COLUMN_COUNT 10

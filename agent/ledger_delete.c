@@ -407,14 +407,10 @@ ledger_forget(
     struct ledger *l, const char *path, size_t len, bool is_dir, struct err *e)
 {
 	sqlite3_stmt *s = ledger_prepare_write(l, STMT_FILE_FORGET, e);
-	const char *slash = len > 0 ? memrchr(path, '/', len) : NULL;
-	size_t dir_len = slash != NULL ? (size_t)(slash - path) : 0;
-	size_t name_at = slash != NULL ? dir_len + 1 : 0;
 
 	if (s == NULL)
 		return -1;
-	bind_bytes(s, 1, path, dir_len);
-	bind_bytes(s, 2, path + name_at, len - name_at);
+	bind_path(s, 1, path, len);
 	sqlite3_bind_int(s, 3, is_dir);
 	return ledger_done(l, s, e);
 }

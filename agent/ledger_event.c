@@ -7,26 +7,45 @@
 
 #define EVENT_BYTES_MIN 100 /* no event takes less of a ledger */
 
-int
-ledger_event_next(struct ledger *l, uint64_t *seq, struct err *e)
+/* Numbers go on from the last event, or from the time in microseconds. */
+static int
+find_last(struct ledger *l, struct err *e)
 {
 	uint64_t now_us = (uint64_t)(clock_wall_ns() / 1000);
 	sqlite3_stmt *s;
 	int rc;
 
-	if (l->event_seq == 0) {
-		s = ledger_prepare(l, STMT_EVENT_LAST, e);
-		if (s == NULL)
-			return -1;
-		rc = sqlite3_step(s);
-		if (rc == SQLITE_ROW)
-			l->event_seq = column_u64(s, 0);
-		if (ledger_one_row(l, s, rc, e) == -1)
-			return -1;
-		if (l->event_seq < now_us)
-			l->event_seq = now_us;
-	}
+	if (l->event_seq != 0)
+		return 0;
+	s = ledger_prepare(l, STMT_EVENT_LAST, e);
+	if (s == NULL)
+		return -1;
+	rc = sqlite3_step(s);
+	if (rc == SQLITE_ROW)
+		l->event_seq = column_u64(s, 0);
+	if (ledger_one_row(l, s, rc, e) == -1)
+		return -1;
+	if (l->event_seq < now_us)
+		l->event_seq = now_us;
+	return 0;
+}
+
+int
+ledger_event_next(struct ledger *l, uint64_t *seq, struct err *e)
+{
+	if (find_last(l, e) == -1)
+		return -1;
 	*seq = ++l->event_seq;
+	return 0;
+}
+
+int
+ledger_event_after(struct ledger *l, uint64_t seq, struct err *e)
+{
+	if (find_last(l, e) == -1)
+		return -1;
+	if (l->event_seq < seq)
+		l->event_seq = seq;
 	return 0;
 }
 

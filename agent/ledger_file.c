@@ -149,14 +149,10 @@ int
 ledger_dir_again(struct ledger *l, const char *path, size_t len, struct err *e)
 {
 	sqlite3_stmt *s = ledger_prepare_write(l, STMT_DIR_AGAIN, e);
-	const char *slash = len > 0 ? memrchr(path, '/', len) : NULL;
-	size_t dir_len = slash != NULL ? (size_t)(slash - path) : 0;
-	size_t name_at = slash != NULL ? dir_len + 1 : 0;
 
 	if (s == NULL)
 		return -1;
-	bind_bytes(s, 1, path, dir_len);
-	bind_bytes(s, 2, path + name_at, len - name_at);
+	bind_path(s, 1, path, len);
 	return ledger_done(l, s, e);
 }
 
@@ -264,6 +260,23 @@ ledger_totals(struct ledger *l, uint64_t *items, uint64_t *bytes, struct err *e)
 	} else {
 		ledger_error(l, "read", e);
 	}
+	sqlite3_reset(s);
+	return rc == SQLITE_ROW ? 0 : -1;
+}
+
+int
+ledger_count_dirs(struct ledger *l, uint64_t *n, struct err *e)
+{
+	sqlite3_stmt *s = ledger_prepare(l, STMT_DIRS, e);
+	int rc;
+
+	if (s == NULL)
+		return -1;
+	rc = sqlite3_step(s);
+	if (rc == SQLITE_ROW)
+		*n = column_u64(s, 0);
+	else
+		ledger_error(l, "read", e);
 	sqlite3_reset(s);
 	return rc == SQLITE_ROW ? 0 : -1;
 }

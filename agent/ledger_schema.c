@@ -227,6 +227,7 @@ static const char *const statements[STMT_COUNT] = {
 		       "attrs FROM temp.given WHERE path=? AND is_dir=?",
     [STMT_TOTALS] = "SELECT COUNT(*),COALESCE(SUM(CASE WHEN type=1 THEN size"
 		    " ELSE 0 END),0) FROM file WHERE state=2",
+    [STMT_DIRS] = "SELECT COUNT(*) FROM dir",
     [STMT_EVENT_LAST] = "SELECT seq FROM sqlite_sequence WHERE name='event'",
     [STMT_EVENT_PUT] = "INSERT INTO event VALUES(?,?,?,?,?,?,?)",
     [STMT_EVENT_SINCE] = "SELECT seq FROM event WHERE time_ms>=?"

@@ -1,7 +1,28 @@
 /* SPDX-License-Identifier: ISC */
 #include "config.h"
 
+#include <stdio.h>
+#include <unistd.h>
+
 #include "agent/cli/cmd.h"
+#include "base/secret.h"
+#include "transfer/sftp/askpass.h"
+
+/* ssh(1), which we run, asks for a secret: it is its standard output's. */
+static int
+answer(const char *question)
+{
+	char secret[SECRET_MAX];
+	struct err e = ERR_INIT;
+	int rc = askpass_answer(question, secret, &e);
+
+	if (rc == 0)
+		rc = printf("%s\n", secret) < 0 || fflush(stdout) != 0 ? -1 : 0;
+	else
+		fprintf(stderr, "dray: %s\n", e.msg);
+	secret_wipe(secret, sizeof(secret));
+	return rc == 0 ? 0 : 1;
+}
 
 int
 main(int argc, char **argv)
@@ -26,5 +47,7 @@ main(int argc, char **argv)
 	    [VERB_VERSION] = cmd_version,
 	};
 
+	if (askpass_is_asked())
+		return answer(argc > 1 ? argv[1] : "");
 	return cmd_main(argc, argv, verbs);
 }

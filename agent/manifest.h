@@ -2,7 +2,7 @@
 /*
  * Manifests: what a task has at its target, one JSON object a line.  The first
  * line is a header, the last one counts the items and has the SHA-256 of all
- * bytes before it.  dray(1), MANIFEST, describes the members; unknown ones are
+ * bytes before it.  dray-manifest(5) describes the members; unknown ones are
  * passed over.  Pure.
  */
 #ifndef AGENT_MANIFEST_H

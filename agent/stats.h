@@ -27,9 +27,10 @@
 	X(verified_items)  /* files proved: by the store, or read back */   \
 	X(read_back_items) /* of these: by reading back */                  \
 	X(unproved_items)  /* files done, and nothing proved them */        \
-	X(metadata_items)  /* only metadata was set right */                \
-	X(resumed_files)   /* uploads taken up again */                     \
-	X(resumed_parts)   /* parts that needn't be sent again */           \
+	X(metadata_items)  /* of those done: only metadata was set right */ \
+	X(metadata_bytes)                                                   \
+	X(resumed_files) /* uploads taken up again */                       \
+	X(resumed_parts) /* parts that needn't be sent again */             \
 	X(resumed_bytes)                                                    \
 	X(kept_parts) /* confirmed, of files not done: set at the end */    \
 	X(kept_bytes)                                                       \

@@ -61,8 +61,8 @@ label(struct buf *out, const char *name)
 	buf_addf(out, "  %-11s", name);
 }
 
-static void
-add_count(struct buf *out, uint64_t n, const char *one, const char *many)
+void
+ui_add_count(struct buf *out, uint64_t n, const char *one, const char *many)
 {
 	char count[32];
 
@@ -86,7 +86,7 @@ items_line(struct buf *out, const char *name, uint64_t n, uint64_t bytes,
 	if (n == 0)
 		return;
 	label(out, name);
-	add_count(out, n, "item", "items");
+	ui_add_count(out, n, "item", "items");
 	if (bytes > 0) {
 		buf_adds(out, ", ");
 		add_size(out, bytes);
@@ -103,11 +103,16 @@ add_moved(struct buf *out, const struct ui_summary *s)
 	uint64_t bytes = dry ? c->queued_bytes : c->done_bytes;
 	char time[32];
 
+	/* These have a line of their own. */
+	if (!dry && items >= c->metadata_items && bytes >= c->metadata_bytes) {
+		items -= c->metadata_items;
+		bytes -= c->metadata_bytes;
+	}
 	label(out, dry ? "would move" : "moved");
 	if (items == 0) {
 		buf_adds(out, "nothing");
 	} else {
-		add_count(out, items, "item", "items");
+		ui_add_count(out, items, "item", "items");
 		buf_adds(out, ", ");
 		add_size(out, bytes);
 	}
@@ -135,7 +140,7 @@ add_estimate(struct buf *out, const struct ui_summary *s)
 		return;
 	label(out, "estimate");
 	if (c->estimate_requests > 0) {
-		add_count(out, c->estimate_requests, "request", "requests");
+		ui_add_count(out, c->estimate_requests, "request", "requests");
 		buf_adds(out, ", ");
 	}
 	add_size(out, c->estimate_bytes);
@@ -152,23 +157,24 @@ add_resumed(struct buf *out, const struct stats_snapshot *c)
 {
 	if (c->resumed_parts > 0) {
 		label(out, "resumed");
-		add_count(out, c->resumed_parts, "part", "parts");
+		ui_add_count(out, c->resumed_parts, "part", "parts");
 		buf_adds(out, " of ");
-		add_count(out, c->resumed_files, "file", "files");
+		ui_add_count(out, c->resumed_files, "file", "files");
 		buf_adds(out, ", ");
 		add_size(out, c->resumed_bytes);
 		buf_adds(out, ", sent before and not again\n");
 	}
 	if (c->aborted_uploads > 0) {
 		label(out, "cleaned up");
-		add_count(out, c->aborted_uploads, "unfinished upload",
+		ui_add_count(out, c->aborted_uploads, "unfinished upload",
 		    "unfinished uploads");
 		buf_adds(out, " of changed files removed\n");
 	}
 }
 
-static void
-add_skipped(struct buf *out, const struct stats_snapshot *c)
+void
+ui_add_skipped(
+    struct buf *out, const char *name, const struct stats_snapshot *c)
 {
 	const struct {
 		uint64_t n;
@@ -190,12 +196,12 @@ add_skipped(struct buf *out, const struct stats_snapshot *c)
 		c->existing_items + c->newer_items ==
 	    0)
 		return;
-	label(out, "skipped");
+	label(out, name);
 	for (i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
 		if (kinds[i].n == 0)
 			continue;
 		buf_adds(out, lead);
-		add_count(out, kinds[i].n, kinds[i].one, kinds[i].many);
+		ui_add_count(out, kinds[i].n, kinds[i].one, kinds[i].many);
 		lead = ", ";
 	}
 	buf_addc(out, '\n');
@@ -208,21 +214,21 @@ add_checked(struct buf *out, const struct stats_snapshot *c)
 	if (c->checked_items == 0)
 		return;
 	label(out, "compared");
-	add_count(out, c->checked_items, "item", "items");
+	ui_add_count(out, c->checked_items, "item", "items");
 	buf_adds(out, " with the target: ");
-	add_count(out, c->checked_equal, "is equal", "are equal");
+	ui_add_count(out, c->checked_equal, "is equal", "are equal");
 	buf_adds(out, "; contents of ");
-	add_count(out, c->checked_by_store, "file", "files");
+	ui_add_count(out, c->checked_by_store, "file", "files");
 	buf_adds(out, "\n              by what the store tells, of ");
-	add_count(out, c->checked_by_size, "file", "files");
+	ui_add_count(out, c->checked_by_size, "file", "files");
 	buf_adds(out, " by size and time alone\n");
 	if (c->checked_xattrs + c->checked_acls + c->checked_links > 0) {
 		buf_adds(out, "              xattrs of ");
-		add_count(out, c->checked_xattrs, "item", "items");
+		ui_add_count(out, c->checked_xattrs, "item", "items");
 		buf_adds(out, ", ACLs of ");
-		add_count(out, c->checked_acls, "item", "items");
+		ui_add_count(out, c->checked_acls, "item", "items");
 		buf_adds(out, ", hard links of ");
-		add_count(out, c->checked_links, "name\n", "names\n");
+		ui_add_count(out, c->checked_links, "name\n", "names\n");
 	}
 	items_line(out, "differ", c->checked_differ, 0, "");
 	items_line(out, "missing", c->checked_missing, 0, " not at the target");
@@ -248,7 +254,7 @@ add_verification(struct buf *out, const struct ui_summary *s)
 		return;
 	if (c->verified_items > 0) {
 		label(out, "verified");
-		add_count(out, c->verified_items, "file", "files");
+		ui_add_count(out, c->verified_items, "file", "files");
 		buf_adds(out, ", by the target's checksum or read back\n");
 	} else if (s->options->verify == VERIFY_NONE) {
 		label(out, "verified");
@@ -267,11 +273,11 @@ add_retries(struct buf *out, const struct stats_snapshot *c)
 	if (c->retries == 0)
 		return;
 	label(out, "retries");
-	add_count(out, c->retries, "request", "requests");
+	ui_add_count(out, c->retries, "request", "requests");
 	buf_adds(out, " repeated");
 	if (c->throttled > 0) {
 		buf_adds(out, "; slowed down ");
-		add_count(out, c->throttled, "time", "times");
+		ui_add_count(out, c->throttled, "time", "times");
 		buf_adds(out, " as the target asked");
 	}
 	buf_addc(out, '\n');
@@ -294,7 +300,7 @@ add_kept(struct buf *out, const struct stats_snapshot *c)
 {
 	if (c->kept_parts > 0) {
 		buf_adds(out, ";\n");
-		add_count(out, c->kept_parts, "part", "parts");
+		ui_add_count(out, c->kept_parts, "part", "parts");
 		buf_adds(out, " (");
 		add_size(out, c->kept_bytes);
 		buf_adds(out, ") of unfinished files are kept");
@@ -310,7 +316,7 @@ add_left(struct buf *out, const struct stats_snapshot *c)
 
 	buf_adds(
 	    out, "Stopped, as its time was over. Found, and still to do: ");
-	add_count(out, p.total_items - p.items, "item", "items");
+	ui_add_count(out, p.total_items - p.items, "item", "items");
 	buf_adds(out, ", ");
 	add_size(out, p.total_bytes - p.bytes);
 	buf_adds(out, ".\nRun the same command again to go on");
@@ -386,7 +392,7 @@ ui_summary_text(struct buf *out, const struct ui_summary *s)
 	    ", there already");
 	items_line(
 	    out, "unchanged", c->unchanged_items, c->unchanged_bytes, "");
-	add_skipped(out, c);
+	ui_add_skipped(out, "skipped", c);
 	items_line(out, s->run->dry_run ? "would del." : "deleted",
 	    c->deleted_items, c->deleted_bytes, " at the target");
 	items_line(out, "kept", c->kept_items, 0,

@@ -23,6 +23,13 @@ void ui_summary_text(struct buf *out, const struct ui_summary *s);
 /* {"type":"summary",...} without the line's end. */
 void ui_summary_json(struct buf *out, const struct ui_summary *s);
 
+/* "1 file", "2,000 files". */
+void ui_add_count(
+    struct buf *out, uint64_t n, const char *one, const char *many);
+/* A line NAME of the items that were left out, and why; none, no line. */
+void ui_add_skipped(
+    struct buf *out, const char *name, const struct stats_snapshot *c);
+
 /* Member "stats" with all counters. */
 void ui_stats_json(struct json *j, const struct stats_snapshot *s);
 

@@ -49,6 +49,12 @@ const struct keeper_store *webhook_claims(const struct webhook *w);
 /* Its subscriptions, *N of them. */
 struct subscription *const *webhook_subscriptions(
     const struct webhook *w, size_t *n);
+/* What the ledger keeps of a task's events: their source. */
+#define WEBHOOK_SOURCE "event source"
+#define WEBHOOK_ARCHIVE_NAME_MAX 40
+/* What --events-archive is known by in ledger and deliveries.db. */
+int webhook_archive_name(
+    const struct options *o, char out[WEBHOOK_ARCHIVE_NAME_MAX], struct err *e);
 /* Says how one of them fared. */
 dispatch_result_fn webhook_say;
 

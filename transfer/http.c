@@ -1,13 +1,12 @@
 /* SPDX-License-Identifier: ISC */
 #include "config.h"
 
-#include <curl/curl.h>
-#include <pthread.h>
 #include <string.h>
 #include <sys/socket.h>
 
 #include "base/clock.h"
 #include "transfer/http.h"
+#include "transfer/http_curl.h"
 #include "transfer/limit.h"
 
 #define SLIST_MAX 48
@@ -211,42 +210,20 @@ is_narrow(const struct http *h)
 	    (rate == 0 || rate / 2 > h->connected_rate);
 }
 
-static pthread_once_t curl_once = PTHREAD_ONCE_INIT;
-static CURLcode curl_ready;
-
-static void
-init_curl(void)
-{
-	curl_ready = curl_global_init(CURL_GLOBAL_DEFAULT);
-}
-
 /* Options that stay for the life of the handle. */
 static void
 set_options(struct http *h, const struct http_config *config)
 {
 	CURL *c = h->curl;
-	long connect_ms = config->connect_timeout_ms > 0
-	    ? (long)config->connect_timeout_ms
-	    : 20000;
+	unsigned connect_ms =
+	    config->connect_timeout_ms > 0 ? config->connect_timeout_ms : 20000;
 
-	curl_easy_setopt(c, CURLOPT_ERRORBUFFER, h->error);
-	curl_easy_setopt(c, CURLOPT_NOSIGNAL, 1L);
+	http_curl_common(c, h->error, true, connect_ms);
 	curl_easy_setopt(c, CURLOPT_HTTP_VERSION, CURL_HTTP_VERSION_1_1);
 	curl_easy_setopt(c, CURLOPT_PATH_AS_IS, 1L);
-	curl_easy_setopt(c, CURLOPT_FOLLOWLOCATION, 0L);
-	curl_easy_setopt(c, CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
-	curl_easy_setopt(c, CURLOPT_USERAGENT, "dray/" PACKAGE_VERSION);
-	curl_easy_setopt(c, CURLOPT_TCP_KEEPALIVE, 1L);
 	curl_easy_setopt(c, CURLOPT_MAXAGE_CONN, 50L);
 	curl_easy_setopt(c, CURLOPT_UPLOAD_BUFFERSIZE, UPLOAD_BUFFER_BYTES);
 	curl_easy_setopt(c, CURLOPT_BUFFERSIZE, 128L << 10);
-	curl_easy_setopt(c, CURLOPT_CONNECTTIMEOUT_MS, connect_ms);
-#if LIBCURL_VERSION_NUM >= 0x075500
-	curl_easy_setopt(c, CURLOPT_PROTOCOLS_STR, "http,https");
-#else
-	curl_easy_setopt(
-	    c, CURLOPT_PROTOCOLS, (long)(CURLPROTO_HTTP | CURLPROTO_HTTPS));
-#endif
 	curl_easy_setopt(c, CURLOPT_HEADERFUNCTION, on_header);
 	curl_easy_setopt(c, CURLOPT_HEADERDATA, h);
 	curl_easy_setopt(c, CURLOPT_WRITEFUNCTION, on_body);
@@ -270,22 +247,6 @@ set_options(struct http *h, const struct http_config *config)
 		curl_easy_setopt(c, CURLOPT_SSL_VERIFYPEER, 0L);
 		curl_easy_setopt(c, CURLOPT_SSL_VERIFYHOST, 0L);
 	}
-}
-
-int
-http_library(struct err *e)
-{
-	pthread_once(&curl_once, init_curl);
-	if (curl_ready == CURLE_OK)
-		return 0;
-	return err_set(
-	    e, ERR_CONFIG, "libcurl: %s", curl_easy_strerror(curl_ready));
-}
-
-const char *
-http_library_version(void)
-{
-	return curl_version_info(CURLVERSION_NOW)->version;
 }
 
 struct http *

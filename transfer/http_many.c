@@ -2,12 +2,12 @@
 #include "config.h"
 
 #include <arpa/inet.h>
-#include <curl/curl.h>
 #include <netinet/in.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "transfer/http_curl.h"
 #include "transfer/http_many.h"
 
 struct call {
@@ -114,18 +114,6 @@ on_request(
 }
 #endif
 
-static void
-set_protocols(CURL *c, bool plain)
-{
-#if LIBCURL_VERSION_NUM >= 0x075500
-	curl_easy_setopt(
-	    c, CURLOPT_PROTOCOLS_STR, plain ? "http,https" : "https");
-#else
-	curl_easy_setopt(c, CURLOPT_PROTOCOLS,
-	    (long)(CURLPROTO_HTTPS | (plain ? CURLPROTO_HTTP : 0)));
-#endif
-}
-
 static bool
 set_blob(CURL *c, CURLoption option, const struct buf *text)
 {
@@ -159,8 +147,6 @@ set_proxy(CURL *c, const struct http_many_config *config)
 	    c, CURLOPT_PROXY, config->proxy != NULL ? config->proxy : "");
 	curl_easy_setopt(c, CURLOPT_NOPROXY, "");
 	curl_easy_setopt(c, CURLOPT_HEADEROPT, (long)CURLHEADER_SEPARATE);
-	/* What the proxy answers is not what the receiver does. */
-	curl_easy_setopt(c, CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
 	curl_easy_setopt(c, CURLOPT_PROXYUSERNAME, config->proxy_user);
 	curl_easy_setopt(c, CURLOPT_PROXYPASSWORD, config->proxy_password);
 }
@@ -177,21 +163,15 @@ set_options(
 		    "this libcurl takes no client-cert: it needs one made "
 		    "with OpenSSL");
 
+	http_curl_common(
+	    c, call->error, config->plain, config->connect_timeout_ms);
 	curl_easy_setopt(c, CURLOPT_PRIVATE, call);
-	curl_easy_setopt(c, CURLOPT_ERRORBUFFER, call->error);
-	curl_easy_setopt(c, CURLOPT_NOSIGNAL, 1L);
 #if LIBCURL_VERSION_NUM >= 0x075700
 	curl_easy_setopt(c, CURLOPT_QUICK_EXIT, 1L);
 #endif
 	curl_easy_setopt(c, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_2TLS);
-	curl_easy_setopt(c, CURLOPT_FOLLOWLOCATION, 0L);
-	curl_easy_setopt(c, CURLOPT_USERAGENT, "dray/" PACKAGE_VERSION);
-	curl_easy_setopt(c, CURLOPT_TCP_KEEPALIVE, 1L);
 	curl_easy_setopt(c, CURLOPT_TIMEOUT_MS, (long)config->timeout_ms);
-	curl_easy_setopt(
-	    c, CURLOPT_CONNECTTIMEOUT_MS, (long)config->connect_timeout_ms);
 	set_proxy(c, config);
-	set_protocols(c, config->plain);
 	curl_easy_setopt(c, CURLOPT_HEADERFUNCTION, on_header);
 	curl_easy_setopt(c, CURLOPT_HEADERDATA, call);
 	curl_easy_setopt(c, CURLOPT_WRITEFUNCTION, on_body);

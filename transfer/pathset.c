@@ -204,6 +204,30 @@ pathset_leads(const struct pathset *p, const char *path, size_t len)
 	return i < p->n && is_below(&p->paths[i], path, len);
 }
 
+bool
+pathset_next_in(const struct pathset *p, const char *dir, size_t len, size_t *i,
+    const char **name, size_t *name_len)
+{
+	size_t first = len > 0 ? first_below(p, dir, len) : 0;
+	size_t skip = len > 0 ? len + 1 : 0;
+	const struct path *at = &p->paths[first + *i];
+	const char *slash;
+
+	if (first + *i >= p->n || (len > 0 && !is_below(at, dir, len)))
+		return false;
+	*name = at->s + skip;
+	slash = memchr(*name, '/', at->len - skip);
+	*name_len = slash != NULL ? (size_t)(slash - *name) : at->len - skip;
+	/* Those below that name come next, but for others like "name-x". */
+	while (first + *i < p->n &&
+	    p->paths[first + *i].len >= skip + *name_len &&
+	    memcmp(p->paths[first + *i].s, at->s, skip + *name_len) == 0 &&
+	    (p->paths[first + *i].len == skip + *name_len ||
+		p->paths[first + *i].s[skip + *name_len] == '/'))
+		++*i;
+	return true;
+}
+
 int
 pathset_track(struct pathset *p, struct err *e)
 {

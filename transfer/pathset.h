@@ -31,6 +31,13 @@ size_t pathset_count(const struct pathset *p);
 bool pathset_has(const struct pathset *p, const char *path, size_t len);
 /* Whether something below PATH may be in it. */
 bool pathset_leads(const struct pathset *p, const char *path, size_t len);
+/*
+ * The next name in directory DIR that is in it or leads to it, from number *I
+ * on (0 at first); false: there is none.  In no order that means anything; a
+ * name may come several times.
+ */
+bool pathset_next_in(const struct pathset *p, const char *dir, size_t len,
+    size_t *i, const char **name, size_t *name_len);
 
 /* Once it is sealed: from now on it remembers which of its paths were seen. */
 int pathset_track(struct pathset *p, struct err *e);

@@ -122,6 +122,18 @@ scandir_is_temporary(const char *name, const char *prefix)
 	    strspn(name + n, "0123456789abcdef") == 16 && name[n + 16] == '\0';
 }
 
+static bool
+is_left_out(const char *name, int fd, const char *skip_prefix)
+{
+	if (name[0] == '.' &&
+	    (name[1] == '\0' || (name[1] == '.' && name[2] == '\0')))
+		return true;
+	if (skip_prefix != NULL && scandir_is_temporary(name, skip_prefix))
+		return true;
+	/* What an NFS client keeps of files deleted while open. */
+	return strncmp(name, ".nfs", 4) == 0 && on_nfs(fd);
+}
+
 static int
 add_records(
     struct scandir *d, size_t n, int fd, const char *skip_prefix, struct err *e)
@@ -133,14 +145,7 @@ add_records(
 		const char *name = de->d_name;
 
 		at += de->d_reclen;
-		if (name[0] == '.' &&
-		    (name[1] == '\0' || (name[1] == '.' && name[2] == '\0')))
-			continue;
-		if (skip_prefix != NULL &&
-		    scandir_is_temporary(name, skip_prefix))
-			continue;
-		/* What an NFS client keeps of files deleted while open. */
-		if (strncmp(name, ".nfs", 4) == 0 && on_nfs(fd))
+		if (is_left_out(name, fd, skip_prefix))
 			continue;
 		if (add(d, name, strlen(name), de->d_type, NULL, e) == -1)
 			return -1;
@@ -276,4 +281,25 @@ scandir_read(struct scandir *d, int fd, const char *skip_prefix,
 		return -1;
 	}
 	return rc;
+}
+
+int
+scandir_named(struct scandir *d, int fd, const struct pathset *only,
+    const char *path, size_t len, const char *skip_prefix, struct err *e)
+{
+	char name[NAME_MAX + 1];
+	const char *at;
+	size_t i = 0, n;
+
+	while (pathset_next_in(only, path, len, &i, &at, &n)) {
+		/* No directory has it. */
+		if (n == 0 || n > NAME_MAX)
+			continue;
+		memcpy(name, at, n);
+		name[n] = '\0';
+		if (!is_left_out(name, fd, skip_prefix) &&
+		    add(d, name, n, DT_UNKNOWN, NULL, e) == -1)
+			return -1;
+	}
+	return sort(d, NULL, NULL, e);
 }

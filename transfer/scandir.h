@@ -15,6 +15,7 @@
 
 #include "base/err.h"
 #include "transfer/item.h"
+#include "transfer/pathset.h"
 
 struct scandir_name {
 	uint64_t key;	  /* bytes that decide most comparisons */
@@ -48,6 +49,13 @@ bool scandir_is_temporary(const char *name, const char *prefix);
  */
 int scandir_read(struct scandir *d, int fd, const char *skip_prefix,
     const atomic_bool *stop, struct err *e);
+
+/*
+ * The names in directory FD, which is at PATH, that ONLY asks for, whether they
+ * are there or not; but what scandir_read leaves out.
+ */
+int scandir_named(struct scandir *d, int fd, const struct pathset *only,
+    const char *path, size_t len, const char *skip_prefix, struct err *e);
 
 /* Adds a name with its stat; all of a directory or none have one. */
 int scandir_add(struct scandir *d, const char *name, size_t len,

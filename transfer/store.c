@@ -10,6 +10,7 @@
 #include "transfer/s3/s3.h"
 #include "transfer/sftp/sftp.h"
 #include "transfer/store.h"
+#include "transfer/temp.h"
 
 const struct store_driver *
 store_driver_of(const struct store_url *url)
@@ -118,6 +119,19 @@ store_check_still(const struct store_driver *d, const struct store_stat *now,
 		return 0;
 	return err_set(
 	    e, ERR_MISMATCH, "is not what was left at the target any more");
+}
+
+int
+store_check_component(const char *name, size_t n, struct err *e)
+{
+	if (n == 0 || (n == 1 && name[0] == '.') ||
+	    (n == 2 && memcmp(name, "..", 2) == 0))
+		return err_set(
+		    e, ERR_NAME, "an empty, \".\" or \"..\" component");
+	if (temp_is_name(name, n))
+		return err_set(e, ERR_NAME,
+		    "a name like this is a temporary file of dray");
+	return 0;
 }
 
 /* An ETag names the content: with it in place of an inode, another object of

@@ -517,6 +517,9 @@ struct session {
 
 /* Whether A and B are one time to a store that keeps it in units of D's. */
 bool store_same_time(const struct store_driver *d, int64_t a_ns, int64_t b_ns);
+/* For check_key, where directories are some: ERR_NAME if the N bytes at NAME
+ * can't be a component of a key, or are a temporary name. */
+int store_check_component(const char *name, size_t n, struct err *e);
 /*
  * ERR_MISMATCH unless the item, as it is NOW, still is WAS (NULL: any): type
  * and mtime (as far as every store holds it), and size of a file.  For

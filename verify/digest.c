@@ -11,6 +11,7 @@
 #include <xxh_x86dispatch.h> /* AVX2, AVX-512: twice as fast as SSE2 */
 #endif
 
+#include "base/text.h"
 #include "verify/digest.h"
 
 /* All digests go over one stretch while it is in the second-level cache. */
@@ -160,6 +161,19 @@ digester_finish(struct digester *d, struct digest *out)
 		    EVP_DigestFinal_ex(d->sha256, out->sha256, NULL));
 	out->have = d->algos;
 	d->algos = 0;
+}
+
+const char *
+digest_crc_text(enum digest_algo algo, const struct digest *d, char *out)
+{
+	size_t n = algo == DIGEST_CRC64NVME ? 8 : 4, i;
+	uint64_t v = n == 8 ? d->crc64nvme : d->crc32c;
+	uint8_t b[8];
+
+	for (i = 0; i < n; i++)
+		b[i] = (uint8_t)(v >> (8 * (n - 1 - i)));
+	text_base64(b, n, out);
+	return out;
 }
 
 void

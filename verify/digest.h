@@ -66,6 +66,12 @@ uint32_t crc32c_combine(uint32_t a, uint32_t b, uint64_t b_len);
 uint64_t crc64nvme(uint64_t crc, const void *p, size_t n);
 uint32_t crc32c(uint32_t crc, const void *p, size_t n);
 
+/* The CRC of D by ALGO, one of the two, as stores write it: big-endian, in
+ * base64.  OUT has DIGEST_CRC_TEXT_MAX bytes and is returned. */
+#define DIGEST_CRC_TEXT_MAX 13
+const char *digest_crc_text(
+    enum digest_algo algo, const struct digest *d, char *out);
+
 /*
  * The digest of a file sent in parts is the digest of the list of its part
  * digests: XXH3-128 over the 16-byte part digests in order.  LIST is COUNT

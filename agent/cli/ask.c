@@ -95,7 +95,7 @@ control_of(const struct ask *a)
 	return a->o->control != NULL ? a->o->control : a->conf->control;
 }
 
-/* 1: a->reply is there; 0: there is no daemon; -1. */
+/* 1: a->reply is there; 0: there is no daemon, or one that hangs; -1. */
 static int
 send_request(struct ask *a, const char *op, struct err *e)
 {
@@ -125,7 +125,7 @@ send_request(struct ask *a, const char *op, struct err *e)
 		    client_ask(SYSTEM_CONTROL, buf_str(&request), &a->reply, e);
 	if (rc == 0)
 		return 1;
-	return e->kind == ERR_NOTFOUND ? 0 : -1;
+	return e->kind == ERR_NOTFOUND || e->kind == ERR_NET ? 0 : -1;
 }
 
 int

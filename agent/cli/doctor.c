@@ -8,6 +8,7 @@
 #include "agent/cli/cmd.h"
 #include "agent/cli/task_options.h"
 #include "agent/doctor/doctor.h"
+#include "agent/ledger.h"
 #include "agent/task.h"
 
 /* What is looked at: the operands, or a task. */
@@ -56,6 +57,23 @@ load_task(struct subject *s, const struct daemon_conf *conf, const char *name,
 		&s->task_options, &s->task->options, s->task->verb, e) == -1)
 		return -1;
 	return parse_places(s, s->task->source, s->task->target, e);
+}
+
+/* 0 if it has not run yet. */
+static uint64_t
+count_dirs(const char *state_dir, const char *task)
+{
+	AUTO(ledger) struct ledger *l = NULL;
+	struct err e = ERR_INIT;
+	uint64_t n = 0;
+	char *aside;
+
+	if (task == NULL || !task_exists(state_dir, task))
+		return 0;
+	l = ledger_open(state_dir, task, LEDGER_READ, &aside, &e);
+	if (l == NULL || ledger_count_dirs(l, &n, &e) == -1)
+		return 0;
+	return n;
 }
 
 static void
@@ -119,6 +137,7 @@ diagnose(const struct options *o, int argc, char **argv, struct subject *s,
 	/* The daemon's, unless another one was asked for. */
 	if (conf != NULL && o->state_dir == o->default_state_dir)
 		d.state_dir = conf->state_dir;
+	d.dirs = count_dirs(d.state_dir, o->task);
 	examine(&d);
 	if (report(o, found, e) == -1)
 		return -1;

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "agent/cli/events_archive.h"
 #include "agent/cli/events_verbs.h"
 #include "agent/cli/outboxes.h"
 #include "agent/drain.h"
@@ -185,6 +186,7 @@ events_replay(const struct options *o, int argc, char **argv, struct err *e)
 struct drained {
 	const struct options *o;
 	uint64_t delivered, dead, left;
+	struct events_archive_result archives;
 };
 
 static void
@@ -205,27 +207,34 @@ add_result(void *arg, const struct stream_result *r)
 	webhook_say(NULL, r);
 }
 
+/* To the N subscriptions of W, which may be NULL if there are none. */
 static int
-drain(const struct options *o, const struct webhook *w, struct drained *out,
-    struct err *e)
+drain(const struct options *o, const struct webhook *w, size_t n,
+    struct drained *out, struct err *e)
 {
 	char **tasks = outboxes_tasks(o, e);
-	size_t n;
-	struct subscription *const *known = webhook_subscriptions(w, &n);
+	uint64_t until_ms = clock_mono_ms() + o->events_drain_ms;
+	struct events_archive *archives;
 	struct drain d = {
 	    .state_dir = o->state_dir,
 	    .tasks = tasks,
 	    .for_ms = o->events_drain_ms,
-	    .revived = o->webhook != NULL ? known[n - 1]->name : NULL,
 	    .fn = add_result,
 	    .arg = out,
 	    .stop = stop_soon_flag(),
 	};
-	int rc;
+	int rc = 0;
 
 	if (tasks == NULL)
 		return -1;
-	rc = drain_outboxes(w, &d, e);
+	if (o->webhook != NULL)
+		d.revived = webhook_subscriptions(w, &n)[n - 1]->name;
+	archives = events_archive_begin(o, tasks, until_ms, d.stop, e);
+	if (archives == NULL || (n > 0 && drain_outboxes(w, &d, e) == -1))
+		rc = -1;
+	if (archives != NULL)
+		events_archive_end(archives, &out->archives);
+	out->left += out->archives.left;
 	task_names_free(tasks);
 	return rc;
 }
@@ -251,6 +260,18 @@ say_others(void *arg, const char *task, struct outbox *box, struct err *e)
 	return rc;
 }
 
+static void
+say_drained(const struct options *o, const struct drained *all)
+{
+	if (o->json)
+		printf("{\"delivered\":%" PRIu64 ",\"dead\":%" PRIu64
+		       ",\"archived\":%" PRIu64 ",\"left\":%s}\n",
+		    all->delivered, all->dead, all->archives.events,
+		    all->left > 0 ? "true" : "false");
+	else if (o->verbosity >= 0)
+		printf("%" PRIu64 " events delivered\n", all->delivered);
+}
+
 int
 events_drain(const struct options *o, int argc, char **argv, struct err *e)
 {
@@ -264,19 +285,16 @@ events_drain(const struct options *o, int argc, char **argv, struct err *e)
 		return -1;
 	if (w != NULL)
 		webhook_subscriptions(w, &n);
-	if (n == 0)
-		return err_set(e, ERR_NOTFOUND,
-		    "no subscription in %s that is enabled, and no --webhook",
-		    o->subscriptions_dir);
-	if (drain(o, w, &all, e) == -1 ||
-	    outboxes_each(o, OUTBOXES_AGAIN, say_others, w, e) == -1)
+	if (drain(o, w, n, &all, e) == -1)
 		return -1;
-	if (o->json)
-		printf("{\"delivered\":%" PRIu64 ",\"dead\":%" PRIu64
-		       ",\"left\":%s}\n",
-		    all.delivered, all.dead, all.left > 0 ? "true" : "false");
-	else if (o->verbosity >= 0)
-		printf("%" PRIu64 " events delivered\n", all.delivered);
+	if (n == 0 && all.archives.tasks == 0)
+		return err_set(e, ERR_NOTFOUND,
+		    "no subscription in %s that is enabled, no --webhook, and "
+		    "no task with an archive",
+		    o->subscriptions_dir);
+	if (n > 0 && outboxes_each(o, OUTBOXES_AGAIN, say_others, w, e) == -1)
+		return -1;
+	say_drained(o, &all);
 	if (all.left > 0)
 		return err_set(e, ERR_BUSY,
 		    "not all could be sent: see above, and dray events "

@@ -6,10 +6,10 @@
 #include <string.h>
 
 #include "agent/cli/events_verify.h"
-#include "agent/events/secret.h"
 #include "agent/events/signature.h"
 #include "base/clock.h"
 #include "base/json.h"
+#include "base/secret.h"
 #include "transfer/http.h"
 
 #define AGE_MAX_S 300 /* what verifiers allow */

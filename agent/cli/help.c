@@ -153,5 +153,6 @@ help_overview(struct buf *out)
 	    "dray sync /data s3://bucket/prefix\n"
 	    "dray report\n");
 	buf_adds(out,
-	    "\ndray VERB --help explains a verb; dray(1) is the manual.\n");
+	    "\ndray VERB --help explains a verb; its manual page is "
+	    "dray-VERB(1).\n");
 }

@@ -148,3 +148,19 @@ record_combine(const struct buf *recorded, const struct buf *given,
 	*argc = n;
 	return 0;
 }
+
+int
+record_known(const struct buf *recorded, char ***argv, int *argc, char **text,
+    struct err *e)
+{
+	const char *p = buf_str(recorded), *end = p + recorded->len;
+	AUTO(buf) struct buf known = BUF_INIT(16 << 20);
+	const struct buf none = BUF_INIT(1);
+
+	for (; p < end; p += strlen(p) + 1)
+		if (*p != '?')
+			buf_add(&known, p, strlen(p) + 1);
+	if (buf_failed(&known))
+		return err_set(e, ERR_NOMEM, "out of memory");
+	return record_combine(&known, &none, argv, argc, text, e);
+}

@@ -20,4 +20,8 @@ void record_option(
 int record_combine(const struct buf *recorded, const struct buf *given,
     char ***argv, int *argc, char **text, struct err *e);
 
+/* The words RECORDED but for those that were withheld, in the same way. */
+int record_known(const struct buf *recorded, char ***argv, int *argc,
+    char **text, struct err *e);
+
 #endif

@@ -112,6 +112,16 @@ cancel(void *arg, const char *task, struct outbox *box, struct err *e)
 	return rc;
 }
 
+static void
+say_cancelled(const struct replays *all)
+{
+	if (all->o->json)
+		printf("{\"cancelled\":%" PRIu64 "}\n", all->n);
+	else if (all->o->verbosity >= 0)
+		printf("%s is cancelled in %" PRIu64 " tasks\n", all->name,
+		    all->n);
+}
+
 int
 cmd_replays(const struct options *o, int argc, char **argv)
 {
@@ -132,5 +142,7 @@ cmd_replays(const struct options *o, int argc, char **argv)
 		rc =
 		    err_set(&e, ERR_USAGE, "dray replays list, or cancel NAME");
 	}
+	if (rc != -1 && all.name != NULL)
+		say_cancelled(&all);
 	return rc != 0 ? cmd_fail(&e) : 0;
 }

@@ -3,11 +3,12 @@
 #include "config.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "agent/cli/ask.h"
 #include "agent/cli/cmd.h"
-#include "agent/cli/watch.h"
+#include "agent/cli/live.h"
 #include "agent/ledger.h"
 #include "agent/task.h"
 #include "base/clock.h"
@@ -72,6 +73,39 @@ add_line(struct buf *out, const char *what, const char *text)
 	buf_addc(out, '\n');
 }
 
+static uint64_t
+number_of(const struct jdoc_node *object, const char *key)
+{
+	const struct jdoc_node *n = jdoc_member(object, key);
+
+	return n != NULL && n->type == JDOC_NUMBER ? strtoull(n->text, NULL, 10)
+						   : 0;
+}
+
+/* The watch over its source, if there is one. */
+static void
+watch_text(const struct jdoc_node *d, struct buf *out)
+{
+	const char *state = ask_text(d, "watch"), *by = ask_text(d, "watch_by");
+	uint64_t pending = number_of(d, "pending");
+	uint64_t unwatched = number_of(d, "unwatched");
+	char n[32];
+
+	if (state[0] == '\0')
+		return;
+	buf_addf(
+	    out, "  watch     %s%s%s", state, by[0] != '\0' ? ", by " : "", by);
+	if (unwatched > 0)
+		buf_addf(out, ", %s directories are left to the schedule",
+		    text_count(unwatched, n, sizeof(n)));
+	if (pending > 0)
+		buf_addf(out, ", %s changed paths wait",
+		    text_count(pending, n, sizeof(n)));
+	buf_addc(out, '\n');
+	if (ask_text(d, "watch_message")[0] != '\0')
+		add_line(out, "", ask_text(d, "watch_message"));
+}
+
 /* What the daemon makes of it. */
 static void
 daemon_text(const struct status *s, bool answered, struct buf *out)
@@ -88,6 +122,7 @@ daemon_text(const struct status *s, bool answered, struct buf *out)
 	    answered ? "" : " (no daemon answers)");
 	if (why[0] != '\0')
 		add_line(out, "", why);
+	watch_text(d, out);
 	if (held || strcmp(state, "paused") == 0)
 		buf_addf(out, "            dray task resume %s lets it go on\n",
 		    s->task);
@@ -294,7 +329,7 @@ cmd_status(const struct options *o, int argc, char **argv)
 	int rc = ask_begin(&v.ask, o, &e);
 
 	if (rc == 0 && o->watch)
-		rc = watch(&v.ask, task, &e);
+		rc = live_view(&v.ask, task, &e);
 	else if (rc == 0 || o->config == NULL)
 		rc = show_once(&v, task, &e);
 	if (rc == -1 && e.kind == ERR_NOTFOUND)

@@ -10,10 +10,10 @@
 #include "agent/events/cloudevent.h"
 #include "agent/events/handshake.h"
 #include "agent/events/parcel.h"
-#include "agent/events/secret.h"
 #include "agent/events/sender.h"
 #include "base/clock.h"
 #include "base/json.h"
+#include "base/secret.h"
 #include "base/text.h"
 
 #define WAIT_MS 100

@@ -282,7 +282,8 @@ const struct verb verb_table[VERB_COUNT] = {
 	"dray init nightly /srv/data s3://bucket/data --schedule 22:00 "
 	"--set delete=yes\n"},
     [VERB_HELP] = {"help", "[VERB]", 0, 1, "Explain a verb and its options.",
-	"The same as dray VERB --help. The manual page dray(1) has it all.",
+	"The same as dray VERB --help. The manual is dray(1), and a page for "
+	"each verb, such as dray-sync(1).",
 	"dray help sync\n"},
     [VERB_VERSION] = {"version", "", 0, 0, "Tell dray's version.",
 	"The same as dray --version.", "dray version\n"},
@@ -330,7 +331,7 @@ const struct option_def option_table[] = {
     {FLAG("dry-run", 'n', dry_run, WHAT, .aliases = "dryrun",
 	.help = "Tell what would be done, change nothing")},
     {CUSTOM("exclude", 0, add_exclude, CHOOSE, .arg = "PATTERN",
-	.help = "Leave out what matches (dray(1), FILTER RULES)")},
+	.help = "Leave out what matches (dray-sync(1), FILTER RULES)")},
     {CUSTOM("include", 0, add_include, CHOOSE, .arg = "PATTERN",
 	.help = "Take what matches; the first match decides")},
     {CUSTOM("filter", 0, add_rule, CHOOSE, .arg = "RULE",
@@ -521,9 +522,10 @@ const struct option_def option_table[] = {
     {STRING("sftp-identity", store.sftp_identity, "FILE", STORE,
 	.help = "SFTP: private key [ssh-agent, ssh_config, ~/.ssh]")},
     {STRING("sftp-password-file", store.sftp_password_file, "FILE", STORE,
-	.help = "SFTP: the password is FILE's first line")},
+	.help = "SFTP: the password is FILE's first line; or "
+		"credential:NAME or env:NAME")},
     {STRING("sftp-passphrase-file", store.sftp_passphrase_file, "FILE", STORE,
-	.help = "SFTP: the private key's passphrase is FILE's first line")},
+	.help = "SFTP: the private key's passphrase, likewise")},
     {STRING("sftp-known-hosts", store.sftp_known_hosts, "FILE", STORE,
 	.help = "SFTP: host keys to trust [~/.ssh/known_hosts and "
 		"/etc/ssh/ssh_known_hosts]")},

@@ -10,21 +10,12 @@
 #include "base/text.h"
 
 static void
-add_count(struct buf *out, uint64_t n, const char *one, const char *many)
-{
-	char count[32];
-
-	buf_addf(out, "%s %s", text_count(n, count, sizeof(count)),
-	    n == 1 ? one : many);
-}
-
-static void
 items_line(struct buf *out, const char *name, uint64_t n, const char *note)
 {
 	if (n == 0)
 		return;
 	buf_addf(out, "  %-11s", name);
-	add_count(out, n, "item", "items");
+	ui_add_count(out, n, "item", "items");
 	buf_addf(out, "%s\n", note);
 }
 
@@ -48,7 +39,7 @@ add_proofs(struct buf *out, const struct verify_summary *s)
 		if (kinds[i].n == 0)
 			continue;
 		buf_adds(out, lead);
-		add_count(out, kinds[i].n, "file ", "files ");
+		ui_add_count(out, kinds[i].n, "file ", "files ");
 		buf_addf(out, "%s", kinds[i].how);
 		lead = ",\n             ";
 	}
@@ -82,7 +73,8 @@ add_asked(struct buf *out, const struct verify_summary *s)
 			continue;
 		buf_addf(out, "  %-11s", kinds[i].name);
 		if ((s->can_tell & kinds[i].aspect) != 0)
-			add_count(out, kinds[i].n, kinds[i].one, kinds[i].many);
+			ui_add_count(
+			    out, kinds[i].n, kinds[i].one, kinds[i].many);
 		else
 			buf_adds(out,
 			    "not compared: one of the stores doesn't tell");
@@ -91,33 +83,6 @@ add_asked(struct buf *out, const struct verify_summary *s)
 			? ", but for what the target could not hold\n"
 			: "\n");
 	}
-}
-
-static void
-add_skipped(struct buf *out, const struct stats_snapshot *c)
-{
-	const struct {
-		uint64_t n;
-		const char *one, *many;
-	} kinds[] = {
-	    {c->skipped_links, "symbolic link (see -l, -L)",
-		"symbolic links (see -l, -L)"},
-	    {c->special_items, "fifo, socket or device",
-		"fifos, sockets or devices"},
-	    {c->excluded_items, "excluded", "excluded"},
-	};
-	const char *lead = "  left out   ";
-	size_t i;
-
-	for (i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
-		if (kinds[i].n == 0)
-			continue;
-		buf_adds(out, lead);
-		add_count(out, kinds[i].n, kinds[i].one, kinds[i].many);
-		lead = ", ";
-	}
-	if (lead[0] == ',')
-		buf_addc(out, '\n');
 }
 
 static const char *
@@ -143,7 +108,7 @@ verify_summary_text(struct buf *out, const struct verify_summary *s)
 	text_escape(out, s->target, strlen(s->target));
 	buf_adds(out, "?\n");
 	buf_adds(out, "  compared   ");
-	add_count(out, c->checked_items, "item", "items");
+	ui_add_count(out, c->checked_items, "item", "items");
 	buf_addf(
 	    out, ", in %s", text_duration(s->elapsed_ms, time, sizeof(time)));
 	if (s->sample.slices > 1)
@@ -160,7 +125,7 @@ verify_summary_text(struct buf *out, const struct verify_summary *s)
 	items_line(out, "errors", c->checked_errors, " that can't be told");
 	add_proofs(out, s);
 	add_asked(out, s);
-	add_skipped(out, c);
+	ui_add_skipped(out, "left out", c);
 	if (s->options->store.no_verify_tls)
 		buf_adds(out,
 		    "  warning    the server's certificate was not checked "

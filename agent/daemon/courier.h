@@ -2,9 +2,9 @@
 /*
  * Events that no run delivers any more: a process of the daemon's sends what
  * waits in the outboxes of all tasks, after each run and every few minutes,
- * also what runs left that the daemon knows nothing of (dray events drain).
- * One at a time, and none where nobody has subscribed.  Errands, which make an
- * event of what the daemon alone knows, go first.
+ * also what runs left that the daemon knows nothing of (dray events drain),
+ * and what their archives have yet to get.  One at a time.  Errands, which make
+ * an event of what the daemon alone knows, go first.
  */
 #ifndef AGENT_DAEMON_COURIER_H
 #define AGENT_DAEMON_COURIER_H

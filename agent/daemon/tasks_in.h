@@ -39,13 +39,20 @@ struct task *tasks_named(
     const struct tasks *t, const char *name, struct err *e);
 /* What the daemon remembers of TASK is durable. */
 int tasks_keep(const struct tasks *t, const struct task *task, struct err *e);
+/* The same; what can't be kept is forgotten with the daemon: told, no more. */
+void task_remember(const struct tasks *t, const struct task *task);
+/* Those whose files are gone, and which don't run, are no tasks any more. */
+void tasks_drop_gone(struct tasks *t);
+
+/* tasks_run.c.  What TASK is to do now, by its schedule and by hand. */
+void task_decide(struct tasks *t, struct task *task, int64_t now_us);
 /* The command line of TASK's run, as is; W is to be freed in any case. */
 int tasks_words(const struct tasks *t, const struct task *task,
     struct conf_words *w, struct err *e);
 
 /* tasks_watch.c.  The watch over its source is as its file says. */
 void task_watch(struct task *task, const struct tasks_config *config);
-/* When a run is due for what that has seen; 0: it has seen nothing. */
+/* When the next run is due for what that has seen; 0: there is no need. */
 int64_t task_changes_us(const struct task *task, int64_t now_us);
 /* A run begins: the list of what it is limited to, the caller's; -1: all. */
 int task_changes_begin(struct task *task, int64_t now_us);

@@ -22,10 +22,16 @@ task_watch(struct task *task, const struct tasks_config *config)
 	if (conf != NULL &&
 	    (conf->watch == WATCH_NO || !conf->enabled || task->gone))
 		conf = NULL;
-	if (task->watch != NULL)
+	if (task->watch != NULL) {
 		watch_set(task->watch, conf);
-	else if (conf != NULL)
+	} else if (conf != NULL) {
 		task->watch = watch_new(conf, config->loop, &e);
+		if (conf->schedule.n == 0 && conf->schedule.every_us == 0)
+			log_warn("task=%s: watch, but no schedule: what no "
+				 "watch sees (dray-task(5), WATCH) is never "
+				 "looked for",
+			    task->name);
+	}
 	if (e.kind != ERR_NONE)
 		log_error("task=%s: can't be watched: %s", task->name, e.msg);
 }
@@ -35,7 +41,7 @@ task_changes_us(const struct task *task, int64_t now_us)
 {
 	uint64_t now_ms = clock_mono_ms(), at = HINTS_NEVER;
 
-	if (task->watch != NULL)
+	if (task->watch != NULL && task->run == NULL)
 		at = watch_due(task->watch, now_ms);
 	if (at == HINTS_NEVER)
 		return 0;

@@ -137,6 +137,17 @@ keep_words(struct watch *w, const struct task_conf *conf)
 	return same;
 }
 
+/* Another one is to begin at once. */
+static void
+replace(struct watch *w)
+{
+	w->again_ms = AGAIN_MS;
+	w->next_ms = 0;
+	w->replaced = w->run != NULL;
+	if (w->run != NULL)
+		run_kill(w->run);
+}
+
 void
 watch_set(struct watch *w, const struct task_conf *conf)
 {
@@ -146,11 +157,7 @@ watch_set(struct watch *w, const struct task_conf *conf)
 		if (keep_words(w, conf))
 			return;
 	}
-	w->again_ms = AGAIN_MS;
-	w->next_ms = 0;
-	w->replaced = w->run != NULL;
-	if (w->run != NULL)
-		run_kill(w->run);
+	replace(w);
 }
 
 bool
@@ -284,7 +291,7 @@ watch_tick(struct watch *w, uint64_t now_ms)
 		return w->next_ms > now_ms ? w->next_ms - now_ms : 0;
 	if (w->sees && w->state.unwatched > 0 &&
 	    now_ms - w->started_ms > PARTIAL_MS)
-		run_kill(w->run);
+		replace(w);
 	return IDLE_MS;
 }
 
@@ -304,17 +311,19 @@ watch_reap(struct watch *w, uint64_t now_ms)
 		w->replaced = false;
 		return;
 	}
-	if (end.exit_code == -1)
+	if (end.exit_code == -1) {
+		end.said = false;
 		snprintf(end.message, sizeof(end.message),
 		    "its process was killed by signal %d (%s)", end.signal,
 		    strsignal(end.signal));
+	}
 	if (now_ms - w->started_ms > STEADY_MS)
 		w->again_ms = AGAIN_MS;
 	later(w, now_ms);
 	snprintf(w->message, sizeof(w->message), "%s", end.message);
-	log_warn("task=%s: not watched any more: %s; tried again in %llu s, "
+	log_warn("task=%s: not watched any more%s%s; tried again in %llu s, "
 		 "and all is looked at then",
-	    w->name, end.message,
+	    w->name, end.said ? "" : ": ", end.said ? "" : end.message,
 	    (unsigned long long)(w->next_ms - now_ms) / 1000);
 }
 

@@ -25,6 +25,8 @@
 
 #define PATH_BYTES_MAX ((size_t)512 << 10)
 #define EVENTS_BYTES 65536
+/* Others may be busy in the same file system: they don't wake us each time. */
+#define NAP_US 10000
 #define HANDLE_MAX (sizeof(struct file_handle) + MAX_HANDLE_SZ)
 /* Not FAN_MODIFY: what is being written is sent once it is closed. */
 #define MASK                                                      \
@@ -45,7 +47,8 @@ struct fan {
 	struct mounts mounts;
 	struct volume *volumes;
 	size_t volumes_n;
-	/* The directory of the last event. */
+	/* The directory of the last event: that of another one is between it
+	 * and what comes after a move. */
 	unsigned char handle[HANDLE_MAX];
 	size_t handle_len;
 	struct buf dir; /* its path, below the root */
@@ -259,6 +262,9 @@ locate(struct fan *f, const struct fanotify_event_info_fid *info)
 	fd = open_by_handle_at(
 	    volume_fd(f, &info->fsid), copy, O_PATH | O_CLOEXEC);
 	path = fd != -1 ? path_of(fd) : NULL;
+	/* Longer than the kernel can say: who knows where. */
+	if (fd != -1 && path == NULL)
+		watcher_tell_all(f->w);
 	name = path != NULL ? below(f, path) : NULL;
 	if (name != NULL) {
 		buf_adds(&f->dir, name);
@@ -288,9 +294,6 @@ tell(struct fan *f, uint64_t mask, const char *name)
 	bool dir = (mask & FAN_ONDIR) != 0;
 	enum watch_kind kind = WATCH_TREE;
 
-	/* What is at its old path, and below, is elsewhere now. */
-	if (dir && (mask & (FAN_MOVED_FROM | FAN_MOVED_TO)) != 0)
-		f->handle_len = 0;
 	if (strcmp(name, ".") == 0)
 		name = "";
 	mask &= (uint64_t)MASK & ~(uint64_t)FAN_ONDIR;
@@ -345,6 +348,7 @@ take_events(struct fan *f, struct err *e)
 	f->handle_len = 0;
 	close_volumes(f);
 	watcher_flush(f->w);
+	usleep(NAP_US);
 	return 0;
 }
 

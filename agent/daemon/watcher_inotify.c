@@ -435,9 +435,9 @@ sweep(struct inotify *in)
 	in->moved = false;
 }
 
-/* Waits for events; 1: they are there. */
+/* Waits for something to look at; *EVENTS: what happened in the source. */
 static int
-wait_for_events(struct inotify *in, struct err *e)
+wait_for_events(struct inotify *in, bool *events, struct err *e)
 {
 	struct pollfd p[] = {
 	    {.fd = in->fd, .events = POLLIN},
@@ -445,30 +445,34 @@ wait_for_events(struct inotify *in, struct err *e)
 	};
 	int rc = poll(p, 2, in->moved ? QUIET_MS : -1);
 
+	*events = p[0].revents != 0;
 	if (rc == -1)
 		return errno == EINTR ? 0 : err_sys(e, "poll");
 	if (rc == 0)
 		sweep(in);
 	if (p[1].revents != 0 && mounts_changed(&in->mounts, in->root))
 		in->blind = true;
-	return p[0].revents != 0 || in->blind;
+	return 0;
 }
 
 static int
 serve(struct inotify *in, struct err *e)
 {
 	int rc = watcher_enter(in->w, e);
+	bool events = false;
 
 	if (rc == 0)
 		rc = begin(in, e);
 	while (rc != -1) {
 		watcher_leave(in->w);
-		rc = wait_for_events(in, e);
-		if (rc <= 0)
-			continue;
+		if (wait_for_events(in, &events, e) == -1)
+			return -1;
+		/* Something may be mounted where it is. */
 		rc = watcher_enter(in->w, e);
-		if (rc == 0)
-			rc = in->blind ? begin(in, e) : take_events(in, e);
+		if (rc == 0 && in->blind)
+			rc = begin(in, e);
+		else if (rc == 0 && events)
+			rc = take_events(in, e);
 	}
 	return -1;
 }

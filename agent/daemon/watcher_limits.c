@@ -32,7 +32,7 @@ static const struct limit instances[] = {
     {"user.max_inotify_instances", "/proc/sys/user/max_inotify_instances"},
 };
 
-/* 0: it can't be known. */
+/* 0: it can't be known, as where a service sees no /proc/sys. */
 static uint64_t
 read_limit(const char *file)
 {
@@ -65,32 +65,44 @@ power_of_two(uint64_t n, uint64_t from)
 	return from;
 }
 
+/* "NAME (NOW)" */
+static void
+tell_limit(const char *name, uint64_t now, char *out, size_t size)
+{
+	if (now != 0)
+		snprintf(out, size, "%s (%" PRIu64 ")", name, now);
+	else
+		snprintf(out, size, "%s", name);
+}
+
 int
 watcher_too_many_instances(struct err *e)
 {
 	uint64_t now;
 	const char *name = lowest(instances, &now);
+	char shown[100];
 
+	tell_limit(name, now, shown, sizeof(shown));
 	return err_set(e, ERR_CONFIG,
-	    "can't be watched: this user has all %" PRIu64 " instances of "
-	    "inotify that %s allows: sysctl %s=%" PRIu64 " (and a line in "
+	    "can't be watched, as this user has all the instances of inotify "
+	    "that %s allows: sysctl %s=%" PRIu64 " (and a line in "
 	    "/etc/sysctl.d); until then the schedule finds what changes",
-	    now, name, name, power_of_two(now * 2, INSTANCES_MIN));
+	    shown, name, power_of_two(now * 2, INSTANCES_MIN));
 }
 
 void
 watcher_log_unwatched(uint64_t watched, uint64_t unwatched)
 {
-	uint64_t all = watched + unwatched;
-	uint64_t now, wanted;
+	uint64_t all = watched + unwatched, now;
 	const char *name = lowest(watches, &now);
-	char a[32], b[32];
+	uint64_t most = now > all ? now : all;
+	char shown[100], a[32], b[32];
 
-	wanted = power_of_two((now > all ? now : all) + all / 4, WATCHES_MIN);
+	tell_limit(name, now, shown, sizeof(shown));
 	log_warn("%s of %s directories are not watched, as this user has all "
-		 "the watches that %s (%" PRIu64 ") allows: sysctl %s=%" PRIu64
+		 "the watches that %s allows: sysctl %s=%" PRIu64
 		 " (and a line in /etc/sysctl.d); until then the schedule "
 		 "finds what changes there",
 	    text_count(unwatched, a, sizeof(a)), text_count(all, b, sizeof(b)),
-	    name, now, name, wanted);
+	    shown, name, power_of_two(most + all / 4, WATCHES_MIN));
 }

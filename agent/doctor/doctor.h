@@ -19,6 +19,7 @@ struct doctor {
 	const struct daemon_conf *conf; /* NULL: it makes no sense */
 	const char *state_dir;
 	const char *proc; /* "/proc", but in tests */
+	uint64_t dirs; /* of the task, as its ledger has them; 0: not known */
 	/* The run's two places; NULL: not named. */
 	const struct store_url *source, *target;
 	struct findings *found;

@@ -70,8 +70,11 @@ secret(const struct doctor *d, const char *path)
 {
 	struct stat st;
 
-	if (path == NULL)
+	if (path == NULL || strncmp(path, "env:", 4) == 0 ||
+	    strncmp(path, "credential:", 11) == 0)
 		return;
+	if (strncmp(path, "file:", 5) == 0)
+		path += 5;
 	if (stat(path, &st) == -1) {
 		findings_add(d->found, FINDING_FAIL, "secrets", "%s: %m", path);
 		findings_next(d->found, "put it there, or name another file");

@@ -15,6 +15,7 @@
 #define FILES_OF_ITS_OWN 64 /* ledger, log, libraries, events */
 #define SCANNERS_FAR 16
 #define WATCHES_FEW 65536
+#define WATCHES_GOOD ((uint64_t)524288) /* half a GiB, if all are taken */
 #define MEMORY_OF_ITS_OWN (64 << 20) /* besides the buffers; measured: 58 M */
 
 static void
@@ -95,30 +96,60 @@ open_files(const struct doctor *d)
 	    need, need);
 }
 
+/* Of this user; in a user namespace that one's limit may be lower. */
+static bool
+watches_allowed(const struct doctor *d, const char **name, uint64_t *most)
+{
+	uint64_t other;
+
+	*name = "fs.inotify.max_user_watches";
+	if (!proc_number(d, "sys/fs/inotify/max_user_watches", NULL, most))
+		return false;
+	if (proc_number(d, "sys/user/max_inotify_watches", NULL, &other) &&
+	    other < *most) {
+		*name = "user.max_inotify_watches";
+		*most = other;
+	}
+	return true;
+}
+
+/* One for each directory; those of the task and some to come. */
+static uint64_t
+watches_needed(const struct doctor *d)
+{
+	return d->dirs > 0 ? d->dirs + d->dirs / 4 : WATCHES_FEW;
+}
+
 static void
 watches(const struct doctor *d)
 {
-	static const char name[] = "sys/fs/inotify/max_user_watches";
-	char text[32];
-	uint64_t most;
+	uint64_t need = watches_needed(d), most;
+	char text[32], dirs[32] = "";
+	const char *name;
 
-	if (!proc_number(d, name, NULL, &most)) {
+	if (!watches_allowed(d, &name, &most)) {
 		findings_add(d->found, FINDING_WARN, "inotify",
-		    "this kernel has none: changes are found by scans only");
+		    "not to be seen here: whether sources can be watched is "
+		    "not known");
+		findings_next(d->found, "a schedule finds what changes, too");
 		return;
 	}
-	if (most >= WATCHES_FEW) {
+	text_count(most, text, sizeof(text));
+	if (d->dirs > 0)
+		text_count(d->dirs, dirs, sizeof(dirs));
+	if (most >= need) {
 		findings_add(d->found, FINDING_OK, "inotify",
-		    "%s directories can be watched",
-		    text_count(most, text, sizeof(text)));
+		    "%s directories can be watched%s%s", text,
+		    d->dirs > 0 ? ", the task has " : "", dirs);
 		return;
 	}
 	findings_add(d->found, FINDING_WARN, "inotify",
-	    "only %s directories can be watched, of all programs of a user",
-	    text_count(most, text, sizeof(text)));
+	    "only %s directories can be watched, of all tasks together%s%s",
+	    text, d->dirs > 0 ? ", and this one has " : "", dirs);
 	findings_next(d->found,
-	    "for trees with more: fs.inotify.max_user_watches = 524288 in "
-	    "/etc/sysctl.d/60-dray.conf, then sysctl --system");
+	    "if sources are to be watched: %s = %" PRIu64
+	    " in /etc/sysctl.d/60-dray.conf, then sysctl --system",
+	    name, need > WATCHES_GOOD ? need : WATCHES_GOOD);
 }
 
 static void

@@ -33,6 +33,8 @@ next_step(enum err_kind kind)
 	case ERR_EXPIRED:
 		return "other credentials (the environment, --profile, "
 		       "--sftp-identity), or rights for these";
+	case ERR_NOTFOUND:
+		return "is the path right, and is what it is on mounted?";
 	case ERR_SKEW:
 		return "timedatectl set-ntp true, or install chrony";
 	case ERR_SERVER:

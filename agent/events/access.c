@@ -6,7 +6,7 @@
 
 #include "agent/events/access.h"
 #include "agent/events/client_cert.h"
-#include "agent/events/secret.h"
+#include "base/secret.h"
 #include "base/text.h"
 
 static const char auth_words[][8] = {

@@ -7,7 +7,7 @@
 
 #include "agent/events/access.h"
 #include "agent/events/client_cert.h"
-#include "agent/events/secret.h"
+#include "base/secret.h"
 #include "base/text.h"
 
 #define PAIR_MAX ((size_t)2 * SECRET_MAX) /* of user and password */

@@ -326,8 +326,8 @@ open_receivers(
 		receiver_init(r, s, sender);
 		if (setup->tasks_n > TURNS_PLACES)
 			leave_places(r, setup->subscriptions_n);
-		if (shared_open(&r->shared, setup->state_dir, s->name, s->url,
-			&why) == -1)
+		if (shared_open(&r->shared, setup->state_dir, s->name,
+			s->settings, &why) == -1)
 			log_warn("events: %s: rate, concurrency and breaker "
 				 "are this process's own: %s",
 			    s->name, why.msg);
@@ -424,7 +424,7 @@ tell(const struct dispatch *d, struct box *b, dispatch_result_fn *fn, void *arg)
 		r.dead = t->dead;
 		r.waiting = t->waiting;
 		r.unrouted = t->unrouted;
-		r.last = t->last.kind != ERR_NONE ? t->last : b->failure;
+		r.last = b->failure.kind != ERR_NONE ? b->failure : t->last;
 		fn(arg, &r);
 	}
 }

@@ -64,8 +64,7 @@ take_stock(struct box *b, struct stream *s)
 	t->dead += r.dead;
 	t->waiting = r.waiting;
 	t->unrouted = r.unrouted;
-	if (r.last.kind != ERR_NONE)
-		t->last = r.last;
+	t->last = r.last;
 }
 
 void

@@ -80,6 +80,8 @@ end_turn(struct box *b, enum box_state state, uint64_t now)
 	uint64_t before = settled(b);
 
 	box_tally(b);
+	if (state == BOX_WAITS)
+		outbox_keep_log(b->outbox);
 	box_close(b);
 	b->state = state;
 	if (settled(b) > before)
@@ -128,12 +130,14 @@ turns_end(
 	struct box *b;
 
 	while ((b = next_one(t, UINT64_MAX)) != NULL) {
+		b->state = BOX_OVER;
+		if (b->tallies_n > 0)
+			continue;
 		if (stop == NULL || !atomic_load(stop))
 			begin_turn(t, b, setup);
 		else
 			err_set(&b->failure, ERR_STOPPED, "there was no time");
 		if (is_open(b))
 			end_turn(b, BOX_OVER, 0);
-		b->state = BOX_OVER;
 	}
 }

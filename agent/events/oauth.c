@@ -6,8 +6,8 @@
 #include <strings.h>
 
 #include "agent/events/oauth.h"
-#include "agent/events/secret.h"
 #include "base/jdoc.h"
+#include "base/secret.h"
 
 #define UNSAID_MS (300 * 1000)	 /* a lifetime that wasn't told */
 #define LONGEST_S (24 * 60 * 60) /* none is believed to be longer */

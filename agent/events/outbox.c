@@ -164,6 +164,12 @@ outbox_wait_less(struct outbox *o)
 }
 
 void
+outbox_keep_log(struct outbox *o)
+{
+	sqlite3_db_config(o->db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
+}
+
+void
 outbox_close(struct outbox *o)
 {
 	size_t i;

@@ -34,6 +34,9 @@ void outbox_close(struct outbox *o);
 /* For who tries again: another's lock is waited for ten seconds, not a minute,
  * which a run takes rather than not begin. */
 void outbox_wait_less(struct outbox *o);
+/* It will be opened again soon: closing it needn't write its log back, which
+ * waits for the disk. */
+void outbox_keep_log(struct outbox *o);
 AUTO_DEFINE(outbox, struct outbox, outbox_close)
 
 /*
@@ -128,6 +131,9 @@ int outbox_route(struct outbox *o, struct outbox_sub *sub,
 int outbox_has_news(
     struct outbox *o, const struct outbox_sub *sub, struct err *e);
 
+/* The greatest number of an event that was ever heard of here; 0. */
+int outbox_newest(struct outbox *o, uint64_t *seq, struct err *e);
+
 struct outbox_delivery {
 	uint64_t seq;
 	uint64_t run;
@@ -185,6 +191,10 @@ int outbox_claim_batch(struct outbox *o, struct outbox_sub *sub, int64_t now_ms,
 int outbox_batch_open(struct outbox *o, const struct outbox_sub *sub,
     uint64_t first, int64_t now_ms, struct err *e);
 
+/* Of the first delivery that was tried and still waits, what came of the last
+ * attempt: 1, *STATUS and TEXT, both of which may be none; 0, -1. */
+int outbox_failure(struct outbox *o, const struct outbox_sub *sub, int *status,
+    char *text, size_t size, struct err *e);
 /* When the next one is due, 0 if nothing waits; -1. */
 int64_t outbox_due(
     struct outbox *o, const struct outbox_sub *sub, struct err *e);

@@ -188,6 +188,41 @@ outbox_due(struct outbox *o, const struct outbox_sub *sub, struct err *e)
 	return outbox_number(o, s, &due, &found, e) == -1 ? -1 : due;
 }
 
+int
+outbox_failure(struct outbox *o, const struct outbox_sub *sub, int *status,
+    char *text, size_t size, struct err *e)
+{
+	sqlite3_stmt *s = outbox_prepare(o, OB_FAILURE, e);
+	int rc;
+
+	if (s == NULL)
+		return -1;
+	sqlite3_bind_int64(s, 1, sub->id);
+	rc = outbox_row(o, s, e);
+	if (rc != 1)
+		return rc;
+	*status = sqlite3_column_int(s, 0);
+	snprintf(text, size, "%s", column_str(s, 1));
+	sqlite3_reset(s);
+	return 1;
+}
+
+int
+outbox_newest(struct outbox *o, uint64_t *seq, struct err *e)
+{
+	sqlite3_stmt *s = outbox_prepare(o, OB_NEWEST, e);
+	int64_t newest = 0;
+	bool found;
+
+	if (s == NULL)
+		return -1;
+	sqlite3_bind_int64(s, 1, OUTBOX_NOTICE_FIRST);
+	if (outbox_number(o, s, &newest, &found, e) == -1)
+		return -1;
+	*seq = (uint64_t)newest;
+	return 0;
+}
+
 static int
 log_attempt(struct outbox *o, const struct outbox_sub *sub,
     const struct outbox_delivery *d, const struct outbox_outcome *how,

@@ -117,6 +117,15 @@ static const char *const statements[OB_COUNT] = {
 		   " WHERE sub=? AND seq=?",
     [OB_DUE] = "SELECT next_ms FROM delivery WHERE sub=? AND state IN (0,3)"
 	       " ORDER BY next_ms,seq LIMIT 1",
+    [OB_FAILURE] = "SELECT status,error FROM delivery WHERE sub=?"
+		   " AND attempts>0 ORDER BY seq LIMIT 1",
+    /* Numbers of notices are beyond those of all events. */
+    [OB_NEWEST] =
+	"SELECT MAX(seq) FROM (SELECT MAX(routed) AS seq FROM subscription"
+	" UNION ALL SELECT MAX(routed) FROM archive"
+	" UNION ALL SELECT MAX(last) FROM segment"
+	" UNION ALL SELECT MAX(seq) FROM delivery WHERE seq<?1"
+	" UNION ALL SELECT MAX(seq) FROM dead_letter WHERE seq<?1)",
     [OB_BATCH_FIRST] = "SELECT next_ms,batch FROM delivery"
 		       " WHERE sub=? AND state IN (0,3) AND next_ms<=?"
 		       " ORDER BY next_ms,seq LIMIT 1",

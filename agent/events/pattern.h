@@ -37,5 +37,9 @@ AUTO_DEFINE(pattern, struct pattern, pattern_free)
  */
 int pattern_match(
     const struct pattern *p, const struct jdoc_node *event, struct err *e);
+/* The same of an event's JSON, and 1 if P is NULL.  What can't be judged is
+ * rather told than lost: -1 only without memory. */
+int pattern_takes(
+    const struct pattern *p, const char *event, size_t len, struct err *e);
 
 #endif

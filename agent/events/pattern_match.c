@@ -219,3 +219,17 @@ pattern_match(
 	free(m.found);
 	return rc;
 }
+
+int
+pattern_takes(
+    const struct pattern *p, const char *event, size_t len, struct err *e)
+{
+	AUTO(jdoc) struct jdoc *doc = NULL;
+	int rc;
+
+	if (p == NULL)
+		return 1;
+	doc = jdoc_parse(event, len, e);
+	rc = doc != NULL ? pattern_match(p, jdoc_root(doc), e) : -1;
+	return rc == -1 && e->kind != ERR_NOMEM ? 1 : rc;
+}

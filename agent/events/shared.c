@@ -23,17 +23,6 @@ shared_init(struct shared *s)
 	s->fd = -1;
 }
 
-/* FNV-1a; http://www.isthe.com/chongo/tech/comp/fnv/ */
-static uint64_t
-hash(const char *text)
-{
-	uint64_t h = UINT64_C(14695981039346656037);
-
-	for (; *text != '\0'; text++)
-		h = (h ^ (unsigned char)*text) * UINT64_C(1099511628211);
-	return h;
-}
-
 static int
 path_of(const char *state_dir, const char *name, struct buf *out, struct err *e)
 {
@@ -71,7 +60,7 @@ open_file(const char *state_dir, const char *name, struct err *e)
 
 int
 shared_open(struct shared *s, const char *state_dir, const char *name,
-    const char *url, struct err *e)
+    uint64_t settings, struct err *e)
 {
 	AUTO(close) int fd = open_file(state_dir, name, e);
 	struct shared_numbers *n;
@@ -81,11 +70,11 @@ shared_open(struct shared *s, const char *state_dir, const char *name,
 	n = mmap(NULL, PAGE_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
 	if (n == MAP_FAILED)
 		return err_sys(e, "%s/.receivers/%s", state_dir, name);
-	/* Another receiver is not what the last one was. */
+	/* It may be another receiver. */
 	if (atomic_load(&n->layout) != LAYOUT ||
-	    atomic_load(&n->of) != hash(url)) {
+	    atomic_load(&n->settings) != settings) {
 		memset(n, 0, sizeof(*n));
-		atomic_store(&n->of, hash(url));
+		atomic_store(&n->settings, settings);
 		atomic_store(&n->layout, LAYOUT);
 	}
 	s->now = n;

@@ -20,7 +20,7 @@
 
 struct shared_numbers {
 	_Atomic uint64_t layout;
-	_Atomic uint64_t of;	       /* the URL that they are about */
+	_Atomic uint64_t settings;     /* that they are about, a digest */
 	_Atomic uint64_t spent_ns;     /* of a bucket, by clock_mono_ms() */
 	_Atomic int64_t hold_until_ms; /* by Retry-After or the breaker */
 	_Atomic unsigned fails;	       /* in a row */
@@ -36,9 +36,9 @@ struct shared {
 
 /* This process's alone; S must stay where it is. */
 void shared_init(struct shared *s);
-/* From here on with all others that have URL for NAME. */
+/* From here on with all others that have the same SETTINGS for NAME. */
 int shared_open(struct shared *s, const char *state_dir, const char *name,
-    const char *url, struct err *e);
+    uint64_t settings, struct err *e);
 void shared_close(struct shared *s);
 
 /* One of MOST places, SHARED_PLACES at most; false if others have them. */

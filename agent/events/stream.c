@@ -377,6 +377,42 @@ stream_rests(struct stream *s, uint64_t ms)
 	return (due < hold ? hold : due) - now >= (int64_t)ms;
 }
 
+static void
+tell_failure(int status, const char *text, struct err *out)
+{
+	if (status != 0)
+		err_set(out, ERR_SERVER, "HTTP %d %s", status, text);
+	else
+		err_set(out, ERR_NET, "%s", text);
+}
+
+/* Why something still waits. */
+static void
+explain(struct stream *s, struct err *out)
+{
+	int64_t now = now_ms(), until = receiver_hold_until(s->receiver, now);
+	struct err e = ERR_INIT;
+	char text[400], when[32];
+	int status = 0;
+
+	if (!receiver_is_active(s->receiver))
+		err_set(out, ERR_BUSY, "it is %s",
+		    control_state_name(s->receiver->control.state));
+	else if (outbox_failure(s->outbox, &s->sub, &status, text, sizeof(text),
+		     &e) == 1 &&
+	    (status != 0 || text[0] != '\0'))
+		tell_failure(status, text, out);
+	else if (s->claimed > 0)
+		err_set(out, ERR_NET, "no answer yet");
+	else if (until > now) {
+		clock_iso8601(until * 1000000, when, sizeof(when));
+		err_set(out, ERR_BUSY,
+		    "after failures, or as it asked, it gets nothing until %s",
+		    when);
+	} else
+		err_set(out, ERR_STOPPED, "there was no time");
+}
+
 void
 stream_sum_up(struct stream *s, struct stream_result *out)
 {
@@ -395,6 +431,7 @@ stream_sum_up(struct stream *s, struct stream_result *out)
 	    .dead = s->sub.dead - s->sub_first.dead,
 	    .unrouted =
 		!is_routed(s) && outbox_has_news(s->outbox, &s->sub, &e) == 1,
-	    .last = s->last,
 	};
+	if (out->waiting > 0 || out->unrouted)
+		explain(s, &out->last);
 }

@@ -72,7 +72,7 @@ struct stream_result {
 	uint64_t dead;
 	uint64_t waiting;
 	bool unrouted;	 /* there are events behind what waits */
-	struct err last; /* the last failure, ERR_NONE if there was none */
+	struct err last; /* why not all is delivered; ERR_NONE if it is */
 };
 
 /* It is valid as long as S. */

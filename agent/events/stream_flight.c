@@ -165,7 +165,6 @@ set_answer(struct flight *f, const struct http_many_reply *r)
 static void
 explain(struct flight *f, const struct http_many_reply *r)
 {
-	struct err *last = &f->stream->last;
 	AUTO(buf) struct buf text = BUF_INIT(1 << 16);
 
 	if (r->refused)
@@ -177,10 +176,6 @@ explain(struct flight *f, const struct http_many_reply *r)
 	else
 		text_escape(&text, r->text, r->text_len);
 	snprintf(f->error, sizeof(f->error), "%s", buf_str(&text));
-	if (r->status == 0)
-		err_set(last, ERR_NET, "%s", f->error);
-	else
-		err_set(last, ERR_SERVER, "HTTP %d %s", r->status, f->error);
 }
 
 /* What became of F; UNSENT: it never left. */

@@ -50,7 +50,6 @@ struct stream {
 	bool closing;
 	bool hurries; /* no batch waits for more */
 	uint64_t random;
-	struct err last;
 
 	/* What a transaction changes, and as it was before. */
 	struct outbox_sub sub, sub_before, sub_first;

@@ -6,10 +6,10 @@
 #include <string.h>
 
 #include "agent/events/cloudevent.h"
-#include "agent/events/secret.h"
 #include "agent/events/subscription_in.h"
 #include "base/buf.h"
 #include "base/ini.h"
+#include "base/secret.h"
 #include "base/text.h"
 
 #define NAME_CHARS                                   \
@@ -40,6 +40,7 @@ subscription_new(const char *name, struct err *e)
 	memcpy(s->name, name, n + 1);
 	s->policy = policy_default;
 	s->timeout_ms = 15000;
+	s->settings = UINT64_C(14695981039346656037);
 	s->concurrency = 16;
 	format_init(&s->format);
 	s->keys = signature_keys_new(e);
@@ -195,6 +196,16 @@ static const struct {
     {subscription_policy_settings, SUBSCRIPTION_POLICY_SETTINGS},
 };
 
+/* FNV-1a, with its NUL; http://www.isthe.com/chongo/tech/comp/fnv/ */
+static uint64_t
+digest_text(uint64_t h, const char *text)
+{
+	do
+		h = (h ^ (unsigned char)*text) * UINT64_C(1099511628211);
+	while (*text++ != '\0');
+	return h;
+}
+
 int
 subscription_set(
     struct subscription *s, const char *key, const char *value, struct err *e)
@@ -203,6 +214,7 @@ subscription_set(
 	size_t t, i;
 	int rc;
 
+	s->settings = digest_text(digest_text(s->settings, key), value);
 	for (t = 0; t < sizeof(tables) / sizeof(tables[0]); t++)
 		for (i = 0; i < tables[t].n; i++) {
 			const struct subscription_setting *row =

@@ -46,6 +46,7 @@ struct subscription {
 	bool skips; /* strict: what can't be delivered doesn't hold the rest */
 	bool from_beginning; /* not only what happens from now on */
 	const char *misfit;  /* a setting, for a message */
+	uint64_t settings;   /* a digest of all that were set */
 };
 
 /* With the defaults.  ERR_USAGE for a name that isn't of 1 to

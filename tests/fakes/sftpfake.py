@@ -9,12 +9,17 @@ machine's own.  Rules:
 
 	bare            no extensions at all
 	handles=N       opening fails while N handles are open
+	closeat=N       it ends when one more is to be opened while N are open
+	told=N          and tells by limits@openssh.com that it takes N
 	readonly        nothing can be changed
 	room=N          writes fail once N bytes were written in all
+	quota=N         the same, by the status that later versions have for it
+	lie=N           files are told to be N bytes longer (-N: shorter)
 	short=N         at most N bytes in an answer to READ
 	shuffle         answers in another order than the requests
 	noowner         setting an owner is refused
-	FAULT@TYPE=N    at the Nth request of TYPE (open, write, rename, ...):
+	FAULT@TYPE=N    at the Nth request of TYPE (open, write, rename, ...,
+	                extended: any extension; posix-rename, fsync, ...: it):
 	                cut (end before it is done), done-cut (end after it),
 	                silent (answer nothing more), wrong-id, huge, short-packet,
 	                long-data, bad-type, status-ok, flip (another byte than
@@ -25,6 +30,7 @@ machine's own.  Rules:
 	early           a server without faults makes go=FILE by its first write,
 	                which is done half a second later
 	noread          reading is refused
+	nonames         directories have no end, and no names
 	badname=NAME    each directory has this name, too
 	greeting=TEXT   that before all
 	once=FILE       faults only if FILE isn't there yet; it is made at the first
@@ -43,6 +49,7 @@ NAMES = {1: "init", 3: "open", 4: "close", 5: "read", 6: "write", 7: "lstat",
          16: "realpath", 17: "stat", 18: "rename", 19: "readlink",
          20: "symlink", 200: "extended"}
 OK, EOF, NO_FILE, DENIED, FAILURE, BAD, UNSUPPORTED = 0, 1, 2, 3, 4, 5, 8
+QUOTA = 15
 EXTENSIONS = {"posix-rename@openssh.com": "1", "fsync@openssh.com": "1",
               "statvfs@openssh.com": "2", "lsetstat@openssh.com": "1"}
 
@@ -64,6 +71,9 @@ if "once" in rules:
         os.close(os.open(rules["once"], os.O_CREAT | os.O_EXCL, 0o600))
     except FileExistsError:
         faults = []
+
+if "told" in rules:
+    EXTENSIONS["limits@openssh.com"] = "1"
 
 inp, out = sys.stdin.buffer, sys.stdout.buffer
 handles, seen, written, next_handle = {}, {}, 0, 0
@@ -108,7 +118,10 @@ class Packet:
 
 
 def attrs(st):
-    return (u32(15) + struct.pack(">Q", st.st_size) + u32(st.st_uid) +
+    size = st.st_size
+    if stat.S_ISREG(st.st_mode):
+        size = max(0, size + int(rules.get("lie", 0)))
+    return (u32(15) + struct.pack(">Q", size) + u32(st.st_uid) +
             u32(st.st_gid) + u32(st.st_mode) + u32(int(st.st_atime)) +
             u32(int(st.st_mtime)))
 
@@ -182,6 +195,9 @@ def handle_open(ident, p):
 
 def handle_readdir(ident, p):
     entries = handles[p.string()]
+    if "nonames" in rules:
+        send(104, ident, u32(0))
+        return
     if not entries:
         status(ident, EOF)
         return
@@ -205,6 +221,9 @@ def handle_write(ident, p, fault):
     written += len(data)
     if "room" in rules and written > int(rules["room"]):
         raise OSError(errno.ENOSPC, "no space")
+    if "quota" in rules and written > int(rules["quota"]):
+        status(ident, QUOTA)
+        return
     if fault == "flip" and data:
         data = bytes([data[0] ^ 1]) + data[1:]
     if "early" in rules and not faults and not os.path.exists(rules["go"]):
@@ -240,6 +259,9 @@ def handle_extended(ident, p):
     elif name.startswith("fsync"):
         os.fsync(handles[p.string()])
         status(ident, OK)
+    elif name.startswith("limits"):
+        send(201, ident, struct.pack(
+            ">4Q", 262144, 32768, 32768, int(rules["told"])))
     elif name.startswith("lsetstat"):
         apply(p.string(), p.attrs(), follow=False)
         status(ident, OK)
@@ -386,9 +408,16 @@ def main():
         p = Packet(body[1:])
         ident = p.u32()
         name = NAMES.get(kind, "?")
-        seen[name] = seen.get(name, 0) + 1
+        if name in ("open", "opendir") and \
+                len(handles) >= int(rules.get("closeat", 1 << 30)):
+            sys.exit(0)
+        own = [name]
+        if name == "extended":
+            own.append(Packet(body[5:]).string().decode().split("@")[0])
+        for t in own:
+            seen[t] = seen.get(t, 0) + 1
         fault = next((f for f, t, n in faults
-                      if t == name and n == seen[name]), None)
+                      if t in own and n == seen[t]), None)
         if fault == "late" and in_time(kind, ident, p):
             return
         if fault not in (None, "flip", "long-data", "done-cut") and \

@@ -4,7 +4,7 @@
 
 #include "agent/events/handshake.h"
 #include "agent/events/oauth.h"
-#include "agent/events/secret.h"
+#include "base/secret.h"
 #include "tests/unit/check.h"
 
 static struct access *

@@ -85,6 +85,17 @@ the_check_values_come_out(void)
 }
 
 static void
+crcs_are_written_big_endian_in_base64(void)
+{
+	const struct digest d = {
+	    .crc64nvme = UINT64_C(0xae8b14860a799888), .crc32c = 0xe3069283};
+	char text[DIGEST_CRC_TEXT_MAX];
+
+	CHECK_STR(digest_crc_text(DIGEST_CRC64NVME, &d, text), "rosUhgp5mIg=");
+	CHECK_STR(digest_crc_text(DIGEST_CRC32C, &d, text), "4waSgw==");
+}
+
+static void
 nothing_has_a_digest_too(void)
 {
 	struct digest d = digest_of("", 0, ALL);
@@ -259,6 +270,7 @@ int
 main(void)
 {
 	RUN(the_check_values_come_out);
+	RUN(crcs_are_written_big_endian_in_base64);
 	RUN(nothing_has_a_digest_too);
 	RUN(crc32c_agrees_with_the_rfc);
 	RUN(every_way_gives_the_same_crc);

@@ -137,11 +137,21 @@ few_watches_and_little_memory_are_warned_of(void)
 	put("meminfo", "MemTotal:  9 kB\nMemAvailable:   1024 kB\n", 0644);
 	doctor_limits(&d);
 	CHECK(tells(f, "\"warn\",\"what\":\"inotify\",\"text\":\"only 8,192"));
+	CHECK(tells(f, "fs.inotify.max_user_watches = 524288"));
 	CHECK(tells(f, "\"warn\",\"what\":\"memory\",\"text\":\"1.0 MiB are"));
 	put("sys/fs/inotify/max_user_watches", "65536\n", 0644);
 	put("meminfo", "MemAvailable: 99999999 kB\n", 0644);
 	doctor_limits(&d);
 	CHECK_UINT(findings_count(f, FINDING_WARN), 2);
+	d.dirs = 60000; /* and a quarter more */
+	doctor_limits(&d);
+	CHECK(tells(f, "together, and this one has 60,000"));
+	CHECK_UINT(findings_count(f, FINDING_WARN), 3);
+	d.dirs = 50000;
+	doctor_limits(&d);
+	CHECK(
+	    tells(f, "65,536 directories can be watched, the task has 50,000"));
+	CHECK_UINT(findings_count(f, FINDING_WARN), 3);
 }
 
 static void

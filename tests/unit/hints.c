@@ -166,6 +166,11 @@ beyond_the_bound_directories_stand_for_theirs(void)
 	}
 	CHECK_STR(taken(h, 1100), "a/b/c a/b/d other/x ");
 	for (i = 0; i < 101; i++) {
+		snprintf(path, sizeof(path), "dir/%d", i);
+		add_alone(h, path, 1000);
+	}
+	CHECK_STR(taken(h, 1100), "dir ");
+	for (i = 0; i < 101; i++) {
 		snprintf(path, sizeof(path), "top%d", i);
 		add(h, path, 2000);
 	}

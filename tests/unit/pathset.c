@@ -70,6 +70,39 @@ the_root_stands_for_all(void)
 	pathset_free(p);
 }
 
+/* The names in DIR, each with a space behind. */
+static const char *
+names_in(const struct pathset *p, const char *dir)
+{
+	static char text[200];
+	const char *name;
+	size_t i = 0, len, at = 0;
+
+	text[0] = '\0';
+	while (pathset_next_in(p, dir, strlen(dir), &i, &name, &len))
+		at += (size_t)snprintf(
+		    text + at, sizeof(text) - at, "%.*s ", (int)len, name);
+	return text;
+}
+
+static void
+the_names_in_a_directory_are_told(void)
+{
+	struct pathset *p = make((const char *const[]){"a", "b-x", "b/c/d",
+	    "b/c-e", "b/c/f", "b/c", "b/.", "b0/z", "c/d", NULL});
+
+	CHECK_STR(names_in(p, ""), "a b-x b b0 c ");
+	CHECK_STR(names_in(p, "b"), ". c c-e c ");
+	CHECK_STR(names_in(p, "b/c"), "d f ");
+	CHECK_STR(names_in(p, "b0"), "z ");
+	CHECK_STR(names_in(p, "a"), "");
+	CHECK_STR(names_in(p, "zz"), "");
+	pathset_free(p);
+	p = make((const char *const[]){NULL});
+	CHECK_STR(names_in(p, ""), "");
+	pathset_free(p);
+}
+
 static void
 it_holds_no_more_than_it_may(void)
 {
@@ -94,6 +127,7 @@ main(void)
 	RUN(what_is_below_a_path_is_in_it);
 	RUN(only_what_is_above_a_path_leads_to_it);
 	RUN(the_root_stands_for_all);
+	RUN(the_names_in_a_directory_are_told);
 	RUN(it_holds_no_more_than_it_may);
 	return check_end();
 }

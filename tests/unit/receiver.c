@@ -269,11 +269,11 @@ retry_after_holds_all_of_them(void)
 
 /* As another process's, of the same subscription. */
 static struct receiver *
-open_in(struct rig *g, const char *dir, const char *url)
+open_in(struct rig *g, const char *dir, uint64_t settings)
 {
 	struct err e = ERR_INIT;
 
-	CHECK(shared_open(&g->r.shared, dir, "x", url, &e) == 0);
+	CHECK(shared_open(&g->r.shared, dir, "x", settings, &e) == 0);
 	return &g->r;
 }
 
@@ -288,8 +288,8 @@ processes_share_places(void)
 
 	begin(&a, settings);
 	begin(&b, settings);
-	open_in(&a, tree_path, "u");
-	open_in(&b, tree_path, "u");
+	open_in(&a, tree_path, 1);
+	open_in(&b, tree_path, 1);
 	for (i = 0; i < 90; i++)
 		CHECK(receiver_take(&a.r, a.mono));
 	for (i = 0; i < 10; i++)
@@ -321,8 +321,8 @@ processes_share_rate_and_breaker(void)
 
 	begin(&a, settings);
 	begin(&b, settings);
-	open_in(&a, tree_path, "u");
-	open_in(&b, tree_path, "u");
+	open_in(&a, tree_path, 1);
+	open_in(&b, tree_path, 1);
 	CHECK(receiver_take(&a.r, a.mono) && receiver_take(&b.r, b.mono));
 	CHECK(room(&a) == 2 && room(&b) == 2);
 	receiver_take_back(&b.r); /* it was never begun */
@@ -339,10 +339,10 @@ processes_share_rate_and_breaker(void)
 	CHECK(room(&a) == 0 && room(&b) == 0);
 	/* A process that begins knows of it, but not of another receiver. */
 	shared_close(&a.r.shared);
-	open_in(&a, tree_path, "u");
+	open_in(&a, tree_path, 1);
 	CHECK_UINT(room(&a), 0);
 	shared_close(&a.r.shared);
-	open_in(&a, tree_path, "v");
+	open_in(&a, tree_path, 2);
 	CHECK_UINT(room(&a), 4);
 	shared_close(&a.r.shared);
 	shared_close(&b.r.shared);

@@ -4,9 +4,9 @@
 #include <stdlib.h>
 #include <sys/stat.h>
 
-#include "agent/events/secret.h"
 #include "agent/events/signature.h"
 #include "base/jdoc.h"
+#include "base/secret.h"
 #include "tests/unit/check.h"
 
 static struct jdoc *

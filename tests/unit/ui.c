@@ -207,8 +207,10 @@ the_summary_accounts_for_all_items(void)
 	AUTO(buf) struct buf text = BUF_INIT(10000);
 	const struct options o = {.verify = VERIFY_TRANSFERRED};
 	const struct stats_snapshot s = {
-	    .done_items = 1204,
-	    .done_bytes = 28 * GIB / 10,
+	    .done_items = 1206,
+	    .done_bytes = 33 * GIB / 10,
+	    .metadata_items = 2, /* of those */
+	    .metadata_bytes = 5 * GIB / 10,
 	    .verified_items = 1200,
 	    .sent_bytes = 28 * GIB / 10,
 	    .resumed_files = 1,
@@ -234,6 +236,7 @@ the_summary_accounts_for_all_items(void)
 	    "  moved      1,204 items, 2.8 GiB, in 25.1s, 114.2 MiB/s\n"
 	    "  resumed    120 parts of 1 file, 1.9 GiB, sent before and not "
 	    "again\n"
+	    "  metadata   2 items set right without moving contents\n"
 	    "  unchanged  18,000 items, 40.0 GiB\n"
 	    "  skipped    3 symbolic links (see -l, -L), 1 excluded\n"
 	    "  retries    1 request repeated\n"

@@ -122,17 +122,12 @@ nfs_check_key(
 	for (;;) {
 		size_t n = strcspn(p, "/");
 
-		if (n == 0 || (n == 1 && p[0] == '.') ||
-		    (n == 2 && memcmp(p, "..", 2) == 0))
-			return err_set(
-			    e, ERR_NAME, "an empty, \".\" or \"..\" component");
+		if (store_check_component(p, n, e) == -1)
+			return -1;
 		if (n > NAME_MAX)
 			return err_set(e, ERR_NAME,
 			    "a component of %zu bytes: the most is %d", n,
 			    NAME_MAX);
-		if (temp_is_name(p, n))
-			return err_set(e, ERR_NAME,
-			    "a name like this is a temporary file of dray");
 		if (p[n] == '\0')
 			return 0;
 		p += n + 1;

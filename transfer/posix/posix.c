@@ -121,16 +121,10 @@ posix_check_key(
 	for (;;) {
 		size_t n = strcspn(p, "/");
 
-		if (n == 0 || (n == 1 && p[0] == '.') ||
-		    (n == 2 && memcmp(p, "..", 2) == 0))
-			return err_set(
-			    e, ERR_NAME, "an empty, \".\" or \"..\" component");
-		if (posix_names_check((const struct posix_store *)s, p, n, e) ==
-		    -1)
+		if (store_check_component(p, n, e) == -1 ||
+		    posix_names_check((const struct posix_store *)s, p, n, e) ==
+			-1)
 			return -1;
-		if (temp_is_name(p, n))
-			return err_set(e, ERR_NAME,
-			    "a name like this is a temporary file of dray");
 		if (p[n] == '\0')
 			return 0;
 		p += n + 1;

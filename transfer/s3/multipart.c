@@ -209,8 +209,8 @@ compare_digest(const struct store_stat *st, const struct digest *whole,
 		return err_set(e, ERR_MISMATCH,
 		    "the store's checksum of the object is %s, that of the "
 		    "file another",
-		    s3_crc_text(both & DIGEST_CRC64NVME ? DIGEST_CRC64NVME
-							: DIGEST_CRC32C,
+		    digest_crc_text(both & DIGEST_CRC64NVME ? DIGEST_CRC64NVME
+							    : DIGEST_CRC32C,
 			&st->digest, text));
 	if (both & (DIGEST_CRC64NVME | DIGEST_CRC32C))
 		*proved = true;
@@ -336,7 +336,7 @@ add_whole(struct s3_session *c, const struct store_upload *u,
 	if (name == NULL || !(whole->have & algo) ||
 	    !atomic_load(&s->full_object))
 		return;
-	req_header(c, name, s3_crc_text(algo, whole, text));
+	req_header(c, name, digest_crc_text(algo, whole, text));
 	req_header(c, "x-amz-checksum-type", "FULL_OBJECT");
 	snprintf(text, sizeof(text), "%" PRIu64, u->plan.size);
 	req_header(c, "x-amz-mp-object-size", text);

@@ -356,19 +356,6 @@ s3_crc_header(unsigned algo)
 	return algo == DIGEST_CRC32C ? "x-amz-checksum-crc32c" : NULL;
 }
 
-const char *
-s3_crc_text(unsigned algo, const struct digest *d, char *out)
-{
-	size_t n = algo == DIGEST_CRC64NVME ? 8 : 4, i;
-	uint64_t v = n == 8 ? d->crc64nvme : d->crc32c;
-	uint8_t b[8];
-
-	for (i = 0; i < n; i++)
-		b[i] = (uint8_t)(v >> (8 * (n - 1 - i)));
-	text_base64(b, n, out);
-	return out;
-}
-
 void
 req_checksum(struct s3_session *c, const struct digest *digest)
 {
@@ -379,7 +366,7 @@ req_checksum(struct s3_session *c, const struct digest *digest)
 	if (digest == NULL || !(digest->have & algo))
 		return;
 	if (name != NULL) {
-		req_header(c, name, s3_crc_text(algo, digest, text));
+		req_header(c, name, digest_crc_text(algo, digest, text));
 	} else if (algo == DIGEST_MD5) {
 		text_base64(digest->md5, sizeof(digest->md5), text);
 		req_header(c, "content-md5", text);
@@ -400,7 +387,7 @@ req_content_md5(struct s3_session *c, const void *p, size_t n)
 		req_header(c, "content-md5", text);
 	} else {
 		req_header(c, s3_crc_header(DIGEST_CRC32C),
-		    s3_crc_text(DIGEST_CRC32C, &d, text));
+		    digest_crc_text(DIGEST_CRC32C, &d, text));
 	}
 }
 
@@ -473,8 +460,8 @@ compare(struct s3_session *c, const struct digest *sent, const char *etag,
 	    ((both & DIGEST_CRC32C) && theirs.crc32c != sent->crc32c))
 		return err_set(e, ERR_MISMATCH,
 		    "the store computed another checksum than was sent: %s",
-		    s3_crc_text(both & DIGEST_CRC64NVME ? DIGEST_CRC64NVME
-							: DIGEST_CRC32C,
+		    digest_crc_text(both & DIGEST_CRC64NVME ? DIGEST_CRC64NVME
+							    : DIGEST_CRC32C,
 			&theirs, ours));
 	*proved = store_checks(c, sent) ||
 	    (both & (DIGEST_CRC64NVME | DIGEST_CRC32C)) != 0;

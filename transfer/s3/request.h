@@ -141,8 +141,6 @@ bool req_etag_is_md5(const struct s3_session *c);
 /* Checksums of the whole object that the reply's headers name. */
 void req_digest(const struct s3_session *c, struct digest *out);
 
-/* crc64nvme and crc32c as S3 writes them; OUT of 16 bytes. */
-const char *s3_crc_text(unsigned algo, const struct digest *d, char *out);
 /* "x-amz-checksum-crc64nvme", or NULL if ALGO is none of the CRCs. */
 const char *s3_crc_header(unsigned algo);
 

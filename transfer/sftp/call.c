@@ -32,6 +32,7 @@ call_again(struct call *call)
 	call->n = 0;
 	call->bytes = 0;
 	call->stale = false;
+	call->crowded = false;
 	call->message[0] = '\0';
 }
 
@@ -235,6 +236,7 @@ call_fsync(struct call *call, const struct conn_handle *h)
 {
 	struct request *r = new_extended(call, "fsync@openssh.com");
 
+	r->is_fsync = true;
 	put_handle(call, h);
 	return finish(call, r, 0);
 }

@@ -143,13 +143,6 @@ conn_call_done(struct call *call)
 	}
 }
 
-static bool
-is_stopped(const struct conn *c)
-{
-	return c->config.stop != NULL &&
-	    atomic_load_explicit(c->config.stop, memory_order_relaxed);
-}
-
 /* What the I/O thread works with.  The lock is held. */
 static int
 start_thread(struct conn *c, struct err *e)
@@ -164,7 +157,7 @@ start_thread(struct conn *c, struct err *e)
 		c->free_slots =
 		    calloc(CONN_REQUESTS_MAX, sizeof(*c->free_slots));
 	if (c->in == NULL)
-		c->in = malloc(2 * PROTO_PACKET_MAX);
+		c->in = malloc(CONN_IN_BYTES);
 	if (c->slots == NULL || c->free_slots == NULL || c->in == NULL)
 		return err_set(e, ERR_NOMEM, "out of memory");
 	for (i = 0; i < CONN_REQUESTS_MAX; i++)
@@ -206,7 +199,7 @@ bring_up(struct conn *c, struct err *e)
 	if (start_thread(c, e) == -1)
 		return -1;
 	while (c->state != CONN_UP) {
-		if (is_stopped(c))
+		if (conn_is_stopped(c))
 			return err_set(e, ERR_STOPPED, "stopped");
 		if (c->attempts != before) {
 			*e = c->why;
@@ -274,7 +267,7 @@ call_run_rounds(struct call *call, call_next_fn *next, void *arg, struct err *e)
 		return 0;
 	if (call->stale || !submit(call))
 		return err_set(e,
-		    is_stopped(call->conn) ? ERR_STOPPED : ERR_NET,
+		    conn_is_stopped(call->conn) ? ERR_STOPPED : ERR_NET,
 		    "the connection was lost");
 	while (sem_wait(&call->done) == -1 && errno == EINTR)
 		;

@@ -8,6 +8,10 @@
  * has them, bytes that were read are put where it wants them: they stay
  * untouched until call_run() returns.
  *
+ * No more files are open on a connection than the server says that it takes, or
+ * is known to take: who wants one more waits until another is closed, or gets
+ * PROTO_FAILURE if nothing else goes on meanwhile.
+ *
  * Nothing waits for ever: silence longer than the timeout while answers are
  * due breaks the connection, and so does the store's stop flag.  A broken
  * connection fails all calls under way; the next one connects again.  Handles
@@ -27,6 +31,7 @@
 #include "transfer/sftp/transport.h"
 
 struct conn;
+struct handles;
 struct limit;
 
 struct conn_config {
@@ -38,6 +43,7 @@ struct conn_config {
 	unsigned connect_timeout_ms;
 	const atomic_bool *stop; /* or NULL */
 	struct limit *limit;	 /* of data asked for and sent, or NULL */
+	struct handles *handles; /* what was learned of the server */
 };
 
 /* What the server is able to do; known once it was reached. */
@@ -59,6 +65,7 @@ struct request {
 	size_t head; /* where it begins in the call's heads */
 	uint32_t head_len;
 	uint8_t type;
+	bool is_fsync;
 	bool sent;
 	bool differs;		    /* what was read is not what was expected */
 	uint32_t status;	    /* enum proto_status */
@@ -94,6 +101,7 @@ struct call {
 	struct request nowhere;	  /* takes what there is no memory for */
 	bool stale;		  /* a handle is of a connection that is gone */
 	bool detached;		  /* nobody waits: the connection frees it */
+	bool crowded;		  /* a file wasn't opened: too many are */
 	call_next_fn *next_round; /* of call_run_rounds() */
 	void *next_arg;
 	char message[160]; /* what the server said of the first failure */

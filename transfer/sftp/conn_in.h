@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* Inside of a connection.  For conn.c and io.c only. */
+/* Inside of a connection.  For conn.c, io.c, packets.c and greet.c only. */
 #ifndef TRANSFER_SFTP_CONN_IN_H
 #define TRANSFER_SFTP_CONN_IN_H
 
@@ -12,6 +12,10 @@
 #define CONN_REQUESTS_MAX 4096u
 #define CONN_FLYING_MAX ((uint64_t)8 << 20)
 #define CONN_RING 256
+/* How long the stop flag may go unseen. */
+#define CONN_SLICE_MS 100
+/* Room for what was read: a packet, and what came behind it. */
+#define CONN_IN_BYTES (2 * PROTO_PACKET_MAX)
 
 enum conn_state { CONN_DOWN, CONN_DIALING, CONN_UP };
 
@@ -52,6 +56,8 @@ struct conn {
 	/* The I/O thread's: */
 	struct transport *transport;
 	struct call_list small, bulk; /* not all of them admitted yet */
+	struct call_list parked;      /* they wait for a file to be closed */
+	unsigned opening, open;	      /* handles: asked for; had */
 	bool bulk_next;
 	struct conn_slot *slots; /* CONN_REQUESTS_MAX of them */
 	uint16_t *free_slots;
@@ -72,8 +78,31 @@ struct conn {
 /* The I/O thread. */
 void *conn_io_main(void *arg);
 
+/* packets.c, on that thread */
+/* Until something can be read (or written, if SENDING), is handed over, or
+ * TIMEOUT_MS (-1: none) are over. */
+void conn_wait_io(struct conn *c, bool sending, int timeout_ms);
+/* More bytes into the buffer: how many. */
+ssize_t conn_fill(struct conn *c, struct err *e);
+/* The next whole packet in the buffer, valid until it is filled again: 1, 0 if
+ * there is none, -1. */
+int conn_next_packet(
+    struct conn *c, const uint8_t **packet, size_t *len, struct err *e);
+
+/* greet.c, on that thread */
+/* Over a transport that was just opened: what the server is able to do.
+ * ERR_NET if that takes too long. */
+int conn_greet(struct conn *c, struct conn_caps *caps, struct err *e);
+
 /* A call is over: its caller is woken, or it is freed. */
 void conn_call_done(struct call *call);
+
+static inline bool
+conn_is_stopped(const struct conn *c)
+{
+	return c->config.stop != NULL &&
+	    atomic_load_explicit(c->config.stop, memory_order_relaxed);
+}
 
 /* All its requests are to be sent. */
 static inline void

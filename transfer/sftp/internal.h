@@ -32,6 +32,7 @@
 
 #include "transfer/sftp/conn.h"
 #include "transfer/sftp/dirs.h"
+#include "transfer/sftp/handles.h"
 #include "transfer/sftp/sftp.h"
 #include "transfer/sftp/sum.h"
 #include "transfer/temp.h"
@@ -63,6 +64,7 @@ struct sftp_store {
 	unsigned timeout_ms;
 	uint32_t owner; /* temp_owner() */
 	struct dirs dirs;
+	struct handles handles;
 	/* In which order SYMLINK has its arguments. */
 	atomic_int link_order;
 	atomic_bool owner_kept;	   /* it kept one, and will keep others */

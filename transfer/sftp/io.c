@@ -3,225 +3,18 @@
 #include "config.h"
 
 #include <assert.h>
-#include <errno.h>
-#include <stdlib.h>
-#include <string.h>
-#include <unistd.h>
 
 #include "base/clock.h"
+#include "transfer/sftp/answer.h"
 #include "transfer/sftp/conn_in.h"
+#include "transfer/sftp/handles.h"
 
-/* How long the stop flag may go unseen. */
-#define SLICE_MS 100
 /* Calls with more data than this wait behind each other. */
 #define BULK_BYTES ((uint64_t)128 << 10)
-/* Logging in takes a while more than the connection. */
-#define LOGIN_FACTOR 3
-/* Writing out what a server holds in memory can, too. */
+/* Writing out what a server holds in memory may take longer. */
 #define FSYNC_FACTOR 10
-
-#define IN_SIZE (2 * PROTO_PACKET_MAX)
-
-static bool
-is_stopped(const struct conn *c)
-{
-	return c->config.stop != NULL &&
-	    atomic_load_explicit(c->config.stop, memory_order_relaxed);
-}
-
-static bool
-is_closing(struct conn *c)
-{
-	bool closing;
-
-	pthread_mutex_lock(&c->lock);
-	closing = c->closing;
-	pthread_mutex_unlock(&c->lock);
-	return closing;
-}
-
-/* Until something can be read (or written, if SENDING), is handed over, or
- * TIMEOUT_MS (-1: none) are over. */
-static void
-wait_io(struct conn *c, bool sending, int timeout_ms)
-{
-	struct pollfd p[1 + TRANSPORT_FDS] = {
-	    {.fd = c->event_fd, .events = POLLIN},
-	};
-	nfds_t n = c->transport->ops->fds(c->transport, sending, p + 1);
-	uint64_t count;
-
-	if (poll(p, n + 1, timeout_ms) > 0 && (p[0].revents & POLLIN) != 0 &&
-	    read(c->event_fd, &count, sizeof(count)) == -1)
-		return;
-}
-
-/* More bytes into the buffer: how many. */
-static ssize_t
-fill(struct conn *c, struct err *e)
-{
-	ssize_t n;
-
-	if (c->in_at > 0) {
-		memmove(c->in, c->in + c->in_at, c->in_len - c->in_at);
-		c->in_len -= c->in_at;
-		c->in_at = 0;
-	}
-	n = c->transport->ops->read(
-	    c->transport, c->in + c->in_len, IN_SIZE - c->in_len, e);
-	if (n > 0) {
-		c->in_len += (size_t)n;
-		c->progress_ms = clock_mono_ms();
-	}
-	return n;
-}
-
-/* The next whole packet in the buffer: 1, 0 if there is none, -1. */
-static int
-next_packet(struct conn *c, const uint8_t **packet, size_t *len, struct err *e)
-{
-	size_t have = c->in_len - c->in_at;
-
-	if (proto_length(c->in + c->in_at, have, len, e) == -1)
-		return -1;
-	if (*len == 0 || have < *len + 4)
-		return 0;
-	*packet = c->in + c->in_at + 4;
-	c->in_at += *len + 4;
-	return 1;
-}
-
-/* While connecting: the next packet, or why not. */
-static int
-await_packet(struct conn *c, uint64_t until, const uint8_t **packet,
-    size_t *len, struct err *e)
-{
-	for (;;) {
-		int rc = next_packet(c, packet, len, e);
-		ssize_t n;
-
-		if (rc != 0)
-			return rc == 1 ? 0 : -1;
-		n = fill(c, e);
-		if (n == -1)
-			return -1;
-		if (n > 0)
-			continue;
-		if (is_stopped(c) || is_closing(c))
-			return err_set(e, ERR_STOPPED, "stopped");
-		if (clock_mono_ms() > until)
-			return err_set(e, ERR_NET,
-			    "%s: no answer in time while logging in",
-			    c->config.target.host);
-		wait_io(c, false, SLICE_MS);
-	}
-}
-
-static int
-send_small(struct conn *c, const struct buf *b, uint64_t until, struct err *e)
-{
-	struct iovec v = {.iov_base = b->data, .iov_len = b->len};
-
-	if (buf_failed(b))
-		return err_set(e, ERR_NOMEM, "out of memory");
-	while (v.iov_len > 0) {
-		ssize_t n = c->transport->ops->write(c->transport, &v, 1, e);
-
-		if (n == -1)
-			return -1;
-		v.iov_base = (char *)v.iov_base + n;
-		v.iov_len -= (size_t)n;
-		if (v.iov_len == 0)
-			break;
-		if (is_stopped(c) || is_closing(c))
-			return err_set(e, ERR_STOPPED, "stopped");
-		if (clock_mono_ms() > until)
-			return err_set(e, ERR_NET,
-			    "%s: no answer in time while logging in",
-			    c->config.target.host);
-		wait_io(c, true, SLICE_MS);
-	}
-	return 0;
-}
-
-static int
-await_transport(struct conn *c, uint64_t until, struct err *e)
-{
-	int rc;
-
-	while ((rc = c->transport->ops->ready(c->transport, e)) == 0) {
-		if (is_stopped(c) || is_closing(c))
-			return err_set(e, ERR_STOPPED, "stopped");
-		if (clock_mono_ms() > until)
-			return err_set(e, ERR_NET, "%s: no connection in time",
-			    c->config.target.host);
-		wait_io(c, false, SLICE_MS);
-	}
-	return rc == 1 ? 0 : -1;
-}
-
-static uint32_t
-data_bytes(uint64_t told, uint64_t packet)
-{
-	/* Room for the rest of the packet. */
-	uint64_t most = PROTO_PACKET_MAX - 2048;
-
-	if (packet > 2048 && packet - 1024 < most)
-		most = packet - 1024;
-	if (told == 0)
-		return PROTO_DATA_DEFAULT;
-	return (uint32_t)(told < most ? told : most);
-}
-
-static int
-ask_limits(
-    struct conn *c, struct conn_caps *caps, uint64_t until, struct err *e)
-{
-	AUTO(buf) struct buf b = BUF_INIT(256);
-	struct proto_limits limits = {0};
-	struct proto_reply reply;
-	const uint8_t *packet;
-	const char *name = "limits@openssh.com";
-	size_t len, start;
-
-	caps->read_bytes = caps->write_bytes = PROTO_DATA_DEFAULT;
-	if ((caps->features & PROTO_HAS_LIMITS) == 0)
-		return 0;
-	start = proto_begin(&b, PROTO_EXTENDED);
-	proto_string(&b, name, strlen(name));
-	proto_end(&b, start, 0);
-	if (send_small(c, &b, until, e) == -1 ||
-	    await_packet(c, until, &packet, &len, e) == -1 ||
-	    proto_reply(packet, len, &reply, e) == -1)
-		return -1;
-	if (reply.type != PROTO_EXTENDED_REPLY)
-		return 0;
-	if (proto_get_limits(reply.rest, &limits, e) == -1)
-		return -1;
-	caps->read_bytes = data_bytes(limits.read, limits.packet);
-	caps->write_bytes = data_bytes(limits.write, limits.packet);
-	caps->handles = limits.handles;
-	return 0;
-}
-
-static int
-greet(struct conn *c, struct conn_caps *caps, struct err *e)
-{
-	uint64_t until = clock_mono_ms() +
-	    (uint64_t)LOGIN_FACTOR * c->config.connect_timeout_ms;
-	AUTO(buf) struct buf b = BUF_INIT(64);
-	const uint8_t *packet;
-	size_t len;
-
-	if (await_transport(c, until, e) == -1)
-		return -1;
-	proto_init(&b);
-	if (send_small(c, &b, until, e) == -1 ||
-	    await_packet(c, until, &packet, &len, e) == -1 ||
-	    proto_version(packet, len, &caps->features, e) == -1)
-		return -1;
-	return ask_limits(c, caps, until, e);
-}
+/* Who waits for a file to be closed gives up when nothing goes on so long. */
+#define PARKED_MS 5000
 
 /* Waits for its turn to be sent. */
 static void
@@ -251,6 +44,24 @@ round_over(struct conn *c, struct call *call)
 	enlist(c, call);
 }
 
+/* A file was opened, wasn't, or was closed: who waits for that may go on. */
+static void
+count_handles(struct conn *c, const struct request *r)
+{
+	struct call *call;
+
+	if (r->handle != NULL) {
+		c->opening--;
+		c->open += r->status == PROTO_OK;
+	} else if (r->type == PROTO_CLOSE && c->open > 0) {
+		c->open--;
+	} else {
+		return;
+	}
+	if ((call = call_list_take(&c->parked)) != NULL)
+		enlist(c, call);
+}
+
 /* Gives a slot of the table back. */
 static void
 release(struct conn *c, struct request *r, unsigned slot)
@@ -258,8 +69,9 @@ release(struct conn *c, struct request *r, unsigned slot)
 	c->slots[slot].request = NULL;
 	c->free_slots[--c->outstanding] = (uint16_t)slot;
 	c->flying -= r->len;
-	if (r->type == PROTO_EXTENDED && r->body == NULL)
+	if (r->is_fsync)
 		c->fsyncs--;
+	count_handles(c, r);
 	if (--r->call->pending == 0)
 		round_over(c, r->call);
 }
@@ -278,7 +90,7 @@ fail_call(struct call *call, size_t requests, const struct err *e)
 static void
 fail_all(struct conn *c, const struct err *e)
 {
-	struct call_list *lists[] = {&c->small, &c->bulk};
+	struct call_list *lists[] = {&c->small, &c->bulk, &c->parked};
 	struct call *call;
 	unsigned i;
 
@@ -294,9 +106,10 @@ fail_all(struct conn *c, const struct err *e)
 			r->call->err = *e;
 		release(c, r, i);
 	}
-	for (i = 0; i < 2; i++)
+	for (i = 0; i < sizeof(lists) / sizeof(*lists); i++)
 		while ((call = call_list_take(lists[i])) != NULL)
 			fail_call(call, call->n - call->admitted, e);
+	c->opening = c->open = 0;
 	atomic_store(&c->backlog, 0);
 }
 
@@ -348,7 +161,8 @@ admit_one(struct conn *c, struct call *call)
 	c->slots[slot].id = ++c->serial * CONN_REQUESTS_MAX + slot;
 	proto_set_id(head, c->slots[slot].id);
 	c->flying += r->len;
-	if (r->type == PROTO_EXTENDED && r->body == NULL)
+	c->opening += r->handle != NULL;
+	if (r->is_fsync)
 		c->fsyncs++;
 	atomic_fetch_sub_explicit(
 	    &c->backlog, (uint64_t)r->len, memory_order_relaxed);
@@ -383,6 +197,52 @@ may_fly(struct conn *c, uint64_t len)
 	return c->held_up_ms == 0;
 }
 
+/* Whether R would open one file more than there may be.  The last one may be a
+ * directory only: who lists makes the others' work. */
+static bool
+is_crowded(struct conn *c, const struct request *r)
+{
+	unsigned most;
+
+	if (r->handle == NULL)
+		return false;
+	most = handles_most(c->config.handles, clock_mono_ms());
+	if (c->caps.handles != 0 && c->caps.handles < most)
+		most = (unsigned)c->caps.handles;
+	if (r->type == PROTO_OPEN && most > 1)
+		most--;
+	return c->open + c->opening >= most;
+}
+
+/* The next request of CALL, which is to open a file, fails. */
+static void
+refuse(struct conn *c, struct call *call)
+{
+	struct request *r = &call->requests[call->admitted++];
+
+	r->status = PROTO_FAILURE;
+	call->crowded = true;
+	if (call->admitted < call->n)
+		enlist(c, call);
+	if (--call->pending == 0)
+		round_over(c, call);
+}
+
+/* CALL waits until a file is closed; not if that may be its own. */
+static void
+park(struct conn *c, struct call *call)
+{
+	size_t i;
+
+	for (i = 0; i < call->admitted; i++) {
+		if (call->requests[i].handle != NULL) {
+			refuse(c, call);
+			return;
+		}
+	}
+	call_list_add(&c->parked, call);
+}
+
 /* Moves requests into the ring as far as there is room and they may fly. */
 static void
 admit(struct conn *c)
@@ -398,6 +258,10 @@ admit(struct conn *c)
 		if (call == NULL ||
 		    !may_fly(c, call->requests[call->admitted].len))
 			break;
+		if (is_crowded(c, &call->requests[call->admitted])) {
+			park(c, call_list_take(list));
+			continue;
+		}
 		admit_one(c, call);
 		if (call->admitted == call->n)
 			call_list_take(list);
@@ -436,93 +300,6 @@ flush(struct conn *c, struct err *e)
 }
 
 static int
-nonsense(
-    const struct request *r, const struct proto_reply *reply, struct err *e)
-{
-	return err_set(e, ERR_PROTOCOL,
-	    "the server answered a request of type %u by type %u", r->type,
-	    reply->type);
-}
-
-static int
-take_status(struct request *r, const struct proto_reply *reply, struct err *e)
-{
-	struct call *call = r->call;
-	size_t i, n = 0;
-
-	r->status = reply->status;
-	if (reply->status == PROTO_OK) {
-		/* Where it should have given something, that's no answer. */
-		if (r->handle != NULL || r->attrs != NULL || r->body != NULL ||
-		    r->into != NULL || r->expect != NULL)
-			return nonsense(r, reply, e);
-		return 0;
-	}
-	if (reply->status == PROTO_EOF || call->message[0] != '\0')
-		return 0;
-	for (i = 0; i < reply->len && n + 1 < sizeof(call->message); i++)
-		if (reply->data[i] >= ' ' && reply->data[i] != 127)
-			call->message[n++] = (char)reply->data[i];
-	call->message[n] = '\0';
-	return 0;
-}
-
-static int
-take_data(struct request *r, const struct proto_reply *reply, struct err *e)
-{
-	if (r->into == NULL && r->expect == NULL)
-		return nonsense(r, reply, e);
-	if (reply->len > r->len)
-		return err_set(e, ERR_PROTOCOL,
-		    "the server sent %zu bytes where %u were asked for",
-		    reply->len, r->len);
-	r->got = (uint32_t)reply->len;
-	r->status = reply->len > 0 ? PROTO_OK : PROTO_EOF;
-	if (r->into != NULL)
-		memcpy(r->into, reply->data, reply->len);
-	else
-		r->differs = memcmp(r->expect, reply->data, reply->len) != 0;
-	return 0;
-}
-
-/* The answer to R. */
-static int
-take_answer(struct conn *c, struct request *r, const struct proto_reply *reply,
-    struct err *e)
-{
-	switch ((int)reply->type) {
-	case PROTO_STATUS:
-		return take_status(r, reply, e);
-	case PROTO_DATA:
-		return take_data(r, reply, e);
-	case PROTO_HANDLE:
-		if (r->handle == NULL)
-			return nonsense(r, reply, e);
-		r->handle->generation = c->generation;
-		r->handle->len = (uint32_t)reply->len;
-		memcpy(r->handle->bytes, reply->data, reply->len);
-		break;
-	case PROTO_ATTRS:
-		if (r->attrs == NULL)
-			return nonsense(r, reply, e);
-		*r->attrs = reply->attrs;
-		break;
-	default:
-		if (r->body == NULL ||
-		    (reply->type == PROTO_EXTENDED_REPLY) !=
-			(r->type == PROTO_EXTENDED))
-			return nonsense(r, reply, e);
-		buf_reset(r->body);
-		buf_add(r->body, reply->rest.p, reply->rest.left);
-		if (buf_failed(r->body))
-			return err_set(e, ERR_NOMEM, "out of memory");
-		break;
-	}
-	r->status = PROTO_OK;
-	return 0;
-}
-
-static int
 take_packet(struct conn *c, const uint8_t *packet, size_t len, struct err *e)
 {
 	struct proto_reply reply;
@@ -536,7 +313,7 @@ take_packet(struct conn *c, const uint8_t *packet, size_t len, struct err *e)
 	if (r == NULL || c->slots[slot].id != reply.id || !r->sent)
 		return err_set(e, ERR_PROTOCOL,
 		    "the server answered what it wasn't asked");
-	if (take_answer(c, r, &reply, e) == -1)
+	if (answer_take(r, c->generation, &reply, e) == -1)
 		return -1;
 	release(c, r, slot);
 	return 0;
@@ -546,17 +323,35 @@ take_packet(struct conn *c, const uint8_t *packet, size_t len, struct err *e)
 static ssize_t
 receive(struct conn *c, struct err *e)
 {
-	ssize_t n = fill(c, e);
+	ssize_t n = conn_fill(c, e);
 	const uint8_t *packet;
 	size_t len;
 	int rc;
 
 	if (n <= 0)
 		return n;
-	while ((rc = next_packet(c, &packet, &len, e)) == 1)
+	while ((rc = conn_next_packet(c, &packet, &len, e)) == 1)
 		if (take_packet(c, packet, len, e) == -1)
 			return -1;
 	return rc == -1 ? -1 : n;
+}
+
+/* Something waits, and not for the server. */
+static bool
+is_held_up(const struct conn *c)
+{
+	return c->held_up_ms > 0 || c->parked.first != NULL;
+}
+
+static void
+refuse_parked(struct conn *c)
+{
+	struct call_list parked = c->parked;
+	struct call *call;
+
+	c->parked = (struct call_list){NULL, NULL};
+	while ((call = call_list_take(&parked)) != NULL)
+		refuse(c, call);
 }
 
 /* Whether the server is silent for too long, or the run is to stop. */
@@ -565,12 +360,15 @@ check_time(struct conn *c, struct err *e)
 {
 	uint64_t most = c->config.timeout_ms;
 
-	if (c->outstanding == 0 && c->held_up_ms == 0)
+	if (c->outstanding == 0 && !is_held_up(c))
 		return 0;
-	if (is_stopped(c))
+	if (conn_is_stopped(c))
 		return err_set(e, ERR_STOPPED, "stopped");
-	if (c->outstanding == 0)
+	if (c->outstanding == 0) {
+		if (clock_mono_ms() - c->progress_ms > PARKED_MS)
+			refuse_parked(c);
 		return 0;
+	}
 	if (c->fsyncs > 0)
 		most *= FSYNC_FACTOR;
 	if (most > 0 && clock_mono_ms() - c->progress_ms > most)
@@ -583,9 +381,9 @@ check_time(struct conn *c, struct err *e)
 static int
 nap_ms(const struct conn *c)
 {
-	if (c->held_up_ms > 0 && c->held_up_ms < SLICE_MS)
+	if (c->held_up_ms > 0 && c->held_up_ms < CONN_SLICE_MS)
 		return (int)c->held_up_ms;
-	return c->outstanding > 0 || c->held_up_ms > 0 ? SLICE_MS : -1;
+	return c->outstanding > 0 || is_held_up(c) ? CONN_SLICE_MS : -1;
 }
 
 /* Until the connection breaks (*E tells why) or is to be closed. */
@@ -603,7 +401,7 @@ serve(struct conn *c, struct err *e)
 		if (check_time(c, e) == -1)
 			return;
 		if (idle && news == 0) {
-			wait_io(c, c->ring_n > 0, nap_ms(c));
+			conn_wait_io(c, c->ring_n > 0, nap_ms(c));
 			idle = false;
 			continue;
 		}
@@ -613,8 +411,12 @@ serve(struct conn *c, struct err *e)
 			c->progress_ms = clock_mono_ms();
 		sent = flush(c, e);
 		got = sent == -1 ? -1 : receive(c, e);
-		if (got == -1)
+		if (got == -1) {
+			if (e->kind == ERR_NET)
+				handles_broke(c->config.handles, c->open,
+				    clock_mono_ms());
 			return;
+		}
 		idle = got == 0 && sent == 0;
 	}
 	err_set(e, ERR_STOPPED, "closed");
@@ -639,7 +441,7 @@ dial(struct conn *c)
 	bool up;
 
 	c->transport = c->config.open(&c->config.target, &e);
-	up = c->transport != NULL && greet(c, &caps, &e) == 0;
+	up = c->transport != NULL && conn_greet(c, &caps, &e) == 0;
 	if (!up)
 		hang_up(c);
 	pthread_mutex_lock(&c->lock);

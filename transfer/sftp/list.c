@@ -11,6 +11,8 @@
 #define DIRS_AT_ONCE 16
 #define DEPTH_MAX 8 /* requests for one directory */
 #define NAMES_MAX (DIRS_AT_ONCE * 2)
+/* Answers without a name in a row; none has one by right. */
+#define EMPTY_MAX 100
 
 /* A directory, or a link to be followed, that waits. */
 struct pending {
@@ -36,6 +38,7 @@ struct reading {
 	struct conn_handle handle;
 	struct proto_attrs attrs;
 	bool open, ended;
+	unsigned empty; /* answers in a row */
 };
 
 static struct call *
@@ -211,6 +214,17 @@ sort_out(struct listing *l, struct reading *r, size_t n, struct err *e)
 	return 0;
 }
 
+/* *EMPTY answers in a row had no name: a server could go on so for ever. */
+static int
+check_empty(const struct proto_in *in, unsigned *empty, struct err *e)
+{
+	*empty = in->left > 0 ? 0 : *empty + 1;
+	return *empty <= EMPTY_MAX
+	    ? 0
+	    : err_set(e, ERR_PROTOCOL,
+		  "the server lists a directory without names and without end");
+}
+
 static int
 take_names(
     struct listing *l, struct reading *r, const struct buf *body, struct err *e)
@@ -218,6 +232,8 @@ take_names(
 	struct proto_in in = call_body(body);
 	struct proto_name name;
 
+	if (check_empty(&in, &r->empty, e) == -1)
+		return -1;
 	while (in.left > 0)
 		if (proto_next_name(&in, &name, e) == -1 ||
 		    list_name(l, r->dir, &name, e) == -1)
@@ -413,6 +429,7 @@ each_name(struct session *c, const char *dir, sftp_name_fn *fn, void *arg,
 	const char *path = sftp_path(c, &me->path, dir, e);
 	struct conn_handle h;
 	struct proto_name name;
+	unsigned empty = 0;
 	int rc = 0;
 
 	if (path == NULL)
@@ -433,6 +450,7 @@ each_name(struct session *c, const char *dir, sftp_name_fn *fn, void *arg,
 		if (rc == -1 || call_status(&me->call, 0) != PROTO_OK)
 			break;
 		in = call_body(&me->body[0]);
+		rc = check_empty(&in, &empty, e);
 		while (rc == 0 && in.left > 0) {
 			rc = proto_next_name(&in, &name, e);
 			if (rc == 0 && !is_dot(name.name, name.len))

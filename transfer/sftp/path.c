@@ -104,6 +104,9 @@ sftp_failed(
 {
 	const char *said = sftp_session_of(base)->call.message;
 
+	if (status == PROTO_FAILURE && sftp_session_of(base)->call.crowded)
+		return err_set(e, ERR_THROTTLE,
+		    "%s: as many files are open as the server takes", what);
 	switch (status) {
 	case PROTO_NO_SUCH_FILE:
 	case 10: /* no such path, of later versions */

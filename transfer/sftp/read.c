@@ -184,6 +184,30 @@ same(const struct sftp_file *f, const struct proto_attrs *now, struct err *e)
 	    : err_set(e, ERR_CHANGED, "changed while it was read");
 }
 
+/* Asks for a byte behind the last one, in the same round: servers were seen to
+ * tell a size that is too small.  The request. */
+static size_t
+ask_for_more(struct call *call, const struct conn_handle *h, uint64_t size,
+    uint8_t *byte)
+{
+	return call_read(call, h, size, 1, byte, NULL);
+}
+
+static int
+longer(uint64_t size, struct err *e)
+{
+	return err_set(e, ERR_CHANGED,
+	    "holds more than the %llu bytes that the server tells of",
+	    (unsigned long long)size);
+}
+
+static bool
+has_more(const struct call *call, size_t request)
+{
+	return call_status(call, request) == PROTO_OK &&
+	    call->requests[request].got > 0;
+}
+
 /* What tells it apart; and, if it is small, all of it. */
 static int
 begin_file(struct session *c, struct sftp_file *f, uint64_t size, struct err *e)
@@ -191,16 +215,17 @@ begin_file(struct session *c, struct sftp_file *f, uint64_t size, struct err *e)
 	struct call *call = call_of(c);
 	struct proto_attrs before = {0}, after = {0};
 	struct store_stat st;
-	size_t reads = 0, last = 0;
-	bool fetch = size > 0 && size <= SMALL_BYTES;
+	size_t reads = 0, more = 0, last = 0;
+	bool fetch = size <= SMALL_BYTES;
 
-	if (fetch && (f->data = malloc((size_t)size)) == NULL)
+	if (fetch && (f->data = malloc((size_t)size + 1)) == NULL)
 		return err_set(e, ERR_NOMEM, "out of memory");
 	call_again(call);
 	call_fstat(call, &f->handle, &before);
 	if (fetch) {
 		reads = sftp_read_ask(
 		    c, &f->handle, 0, (size_t)size, f->data, NULL);
+		more = ask_for_more(call, &f->handle, size, f->data + size);
 		last = call_fstat(call, &f->handle, &after);
 	}
 	if (call_run(call, e) == -1)
@@ -218,6 +243,8 @@ begin_file(struct session *c, struct sftp_file *f, uint64_t size, struct err *e)
 		return 0;
 	f->unchanged =
 	    call_status(call, last) == PROTO_OK && same(f, &after, e) == 0;
+	if (f->unchanged && st.size == size && has_more(call, more))
+		return longer(size, e);
 	if (st.size == size && f->unchanged &&
 	    sftp_read_check(c, 1, reads, &f->handle, e) == 0)
 		return 0;
@@ -278,6 +305,30 @@ sftp_open_file(struct session *c, const char *key, uint64_t size, struct err *e)
 	return NULL;
 }
 
+static int
+read_open(
+    struct sftp_file *f, uint64_t offset, void *data, size_t len, struct err *e)
+{
+	struct session *c = f->base.session;
+	struct call *call = call_of(c);
+	uint64_t size = f->base.state.size;
+	size_t reads, last = 0;
+	bool more = false;
+	uint8_t byte;
+
+	call_again(call);
+	reads = sftp_read_ask(c, &f->handle, offset, len, data, NULL);
+	if (offset + len == size)
+		last = ask_for_more(call, &f->handle, size, &byte);
+	if (call_run(call, e) == -1)
+		return -1;
+	if (offset + len == size)
+		more = has_more(call, last);
+	if (sftp_read_check(c, 0, reads, &f->handle, e) == -1)
+		return -1;
+	return more ? longer(size, e) : 0;
+}
+
 int
 sftp_read_file(struct store_file *base, uint64_t offset, void *data, size_t len,
     struct err *e)
@@ -295,8 +346,7 @@ sftp_read_file(struct store_file *base, uint64_t offset, void *data, size_t len,
 	}
 	if (sftp_begin_on(base->session, f->conn, e) == -1)
 		return -1;
-	rc = sftp_read_range(
-	    base->session, &f->handle, offset, len, data, NULL, e);
+	rc = read_open(f, offset, data, len, e);
 	sftp_end(base->session);
 	if (rc == -1 && e->kind == ERR_MISMATCH)
 		err_set(e, ERR_CHANGED, "changed while it was read");

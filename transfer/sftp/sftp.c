@@ -54,9 +54,6 @@ sftp_uses_libssh2(const struct store_config *config)
 		return true;
 	if (how != NULL && strcmp(how, "openssh") == 0)
 		return false;
-	if (config->sftp_password_file != NULL ||
-	    config->sftp_passphrase_file != NULL)
-		return true;
 	return config->sftp_ssh == NULL && !in_path("ssh");
 }
 
@@ -83,6 +80,7 @@ sftp_close(struct store *store)
 		conn_free(s->conns[i]);
 	}
 	dirs_free(&s->dirs);
+	handles_destroy(&s->handles);
 	pthread_mutex_destroy(&s->lock);
 	free(s->root);
 	free(s->host);
@@ -96,14 +94,6 @@ sftp_open_store(const struct store_url *url, const struct store_config *config,
 {
 	struct sftp_store *s;
 
-	if (!sftp_uses_libssh2(config) &&
-	    (config->sftp_password_file != NULL ||
-		config->sftp_passphrase_file != NULL)) {
-		err_set(e, ERR_CONFIG,
-		    "ssh asks nobody for passwords: --sftp-password-file and "
-		    "--sftp-passphrase-file need --sftp-transport libssh2");
-		return NULL;
-	}
 	if (config->sftp_checksum != NULL &&
 	    config->sftp_checksum[strcspn(config->sftp_checksum, "\n")] !=
 		'\0') {
@@ -118,6 +108,7 @@ sftp_open_store(const struct store_url *url, const struct store_config *config,
 	s->base.ops = &sftp_driver;
 	s->config = *config;
 	dirs_init(&s->dirs);
+	handles_init(&s->handles);
 	pthread_mutex_init(&s->lock, NULL);
 	s->root = root_of(url->path);
 	s->host = strdup(url->host);
@@ -205,13 +196,8 @@ sftp_check_key(
 	for (;;) {
 		size_t n = strcspn(p, "/");
 
-		if (n == 0 || (n == 1 && p[0] == '.') ||
-		    (n == 2 && memcmp(p, "..", 2) == 0))
-			return err_set(
-			    e, ERR_NAME, "an empty, \".\" or \"..\" component");
-		if (temp_is_name(p, n))
-			return err_set(e, ERR_NAME,
-			    "a name like this is a temporary file of dray");
+		if (store_check_component(p, n, e) == -1)
+			return -1;
 		if (p[n] == '\0')
 			return 0;
 		p += n + 1;
@@ -274,6 +260,7 @@ new_conn(struct sftp_store *s, struct err *e)
 	    .connect_timeout_ms = s->target.connect_timeout_ms,
 	    .stop = s->config.stop,
 	    .limit = s->config.limit,
+	    .handles = &s->handles,
 	};
 	struct conn *conn = conn_new(&config, e);
 

@@ -1,141 +1,74 @@
 /* SPDX-License-Identifier: ISC */
 #include "config.h"
 
-#include <errno.h>
 #include <limits.h>
-#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "base/auto.h"
 #include "base/buf.h"
+#include "transfer/sftp/knownhosts.h"
 #include "transfer/sftp/ssh2_error.h"
 #include "transfer/sftp/ssh2_hosts.h"
 
-#define KNOWN_LINE_MAX ((size_t)64 << 10)
+#define FILES 4
 
 struct ssh2_hosts {
 	LIBSSH2_SESSION *session;
 	const char *host;
-	int port;
-	LIBSSH2_KNOWNHOSTS *known, *revoked;
+	unsigned port;
+	struct knownhosts *known;
+	char files[FILES][PATH_MAX];
 };
 
+/* Those that ssh(1) reads, as far as they are there. */
 static int
-key_bits(int type)
+learn_defaults(struct ssh2_hosts *h, struct err *e)
 {
-	switch (type) {
-	case LIBSSH2_HOSTKEY_TYPE_RSA:
-		return LIBSSH2_KNOWNHOST_KEY_SSHRSA;
-	case LIBSSH2_HOSTKEY_TYPE_ECDSA_256:
-		return LIBSSH2_KNOWNHOST_KEY_ECDSA_256;
-	case LIBSSH2_HOSTKEY_TYPE_ECDSA_384:
-		return LIBSSH2_KNOWNHOST_KEY_ECDSA_384;
-	case LIBSSH2_HOSTKEY_TYPE_ECDSA_521:
-		return LIBSSH2_KNOWNHOST_KEY_ECDSA_521;
-	case LIBSSH2_HOSTKEY_TYPE_ED25519:
-		return LIBSSH2_KNOWNHOST_KEY_ED25519;
-	default:
-		return LIBSSH2_KNOWNHOST_KEY_UNKNOWN;
-	}
-}
-
-static void
-learn_line(struct ssh2_hosts *h, const char *line, size_t len)
-{
-	static const char mark[] = "@revoked ";
-	LIBSSH2_KNOWNHOSTS *where = h->known;
-
-	if (len == 0 || line[0] == '#')
-		return;
-	if (len > sizeof(mark) && strncmp(line, mark, sizeof(mark) - 1) == 0) {
-		line += sizeof(mark) - 1;
-		len -= sizeof(mark) - 1;
-		where = h->revoked;
-	} else if (line[0] == '@') {
-		return; /* certificates are OpenSSH's */
-	}
-	/* A line that it can't read tells nothing. */
-	libssh2_knownhost_readline(
-	    where, line, len, LIBSSH2_KNOWNHOST_FILE_OPENSSH);
-}
-
-static int
-learn_file(struct ssh2_hosts *h, const char *path, bool needed, struct err *e)
-{
-	AUTO(fclose) FILE *f = fopen(path, "re");
-	AUTO(free) char *line = NULL;
-	size_t size = 0;
-	ssize_t n;
-
-	if (f == NULL && (errno == ENOENT || errno == ENOTDIR) && !needed)
-		return 0;
-	if (f == NULL) {
-		err_sys(e, "%s", path);
-		e->kind = ERR_CONFIG;
-		return -1;
-	}
-	while ((n = getline(&line, &size, f)) != -1)
-		if ((size_t)n < KNOWN_LINE_MAX)
-			learn_line(h, line, (size_t)n);
-	return 0;
-}
-
-static int
-learn_hosts(struct ssh2_hosts *h, const char *file, struct err *e)
-{
+	static const char *const names[FILES] = {
+	    "/.ssh/known_hosts",
+	    "/.ssh/known_hosts2",
+	    "/etc/ssh/ssh_known_hosts",
+	    "/etc/ssh/ssh_known_hosts2",
+	};
 	const char *home = getenv("HOME");
-	char path[PATH_MAX];
+	unsigned i;
 
-	h->known = libssh2_knownhost_init(h->session);
-	h->revoked = libssh2_knownhost_init(h->session);
-	if (h->known == NULL || h->revoked == NULL)
-		return err_set(e, ERR_NOMEM, "out of memory");
-	if (file != NULL)
-		return learn_file(h, file, true, e);
-	if (home != NULL &&
-	    snprintf(path, sizeof(path), "%s/.ssh/known_hosts", home) <
-		(int)sizeof(path) &&
-	    learn_file(h, path, false, e) == -1)
-		return -1;
-	return learn_file(h, "/etc/ssh/ssh_known_hosts", false, e);
-}
+	for (i = home != NULL ? 0 : 2; i < FILES; i++) {
+		struct err why = ERR_INIT;
 
-static int
-look_up(const struct ssh2_hosts *h, LIBSSH2_KNOWNHOSTS *hosts, const char *key,
-    size_t len, int bits)
-{
-	return libssh2_knownhost_checkp(hosts, h->host, h->port, key, len,
-	    LIBSSH2_KNOWNHOST_TYPE_PLAIN | LIBSSH2_KNOWNHOST_KEYENC_RAW | bits,
-	    NULL);
+		if (snprintf(h->files[i], PATH_MAX, "%s%s", i < 2 ? home : "",
+			names[i]) >= PATH_MAX)
+			continue;
+		if (knownhosts_file(h->known, h->files[i], &why) == -1 &&
+		    why.kind != ERR_NOTFOUND) {
+			*e = why;
+			return -1;
+		}
+	}
+	return 0;
 }
 
 /* The server shows one of its keys: it should be of a kind that is known. */
 static int
 prefer_known(struct ssh2_hosts *h, struct err *e)
 {
-	static const struct {
-		int bits;
-		const char *names;
-	} kinds[] = {
-	    {LIBSSH2_KNOWNHOST_KEY_ED25519, "ssh-ed25519"},
-	    {LIBSSH2_KNOWNHOST_KEY_ECDSA_256, "ecdsa-sha2-nistp256"},
-	    {LIBSSH2_KNOWNHOST_KEY_ECDSA_384, "ecdsa-sha2-nistp384"},
-	    {LIBSSH2_KNOWNHOST_KEY_ECDSA_521, "ecdsa-sha2-nistp521"},
-	    {LIBSSH2_KNOWNHOST_KEY_SSHRSA, "rsa-sha2-512,rsa-sha2-256,ssh-rsa"},
+	static const char *const kinds[][2] = {
+	    {"ssh-ed25519", "ssh-ed25519"},
+	    {"ecdsa-sha2-nistp256", "ecdsa-sha2-nistp256"},
+	    {"ecdsa-sha2-nistp384", "ecdsa-sha2-nistp384"},
+	    {"ecdsa-sha2-nistp521", "ecdsa-sha2-nistp521"},
+	    {"ssh-rsa", "rsa-sha2-512,rsa-sha2-256,ssh-rsa"},
 	};
 	AUTO(buf) struct buf list = BUF_INIT(1000);
 	size_t i;
 
 	for (i = 0; i < sizeof(kinds) / sizeof(*kinds); i++) {
-		/* No key is that: what is known of the kind differs. */
-		if (look_up(h, h->known, "none", 4, kinds[i].bits) !=
-		    LIBSSH2_KNOWNHOST_CHECK_MISMATCH)
+		if (!knownhosts_has(h->known, kinds[i][0]))
 			continue;
 		if (list.len > 0)
 			buf_addc(&list, ',');
-		buf_adds(&list, kinds[i].names);
+		buf_adds(&list, kinds[i][1]);
 	}
 	if (buf_failed(&list))
 		return err_set(e, ERR_NOMEM, "out of memory");
@@ -146,8 +79,23 @@ prefer_known(struct ssh2_hosts *h, struct err *e)
 	return 0;
 }
 
+static int
+learn(struct ssh2_hosts *h, const char *file, struct err *e)
+{
+	h->known = knownhosts_new(h->host, h->port, e);
+	if (h->known == NULL)
+		return -1;
+	if (file == NULL)
+		return learn_defaults(h, e);
+	if (knownhosts_file(h->known, file, e) == 0)
+		return 0;
+	if (e->kind == ERR_NOTFOUND)
+		e->kind = ERR_CONFIG;
+	return -1;
+}
+
 struct ssh2_hosts *
-ssh2_hosts_new(LIBSSH2_SESSION *session, const char *host, int port,
+ssh2_hosts_new(LIBSSH2_SESSION *session, const char *host, unsigned port,
     const char *file, struct err *e)
 {
 	struct ssh2_hosts *h = calloc(1, sizeof(*h));
@@ -159,7 +107,7 @@ ssh2_hosts_new(LIBSSH2_SESSION *session, const char *host, int port,
 	h->session = session;
 	h->host = host;
 	h->port = port;
-	if (learn_hosts(h, file, e) == -1 || prefer_known(h, e) == -1) {
+	if (learn(h, file, e) == -1 || prefer_known(h, e) == -1) {
 		ssh2_hosts_free(h);
 		return NULL;
 	}
@@ -171,47 +119,70 @@ ssh2_hosts_free(struct ssh2_hosts *h)
 {
 	if (h == NULL)
 		return;
-	if (h->known != NULL)
-		libssh2_knownhost_free(h->known);
-	if (h->revoked != NULL)
-		libssh2_knownhost_free(h->revoked);
+	knownhosts_free(h->known);
 	free(h);
+}
+
+static int
+not_known(const struct ssh2_hosts *h, struct err *e)
+{
+	struct knownhosts_where where;
+	char port[20] = "";
+
+	if (knownhosts_authority(h->known, &where))
+		return err_set(e, ERR_CONFIG,
+		    "the host key of %s is not known but by a certificate's "
+		    "authority (%s:%u), and libssh2 takes no certificates: "
+		    "--sftp-transport openssh does",
+		    h->host, where.file, where.line);
+	if (h->port != 22)
+		snprintf(port, sizeof(port), "-p %u ", h->port);
+	return err_set(e, ERR_CONFIG,
+	    "the host key of %s is not known. Make it known: ssh-keyscan "
+	    "%s%s >>~/.ssh/known_hosts, then compare it with the server's",
+	    h->host, port, h->host);
+}
+
+static int
+is_another(const struct ssh2_hosts *h, const struct knownhosts_where *where,
+    struct err *e)
+{
+	char shown[300];
+
+	if (h->port != 22)
+		snprintf(shown, sizeof(shown), "[%s]:%u", h->host, h->port);
+	else
+		snprintf(shown, sizeof(shown), "%s", h->host);
+	return err_set(e, ERR_CONFIG,
+	    "the host key of %s is not the one that is known (%s:%u): somebody "
+	    "may be in between. If its key was changed on purpose: "
+	    "ssh-keygen -R '%s', then make it known again",
+	    h->host, where->file, where->line, shown);
 }
 
 int
 ssh2_hosts_check(const struct ssh2_hosts *h, struct err *e)
 {
-	const char *host = h->host;
-	char port[20] = "", shown[300];
+	struct knownhosts_where where;
 	size_t len;
 	int type;
 	const char *key = libssh2_session_hostkey(h->session, &len, &type);
-	int found;
 
 	if (key == NULL)
 		return ssh2_failed(
-		    h->session, host, ERR_PROTOCOL, "no host key", e);
-	if (h->port != 22) {
-		snprintf(port, sizeof(port), "-p %d ", h->port);
-		snprintf(shown, sizeof(shown), "[%s]:%d", host, h->port);
-	} else {
-		snprintf(shown, sizeof(shown), "%s", host);
-	}
-	if (look_up(h, h->revoked, key, len, key_bits(type)) ==
-	    LIBSSH2_KNOWNHOST_CHECK_MATCH)
-		return err_set(
-		    e, ERR_CONFIG, "the host key of %s was revoked", host);
-	found = look_up(h, h->known, key, len, key_bits(type));
-	if (found == LIBSSH2_KNOWNHOST_CHECK_MATCH)
+		    h->session, h->host, ERR_PROTOCOL, "no host key", e);
+	switch (knownhosts_check(h->known, key, len, &where)) {
+	case KNOWNHOSTS_SAME:
 		return 0;
-	if (found == LIBSSH2_KNOWNHOST_CHECK_MISMATCH)
+	case KNOWNHOSTS_OTHER:
+		return is_another(h, &where, e);
+	case KNOWNHOSTS_REVOKED:
 		return err_set(e, ERR_CONFIG,
-		    "the host key of %s is not the one that is known: somebody "
-		    "may be in between. If its key was changed on purpose: "
-		    "ssh-keygen -R '%s', then make it known again",
-		    host, shown);
-	return err_set(e, ERR_CONFIG,
-	    "the host key of %s is not known. Make it known: ssh-keyscan "
-	    "%s%s >>~/.ssh/known_hosts, then compare it with the server's",
-	    host, port, host);
+		    "the host key of %s was revoked (%s:%u): whoever has it "
+		    "may be in between. The server needs another one",
+		    h->host, where.file, where.line);
+	case KNOWNHOSTS_UNKNOWN:
+		break;
+	}
+	return not_known(h, e);
 }

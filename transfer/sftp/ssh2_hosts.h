@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * Whether a server is who it says it is: the host keys that known_hosts files
- * know, by libssh2.  One session each.
+ * know.  One session each.
  */
 #ifndef TRANSFER_SFTP_SSH2_HOSTS_H
 #define TRANSFER_SFTP_SSH2_HOSTS_H
@@ -18,7 +18,7 @@ struct ssh2_hosts;
  * server for a key of a kind that is known.  ERR_CONFIG: FILE can't be read.
  */
 struct ssh2_hosts *ssh2_hosts_new(LIBSSH2_SESSION *session, const char *host,
-    int port, const char *file, struct err *e);
+    unsigned port, const char *file, struct err *e);
 void ssh2_hosts_free(struct ssh2_hosts *h);
 
 /* After the handshake: ERR_CONFIG if the server's key isn't known, is another

@@ -1,20 +1,18 @@
 /* SPDX-License-Identifier: ISC */
 #include "config.h"
 
-#include <fcntl.h>
 #include <limits.h>
 #include <pwd.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
-#include "base/auto.h"
+#include "base/secret.h"
 #include "transfer/sftp/ssh2_error.h"
 #include "transfer/sftp/ssh2_login.h"
 
-#define SECRET_MAX 4096
+#define LIBSSH2_WITH_RSA_SHA2 0x010b00
 
 enum step {
 	STEP_METHODS,
@@ -94,34 +92,9 @@ ssh2_login_free(struct ssh2_login *l)
 		libssh2_agent_disconnect(l->agent);
 		libssh2_agent_free(l->agent);
 	}
-	explicit_bzero(l->secret, sizeof(l->secret));
+	secret_wipe(l->secret, sizeof(l->secret));
 	free(l->methods);
 	free(l);
-}
-
-/* The first line of PATH, which must not be readable by others. */
-static int
-read_secret(struct ssh2_login *l, const char *path, struct err *e)
-{
-	AUTO(close) int fd = open(path, O_RDONLY | O_CLOEXEC);
-	struct stat st;
-	ssize_t n;
-
-	if (fd == -1 || fstat(fd, &st) == -1) {
-		err_sys(e, "%s", path);
-		e->kind = ERR_CONFIG;
-		return -1;
-	}
-	if ((st.st_mode & 077) != 0 && S_ISREG(st.st_mode))
-		return err_set(e, ERR_CONFIG,
-		    "%s holds a secret and others may read it: chmod 600 %s",
-		    path, path);
-	n = read(fd, l->secret, sizeof(l->secret) - 1);
-	if (n == -1)
-		return err_sys(e, "%s", path);
-	l->secret[n] = '\0';
-	l->secret[strcspn(l->secret, "\r\n")] = '\0';
-	return 0;
 }
 
 static bool
@@ -130,15 +103,33 @@ takes(const struct ssh2_login *l, const char *method)
 	return l->methods != NULL && strstr(l->methods, method) != NULL;
 }
 
+/* Servers take RSA keys with rsa-sha2 only. */
+static const char *
+rsa_hint(char *out, size_t size)
+{
+	const char *version = libssh2_version(0);
+
+	out[0] = '\0';
+	if (libssh2_version(LIBSSH2_WITH_RSA_SHA2) == NULL)
+		snprintf(out, size,
+		    "; for an RSA key --sftp-transport openssh, as libssh2 "
+		    "%.20s has no rsa-sha2",
+		    version);
+	return out;
+}
+
 static int
 refused(struct ssh2_login *l, struct err *e)
 {
+	char hint[120];
+
 	return err_set(e, ERR_DENIED,
 	    "%s refused to let %s in%s: it takes %.100s. Name a key with "
-	    "--sftp-identity, or a password with --sftp-password-file",
+	    "--sftp-identity, or a password with --sftp-password-file%s",
 	    l->target->host, l->user,
 	    l->tried_any ? "" : ", as there was no key to try",
-	    l->methods != NULL ? l->methods : "nothing");
+	    l->methods != NULL ? l->methods : "nothing",
+	    rsa_hint(hint, sizeof(hint)));
 }
 
 static int
@@ -163,14 +154,31 @@ do_methods(struct ssh2_login *l, struct err *e)
 		return err_set(e, ERR_NOMEM, "out of memory");
 	if (t->password_file != NULL) {
 		l->step = STEP_PASSWORD;
-		return read_secret(l, t->password_file, e) == -1 ? -1 : 1;
+		return secret_read_path(t->password_file, l->secret, e) == -1
+		    ? -1
+		    : 1;
 	}
 	if (t->passphrase_file != NULL &&
-	    read_secret(l, t->passphrase_file, e) == -1)
+	    secret_read_path(t->passphrase_file, l->secret, e) == -1)
 		return -1;
 	if (!takes(l, "publickey"))
 		return refused(l, e);
 	l->step = t->identity != NULL ? STEP_IDENTITY : STEP_AGENT;
+	return 1;
+}
+
+/* What RC, of libssh2, says of the attempt to log in: 1, 0: wait, -1. */
+static int
+tried(struct ssh2_login *l, int rc, struct err *e)
+{
+	if (rc == LIBSSH2_ERROR_EAGAIN)
+		return 0;
+	if (rc == LIBSSH2_ERROR_AUTHENTICATION_FAILED ||
+	    rc == LIBSSH2_ERROR_PASSWORD_EXPIRED)
+		return refused(l, e);
+	if (rc != 0)
+		return failed(l, ERR_NET, "log in", e);
+	l->step = STEP_IN;
 	return 1;
 }
 
@@ -187,15 +195,7 @@ do_password(struct ssh2_login *l, struct err *e)
 	rc = libssh2_userauth_password_ex(l->session, l->user,
 	    (unsigned)strlen(l->user), l->secret, (unsigned)strlen(l->secret),
 	    NULL);
-	if (rc == LIBSSH2_ERROR_EAGAIN)
-		return 0;
-	if (rc == LIBSSH2_ERROR_AUTHENTICATION_FAILED ||
-	    rc == LIBSSH2_ERROR_PASSWORD_EXPIRED)
-		return refused(l, e);
-	if (rc != 0)
-		return failed(l, ERR_NET, "log in", e);
-	l->step = STEP_IN;
-	return 1;
+	return tried(l, rc, e);
 }
 
 static void
@@ -229,14 +229,7 @@ do_keyboard(struct ssh2_login *l, struct err *e)
 	*libssh2_session_abstract(l->session) = l; /* for answer() */
 	rc = libssh2_userauth_keyboard_interactive_ex(
 	    l->session, l->user, (unsigned)strlen(l->user), answer);
-	if (rc == LIBSSH2_ERROR_EAGAIN)
-		return 0;
-	if (rc == LIBSSH2_ERROR_AUTHENTICATION_FAILED)
-		return refused(l, e);
-	if (rc != 0)
-		return failed(l, ERR_NET, "log in", e);
-	l->step = STEP_IN;
-	return 1;
+	return tried(l, rc, e);
 }
 
 /* 1: in; 0: wait; 2: not with this one. */
@@ -263,6 +256,7 @@ static int
 do_identity(struct ssh2_login *l, struct err *e)
 {
 	const char *path = l->target->identity;
+	char hint[120];
 	int rc;
 
 	if (access(path, R_OK) == -1) {
@@ -279,7 +273,8 @@ do_identity(struct ssh2_login *l, struct err *e)
 		    "--sftp-passphrase-file)",
 		    e);
 	failed(l, ERR_DENIED, path, e);
-	return err_context(e, "the key was refused");
+	return err_context(
+	    e, "the key was refused%s", rsa_hint(hint, sizeof(hint)));
 }
 
 static int

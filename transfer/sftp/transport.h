@@ -23,7 +23,7 @@ struct transport_target {
 	const char *user;
 	unsigned port; /* 0: the default */
 	const char *identity;
-	const char *password_file;
+	const char *password_file; /* secret_read_path() takes both */
 	const char *passphrase_file;
 	const char *known_hosts;
 	const char *ssh; /* command, split at spaces */

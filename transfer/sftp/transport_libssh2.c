@@ -85,8 +85,8 @@ do_connect(struct ssh2 *s, struct err *e)
 	if (s->session == NULL)
 		return out_of_memory(e);
 	libssh2_session_set_blocking(s->session, 0);
-	s->hosts = ssh2_hosts_new(s->session, s->target->host, s->tcp.port,
-	    s->target->known_hosts, e);
+	s->hosts = ssh2_hosts_new(s->session, s->target->host,
+	    (unsigned)s->tcp.port, s->target->known_hosts, e);
 	if (s->hosts == NULL)
 		return -1;
 	s->step = STEP_HANDSHAKE;

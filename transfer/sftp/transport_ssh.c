@@ -8,6 +8,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <signal.h>
 #include <spawn.h>
 #include <stdio.h>
@@ -20,10 +21,12 @@
 
 #include "base/clock.h"
 #include "base/text.h"
+#include "transfer/sftp/askpass.h"
 #include "transfer/sftp/cipher.h"
 #include "transfer/sftp/transport.h"
 
 #define ARGS_MAX 96
+#define OPTION_MAX (3 * PATH_MAX)
 #define SAID_MAX 4000
 #define SOCKET_BYTES (1 << 20)
 #define LAST_WORDS_MS 1000 /* an ssh that ends says why within it */
@@ -82,12 +85,52 @@ add_words(struct args *a, const char *words)
 static void
 add_option(struct args *a, const char *name, const char *value)
 {
-	char text[4200];
+	AUTO(buf) struct buf text = BUF_INIT(OPTION_MAX);
 
-	if ((size_t)snprintf(text, sizeof(text), "-o%s=%s", name, value) >=
-	    sizeof(text))
+	buf_addf(&text, "-o%s=%s", name, value);
+	if (buf_failed(&text))
 		a->text.failed = true;
-	add(a, text);
+	add(a, buf_str(&text));
+}
+
+/*
+ * An option whose value is a path.  ssh takes the value apart into words, and
+ * expands what stands after '%' and "${" in them.  In quotes, a backslash is
+ * special only before these three; an ssh before 8.7 knows no special one.
+ */
+static void
+add_path_option(struct args *a, const char *name, const char *path)
+{
+	AUTO(buf) struct buf quoted = BUF_INIT(PATH_MAX * 2);
+	const char *p;
+
+	buf_addc(&quoted, '"');
+	for (p = path; *p != '\0'; p++) {
+		if (*p == '%')
+			buf_addc(&quoted, '%');
+		else if (*p == '"' ||
+		    (*p == '\\' && (p[1] == '\0' || strchr("\\\"'", p[1]))))
+			buf_addc(&quoted, '\\');
+		buf_addc(&quoted, *p);
+	}
+	buf_addc(&quoted, '"');
+	if (buf_failed(&quoted))
+		a->text.failed = true;
+	else
+		add_option(a, name, buf_str(&quoted));
+}
+
+/* A secret that was given is all that it may ask for, once. */
+static void
+add_login_options(struct args *a, const struct transport_target *t)
+{
+	add_option(a, "BatchMode", askpass_is_needed(t) ? "no" : "yes");
+	if (!askpass_is_needed(t))
+		return;
+	add_option(a, "NumberOfPasswordPrompts", "1");
+	add_option(a, "PreferredAuthentications",
+	    t->password_file != NULL ? "password,keyboard-interactive,publickey"
+				     : "gssapi-with-mic,hostbased,publickey");
 }
 
 /* Options of the command line come before those of its files. */
@@ -95,7 +138,6 @@ static void
 add_options(struct args *a, const struct transport_target *t)
 {
 	static const char *const always[][2] = {
-	    {"BatchMode", "yes"},
 	    {"StrictHostKeyChecking", "yes"},
 	    {"ControlMaster", "no"},
 	    {"ControlPath", "none"},
@@ -113,6 +155,7 @@ add_options(struct args *a, const struct transport_target *t)
 	char text[32];
 	size_t i;
 
+	add_login_options(a, t);
 	if (ciphers != NULL)
 		add_option(a, "Ciphers", ciphers);
 	for (i = 0; i < sizeof(always) / sizeof(*always); i++)
@@ -124,18 +167,30 @@ add_options(struct args *a, const struct transport_target *t)
 	snprintf(text, sizeof(text), "%u", t->port);
 	if (t->port != 0)
 		add_option(a, "Port", text);
-	if (t->user != NULL && t->user[0] != '\0')
-		add_option(a, "User", t->user);
+	if (t->user != NULL && t->user[0] != '\0') {
+		add(a, "-l"); /* nothing is expanded in it */
+		add(a, t->user);
+	}
 	if (t->bind_address != NULL)
 		add_option(a, "BindAddress", t->bind_address);
 	if (t->identity != NULL) {
-		add_option(a, "IdentityFile", t->identity);
+		add_path_option(a, "IdentityFile", t->identity);
 		add_option(a, "IdentitiesOnly", "yes");
 	}
 	if (t->known_hosts != NULL) {
-		add_option(a, "UserKnownHostsFile", t->known_hosts);
+		add_path_option(a, "UserKnownHostsFile", t->known_hosts);
 		add_option(a, "GlobalKnownHostsFile", "/dev/null");
 	}
+}
+
+/* Nothing can be put before it to keep it from being expanded. */
+static int
+check_path(const char *path, struct err *e)
+{
+	if (path == NULL || strstr(path, "${") == NULL)
+		return 0;
+	return err_set(
+	    e, ERR_CONFIG, "%s: ssh takes no path that has \"${\"", path);
 }
 
 static int
@@ -143,6 +198,9 @@ make_args(struct args *a, const struct transport_target *t, struct err *e)
 {
 	int i;
 
+	if (check_path(t->identity, e) == -1 ||
+	    check_path(t->known_hosts, e) == -1)
+		return -1;
 	add_words(a, t->ssh != NULL ? t->ssh : "ssh");
 	if (a->n == 0)
 		return err_set(e, ERR_CONFIG, "--sftp-ssh names no command");
@@ -160,15 +218,21 @@ make_args(struct args *a, const struct transport_target *t, struct err *e)
 	return 0;
 }
 
-/* A group of its own: what the terminal's keys do to us is not for it. */
+/* A group of its own: what the terminal's keys do to us is not for it; nor is
+ * the terminal, where it is to ask us. */
 static int
 spawn(struct ssh *s, struct args *a, int in, int err_fd, struct err *e)
 {
+	bool asks = askpass_is_needed(s->target);
+	AUTO(free)
+	char **own_environ = asks ? askpass_environ(s->target, e) : NULL;
 	posix_spawn_file_actions_t files;
 	posix_spawnattr_t attr;
 	sigset_t none, all;
 	int rc;
 
+	if (asks && own_environ == NULL)
+		return -1;
 	sigemptyset(&none);
 	sigfillset(&all);
 	posix_spawn_file_actions_init(&files);
@@ -177,12 +241,13 @@ spawn(struct ssh *s, struct args *a, int in, int err_fd, struct err *e)
 	posix_spawn_file_actions_adddup2(&files, err_fd, 2);
 	posix_spawnattr_init(&attr);
 	posix_spawnattr_setflags(&attr,
-	    POSIX_SPAWN_SETPGROUP | POSIX_SPAWN_SETSIGMASK |
-		POSIX_SPAWN_SETSIGDEF);
+	    (short)((asks ? POSIX_SPAWN_SETSID : POSIX_SPAWN_SETPGROUP) |
+		POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF));
 	posix_spawnattr_setpgroup(&attr, 0);
 	posix_spawnattr_setsigmask(&attr, &none);
 	posix_spawnattr_setsigdefault(&attr, &all);
-	rc = posix_spawnp(&s->pid, a->v[0], &files, &attr, a->v, environ);
+	rc = posix_spawnp(&s->pid, a->v[0], &files, &attr, a->v,
+	    asks ? own_environ : environ);
 	posix_spawn_file_actions_destroy(&files);
 	posix_spawnattr_destroy(&attr);
 	if (rc == 0)
@@ -324,6 +389,13 @@ explain(struct ssh *s, struct err *e)
 	last_words(s, words, sizeof(words));
 	if (s->target->port != 0 && s->target->port != 22)
 		snprintf(port, sizeof(port), "-p %u ", s->target->port);
+	/* It may say that it's unknown, too. */
+	if (has(s, "REVOKED HOST KEY"))
+		return err_set(e, ERR_CONFIG,
+		    "the host key of %s, or who certified it, was revoked: "
+		    "whoever has it may be in between. The server needs "
+		    "another one",
+		    s->target->host);
 	if (has(s, "IDENTIFICATION HAS CHANGED"))
 		return err_set(e, ERR_CONFIG,
 		    "the host key of %s is not the one that is known: somebody "
@@ -338,9 +410,12 @@ explain(struct ssh *s, struct err *e)
 		    s->target->host, port, s->target->host);
 	if (has(s, "Permission denied (") || has(s, "Too many authentication"))
 		return err_set(e, ERR_DENIED,
-		    "%s refused to let us in: %s; tried are the keys of "
+		    "%s refused to let us in: %s; tried are %sthe keys of "
 		    "ssh-agent, ~/.ssh and --sftp-identity",
-		    host, words);
+		    host, words,
+		    s->target->password_file != NULL
+			? "--sftp-password-file and "
+			: "");
 	if (has(s, "subsystem request failed"))
 		return err_set(e, ERR_UNSUPPORTED,
 		    "%s has no SFTP: its sshd needs a line \"Subsystem sftp "

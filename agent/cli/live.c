@@ -7,11 +7,10 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
-#include "agent/cli/watch.h"
+#include "agent/cli/live.h"
 #include "agent/reach.h"
 #include "agent/stop.h"
 #include "agent/ui_line.h"
-#include "base/log.h"
 #include "base/text.h"
 
 #define EVERY_MS 1000
@@ -155,7 +154,7 @@ show(struct screen *s, struct err *e)
 }
 
 int
-watch(struct ask *a, const char *task, struct err *e)
+live_view(struct ask *a, const char *task, struct err *e)
 {
 	const char *term = getenv("TERM");
 	struct screen s = {
@@ -171,11 +170,6 @@ watch(struct ask *a, const char *task, struct err *e)
 	a->name = task;
 	do {
 		rc = show(&s, e);
-		/* One that doesn't answer in time may be busy. */
-		if (rc == -1 && e->kind == ERR_NET) {
-			log_warn("%s", e->msg);
-			rc = 0;
-		}
 	} while (rc == 0 && reach_pause(EVERY_MS, stop_soon_flag()));
 	buf_free(&s.now);
 	buf_free(&s.before);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /* dray status --watch: how the daemon's tasks are, second by second. */
-#ifndef AGENT_CLI_WATCH_H
-#define AGENT_CLI_WATCH_H
+#ifndef AGENT_CLI_LIVE_H
+#define AGENT_CLI_LIVE_H
 
 #include "agent/cli/ask.h"
 
@@ -10,6 +10,6 @@
  * terminal, elsewhere as a line for each change.  While no daemon answers, what
  * one left is shown.  ERR_NOTFOUND: no such task.
  */
-int watch(struct ask *a, const char *task, struct err *e);
+int live_view(struct ask *a, const char *task, struct err *e);
 
 #endif

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * Secrets by reference: what is written down is where they are.  A REF is
- *	file:PATH	readable by nobody but its owner, who is us or root
+ *	file:PATH	readable by nobody but its owner, who is us or root;
+ *			to root, whoever that is
  *	credential:NAME	of systemd, in $CREDENTIALS_DIRECTORY
  *	env:NAME	an environment variable
  * From the first secret on, the process leaves no core dump, and none but root
@@ -24,6 +25,8 @@
  * kept secret.  *E never holds the secret.
  */
 int secret_read(const char *ref, char *out, struct err *e);
+/* The same; what is no REF is the PATH of a file. */
+int secret_read_path(const char *ref, char *out, struct err *e);
 /* All lines, into an empty OUT made by BUF_SECRET_INIT(SECRET_FILE_MAX). */
 int secret_read_all(const char *ref, struct buf *out, struct err *e);
 

@@ -6,8 +6,8 @@
 #include <sys/prctl.h>
 #include <sys/stat.h>
 
-#include "agent/events/secret.h"
 #include "base/auto.h"
+#include "base/secret.h"
 
 void
 secret_wipe(void *p, size_t n)
@@ -31,7 +31,9 @@ check_file(int fd, const char *path, bool guarded, struct err *e)
 		return err_set(e, ERR_CONFIG,
 		    "%s holds a secret and others may read it: chmod 600 %s",
 		    path, path);
-	if (!guarded && st.st_uid != geteuid() && st.st_uid != 0)
+	/* Root looks into what is the service's. */
+	if (!guarded && geteuid() != 0 && st.st_uid != geteuid() &&
+	    st.st_uid != 0)
 		return err_set(e, ERR_CONFIG,
 		    "%s holds a secret and belongs to another user", path);
 	return 0;
@@ -141,6 +143,20 @@ secret_read(const char *ref, char *out, struct err *e)
 	memcpy(out, text.data, n);
 	out[n] = '\0';
 	return 0;
+}
+
+int
+secret_read_path(const char *ref, char *out, struct err *e)
+{
+	AUTO(buf) struct buf file = BUF_INIT(8192);
+
+	if (strncmp(ref, "file:", 5) == 0 || strncmp(ref, "env:", 4) == 0 ||
+	    strncmp(ref, "credential:", 11) == 0)
+		return secret_read(ref, out, e);
+	buf_addf(&file, "file:%s", ref);
+	if (buf_failed(&file))
+		return err_set(e, ERR_CONFIG, "%.60s...: too long", ref);
+	return secret_read(buf_str(&file), out, e);
 }
 
 int
