@@ -37,7 +37,7 @@ struct scan_options {
 	bool one_file_system;
 	/*
 	 * Temporary names of our own are skipped: this (".dray-") and 16 hex
-	 * digits; NULL for none.  ".nfs*" is skipped on NFS.
+	 * digits; NULL for none.  On NFS, files that have no name any more are.
 	 */
 	const char *skip_prefix;
 	/* A store's listing is asked again by this. */

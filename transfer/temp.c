@@ -82,6 +82,17 @@ temp_is_of(uint32_t owner, const char *name, size_t n)
 	return memcmp(name, own, PREFIX_LEN + OWNER_LEN) == 0;
 }
 
+bool
+temp_is_nameless(const char *name)
+{
+	size_t n;
+
+	if (strncmp(name, ".nfs", 4) != 0)
+		return false;
+	n = strspn(name + 4, "0123456789abcdefABCDEF");
+	return n >= 16 && n <= 24 && name[4 + n] == '\0';
+}
+
 int
 temp_check_id(const char *id, struct err *e)
 {

@@ -28,6 +28,9 @@ void temp_fixed_name(uint32_t owner, char *out);
 bool temp_is_name(const char *name, size_t n);
 /* Whether it is one of OWNER's; never if that is 0. */
 bool temp_is_of(uint32_t owner, const char *name, size_t n);
+/* Whether an NFS client calls a file so that is open, and has no name any more:
+ * ".nfs" and 16 to 24 hex digits. */
+bool temp_is_nameless(const char *name);
 /* ERR_GONE unless ID is a temporary name, as upload ids are. */
 int temp_check_id(const char *id, struct err *e);
 

@@ -18,6 +18,7 @@ machine's own.  Rules:
 	short=N         at most N bytes in an answer to READ
 	shuffle         answers in another order than the requests
 	noowner         setting an owner is refused
+	noowner=UID     setting this one is
 	FAULT@TYPE=N    at the Nth request of TYPE (open, write, rename, ...,
 	                extended: any extension; posix-rename, fsync, ...: it):
 	                cut (end before it is done), done-cut (end after it),
@@ -146,7 +147,7 @@ def status(ident, code, text=""):
 
 def apply(target, a, follow=True):
     if "owner" in a:
-        if "noowner" in rules:
+        if rules.get("noowner") in ("", str(a["owner"][0])):
             raise PermissionError(errno.EPERM, "no owner")
         os.chown(target, *a["owner"],
                  **({} if follow else {"follow_symlinks": False}))

@@ -54,11 +54,24 @@ temporary_names_are_told_from_others(void)
 	CHECK(e.kind == ERR_GONE);
 }
 
+static void
+only_files_without_a_name_are_called_so(void)
+{
+	CHECK(temp_is_nameless(".nfs000000000123456700000001"));
+	CHECK(temp_is_nameless(".nfs0000000001234567"));
+	CHECK(!temp_is_nameless(".nfs000000000123456"));
+	CHECK(!temp_is_nameless(".nfs0000000001234567000000012"));
+	CHECK(!temp_is_nameless(".nfsrc"));
+	CHECK(!temp_is_nameless(".nfs"));
+	CHECK(!temp_is_nameless(".nfsbadcafe"));
+}
+
 int
 main(void)
 {
 	RUN(an_owner_knows_his_own_names_which_are_used_once);
 	RUN(without_an_owner_names_are_random);
 	RUN(temporary_names_are_told_from_others);
+	RUN(only_files_without_a_name_are_called_so);
 	return check_end();
 }

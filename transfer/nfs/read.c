@@ -272,14 +272,6 @@ struct filling {
 	uint32_t owner; /* whose temporary names are wanted; 0: none */
 };
 
-/* Files that are open somewhere and have no name any more. */
-static bool
-is_silly(const char *name)
-{
-	return strncmp(name, ".nfs", 4) == 0 && name[4] != '\0' &&
-	    name[4 + strspn(name + 4, "0123456789abcdefABCDEF.")] == '\0';
-}
-
 static int
 take_entry(void *arg, const char *name, const struct item_stat *st,
     const struct nfs_fh *fh, struct err *e)
@@ -290,7 +282,7 @@ take_entry(void *arg, const char *name, const struct item_stat *st,
 	struct nfs_entry *x;
 
 	if (strcmp(name, ".") == 0 || strcmp(name, "..") == 0 ||
-	    is_silly(name) ||
+	    temp_is_nameless(name) ||
 	    (temp_is_name(name, len) && !temp_is_of(f->owner, name, len)))
 		return 0;
 	if (out->n == out->cap) {

@@ -399,6 +399,23 @@ nfs_set_metadata(struct session *c, const char *key, const struct item_stat *st,
 	return 0;
 }
 
+/* Servers may call it EPERM that a directory is in the place of a file, which
+ * is none of ours then. */
+static int
+check_dir_there(struct session *c, const struct nfs_place *p, struct err *e)
+{
+	struct err ignored = ERR_INIT;
+	struct item_stat now;
+	struct nfs_fh fh;
+
+	if (nfs_wire_lookup(nfs_session_of(c)->wire, &p->dir, p->name, &fh,
+		&now, &ignored) == -1 ||
+	    now.type != ITEM_DIR)
+		return -1;
+	*e = (struct err)ERR_INIT;
+	return 0;
+}
+
 static int
 remove_once(struct session *c, const char *key, struct err *e)
 {
@@ -415,10 +432,9 @@ remove_once(struct session *c, const char *key, struct err *e)
 
 		if (rc == -1 && e->sys == EACCES && nfs_open_up(c, &p.dir))
 			rc = nfs_wire_remove(w, &p.dir, p.name, e);
-		if (rc == 0 || e->kind == ERR_NOTFOUND)
+		if (rc == 0 || e->kind == ERR_NOTFOUND || e->sys == EISDIR)
 			return 0;
-		if (e->sys != EISDIR && e->sys != EPERM)
-			return -1;
+		return e->sys == EPERM ? check_dir_there(c, &p, e) : -1;
 	}
 	if (nfs_wire_rmdir(w, &p.dir, p.name, e) == 0 ||
 	    e->kind == ERR_NOTFOUND)

@@ -166,6 +166,9 @@ void posix_root_again(struct session *c);
 /* Whether KEY ends in the slash of a directory's; without it into *OUT (to be
  * freed; NULL: no memory). */
 bool posix_is_dir_key(const char *key, char **out);
+/* Opens up FD (O_PATH), a directory of our own that its mode closes to us;
+ * whoever writes sets it right later.  False: that isn't what is wrong. */
+bool posix_open_up(int fd);
 /* KEY itself, opened with FLAGS | O_NOFOLLOW. */
 int posix_open(struct session *c, const char *key, int flags, struct err *e);
 /* The directory KEY, for reading; one of our own is opened up if need be. */

@@ -493,6 +493,7 @@ remove_one(struct session *c, const char *key, struct err *e)
 {
 	AUTO(free) char *plain = NULL;
 	bool is_dir = posix_is_dir_key(key, &plain);
+	int flags = is_dir ? AT_REMOVEDIR : 0;
 	AUTO(close) int dir = -1;
 	const char *name;
 
@@ -506,7 +507,9 @@ remove_one(struct session *c, const char *key, struct err *e)
 	if (posix_spelled(c, dir, name, e) == -1)
 		return 0;
 	/* What is there as something else is not there as this. */
-	if (unlinkat(dir, name, is_dir ? AT_REMOVEDIR : 0) == 0 ||
+	if (unlinkat(dir, name, flags) == 0 ||
+	    (errno == EACCES && posix_open_up(dir) &&
+		unlinkat(dir, name, flags) == 0) ||
 	    errno == ENOENT || errno == (is_dir ? ENOTDIR : EISDIR))
 		return 0;
 	return err_sys(e, is_dir ? "remove directory" : "remove");

@@ -67,9 +67,11 @@ struct sftp_store {
 	struct handles handles;
 	/* In which order SYMLINK has its arguments. */
 	atomic_int link_order;
-	atomic_bool owner_kept;	   /* it kept one, and will keep others */
-	atomic_bool owner_refused; /* it keeps no owner that we name */
-	atomic_uint sum_algo;	   /* what sftp_checksum prints; 0: unknown */
+	atomic_bool owner_kept; /* it kept one, and will keep others */
+	/* The last owner and group that were refused: they aren't tried again.
+	 * -1: none. */
+	atomic_llong refused_owner;
+	atomic_uint sum_algo; /* what sftp_checksum prints; 0: unknown */
 
 	pthread_mutex_t lock;
 	/* Under the lock: */
@@ -136,6 +138,10 @@ int sftp_failed(
 int sftp_parents(struct session *c, const char *key, bool make, struct err *e);
 /* The directory of KEY wasn't there, or closed to us: once more. */
 int sftp_parents_again(struct session *c, const char *key, struct err *e);
+
+/* KEY's directory is opened up, if it is one that an earlier run gave a mode
+ * that keeps us out.  Whoever writes sets it right later. */
+int sftp_open_up(struct session *c, const char *key, struct err *e);
 
 /* What a server tells as this store's. */
 struct store_stat sftp_stat_of(const struct proto_attrs *a);

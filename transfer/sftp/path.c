@@ -408,10 +408,8 @@ sftp_parents(struct session *base, const char *key, bool create, struct err *e)
 	return 0;
 }
 
-/* A directory that an earlier run gave a mode that keeps us out is opened up.
- * Whoever writes sets it right later. */
-static int
-open_up(struct session *base, const char *key, struct err *e)
+int
+sftp_open_up(struct session *base, const char *key, struct err *e)
 {
 	struct sftp_session *c = sftp_session_of(base);
 	const char *path =
@@ -443,7 +441,7 @@ sftp_parents_again(struct session *base, const char *key, struct err *e)
 	dirs_forget(&sftp_store_of(base)->dirs);
 	if (len > 0 && parents(base, key, len, true, e) == -1)
 		return -1;
-	if (open_up(base, key, e) == -1)
+	if (sftp_open_up(base, key, e) == -1)
 		return -1;
 	call_again(&sftp_session_of(base)->call);
 	return 0;

@@ -30,7 +30,14 @@ is_refusal(uint32_t status)
 	    status == PROTO_OP_UNSUPPORTED || status == PROTO_BAD_MESSAGE;
 }
 
-/* Only root gives files away; who may not isn't asked again. */
+/* Owner and group in one: who has 32 bits of both doesn't have the highest. */
+static long long
+owner_number(const struct item_stat *st)
+{
+	return (long long)((uint64_t)st->uid << 32 | st->gid) & LLONG_MAX;
+}
+
+/* Only root gives files away; the same owner isn't tried again. */
 static int
 check_owner(struct session *c, size_t i, const struct item_stat *st, bool *kept,
     struct err *e)
@@ -53,7 +60,7 @@ check_owner(struct session *c, size_t i, const struct item_stat *st, bool *kept,
 	}
 	if (!is_refusal(status))
 		return sftp_failed(c, status, "set owner", e);
-	atomic_store(&sftp_store_of(c)->owner_refused, true);
+	atomic_store(&sftp_store_of(c)->refused_owner, owner_number(st));
 	store_lacks(c->store, STORE_LACK_OWNER, why);
 	return 0;
 }
@@ -76,8 +83,8 @@ static bool
 asks_for_owner(struct session *c, const struct item_stat *st)
 {
 	return st->mode != 0 &&
-	    !atomic_load_explicit(
-		&sftp_store_of(c)->owner_refused, memory_order_relaxed);
+	    atomic_load_explicit(&sftp_store_of(c)->refused_owner,
+		memory_order_relaxed) != owner_number(st);
 }
 
 struct sftp_meta
@@ -531,6 +538,33 @@ ask_to_remove(struct session *c, const char *const *keys, size_t n, bool *asked,
 	return call_run(&me->call, e);
 }
 
+/* KEY once more, now that its directory is opened up: *STATUS tells. */
+static int
+remove_again(
+    struct session *c, const char *key, uint32_t *status, struct err *e)
+{
+	AUTO(free) char *plain = strdup(key);
+	size_t len = strlen(key);
+	bool dir = len > 0 && key[len - 1] == '/';
+	const char *path;
+
+	if (plain == NULL)
+		return err_set(e, ERR_NOMEM, "out of memory");
+	if (dir)
+		plain[len - 1] = '\0';
+	if (sftp_open_up(c, plain, e) == -1)
+		return -1;
+	path = sftp_path(c, &sftp_session_of(c)->path, plain, e);
+	if (path == NULL)
+		return -1;
+	call_again(call_of(c));
+	call_path(call_of(c), dir ? PROTO_RMDIR : PROTO_REMOVE, path);
+	if (call_run(call_of(c), e) == -1)
+		return -1;
+	*status = call_status(call_of(c), 0);
+	return 0;
+}
+
 static int
 remove_all(struct session *c, const char *const *keys, size_t n,
     struct err *results, struct err *e)
@@ -547,6 +581,10 @@ remove_all(struct session *c, const char *const *keys, size_t n,
 	/* Looking into a failure takes the call. */
 	for (i = 0, at = 0; i < n; i++)
 		status[i] = asked[i] ? call_status(call_of(c), at++) : PROTO_OK;
+	for (i = 0; i < n; i++)
+		if (status[i] == PROTO_PERMISSION_DENIED &&
+		    remove_again(c, keys[i], &status[i], e) == -1)
+			return -1;
 	for (i = 0; i < n; i++)
 		if (removed(c, keys[i], status[i], &results[i]) == -1 &&
 		    failed++ == 0)
