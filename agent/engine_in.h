@@ -92,7 +92,8 @@ struct engine {
 	bool scan_incomplete; /* something could not be read */
 	bool use_target;      /* the target's listing is in the ledger */
 	bool reached;	      /* the target answered in this run */
-	bool may_be_left;     /* temporary files of an earlier run */
+	bool warned_of_temporary;
+	bool may_be_left; /* temporary files of an earlier run */
 	struct buf
 	    leftovers; /* that a listing told of: keys, each with a NUL */
 	bool stopping;

@@ -511,7 +511,7 @@ struct session {
 	 */
 	const struct store_expect *expect;
 	/* Set by the caller around list(): what config.owner left there is
-	 * told, too. */
+	 * told, too; if that is NULL, what anybody left. */
 	bool tells_leftovers;
 };
 

@@ -76,10 +76,10 @@ temp_is_of(uint32_t owner, const char *name, size_t n)
 {
 	char own[TEMP_NAME_SIZE];
 
-	if (owner == 0 || !temp_is_name(name, n))
+	if (!temp_is_name(name, n))
 		return false;
 	put_name(owner, 0, own);
-	return memcmp(name, own, PREFIX_LEN + OWNER_LEN) == 0;
+	return owner == 0 || memcmp(name, own, PREFIX_LEN + OWNER_LEN) == 0;
 }
 
 bool

@@ -26,7 +26,7 @@ void temp_name(uint32_t owner, char *out);
 void temp_fixed_name(uint32_t owner, char *out);
 /* Whether the N bytes at NAME are a temporary name. */
 bool temp_is_name(const char *name, size_t n);
-/* Whether it is one of OWNER's; never if that is 0. */
+/* Whether it is one of OWNER's; of anybody's if that is 0. */
 bool temp_is_of(uint32_t owner, const char *name, size_t n);
 /* Whether an NFS client calls a file so that is open, and has no name any more:
  * ".nfs" and 16 to 24 hex digits. */

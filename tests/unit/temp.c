@@ -16,7 +16,7 @@ an_owner_knows_his_own_names_which_are_used_once(void)
 	CHECK(strcmp(a, b) != 0);
 	CHECK_UINT(strlen(a), 22);
 	CHECK(temp_is_of(us, a, 22) && temp_is_of(us, b, 22));
-	CHECK(!temp_is_of(them, a, 22) && !temp_is_of(0, a, 22));
+	CHECK(!temp_is_of(them, a, 22) && temp_is_of(0, a, 22));
 	CHECK(!temp_is_of(us, a, 21));
 	temp_fixed_name(us, a);
 	temp_fixed_name(us, b);

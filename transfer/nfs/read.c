@@ -269,7 +269,8 @@ nfs_names_free(struct nfs_names *n)
 
 struct filling {
 	struct nfs_names *out;
-	uint32_t owner; /* whose temporary names are wanted; 0: none */
+	bool temporary; /* names of the owner's are wanted */
+	uint32_t owner;
 };
 
 static int
@@ -283,7 +284,8 @@ take_entry(void *arg, const char *name, const struct item_stat *st,
 
 	if (strcmp(name, ".") == 0 || strcmp(name, "..") == 0 ||
 	    temp_is_nameless(name) ||
-	    (temp_is_name(name, len) && !temp_is_of(f->owner, name, len)))
+	    (temp_is_name(name, len) &&
+		!(f->temporary && temp_is_of(f->owner, name, len))))
 		return 0;
 	if (out->n == out->cap) {
 		size_t cap = out->cap > 0 ? 2 * out->cap : 64;
@@ -340,7 +342,8 @@ nfs_read_dir(struct session *c, const struct nfs_fh *dir, struct nfs_names *out,
 {
 	struct filling f = {
 	    .out = out,
-	    .owner = c->tells_leftovers ? nfs_store_of(c)->owner : 0,
+	    .temporary = c->tells_leftovers,
+	    .owner = nfs_store_of(c)->owner,
 	};
 	int tries;
 
