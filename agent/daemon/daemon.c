@@ -39,8 +39,9 @@ struct service {
 	struct tasks *tasks;
 	struct courier *courier;
 	struct console *control;
-	int lock;    /* of the state directory */
-	int signals; /* signalfd */
+	const char *own[4]; /* what it writes to, and NULL */
+	int lock;	    /* of the state directory */
+	int signals;	    /* signalfd */
 	bool ending;
 	bool gave_up; /* what is under way was told to be dropped */
 	uint64_t ending_ms;
@@ -270,6 +271,15 @@ hire_courier(struct service *s, struct err *e)
 	return s->courier != NULL ? 0 : -1;
 }
 
+/* A watch is to be silent about these. */
+static void
+name_own(struct service *s)
+{
+	s->own[0] = s->conf->state_dir;
+	s->own[1] = s->conf->control;
+	s->own[2] = s->setup->log_file;
+}
+
 static int
 set_up(struct service *s, struct err *e)
 {
@@ -282,9 +292,11 @@ set_up(struct service *s, struct err *e)
 	s->loop = loop_new(e);
 	if (s->loop == NULL || catch_signals(s, e) == -1)
 		return -1;
+	name_own(s);
 	config = (struct tasks_config){
 	    .state_dir = s->conf->state_dir,
 	    .subscriptions_dir = s->conf->subscriptions_dir,
+	    .own = s->own,
 	    .max_runs = s->conf->max_runs,
 	    .main = s->setup->main,
 	    .loop = s->loop,

@@ -16,6 +16,7 @@ struct tasks;
 
 struct tasks_config {
 	const char *state_dir, *subscriptions_dir;
+	const char *const *own; /* as watch_new() has it */
 	unsigned max_runs;
 	run_main_fn *main; /* NULL: only to be looked at */
 	struct loop *loop;

@@ -159,7 +159,8 @@ take_entry(struct inotify *in, uint32_t id, const struct buf *path,
 	if (path->len > 0)
 		buf_addc(&below, '/');
 	buf_adds(&below, de->d_name);
-	if (!filter_passes(
+	if (watcher_is_own(in->w, buf_str(&below), below.len) ||
+	    !filter_passes(
 		in->w->options->filter, buf_str(&below), below.len, true))
 		return 0;
 	return add(in, id, de->d_name, &child, e) == -1 ? -1 : 0;
