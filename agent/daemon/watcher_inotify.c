@@ -291,12 +291,12 @@ wait_for_events(struct inotify *in, bool *events, struct err *e)
 	    {.fd = in->fd, .events = POLLIN},
 	    {.fd = in->mounts.fd, .events = POLLPRI},
 	};
-	int rc = poll(p, 2, in->moved ? QUIET_MS : -1);
+	int rc = poll(p, 2, in->moved ? QUIET_MS : WATCHER_CHECK_MS);
 
 	*events = p[0].revents != 0;
 	if (rc == -1)
 		return errno == EINTR ? 0 : err_sys(e, "poll");
-	if (rc == 0)
+	if (rc == 0 && in->moved)
 		sweep(in);
 	if (p[1].revents != 0 && mounts_changed(&in->mounts, in->root))
 		in->blind = true;
@@ -315,7 +315,7 @@ serve(struct inotify *in, struct err *e)
 		watcher_leave(in->w);
 		if (wait_for_events(in, &events, e) == -1)
 			return -1;
-		/* Something may be mounted where it is. */
+		/* Another one may be there by now. */
 		rc = watcher_enter(in->w, e);
 		if (rc == 0 && in->blind)
 			rc = begin(in, e);
