@@ -6,6 +6,10 @@
 #include "agent/daemon/watch_wire.h"
 #include "agent/options.h"
 
+/* As often it is looked whether the path still leads to the root: nothing is
+ * heard of a symbolic link in it, or of a directory above that is renamed. */
+#define WATCHER_CHECK_MS 10000
+
 struct watcher {
 	const struct options *options;
 	const char *path; /* of the source, as it was given */
