@@ -302,6 +302,17 @@ box_is_idle(struct box *b)
 	return !b->busy && !b->failing && !box_has_work(b);
 }
 
+bool
+box_is_crowded(struct box *b)
+{
+	size_t i;
+
+	for (i = 0; i < b->n; i++)
+		if (stream_is_crowded(b->streams[i]))
+			return true;
+	return false;
+}
+
 void
 box_end(struct box *b)
 {
