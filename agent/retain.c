@@ -190,7 +190,7 @@ sweep(struct sweep *s, struct err *e)
 int
 retain_events(const struct retain *r, struct ledger *l, struct err *e)
 {
-	AUTO(outbox) struct outbox *box = outbox_open(r->dir, true, e);
+	AUTO(outbox) struct outbox *box = outbox_open_soon(r->dir, e);
 	struct sweep s = {.r = r, .l = l, .box = box};
 
 	if (box == NULL)

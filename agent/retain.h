@@ -25,7 +25,8 @@ struct retain {
 	void *arg;
 };
 
-/* Forgets what R says, between runs. */
+/* Forgets what R says, between runs; ERR_BUSY at once where another process
+ * keeps the outbox locked: there is a next time. */
 int retain_events(const struct retain *r, struct ledger *l, struct err *e);
 
 #endif

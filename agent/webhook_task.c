@@ -172,6 +172,10 @@ webhook_retain(struct webhook *w, struct err *e)
 	    .wants = wants,
 	    .arg = w,
 	};
+	struct err why = ERR_INIT;
 
-	return retain_events(&r, w->ledger, e);
+	if (retain_events(&r, w->ledger, &why) == 0 || why.kind == ERR_BUSY)
+		return 0; /* who has it is done by the next time */
+	*e = why;
+	return -1;
 }

@@ -45,7 +45,18 @@ count(const struct turns *t, enum box_state state)
 	return n;
 }
 
-/* What another process has is left to it, and what fails to the next time. */
+/* It waits, twice as long each time. */
+static void
+pause_turns(struct box *b, uint64_t now)
+{
+	b->again_ms = now + b->pause_ms;
+	b->pause_ms = b->pause_ms == 0 ? AGAIN_MS : 2 * b->pause_ms;
+	if (b->pause_ms > AGAIN_MAX_MS)
+		b->pause_ms = AGAIN_MAX_MS;
+}
+
+/* What another process has is left to it, and what fails to the next time; what
+ * is only locked now has another turn. */
 static void
 begin_turn(struct turns *t, struct box *b, const struct box_setup *setup)
 {
@@ -58,11 +69,13 @@ begin_turn(struct turns *t, struct box *b, const struct box_setup *setup)
 		err_set(&b->failure, ERR_BUSY,
 		    "another process sends events of this task");
 	if (b->owned) {
-		outbox_wait_less(b->outbox);
+		outbox_wait_more(b->outbox);
 		return;
 	}
 	box_close(b);
-	b->state = BOX_OVER;
+	b->state = e.kind == ERR_BUSY ? BOX_WAITS : BOX_OVER;
+	if (b->state == BOX_WAITS)
+		pause_turns(b, clock_mono_ms());
 }
 
 static uint64_t
@@ -89,12 +102,10 @@ end_turn(struct box *b, enum box_state state, uint64_t now)
 	b->state = state;
 	if (crowded || settled(b) > before)
 		b->pause_ms = 0;
-	b->again_ms = now + b->pause_ms;
 	if (crowded)
-		return;
-	b->pause_ms = b->pause_ms == 0 ? AGAIN_MS : 2 * b->pause_ms;
-	if (b->pause_ms > AGAIN_MAX_MS)
-		b->pause_ms = AGAIN_MAX_MS;
+		b->again_ms = now;
+	else
+		pause_turns(b, now);
 }
 
 /* CROWD: there are more that wait than places for them. */
@@ -109,8 +120,7 @@ pass_one(struct box *b, bool crowd, uint64_t left_ms, uint64_t now)
 	} else if (!b->leaving && box_rests(b, left_ms)) {
 		end_turn(b, BOX_OVER, now);
 	} else if (b->leaving ||
-	    (crowd &&
-		(turn_ms > CROWDED_TURN_MS || !box_is_crowded(b)))) {
+	    (crowd && (turn_ms > CROWDED_TURN_MS || !box_is_crowded(b)))) {
 		end_turn(b, BOX_WAITS, now);
 	}
 }
@@ -155,5 +165,6 @@ turns_end(
 			err_set(&b->failure, ERR_STOPPED, "there was no time");
 		if (is_open(b))
 			end_turn(b, BOX_OVER, 0);
+		b->state = BOX_OVER;
 	}
 }
