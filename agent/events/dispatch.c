@@ -299,14 +299,14 @@ revive(struct dispatch *d, const char *revived, struct err *e)
 
 		if (control_get(d->control, name, &entry, e) == -1)
 			return -1;
-		if (entry.state == CONTROL_DISABLED &&
-		    (strcmp(entry.reason, CONTROL_REMOVED) == 0 ||
-			(revived != NULL && strcmp(name, revived) == 0)) &&
-		    control_set(d->control, name, CONTROL_ACTIVE, "", now_ms(),
+		if (entry.state != CONTROL_DISABLED ||
+		    (strcmp(entry.reason, CONTROL_REMOVED) != 0 &&
+			(revived == NULL || strcmp(name, revived) != 0)))
+			continue;
+		if (control_set(d->control, name, CONTROL_ACTIVE, "", now_ms(),
 			e) == -1)
 			return -1;
-		if (revived != NULL && strcmp(name, revived) == 0)
-			receiver_begin_anew(&d->receivers[i]);
+		receiver_begin_anew(&d->receivers[i]);
 	}
 	return decide(d, true, e);
 }
