@@ -424,14 +424,14 @@ archive_start(const struct archive_order *order, struct err *e)
 		if (a->pattern == NULL)
 			return NULL;
 	}
-	a->outbox = outbox_open(order->dir, true, e);
+	a->outbox = outbox_open_soon(order->dir, e);
 	if (a->outbox == NULL || outbox_be_durable(a->outbox, e) == -1)
 		return NULL;
 	if (begin(a, e) == -1 && (e->kind != ERR_BUSY || order->beside))
 		return NULL;
 	pthread_mutex_init(&a->mutex, NULL);
 	clock_cond_init(&a->cond);
-	outbox_wait_less(a->outbox);
+	outbox_wait_more(a->outbox);
 	rc = pthread_create(&a->thread, NULL, archivist, a);
 	if (rc != 0) {
 		err_set(e, ERR_SYS, "no thread for the archive: error %d", rc);

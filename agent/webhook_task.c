@@ -149,6 +149,16 @@ wants(void *arg, const char *name, const struct outbox_event *event,
 	return 1; /* of a file that isn't there now: who knows */
 }
 
+static const char *
+here(void *arg, size_t i)
+{
+	const struct webhook *w = arg;
+
+	if (i < w->n)
+		return w->subscriptions[i]->name;
+	return i < w->n + w->disabled_n ? w->disabled[i - w->n]->name : NULL;
+}
+
 int
 webhook_retain(struct webhook *w, struct err *e)
 {
@@ -157,9 +167,15 @@ webhook_retain(struct webhook *w, struct err *e)
 	    .age_ms = w->o->events_keep_age_ms,
 	    .rows = w->o->events_keep_rows,
 	    .bytes = w->o->events_keep_bytes,
+	    .here = here,
+	    .archive = w->archive_name[0] != '\0' ? w->archive_name : NULL,
 	    .wants = wants,
 	    .arg = w,
 	};
+	struct err why = ERR_INIT;
 
-	return retain_events(&r, w->ledger, e);
+	if (retain_events(&r, w->ledger, &why) == 0 || why.kind == ERR_BUSY)
+		return 0; /* who has it is done by the next time */
+	*e = why;
+	return -1;
 }

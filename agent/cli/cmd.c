@@ -53,6 +53,15 @@ cmd_exit_code(enum err_kind kind)
 	return 1;
 }
 
+void
+cmd_say_aside(const char *aside)
+{
+	if (aside != NULL)
+		log_warn("the ledger was damaged and is kept as %s; a new one "
+			 "is made from what the target holds",
+		    aside);
+}
+
 int
 cmd_fail(const struct err *e)
 {

@@ -35,6 +35,9 @@ int cmd_exit_code(enum err_kind kind);
 /* Logs *E; returns the exit status that goes with its kind. */
 int cmd_fail(const struct err *e);
 
+/* Warns that a damaged ledger is kept as ASIDE, unless that is NULL. */
+void cmd_say_aside(const char *aside);
+
 /* Options, log, and CMD, which does what VERB asks for: all but the verb's
  * name of a command line.  Returns the exit status. */
 int cmd_run(enum verb_id verb, int argc, char **argv, cmd_fn *cmd);

@@ -80,6 +80,7 @@ tell(struct telling *t, struct err *e)
 
 	t->ledger =
 	    ledger_open(t->o->state_dir, t->o->task, LEDGER_WRITE, &aside, e);
+	cmd_say_aside(aside);
 	if (t->ledger == NULL ||
 	    webhook_start(t->webhook, &whose, t->ledger, &events, e) == -1 ||
 	    write_event(t, events, e) == -1)

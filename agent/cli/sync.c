@@ -215,12 +215,9 @@ open_ledger(struct sync *s, struct err *e)
 		return -1;
 	s->ledger = ledger_open(s->o->state_dir, s->pair.task,
 	    s->o->dry_run ? LEDGER_DRY : LEDGER_WRITE, &aside, e);
+	cmd_say_aside(aside);
 	if (s->ledger == NULL || check_pair(s, e) == -1)
 		return -1;
-	if (aside != NULL)
-		log_warn("the ledger was damaged and is kept as %s; a new one "
-			 "is made from what the target holds",
-		    aside);
 	if (needs_reconcile(s, e) == -1 || check_place(s, e) == -1)
 		return -1;
 	rc = s->reached ? 0 : recall_probe(s, e);
@@ -381,6 +378,7 @@ tell(struct sync *s, const struct err *why)
 	if (s->ledger == NULL)
 		s->ledger = ledger_open(
 		    s->o->state_dir, s->pair.task, LEDGER_WRITE, &aside, &e);
+	cmd_say_aside(aside);
 	if (s->ledger == NULL || check_pair(s, &e) == -1)
 		return;
 	setup = engine_setup(s, &about);

@@ -127,7 +127,7 @@ remember_sample(struct verifying *v)
 	AUTO(ledger) struct ledger *l = NULL;
 	char text[SAMPLE_TEXT_MAX];
 	struct err e = ERR_INIT;
-	char *aside = NULL;
+	AUTO(free) char *aside = NULL;
 
 	if (v->sample.slices <= 1 || !v->recorded)
 		return;
@@ -135,7 +135,7 @@ remember_sample(struct verifying *v)
 	sample_to_text(&next, text);
 	l = ledger_open(
 	    v->o->state_dir, v->pair.task, LEDGER_WRITE, &aside, &e);
-	free(aside);
+	cmd_say_aside(aside);
 	if (l == NULL || ledger_meta_set(l, SAMPLE_KEY, text, &e) == -1 ||
 	    ledger_commit(l, &e) == -1)
 		log_warn("the next run takes the same part again: %s", e.msg);

@@ -136,6 +136,22 @@ box_setup(const struct dispatch *d)
 	};
 }
 
+/* Where others keep it locked, it is opened later. */
+static void
+look_at(struct box *b, const char *state_dir, const struct box_setup *setup)
+{
+	bool owned = b->owned;
+	struct err e = ERR_INIT;
+
+	if ((b->outbox == NULL && box_open(b, state_dir, &e) == -1) ||
+	    box_look(b, setup, &e) == -1) {
+		b->failure = e;
+	} else if (b->owned && !owned) {
+		b->failure = e;
+		outbox_wait_more(b->outbox);
+	}
+}
+
 /* What others did. */
 static void
 look_around(struct dispatch *d)
@@ -149,8 +165,8 @@ look_around(struct dispatch *d)
 	if (decide(d, d->stale, &e) == 0)
 		d->stale = false;
 	for (i = 0; i < d->boxes_n; i++)
-		if (d->boxes[i].state == BOX_OPEN)
-			box_look(&d->boxes[i], &setup, &d->boxes[i].failure);
+		if (!d->drains || d->boxes[i].state == BOX_OPEN)
+			look_at(&d->boxes[i], d->turns.state_dir, &setup);
 }
 
 /* How long it may still go on. */
@@ -283,14 +299,14 @@ revive(struct dispatch *d, const char *revived, struct err *e)
 
 		if (control_get(d->control, name, &entry, e) == -1)
 			return -1;
-		if (entry.state == CONTROL_DISABLED &&
-		    (strcmp(entry.reason, CONTROL_REMOVED) == 0 ||
-			(revived != NULL && strcmp(name, revived) == 0)) &&
-		    control_set(d->control, name, CONTROL_ACTIVE, "", now_ms(),
+		if (entry.state != CONTROL_DISABLED ||
+		    (strcmp(entry.reason, CONTROL_REMOVED) != 0 &&
+			(revived == NULL || strcmp(name, revived) != 0)))
+			continue;
+		if (control_set(d->control, name, CONTROL_ACTIVE, "", now_ms(),
 			e) == -1)
 			return -1;
-		if (revived != NULL && strcmp(name, revived) == 0)
-			receiver_begin_anew(&d->receivers[i]);
+		receiver_begin_anew(&d->receivers[i]);
 	}
 	return decide(d, true, e);
 }
@@ -354,10 +370,11 @@ open_boxes(
 	for (i = 0; i < d->boxes_n && !setup->drains; i++) {
 		struct box *b = &d->boxes[i];
 
-		if (box_open(b, setup->state_dir, e) == -1 ||
-		    box_look(b, &box, e) == -1)
-			return -1;
-		outbox_wait_less(b->outbox);
+		look_at(b, setup->state_dir, &box);
+		if (b->failure.kind == ERR_NONE || b->failure.kind == ERR_BUSY)
+			continue;
+		*e = b->failure;
+		return -1;
 	}
 	return 0;
 }

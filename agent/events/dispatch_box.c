@@ -19,7 +19,7 @@ box_open(struct box *b, const char *state_dir, struct err *e)
 	buf_addf(&dir, "%s/%s", state_dir, b->task);
 	if (buf_failed(&dir))
 		return err_set(e, ERR_NOMEM, "out of memory");
-	b->outbox = outbox_open(buf_str(&dir), true, e);
+	b->outbox = outbox_open_soon(buf_str(&dir), e);
 	if (b->outbox == NULL)
 		return -1;
 	b->state = BOX_OPEN;
@@ -300,6 +300,17 @@ box_is_idle(struct box *b)
 		if (stream_is_up(b->streams[i]))
 			return false;
 	return !b->busy && !b->failing && !box_has_work(b);
+}
+
+bool
+box_is_crowded(struct box *b)
+{
+	size_t i;
+
+	for (i = 0; i < b->n; i++)
+		if (stream_is_crowded(b->streams[i]))
+			return true;
+	return false;
 }
 
 void

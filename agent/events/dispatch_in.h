@@ -69,7 +69,10 @@ void box_hurry(struct box *b);
 void box_leave(struct box *b);
 /* Whether nothing is under way, and nothing to be done now. */
 bool box_is_idle(struct box *b);
-/* The same, and what landed is settled. */
+/* Whether something is due that only waits for a place at its receiver, or for
+ * its rate. */
+bool box_is_crowded(struct box *b);
+/* Nothing more is begun, and what landed is settled. */
 void box_end(struct box *b);
 /* Whether nothing is left that could be begun in the next MS. */
 bool box_rests(struct box *b, uint64_t ms);

@@ -5,8 +5,10 @@
 #include "base/clock.h"
 
 #define TURN_MS 2000 /* of a box that others wait for */
+/* Of one that waits for a place at a receiver. */
+#define CROWDED_TURN_MS 500
 /* After it had nothing to begin; twice as long each time that nothing came of
- * its turn. */
+ * its turn, though there were places at its receivers. */
 #define AGAIN_MS 500
 #define AGAIN_MAX_MS 16000
 
@@ -43,7 +45,18 @@ count(const struct turns *t, enum box_state state)
 	return n;
 }
 
-/* What another process has is left to it, and what fails to the next time. */
+/* It waits, twice as long each time. */
+static void
+pause_turns(struct box *b, uint64_t now)
+{
+	b->again_ms = now + b->pause_ms;
+	b->pause_ms = b->pause_ms == 0 ? AGAIN_MS : 2 * b->pause_ms;
+	if (b->pause_ms > AGAIN_MAX_MS)
+		b->pause_ms = AGAIN_MAX_MS;
+}
+
+/* What another process has is left to it, and what fails to the next time; what
+ * is only locked now has another turn. */
 static void
 begin_turn(struct turns *t, struct box *b, const struct box_setup *setup)
 {
@@ -56,11 +69,13 @@ begin_turn(struct turns *t, struct box *b, const struct box_setup *setup)
 		err_set(&b->failure, ERR_BUSY,
 		    "another process sends events of this task");
 	if (b->owned) {
-		outbox_wait_less(b->outbox);
+		outbox_wait_more(b->outbox);
 		return;
 	}
 	box_close(b);
-	b->state = BOX_OVER;
+	b->state = e.kind == ERR_BUSY ? BOX_WAITS : BOX_OVER;
+	if (b->state == BOX_WAITS)
+		pause_turns(b, clock_mono_ms());
 }
 
 static uint64_t
@@ -78,39 +93,50 @@ static void
 end_turn(struct box *b, enum box_state state, uint64_t now)
 {
 	uint64_t before = settled(b);
+	bool crowded = box_is_crowded(b);
 
 	box_tally(b);
 	if (state == BOX_WAITS)
 		outbox_keep_log(b->outbox);
 	box_close(b);
 	b->state = state;
-	if (settled(b) > before)
+	if (crowded || settled(b) > before)
 		b->pause_ms = 0;
-	b->again_ms = now + b->pause_ms;
-	b->pause_ms = b->pause_ms == 0 ? AGAIN_MS : 2 * b->pause_ms;
-	if (b->pause_ms > AGAIN_MAX_MS)
-		b->pause_ms = AGAIN_MAX_MS;
+	if (crowded)
+		b->again_ms = now;
+	else
+		pause_turns(b, now);
+}
+
+/* CROWD: there are more that wait than places for them. */
+static void
+pass_one(struct box *b, bool crowd, uint64_t left_ms, uint64_t now)
+{
+	uint64_t turn_ms = now - b->opened_ms;
+
+	if (!box_is_idle(b)) {
+		if (crowd && turn_ms > TURN_MS)
+			box_leave(b);
+	} else if (!b->leaving && box_rests(b, left_ms)) {
+		end_turn(b, BOX_OVER, now);
+	} else if (b->leaving ||
+	    (crowd && (turn_ms > CROWDED_TURN_MS || !box_is_crowded(b)))) {
+		end_turn(b, BOX_WAITS, now);
+	}
 }
 
 void
 turns_pass(struct turns *t, const struct box_setup *setup, uint64_t left_ms)
 {
 	uint64_t now = clock_mono_ms();
-	size_t waiting = count(t, BOX_WAITS), open = 0, i;
+	size_t open = count(t, BOX_OPEN), i;
+	bool crowd = count(t, BOX_WAITS) + open > TURNS_PLACES;
 	struct box *b;
 
-	for (i = 0; i < t->n; i++) {
-		b = &t->boxes[i];
-		if (!is_open(b))
-			continue;
-		if (box_is_idle(b) && !b->leaving && box_rests(b, left_ms))
-			end_turn(b, BOX_OVER, now);
-		else if (box_is_idle(b) && waiting > 0)
-			end_turn(b, BOX_WAITS, now);
-		else if (waiting > 0 && now - b->opened_ms > TURN_MS)
-			box_leave(b);
-		open += is_open(b);
-	}
+	for (i = 0; i < t->n; i++)
+		if (is_open(&t->boxes[i]))
+			pass_one(&t->boxes[i], crowd, left_ms, now);
+	open = count(t, BOX_OPEN);
 	while (open < TURNS_PLACES && (b = next_one(t, now)) != NULL) {
 		begin_turn(t, b, setup);
 		open += is_open(b);
@@ -139,5 +165,6 @@ turns_end(
 			err_set(&b->failure, ERR_STOPPED, "there was no time");
 		if (is_open(b))
 			end_turn(b, BOX_OVER, 0);
+		b->state = BOX_OVER;
 	}
 }

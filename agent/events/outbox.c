@@ -11,6 +11,11 @@
 #include "base/buf.h"
 
 #define SCHEMA_VERSION 1
+/* For another's lock: of who has nothing else to do, of who sends, and of who
+ * keeps others waiting. */
+#define PATIENT_WAIT_MS 60000
+#define SENDER_WAIT_MS 10000
+#define SOON_WAIT_MS 1000
 
 int
 outbox_error(struct outbox *o, sqlite3 *db, const char *what, struct err *e)
@@ -20,6 +25,8 @@ outbox_error(struct outbox *o, sqlite3 *db, const char *what, struct err *e)
 
 	if (code == SQLITE_FULL)
 		kind = ERR_NOSPACE;
+	else if (code == SQLITE_BUSY)
+		kind = ERR_BUSY;
 	else if (code == SQLITE_NOMEM)
 		kind = ERR_NOMEM;
 	else if (code == SQLITE_CORRUPT || code == SQLITE_NOTADB)
@@ -91,13 +98,12 @@ set_up(struct outbox *o, bool write, struct err *e)
 {
 	int version;
 
-	if (exec(o, "PRAGMA busy_timeout=60000;", e) == -1 ||
-	    (write &&
-		exec(o,
-		    "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL;"
-		    "PRAGMA journal_size_limit=67108864;"
-		    "PRAGMA wal_autocheckpoint=8000;",
-		    e) == -1))
+	if (write &&
+	    exec(o,
+		"PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL;"
+		"PRAGMA journal_size_limit=67108864;"
+		"PRAGMA wal_autocheckpoint=8000;",
+		e) == -1)
 		return -1;
 	version = version_of(o, e);
 	if (version == -1)
@@ -135,8 +141,8 @@ open_db(
 	return 0;
 }
 
-struct outbox *
-outbox_open(const char *dir, bool write, struct err *e)
+static struct outbox *
+open_within(const char *dir, bool write, int wait_ms, struct err *e)
 {
 	AUTO(outbox) struct outbox *o = calloc(1, sizeof(*o));
 	int flags = write ? SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE
@@ -150,17 +156,29 @@ outbox_open(const char *dir, bool write, struct err *e)
 	}
 	if (open_db(o, "ledger.db", SQLITE_OPEN_READONLY, &o->ledger, e) ==
 		-1 ||
-	    open_db(o, "deliveries.db", flags, &o->db, e) == -1 ||
-	    set_up(o, write, e) == -1)
+	    open_db(o, "deliveries.db", flags, &o->db, e) == -1)
 		return NULL;
-	sqlite3_busy_timeout(o->ledger, 10000);
-	return TAKE(o);
+	sqlite3_busy_timeout(o->ledger, SENDER_WAIT_MS);
+	sqlite3_busy_timeout(o->db, wait_ms);
+	return set_up(o, write, e) == 0 ? TAKE(o) : NULL;
+}
+
+struct outbox *
+outbox_open(const char *dir, bool write, struct err *e)
+{
+	return open_within(dir, write, PATIENT_WAIT_MS, e);
+}
+
+struct outbox *
+outbox_open_soon(const char *dir, struct err *e)
+{
+	return open_within(dir, true, SOON_WAIT_MS, e);
 }
 
 void
-outbox_wait_less(struct outbox *o)
+outbox_wait_more(struct outbox *o)
 {
-	sqlite3_busy_timeout(o->db, 10000);
+	sqlite3_busy_timeout(o->db, SENDER_WAIT_MS);
 }
 
 void

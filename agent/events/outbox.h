@@ -31,9 +31,11 @@ struct outbox;
  * for reading ERR_NOTFOUND. */
 struct outbox *outbox_open(const char *dir, bool write, struct err *e);
 void outbox_close(struct outbox *o);
-/* For who tries again: another's lock is waited for ten seconds, not a minute,
- * which a run takes rather than not begin. */
-void outbox_wait_less(struct outbox *o);
+/* For writing, by who tries again: another's lock is waited for a second, not a
+ * minute; then it is ERR_BUSY. */
+struct outbox *outbox_open_soon(const char *dir, struct err *e);
+/* From here on ten seconds. */
+void outbox_wait_more(struct outbox *o);
 /* It will be opened again soon: closing it needn't write its log back, which
  * waits for the disk. */
 void outbox_keep_log(struct outbox *o);

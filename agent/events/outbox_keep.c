@@ -48,6 +48,33 @@ outbox_keep_referred(struct outbox *o, int64_t seen_ms, uint64_t from,
 	return number(o, s, seq, e);
 }
 
+static int
+see(struct outbox *o, enum outbox_stmt which, const char *name, int64_t now_ms,
+    struct err *e)
+{
+	sqlite3_stmt *s = outbox_prepare(o, which, e);
+
+	if (s == NULL)
+		return -1;
+	sqlite3_bind_text(s, 1, name, -1, SQLITE_STATIC);
+	sqlite3_bind_int64(s, 2, now_ms);
+	return outbox_step(o, s, e);
+}
+
+int
+outbox_keep_seen(
+    struct outbox *o, const char *name, int64_t now_ms, struct err *e)
+{
+	return see(o, OB_KEEP_SEEN, name, now_ms, e);
+}
+
+int
+outbox_keep_archive_seen(
+    struct outbox *o, const char *name, int64_t now_ms, struct err *e)
+{
+	return see(o, OB_KEEP_ARCHIVE_SEEN, name, now_ms, e);
+}
+
 /* Binds up to three numbers and steps. */
 static int
 run(struct outbox *o, enum outbox_stmt which, int64_t a, int64_t b, int64_t c,
@@ -137,7 +164,9 @@ abandon_sub(struct left *l, uint64_t cut, struct err *e)
 	l->letters = (uint64_t)sqlite3_changes(l->o->db);
 	if (run(l->o, OB_KEEP_NO_DELIVERIES, l->sub, to, 0, e) == -1 ||
 	    run(l->o, OB_KEEP_UNBLOCK, l->sub, l->ordering, 0, e) == -1 ||
-	    run(l->o, OB_KEEP_LETTERS, l->sub, to, l->how->now_ms, e) == -1 ||
+	    (l->how->letters_too &&
+		run(l->o, OB_KEEP_LETTERS, l->sub, to, l->how->now_ms, e) ==
+		    -1) ||
 	    (!l->is_replay && bury_unrouted(l, cut, e) == -1))
 		return -1;
 	s = outbox_prepare(l->o, OB_KEEP_ROUTED, e);
@@ -162,6 +191,7 @@ next_sub(struct left *l, int64_t id, struct err *e)
 		return -1;
 	sqlite3_bind_int64(s, 1, id);
 	sqlite3_bind_int64(s, 2, l->how->seen_ms);
+	sqlite3_bind_int64(s, 3, l->how->gone_ms);
 	rc = sqlite3_step(s);
 	if (rc == SQLITE_ROW) {
 		l->sub = sqlite3_column_int64(s, 0);
@@ -190,6 +220,19 @@ count(
 	return number(o, s, n, e);
 }
 
+/* What the archive ID, of which LOST events never got there, goes on behind TO.
+ */
+static int
+abandon_archive(struct outbox *o, const struct outbox_abandon *how, int64_t id,
+    int64_t to, uint64_t lost, struct err *e)
+{
+	if (run(o, OB_KEEP_NO_SEGMENTS, id, to, 0, e) == -1 ||
+	    run(o, OB_KEEP_ARCHIVED, id, to, (int64_t)lost, e) == -1)
+		return -1;
+	/* Where archives go may have changed: it is said once. */
+	return how->letters_too ? 0 : run(o, OB_KEEP_ARCHIVE_GONE, id, 0, 0, e);
+}
+
 /* An archive has no dead letters: what it lacks is counted. */
 static int
 abandon_archives(
@@ -208,6 +251,7 @@ abandon_archives(
 		sqlite3_bind_int64(s, 1, id);
 		sqlite3_bind_int64(s, 2, how->seen_ms);
 		sqlite3_bind_int64(s, 3, to);
+		sqlite3_bind_int64(s, 4, how->gone_ms);
 		rc = sqlite3_step(s);
 		if (rc != SQLITE_ROW)
 			break;
@@ -218,8 +262,7 @@ abandon_archives(
 		if (count(o, routed, cut, &more, e) == -1)
 			return -1;
 		lost += more;
-		if (run(o, OB_KEEP_NO_SEGMENTS, id, to, 0, e) == -1 ||
-		    run(o, OB_KEEP_ARCHIVED, id, to, (int64_t)lost, e) == -1)
+		if (abandon_archive(o, how, id, to, lost, e) == -1)
 			return -1;
 		how->not_archived += lost;
 	}

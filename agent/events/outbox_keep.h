@@ -20,8 +20,21 @@ int outbox_keep_passed(
 int outbox_keep_referred(struct outbox *o, int64_t seen_ms, uint64_t from,
     uint64_t *seq, struct err *e);
 
+/* The subscription NAME is here at NOW_MS, though it may get nothing. */
+int outbox_keep_seen(
+    struct outbox *o, const char *name, int64_t now_ms, struct err *e);
+/* The same for an archive. */
+int outbox_keep_archive_seen(
+    struct outbox *o, const char *name, int64_t now_ms, struct err *e);
+
+/* By it everybody was seen, but for those that were removed. */
+#define OUTBOX_KEEP_EVER 1
+
 struct outbox_abandon {
+	/* Whom it is about: last seen from SEEN_MS on and before GONE_MS. */
 	int64_t seen_ms;
+	int64_t gone_ms;
+	bool letters_too; /* what is dead is not kept any longer, either */
 	int64_t now_ms;
 	/* Whether the subscription NAME wants an event: 1, 0, -1. */
 	int (*wants)(void *arg, const char *name,

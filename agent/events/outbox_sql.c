@@ -190,6 +190,10 @@ static const char *const statements[OB_COUNT] = {
 	"SELECT first,last,events,time_ms,object,pattern FROM segment"
 	" WHERE archive=? ORDER BY first LIMIT 1",
     [OB_SEGMENT_DROP] = "DELETE FROM segment WHERE archive=? AND first=?",
+    [OB_KEEP_SEEN] = "UPDATE subscription SET seen_ms=?2 WHERE name=?1"
+		     " AND seen_ms<?2 AND removed=0",
+    [OB_KEEP_ARCHIVE_SEEN] =
+	"UPDATE archive SET seen_ms=?2 WHERE name=?1 AND seen_ms<?2",
     [OB_KEEP_PASSED] =
 	"SELECT MIN(seq) FROM (SELECT routed+1 AS seq FROM subscription s"
 	" WHERE seen_ms>=?1 AND NOT EXISTS(SELECT 1 FROM replay r"
@@ -205,7 +209,8 @@ static const char *const statements[OB_COUNT] = {
 	" WHERE sub=s.id AND seq>=?2 AND reason<>'retention' ORDER BY seq"
 	" LIMIT 1) FROM subscription s)",
     [OB_KEEP_SUB] = "SELECT id,name,routed,replay,ordering FROM subscription"
-		    " WHERE id>? AND seen_ms>=? ORDER BY id LIMIT 1",
+		    " WHERE id>? AND seen_ms>=? AND seen_ms<?"
+		    " ORDER BY id LIMIT 1",
     [OB_KEEP_CUT] = "SELECT MIN(first) FROM segment WHERE first<?1"
 		    " AND last>=?1",
     [OB_KEEP_DELIVERIES] =
@@ -231,10 +236,12 @@ static const char *const statements[OB_COUNT] = {
     [OB_KEEP_ARCHIVE] = "SELECT id,routed,(SELECT COALESCE(SUM(events),0)"
 			" FROM segment g WHERE g.archive=a.id AND g.last<?3)"
 			" FROM archive a WHERE id>?1 AND seen_ms>=?2"
+			" AND seen_ms<?4"
 			" ORDER BY id LIMIT 1",
     [OB_KEEP_NO_SEGMENTS] = "DELETE FROM segment WHERE archive=? AND last<?",
     [OB_KEEP_ARCHIVED] = "UPDATE archive SET dropped=dropped+?3,"
 			 "routed=MAX(routed,?2-1) WHERE id=?1",
+    [OB_KEEP_ARCHIVE_GONE] = "UPDATE archive SET seen_ms=0 WHERE id=?",
     [OB_WAITING] = "SELECT COUNT(*),COALESCE(SUM(attempts>0),0),MIN(seq),"
 		   "(SELECT COUNT(*) FROM dead_letter WHERE sub=?1)"
 		   " FROM delivery WHERE sub=?1",

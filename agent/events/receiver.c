@@ -89,8 +89,14 @@ receiver_begin_anew(struct receiver *r)
 
 	atomic_store(&n->fails, 0);
 	atomic_store(&n->opens, 0);
-	atomic_store(&n->hold_until_ms, 0);
 	r->fail_since_ms = 0;
+}
+
+/* Nothing before UNTIL_MS. */
+static void
+hold(struct receiver *r, int64_t until_ms)
+{
+	atomic_store(&r->shared.now->hold_until_ms, until_ms);
 }
 
 void
@@ -99,8 +105,10 @@ receiver_decided(struct receiver *r, const struct control_entry *entry)
 	/* What this process decided counts until it is written. */
 	if (r->undecided)
 		return;
-	if (!receiver_is_active(r) && entry->state == CONTROL_ACTIVE)
+	if (!receiver_is_active(r) && entry->state == CONTROL_ACTIVE) {
 		receiver_begin_anew(r);
+		hold(r, 0);
+	}
 	r->control = *entry;
 	if (r->fail_since_ms == 0 && !r->answered)
 		r->fail_since_ms = entry->fail_since_ms;
@@ -182,13 +190,6 @@ receiver_stop(struct receiver *r, enum control_state state, const char *reason,
 	snprintf(r->control.reason, sizeof(r->control.reason), "%s", reason);
 	r->control.since_ms = now_ms;
 	r->undecided = true;
-}
-
-/* Nothing before UNTIL_MS. */
-static void
-hold(struct receiver *r, int64_t until_ms)
-{
-	atomic_store(&r->shared.now->hold_until_ms, until_ms);
 }
 
 static void

@@ -49,7 +49,7 @@ struct receiver {
 void receiver_init(
     struct receiver *r, const struct subscription *s, struct sender *sender);
 
-/* What its answers led to is forgotten. */
+/* What its answers led to is forgotten, but for how long it wants nothing. */
 void receiver_begin_anew(struct receiver *r);
 /* Others decided so. */
 void receiver_decided(struct receiver *r, const struct control_entry *entry);

@@ -279,6 +279,19 @@ stream_has_work(struct stream *s)
 	return due == -1 || (due > 0 && due <= now);
 }
 
+bool
+stream_is_crowded(struct stream *s)
+{
+	int64_t now = now_ms(), due;
+	struct err e = ERR_INIT;
+
+	if (s->closing || !receiver_is_active(s->receiver) ||
+	    receiver_hold_until(s->receiver, now) > now || room(s, now) > 0)
+		return false;
+	due = outbox_due(s->outbox, &s->sub, &e);
+	return due > 0 && due <= now;
+}
+
 int
 stream_transact(struct stream *s, bool *busy, struct err *e)
 {

@@ -29,6 +29,8 @@ AUTO_DEFINE(stream, struct stream, stream_free)
 
 /* Whether a transaction is worth it now. */
 bool stream_has_work(struct stream *s);
+/* Whether something is due that only waits for a place, or a rate. */
+bool stream_is_crowded(struct stream *s);
 /*
  * Within a transaction: what landed is settled, new events get deliveries,
  * those that are due are claimed.  *BUSY: there is more of that at once.

@@ -30,6 +30,7 @@ What stands behind a '?' is asked of a request before that:
 
     /ok?bearer=1       401 without a token of /token that is still good
     /ok?bearer=1&lose=N  no token is good any more at each Nth that had one
+    /ok?wait=S         that many seconds
     /ok?echo=1         500, and the request's headers as text
     /ok?consent=O&rate=N  OPTIONS answers with these; without: with nothing
 
@@ -198,6 +199,7 @@ class Hook(BaseHTTPRequestHandler):
         if self.path.startswith("/token"):
             return self.give_token(
                 dict(urllib.parse.parse_qsl(body.decode())), asked)
+        time.sleep(float(asked.get("wait", 0)))
         if asked.get("bearer") and not self.has_token(
                 int(asked.get("lose", 0))):
             log({"unauthorized": self.headers.get("authorization")})

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 #include "config.h"
 
+#include <sqlite3.h>
+
 #include "agent/events/outbox_archive.h"
 #include "agent/events/outbox_keep.h"
 #include "agent/retain.h"
@@ -223,6 +225,94 @@ whoever_has_long_been_away_is_not_waited_for(void)
 	end(&f);
 }
 
+/* Nobody has been here for a month. */
+static void
+pass_a_month(struct fixture *f)
+{
+	char path[4300], sql[200];
+	sqlite3 *db = NULL;
+
+	snprintf(path, sizeof(path), "%s/deliveries.db", f->task);
+	snprintf(sql, sizeof(sql),
+	    "UPDATE subscription SET seen_ms=seen_ms-%lld;"
+	    "UPDATE archive SET seen_ms=seen_ms-%lld;",
+	    (long long)(30 * DAY_MS), (long long)(30 * DAY_MS));
+	CHECK(sqlite3_open(path, &db) == SQLITE_OK);
+	CHECK(sqlite3_exec(db, sql, NULL, NULL, NULL) == SQLITE_OK);
+	sqlite3_close(db);
+}
+
+static const char *
+s_is_here(void *arg, size_t i)
+{
+	(void)arg;
+	return i == 0 ? "s" : NULL;
+}
+
+static void
+whoever_is_here_is_waited_for_however_rare_the_runs(void)
+{
+	struct fixture f;
+	struct outbox_archive a;
+
+	begin(&f);
+	f.retain.age_ms = 1;
+	f.retain.here = s_is_here;
+	route(&f, 3);
+	pass_a_month(&f);
+	CHECK_UINT(left(&f), 0x3ff);
+	CHECK_UINT(letters(&f).retention, 0);
+	route(&f, 10);
+	settle(&f, 10, false);
+	CHECK(outbox_archive_find(f.box, "a", f.first + 4, &a, &f.e) == 0);
+	CHECK(outbox_archive_save(f.box, &a, &f.e) == 0);
+	f.retain.archive = "a";
+	pass_a_month(&f);
+	CHECK_UINT(left(&f), 0x3e0);
+	end(&f);
+}
+
+static void
+whoever_is_gone_has_dead_letters(void)
+{
+	struct fixture f;
+	struct outbox_archive a;
+	unsigned even;
+
+	begin(&f);
+	even = f.first % 2 == 0 ? 0x155 : 0x2aa;
+	f.retain.age_ms = 1;
+	route(&f, 4);
+	settle(&f, 1, true);
+	settle(&f, 1, false);
+	CHECK(outbox_archive_find(f.box, "a", f.first + 4, &a, &f.e) == 0);
+	CHECK(outbox_archive_save(f.box, &a, &f.e) == 0);
+	pass_a_month(&f);
+	/* Of two there were deliveries, of the rest it wanted half. */
+	CHECK_UINT(left(&f), 0x001);
+	CHECK_UINT(letters(&f).retention, 0x00c | (even & 0x3f0));
+	CHECK_UINT(letters(&f).others, 0x001);
+	CHECK(outbox_archive_find(f.box, "a", 0, &a, &f.e) == 0);
+	CHECK_UINT(a.dropped, 5);
+	end(&f);
+}
+
+static void
+where_another_sends_nobody_is_given_up(void)
+{
+	struct fixture f;
+
+	begin(&f);
+	f.retain.age_ms = 1;
+	route(&f, 4);
+	settle(&f, 2, false);
+	pass_a_month(&f);
+	CHECK(outbox_own(f.box, &f.e) == 1);
+	CHECK_UINT(left(&f), 0x3fc);
+	CHECK_UINT(letters(&f).retention, 0);
+	end(&f);
+}
+
 static void
 too_many_rows_leave_dead_letters(void)
 {
@@ -442,6 +532,9 @@ main(void)
 	RUN(what_everybody_had_goes_by_age);
 	RUN(what_is_dead_is_kept_and_nothing_else);
 	RUN(whoever_has_long_been_away_is_not_waited_for);
+	RUN(whoever_is_here_is_waited_for_however_rare_the_runs);
+	RUN(whoever_is_gone_has_dead_letters);
+	RUN(where_another_sends_nobody_is_given_up);
 	RUN(too_many_rows_leave_dead_letters);
 	RUN(what_waited_for_an_abandoned_delivery_may_go);
 	RUN(in_strict_order_only_the_next_one_may_go);
