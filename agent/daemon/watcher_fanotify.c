@@ -51,8 +51,9 @@ struct fan {
 	 * and what comes after a move. */
 	unsigned char handle[HANDLE_MAX];
 	size_t handle_len;
-	struct buf dir; /* its path, below the root */
-	bool inside;	/* it is there */
+	__kernel_fsid_t handle_fs; /* handles are each file system's own */
+	struct buf dir;		   /* its path, below the root */
+	bool inside;		   /* it is there */
 };
 
 /* The path of FD; malloc'd; NULL: no memory, or it is nowhere. */
@@ -113,6 +114,23 @@ add_volume(struct fan *f, const char *path, struct err *e)
 	return 0;
 }
 
+/* A file system that is mounted twice in the source (mount --bind): where in it
+ * something is can't be told by its handle. */
+static int
+check_volume(const struct fan *f, const struct volume *v, struct err *e)
+{
+	const struct volume *other = f->volumes;
+
+	for (; other < v; other++)
+		if (memcmp(&other->id, &v->id, sizeof(v->id)) == 0 &&
+		    strcmp(other->path, v->path) != 0)
+			return err_set(e, ERR_UNSUPPORTED,
+			    "fanotify: %s and %s are of the same file system, "
+			    "which only inotify tells apart",
+			    other->path, v->path);
+	return 0;
+}
+
 /* PATH as it is below the root; NULL: it isn't. */
 static const char *
 below(const struct fan *f, const char *path)
@@ -139,7 +157,9 @@ add_mounted(struct fan *f, struct err *e)
 		if (name != NULL &&
 		    filter_passes_from_root(
 			f->w->options->filter, name, strlen(name), true) &&
-		    add_volume(f, path, e) == -1)
+		    (add_volume(f, path, e) == -1 ||
+			check_volume(f, &f->volumes[f->volumes_n - 1], e) ==
+			    -1))
 			return -1;
 	}
 	return 0;
@@ -250,7 +270,8 @@ locate(struct fan *f, const struct fanotify_event_info_fid *info)
 	AUTO(close) int fd = -1;
 	const char *name;
 
-	if (len == f->handle_len && memcmp(f->handle, handle, len) == 0)
+	if (len == f->handle_len && memcmp(f->handle, handle, len) == 0 &&
+	    memcmp(&f->handle_fs, &info->fsid, sizeof(info->fsid)) == 0)
 		return;
 	f->inside = false;
 	f->handle_len = 0;
@@ -259,6 +280,7 @@ locate(struct fan *f, const struct fanotify_event_info_fid *info)
 		return;
 	memcpy(f->handle, handle, len);
 	f->handle_len = len;
+	f->handle_fs = info->fsid;
 	fd = open_by_handle_at(
 	    volume_fd(f, &info->fsid), copy, O_PATH | O_CLOEXEC);
 	path = fd != -1 ? path_of(fd) : NULL;
