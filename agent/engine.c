@@ -86,6 +86,7 @@ record_end(struct engine *en, struct engine_result *out)
 	snprintf(run.why, sizeof(run.why), "%s", out->why.msg);
 	if ((whole &&
 		ledger_meta_set(en->ledger, "reconciled", "1", &e) == -1) ||
+	    engine_leftovers_end(en, &e) == -1 ||
 	    ledger_run_end(en->ledger, &run, &e) == -1 ||
 	    engine_event_run_ended(en, out, &run, &e) == -1 ||
 	    ledger_commit(en->ledger, &e) == -1) {
@@ -190,6 +191,7 @@ begin(struct engine *en, const struct engine_setup *setup, struct err *e)
 	    .base_ms = 500,
 	    .cap_ms = 30000,
 	};
+	buf_init(&en->leftovers, ENGINE_LEFTOVERS_MAX);
 	job_list_init(&en->big);
 	job_list_init(&en->after_commit);
 	job_list_init(&en->blocked);
@@ -228,6 +230,7 @@ end(struct engine *en)
 	store_disconnect(en->session);
 	ledger_pending_free(&en->pending);
 	free(en->victim.path);
+	buf_free(&en->leftovers);
 	ledger_uploads_free(en->old, en->old_n);
 	delay_free(&en->delayed);
 	lanes_free(en->lanes);

@@ -2,8 +2,12 @@
 /* What a batch tells beside its entries: counted, said and recorded. */
 #include "config.h"
 
+#include <string.h>
+
 #include "agent/engine_in.h"
 #include "base/buf.h"
+#include "base/log.h"
+#include "base/text.h"
 
 /* An entry that the scan could not look at. */
 static void
@@ -21,6 +25,9 @@ trouble(
 	engine_failure(en, UI_UNREADABLE, buf_str(&path), path.len, &t->err, 1);
 }
 
+/* Why what has a name like our own temporary files isn't carried. */
+#define TEMPORARY "temporary"
+
 /* Why a special file isn't carried. */
 static const char *
 special_name(uint32_t mode)
@@ -30,6 +37,39 @@ special_name(uint32_t mode)
 	if (S_ISSOCK(mode))
 		return "socket";
 	return S_ISCHR(mode) ? "character device" : "block device";
+}
+
+/* Counts it, and says why it isn't carried. */
+static const char *
+why_left(struct engine *en, const struct scan_entry *entry)
+{
+	switch (entry->st.type) {
+	case ITEM_SYMLINK:
+		stats_add(en->stats, skipped_links, 1);
+		return "symlink";
+	case ITEM_SPECIAL:
+		stats_add(en->stats, special_items, 1);
+		return special_name(entry->st.mode);
+	case ITEM_FILE:
+	case ITEM_DIR:
+		break;
+	}
+	stats_add(en->stats, excluded_items, 1);
+	return TEMPORARY;
+}
+
+static void
+warn_of_temporary(struct engine *en, const char *path, size_t len)
+{
+	char name[256];
+
+	if (en->warned_of_temporary)
+		return;
+	en->warned_of_temporary = true;
+	log_warn("%s: left out, as its name is that of a temporary file of "
+		 "dray: remove it, or rename it to have it carried; so are "
+		 "others like it, see dray report",
+	    text_escaped(path, len, name, sizeof(name)));
 }
 
 static void
@@ -44,16 +84,14 @@ left_alone(struct engine *en, const struct scan_batch *b)
 	prefix = path.len;
 	for (i = b->left_n; i > 0; i--) {
 		const struct scan_entry *entry = &b->left[i - 1];
-		bool link = entry->st.type == ITEM_SYMLINK;
+		const char *why = why_left(en, entry);
 
-		if (link)
-			stats_add(en->stats, skipped_links, 1);
-		else
-			stats_add(en->stats, special_items, 1);
 		path.len = prefix;
 		buf_add(&path, entry->name, entry->name_len);
-		engine_skipped(en, buf_str(&path), path.len, entry->st.type,
-		    link ? "symlink" : special_name(entry->st.mode));
+		if (strcmp(why, TEMPORARY) == 0)
+			warn_of_temporary(en, buf_str(&path), path.len);
+		engine_skipped(
+		    en, buf_str(&path), path.len, entry->st.type, why);
 	}
 }
 

@@ -39,6 +39,8 @@
 #define ENGINE_PROGRESS_ALONE_MS 60000
 /* Final failures of the store in a row after which the run is given up. */
 #define ENGINE_HOPELESS 20
+/* Bytes of names that were left at the target, of one run. */
+#define ENGINE_LEFTOVERS_MAX ((size_t)64 << 20)
 /* Bytes that the description of a store's place takes. */
 #define ENGINE_PLACE_MAX 1024
 
@@ -90,6 +92,10 @@ struct engine {
 	bool scan_incomplete; /* something could not be read */
 	bool use_target;      /* the target's listing is in the ledger */
 	bool reached;	      /* the target answered in this run */
+	bool warned_of_temporary;
+	bool may_be_left; /* temporary files of an earlier run */
+	struct buf
+	    leftovers; /* that a listing told of: keys, each with a NUL */
 	bool stopping;
 	struct err fatal; /* why the run ends early; ERR_NONE if it doesn't */
 	struct err no_manifest; /* why there is none, though asked for */
@@ -356,6 +362,16 @@ void engine_start_uploads(struct engine *en);
 void engine_upload_answer(struct engine *en, struct job *j);
 /* Frees an upload once its last job is over. */
 void engine_upload_release(struct engine *en, struct upload *up);
+
+/* engine_left.c: what runs that were cut off left at the target. */
+/* A listing told of KEY. */
+void engine_leftover(struct engine *en, const char *key, size_t len);
+/* Before the new run begins: did the last one end, and leave nothing? */
+int engine_suspect_leftovers(struct engine *en, struct err *e);
+/* Removes it.  No job may be alive. */
+void engine_sweep_leftovers(struct engine *en);
+/* At the run's end: what is left is for the next one. */
+int engine_leftovers_end(struct engine *en, struct err *e);
 
 /* engine_old.c: uploads of earlier runs, and intents. */
 void engine_load_uploads(struct engine *en);

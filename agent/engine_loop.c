@@ -132,6 +132,7 @@ next_phase(struct engine *en)
 		return;
 	case PHASE_ORPHANS:
 		en->phase = PHASE_DELETE;
+		engine_sweep_leftovers(en);
 		engine_begin_deletions(en);
 		return;
 	case PHASE_DELETE:

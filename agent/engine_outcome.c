@@ -96,7 +96,8 @@ engine_begin_run(struct engine *en, struct err *e)
 {
 	struct ledger *l = en->ledger;
 
-	if (ledger_run_begin(l, &en->run_id, e) == -1 ||
+	if (engine_suspect_leftovers(en, e) == -1 ||
+	    ledger_run_begin(l, &en->run_id, e) == -1 ||
 	    ledger_run_ask(l, en->run_id, &en->options->recorded,
 		en->setup->retry_of, e) == -1 ||
 	    ledger_run_forget(l, en->run_id, e) == -1 ||

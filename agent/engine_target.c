@@ -27,6 +27,10 @@ list_one(void *arg, const struct store_list_entry *entry, struct err *e)
 
 	if (atomic_load(l->en->setup->stop_soon))
 		return err_set(e, ERR_STOPPED, "stopped");
+	if (entry->leftover) {
+		engine_leftover(l->en, entry->key, entry->key_len);
+		return 0;
+	}
 	memcpy(t.etag, entry->st.etag, sizeof(t.etag));
 	if (engine_listed(
 		l->en, entry->key, entry->key_len, &t, &l->ledger_err) == -1) {
@@ -48,7 +52,10 @@ engine_list_target(struct engine *en)
 	if (engine_reach(en) == -1)
 		return;
 	c = store_connect(en->target, &e);
+	if (c != NULL)
+		c->tells_leftovers = true;
 	for (attempt = 1; c != NULL; attempt++) {
+		buf_reset(&en->leftovers);
 		if (en->ops->list(c, "", true, list_one, &l, &e) == 0) {
 			en->use_target = true;
 			return;

@@ -249,8 +249,10 @@ left_alone(struct verifier *v, const struct scan_batch *b)
 
 		if (entry->st.type == ITEM_SYMLINK)
 			stats_add(v->stats, skipped_links, 1);
-		else
+		else if (entry->st.type == ITEM_SPECIAL)
 			stats_add(v->stats, special_items, 1);
+		else
+			stats_add(v->stats, excluded_items, 1);
 		if (pass(v, b, entry->name, entry->name_len, &e) == -1)
 			ledger_trouble(v, &e);
 	}

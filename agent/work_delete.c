@@ -13,6 +13,8 @@
 #include "agent/work_do.h"
 #include "transfer/retry.h"
 
+/* Names of what is left in one directory. */
+#define LEFT_BYTES ((size_t)16 << 20)
 #define SECOND_NS ((int64_t)1000000000)
 
 static bool
@@ -123,6 +125,48 @@ look(struct worker *me, struct job *j, struct victim *v, struct err *e)
 	    : 0;
 }
 
+/* The names of what runs of ours left in a directory. */
+static int
+note_leftover(void *arg, const struct store_list_entry *entry, struct err *e)
+{
+	struct buf *keys = arg;
+
+	if (!entry->leftover)
+		return 0;
+	buf_add(keys, entry->key, entry->key_len);
+	buf_addc(keys, '\0');
+	return buf_failed(keys) ? err_set(e, ERR_NOMEM, "out of memory") : 0;
+}
+
+/* Whether the directory V isn't empty for what runs of ours left in it, which
+ * is removed. */
+static bool
+was_ours(struct worker *me, struct victim *v)
+{
+	const struct store_driver *ops = me->work.target->ops;
+	AUTO(buf) struct buf keys = BUF_INIT(LEFT_BYTES);
+	struct err e = ERR_INIT;
+	size_t at;
+	int rc;
+
+	if (ops->sweep == NULL)
+		return false;
+	v->key[v->path_len] = '\0';
+	me->session->tells_leftovers = true;
+	rc = ops->list(me->session, v->key, false, note_leftover, &keys, &e);
+	me->session->tells_leftovers = false;
+	v->key[v->path_len] = '/';
+	for (at = 0; rc == 0 && at < keys.len; at += strlen(keys.data + at) + 1)
+		rc = ops->sweep(me->session, keys.data + at, &e);
+	return rc == 0 && keys.len > 0;
+}
+
+static bool
+is_not_empty(const struct err *result)
+{
+	return result->sys == ENOTEMPTY || result->sys == EEXIST;
+}
+
 /* V is given up for *E, unless that may pass: -1, J's err is set then. */
 static int
 failed(struct job *j, struct victim *v, const struct err *e)
@@ -146,7 +190,7 @@ settle(struct job *j, struct victim *v, const struct err *result)
 		v->fate = FATE_DELETED;
 		return 0;
 	}
-	if (dir && (result->sys == ENOTEMPTY || result->sys == EEXIST)) {
+	if (dir && is_not_empty(result)) {
 		v->fate = FATE_NOT_EMPTY;
 		return 0;
 	}
@@ -201,10 +245,19 @@ remove_open(struct worker *me, struct job *j)
 	if (n == 0)
 		return 0;
 	me->work.target->ops->remove(me->session, keys, n, results, &e);
-	for (i = 0; i < j->victim_count; i++)
-		if (j->victims[i].fate == FATE_OPEN &&
-		    settle(j, &j->victims[i], &results[at++]) == -1)
+	for (i = 0; i < j->victim_count; i++) {
+		struct victim *v = &j->victims[i];
+		const char *key = v->key;
+
+		if (v->fate != FATE_OPEN)
+			continue;
+		if (v->is.type == ITEM_DIR && is_not_empty(&results[at]) &&
+		    was_ours(me, v))
+			me->work.target->ops->remove(
+			    me->session, &key, 1, &results[at], &e);
+		if (settle(j, v, &results[at++]) == -1)
 			rc = -1;
+	}
 	return rc;
 }
 

@@ -210,10 +210,13 @@ pathset_next_in(const struct pathset *p, const char *dir, size_t len, size_t *i,
 {
 	size_t first = len > 0 ? first_below(p, dir, len) : 0;
 	size_t skip = len > 0 ? len + 1 : 0;
-	const struct path *at = &p->paths[first + *i];
+	const struct path *at;
 	const char *slash;
 
-	if (first + *i >= p->n || (len > 0 && !is_below(at, dir, len)))
+	if (first + *i >= p->n)
+		return false;
+	at = &p->paths[first + *i];
+	if (len > 0 && !is_below(at, dir, len))
 		return false;
 	*name = at->s + skip;
 	slash = memchr(*name, '/', at->len - skip);

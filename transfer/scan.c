@@ -143,12 +143,12 @@ read_local(struct walker *w, int *fd, struct err *e)
 	*fd = open_dir(s, w->path);
 	scandir_reset(&w->dir);
 	if (*fd != -1 && w->named) {
-		scandir_named(&w->dir, *fd, only, w->path, strlen(w->path),
-		    s->options.skip_prefix, e);
+		scandir_named(
+		    &w->dir, *fd, only, w->path, strlen(w->path), NULL, e);
 		return;
 	}
 	if (*fd != -1) {
-		scandir_read(&w->dir, *fd, s->options.skip_prefix, &s->stop, e);
+		scandir_read(&w->dir, *fd, NULL, &s->stop, e);
 		return;
 	}
 	err_sys(e, "open directory");
@@ -183,7 +183,6 @@ read_listing(struct walker *w, struct err *e)
 {
 	struct scan *s = w->scan;
 	struct scanlist_options o = {
-	    .skip_prefix = s->options.skip_prefix,
 	    .retry = s->options.retry,
 	    .stop = &s->stop,
 	    .refuse = refuse,

@@ -36,8 +36,8 @@ struct scan_options {
 	/* A directory of another one is an entry, but isn't walked. */
 	bool one_file_system;
 	/*
-	 * Temporary names of our own are skipped: this (".dray-") and 16 hex
-	 * digits; NULL for none.  ".nfs*" is skipped on NFS.
+	 * Temporary names of our own are left alone: this (".dray-") and 16 hex
+	 * digits; NULL for none.  On NFS, files that have no name any more are.
 	 */
 	const char *skip_prefix;
 	/* A store's listing is asked again by this. */
@@ -81,8 +81,9 @@ struct scan_batch {
 	struct scan_entry *entries;
 	/*
 	 * What is left alone, the last name first: fifos, sockets and devices
-	 * (ITEM_SPECIAL), symlinks not kept and not followed.  Of st only type
-	 * and the type bits of mode are known.
+	 * (ITEM_SPECIAL), symlinks not kept and not followed, and (any other
+	 * type) what has a temporary name.  Of st only type and the type bits
+	 * of mode are known.
 	 */
 	size_t left_n;
 	struct scan_entry *left;

@@ -218,7 +218,16 @@ decided_by_type(
     struct reading *r, const char *name, size_t len, unsigned char type)
 {
 	enum scan_links links = r->w->scan->options.links;
+	const char *prefix = r->w->scan->options.skip_prefix;
 
+	if (prefix != NULL && scandir_is_temporary(name, prefix)) {
+		if (passes(r, name, len, type == DT_DIR))
+			leave(r, name, len,
+			    type == DT_DIR ? ITEM_DIR : ITEM_FILE, 0);
+		else
+			excluded(r, name, len);
+		return true;
+	}
 	if (type == DT_UNKNOWN ||
 	    (type == DT_LNK && links == SCAN_LINKS_FOLLOW))
 		return false;

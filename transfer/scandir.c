@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "transfer/scandir.h"
+#include "transfer/temp.h"
 
 #define IO_SIZE ((size_t)64 << 10)
 #define KEEP_MAX ((size_t)8 << 20)
@@ -131,7 +132,7 @@ is_left_out(const char *name, int fd, const char *skip_prefix)
 	if (skip_prefix != NULL && scandir_is_temporary(name, skip_prefix))
 		return true;
 	/* What an NFS client keeps of files deleted while open. */
-	return strncmp(name, ".nfs", 4) == 0 && on_nfs(fd);
+	return temp_is_nameless(name) && on_nfs(fd);
 }
 
 static int

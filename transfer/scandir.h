@@ -43,9 +43,9 @@ bool scandir_is_temporary(const char *name, const char *prefix);
 
 /*
  * Reads the directory FD, but for "." and "..", temporary names of
- * SKIP_PREFIX (or NULL) and, on NFS, ".nfs".  What was read before an error
- * is there, sorted, except with ERR_NOMEM.  Ends early, without an error, once
- * STOP is set.
+ * SKIP_PREFIX (or NULL) and, on NFS, those of files without a name.  What was
+ * read before an error is there, sorted, except with ERR_NOMEM.  Ends early,
+ * without an error, once STOP is set.
  */
 int scandir_read(struct scandir *d, int fd, const char *skip_prefix,
     const atomic_bool *stop, struct err *e);

@@ -57,10 +57,6 @@ take(void *arg, const struct store_list_entry *entry, struct err *e)
 		refuse(l, name, len, entry->st.type);
 		return 0;
 	}
-	if (l->o->skip_prefix != NULL &&
-	    len == strlen(l->o->skip_prefix) + 16 &&
-	    scandir_is_temporary(name, l->o->skip_prefix))
-		return 0;
 	return scandir_add(l->d, name, len, &st, e);
 }
 
@@ -95,12 +91,16 @@ scanlist_read(struct scandir *d, struct session *c, const char *dir,
 	struct listing l = {.d = d, .o = o};
 	unsigned attempt;
 	int64_t wait;
+	int rc;
 
 	l.prefix_len = strlen(dir) + (*dir != '\0');
 	for (attempt = 1;; attempt++) {
 		scandir_reset(d);
 		o->refuse(o->arg, NULL, 0, NULL);
-		if (c->store->ops->list(c, dir, false, take, &l, e) == 0)
+		c->tells_leftovers = true;
+		rc = c->store->ops->list(c, dir, false, take, &l, e);
+		c->tells_leftovers = false;
+		if (rc == 0)
 			return scandir_end(d, twice, &l, e);
 		scandir_reset(d);
 		if (e->kind == ERR_EXPIRED && attempt == 1 &&

@@ -8,7 +8,6 @@
 #include "transfer/store.h"
 
 struct scanlist_options {
-	const char *skip_prefix; /* as scandir_read */
 	struct retry_policy retry;
 	const atomic_bool *stop;
 	/* Told of each entry that is not taken, and why; with a NULL name:
@@ -19,10 +18,11 @@ struct scanlist_options {
 };
 
 /*
- * Lists directory DIR into D, sorted, again as long as errors may go away by
- * themselves; on an error that stays, D holds nothing.  A name that can't be
- * one of a file ("", ".", "..", with a slash, over SCANLIST_NAME_MAX bytes), or
- * that both a file and a directory have, is refused.
+ * Lists directory DIR into D, temporary names too, sorted, again as long as
+ * errors may go away by themselves; on an error that stays, D holds nothing.  A
+ * name that can't be one of a file ("", ".", "..", with a slash, over
+ * SCANLIST_NAME_MAX bytes), or that both a file and a directory have, is
+ * refused.
  */
 int scanlist_read(struct scandir *d, struct session *c, const char *dir,
     const struct scanlist_options *o, struct err *e);

@@ -45,8 +45,10 @@ store_open(const struct store_url *url, const struct store_config *config,
 void
 store_close(struct store *s)
 {
-	if (s != NULL)
-		s->ops->close(s);
+	if (s == NULL)
+		return;
+	store_forget_left(s);
+	s->ops->close(s);
 }
 
 void

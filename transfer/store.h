@@ -24,6 +24,11 @@
  *   and attrs of NULL (or kinds that attrs doesn't know) mean nothing is known:
  *   a new item gets what the store makes of it, one that is there keeps its
  *   own.  What attrs does know, but hasn't, is taken away.
+ * - A call that broke off may still be carried out, by a server that hung: it
+ *   must do no harm then, whatever was done since.  A temporary name is used
+ *   once, nothing but it is removed on the way to an item's name, and what a
+ *   call couldn't remove goes to store_leave(): the next call for that key
+ *   sweeps it first (store_sweep_left), and what comes late fails.
  * - A name that the store can't hold is refused by ERR_NAME, by check_key
  *   where it can tell, else by whoever writes: never held as another name.
  * - Outputs are written only on success.
@@ -76,8 +81,9 @@ struct store_config {
 	const char *profile;
 	/*
 	 * Names the task and the machine: temporary names at the store are made
-	 * from it, so that a run finds what a killed one left, and no other
-	 * task's.  One process at a time.  NULL: they are random.
+	 * from it, so that a run finds what a killed one left, whatever became
+	 * of its ledger, and no other task's.  One process at a time.  NULL:
+	 * they are random.
 	 */
 	const char *owner;
 	const char *ca_bundle;
@@ -180,6 +186,7 @@ struct store_list_entry {
 	const char *key; /* relative to the root; a directory has no slash */
 	size_t key_len;
 	struct store_stat st;
+	bool leftover; /* for sweep(), and no item: session.tells_leftovers */
 };
 
 /* Return -1 (with *e set) to end the listing with that error. */
@@ -277,7 +284,8 @@ struct store_driver {
 	/*
 	 * All items under directory DIR ("" is the root), each passed to FN;
 	 * with RECURSIVE all below, else its children only; in any order,
-	 * each once.  Temporary names are left out.  What is no file,
+	 * each once.  Temporary names are left out, but those that
+	 * session.tells_leftovers asks for.  What is no file,
 	 * directory or symlink is an ITEM_SPECIAL; with RECURSIVE it may be
 	 * left out.  A DIR that isn't there, or is none, is ERR_NOTFOUND; with
 	 * RECURSIVE, or where directories don't exist by themselves, it has no
@@ -407,10 +415,18 @@ struct store_driver {
 	/* An upload that is not known is no error. */
 	int (*upload_abort)(
 	    struct session *c, const char *key, const char *id, struct err *e);
-	/* Unfinished uploads of KEY: of config.owner's, where the store can
-	 * tell; with those of keys that begin with KEY, where it can't. */
+	/* Unfinished uploads of KEY; with those of keys that begin with KEY,
+	 * where the store can't tell.  NULL: list() tells them as leftovers. */
 	int (*uploads)(struct session *c, const char *key, store_upload_fn *fn,
 	    void *arg, struct err *e);
+
+	/*
+	 * Removes the leftover KEY (a temporary name, as list() told it, or as
+	 * it went to store_leave); what it holds in place of an item that is
+	 * missing goes back to its name.  One that isn't there is no error.
+	 * NULL: there are none.
+	 */
+	int (*sweep)(struct session *c, const char *key, struct err *e);
 
 	/*
 	 * The file or symlink KEY, with its metadata, is under TO from now on,
@@ -448,7 +464,25 @@ struct store {
 		atomic_uint_fast64_t items;
 		_Atomic(const char *) why;
 	} lacks[STORE_LACK_COUNT];
+	/* left.c's: what broken calls left, and how much is there still. */
+	_Atomic(struct store_left *) left;
+	atomic_size_t left_open;
 };
+
+/*
+ * A call for KEY broke off, and may have left TEMP, a temporary name, beside
+ * it.  Any thread.
+ */
+void store_leave(struct store *s, const char *key, const char *temp);
+/*
+ * Sweeps what such calls for KEY (NULL: for any) left.  -1 if something could
+ * not be: it is remembered.  No other call for KEY may be under way.
+ */
+int store_sweep_left(struct session *c, const char *key, struct err *e);
+/* Whether there is something left. */
+bool store_has_left(const struct store *s);
+/* Forgets it: the store is to be closed. */
+void store_forget_left(struct store *s);
 
 /*
  * An item is there, but without WHAT, which is no error: said once a run, with
@@ -476,6 +510,9 @@ struct session {
 	 * elsewhere it is ignored: the caller has looked before.
 	 */
 	const struct store_expect *expect;
+	/* Set by the caller around list(): what config.owner left there is
+	 * told, too; if that is NULL, what anybody left. */
+	bool tells_leftovers;
 };
 
 /* Whether A and B are one time to a store that keeps it in units of D's. */

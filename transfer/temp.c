@@ -12,44 +12,49 @@
 #include "verify/digest.h"
 
 #define PREFIX_LEN (sizeof(TEMP_PREFIX) - 1)
+#define OWNER_LEN 8
 
-uint64_t
+uint32_t
 temp_owner(const char *owner)
 {
-	return owner != NULL ? crc64nvme(0, owner, strlen(owner)) : 0;
+	uint64_t crc;
+	uint32_t number;
+
+	if (owner == NULL)
+		return 0;
+	crc = crc64nvme(0, owner, strlen(owner));
+	number = (uint32_t)(crc ^ crc >> 32);
+	return number != 0 ? number : 1;
 }
 
-/* What the names for NAME have in common: the upper half. */
-static uint64_t
-number_of(uint64_t owner, const char *name)
+static void
+put_name(uint32_t owner, uint32_t rest, char *out)
 {
-	return owner != 0 ? crc64nvme(owner, name, strlen(name)) : 0;
+	snprintf(out, TEMP_NAME_SIZE, TEMP_PREFIX "%08" PRIx32 "%08" PRIx32,
+	    owner, rest);
 }
 
 void
-temp_name(uint64_t owner, const char *name, bool fresh, char *out)
+temp_name(uint32_t owner, char *out)
 {
-	uint64_t number = number_of(owner, name), random = 0;
+	uint32_t random[2];
 
-	/* O_EXCL guards; this only makes a second try unlikely. */
-	if ((fresh || number == 0) &&
-	    getrandom(&random, sizeof(random), GRND_NONBLOCK) !=
-		(ssize_t)sizeof(random))
-		random = (uint64_t)clock_wall_ns() ^ (uint64_t)getpid() << 40;
-	if (number == 0)
-		number = random;
-	else if (fresh)
-		number ^= random >> 32;
-	snprintf(out, TEMP_NAME_SIZE, TEMP_PREFIX "%016" PRIx64, number);
+	/* Exclusive creation guards; this makes a second try unlikely. */
+	if (getrandom(random, sizeof(random), GRND_NONBLOCK) !=
+	    (ssize_t)sizeof(random)) {
+		random[0] = (uint32_t)clock_wall_ns();
+		random[1] = (uint32_t)getpid();
+	}
+	put_name(owner != 0 ? owner : random[1], random[0], out);
 }
 
-size_t
-temp_common(uint64_t owner, const char *name, char *out)
+void
+temp_fixed_name(uint32_t owner, char *out)
 {
-	if (number_of(owner, name) == 0)
-		return 0;
-	temp_name(owner, name, false, out);
-	return PREFIX_LEN + 8;
+	if (owner == 0)
+		temp_name(owner, out);
+	else
+		put_name(owner, 0, out);
 }
 
 bool
@@ -64,6 +69,28 @@ temp_is_name(const char *name, size_t n)
 		    !(name[i] >= 'a' && name[i] <= 'f'))
 			return false;
 	return true;
+}
+
+bool
+temp_is_of(uint32_t owner, const char *name, size_t n)
+{
+	char own[TEMP_NAME_SIZE];
+
+	if (!temp_is_name(name, n))
+		return false;
+	put_name(owner, 0, own);
+	return owner == 0 || memcmp(name, own, PREFIX_LEN + OWNER_LEN) == 0;
+}
+
+bool
+temp_is_nameless(const char *name)
+{
+	size_t n;
+
+	if (strncmp(name, ".nfs", 4) != 0)
+		return false;
+	n = strspn(name + 4, "0123456789abcdefABCDEF");
+	return n >= 16 && n <= 24 && name[4 + n] == '\0';
 }
 
 int

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * Temporary names at stores with directories: TEMP_PREFIX and 16 hex digits,
- * made from an owner (config.owner) and the name that the item is to get, so
- * that a run finds or replaces what a killed run of the same task left, and no
+ * eight of an owner (config.owner) and eight at random.  Each is used once, so
+ * that a request that a server carries out late can't touch what a later one
+ * made; and whoever lists a directory knows what its owner left there, and no
  * other's.  Thread-safe.
  */
 #ifndef TRANSFER_TEMP_H
@@ -18,16 +19,18 @@
 #define TEMP_NAME_SIZE 32 /* bytes that a temporary name takes */
 
 /* The number of an owner's name; 0 (names are random) for NULL. */
-uint64_t temp_owner(const char *owner);
-/*
- * The temporary name for NAME into OUT (TEMP_NAME_SIZE bytes): another one
- * each time where FRESH, or where the owner isn't known.
- */
-void temp_name(uint64_t owner, const char *name, bool fresh, char *out);
-/* Bytes that all temporary names of NAME begin with; 0 if they don't. */
-size_t temp_common(uint64_t owner, const char *name, char *out);
+uint32_t temp_owner(const char *owner);
+/* Another temporary name each time, into OUT (TEMP_NAME_SIZE bytes). */
+void temp_name(uint32_t owner, char *out);
+/* The same one each time, for what one thread of the owner tries out. */
+void temp_fixed_name(uint32_t owner, char *out);
 /* Whether the N bytes at NAME are a temporary name. */
 bool temp_is_name(const char *name, size_t n);
+/* Whether it is one of OWNER's; of anybody's if that is 0. */
+bool temp_is_of(uint32_t owner, const char *name, size_t n);
+/* Whether an NFS client calls a file so that is open, and has no name any more:
+ * ".nfs" and 16 to 24 hex digits. */
+bool temp_is_nameless(const char *name);
 /* ERR_GONE unless ID is a temporary name, as upload ids are. */
 int temp_check_id(const char *id, struct err *e);
 

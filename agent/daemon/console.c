@@ -21,6 +21,8 @@
 #define PATIENCE_MS 10000
 /* For whoever has asked before. */
 #define IDLE_MS 300000
+/* Callers wait so long when there is no descriptor for them. */
+#define DEAF_MS 1000
 
 struct client {
 	struct console *control;
@@ -39,6 +41,7 @@ struct console {
 	struct listener listener;
 	struct hush hush;
 	uint64_t turns;
+	uint64_t deaf_ms; /* no descriptor is left for callers, since; or 0 */
 	struct client clients[CLIENTS_MAX];
 };
 
@@ -247,6 +250,10 @@ on_caller(void *arg, int listener, short events)
 	struct client *c;
 
 	(void)events;
+	if (fd == -1 && (errno == EMFILE || errno == ENFILE)) {
+		control->deaf_ms = clock_mono_ms();
+		loop_change(control->loop, listener, 0);
+	}
 	if (fd == -1)
 		return;
 	c = make_room(control);
@@ -267,6 +274,10 @@ console_tick(struct console *control, uint64_t now_ms)
 {
 	int i;
 
+	if (control->deaf_ms != 0 && now_ms - control->deaf_ms >= DEAF_MS) {
+		control->deaf_ms = 0;
+		loop_change(control->loop, control->listener.fd, POLLIN);
+	}
 	for (i = 0; i < CLIENTS_MAX; i++) {
 		struct client *c = &control->clients[i];
 		bool owes = !c->has_asked || c->in.len > 0 || c->out.len > 0;

@@ -61,9 +61,8 @@ courier_recall(struct courier *c)
 	c->next_ms = 0;
 }
 
-/* Whether a task has run yet. */
 static bool
-has_outboxes(const char *path)
+has_subscribers(const char *path)
 {
 	DIR *d = opendir(path);
 	const struct dirent *de;
@@ -157,7 +156,9 @@ courier_tick(struct courier *c, uint64_t now_ms)
 		return c->next_ms - now_ms;
 	c->next_ms = now_ms + EVERY_MS;
 	go_on_errand(c, now_ms);
-	if (c->run == NULL && has_outboxes(c->config.state_dir))
+	if (c->run == NULL &&
+	    (has_subscribers(c->config.subscriptions_dir) ||
+		c->config.archives(c->config.arg)))
 		go_round(c);
 	return EVERY_MS;
 }

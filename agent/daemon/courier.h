@@ -3,8 +3,9 @@
  * Events that no run delivers any more: a process of the daemon's sends what
  * waits in the outboxes of all tasks, after each run and every few minutes,
  * also what runs left that the daemon knows nothing of (dray events drain),
- * and what their archives have yet to get.  One at a time.  Errands, which make
- * an event of what the daemon alone knows, go first.
+ * and what their archives have yet to get.  One at a time, and none where
+ * nobody has subscribed and nothing is archived.  Errands, which make an event
+ * of what the daemon alone knows, go first.
  */
 #ifndef AGENT_DAEMON_COURIER_H
 #define AGENT_DAEMON_COURIER_H
@@ -29,6 +30,8 @@ struct courier_config {
 	int (*errand)(void *arg, struct courier_errand *out, struct err *e);
 	/* The one that was given last has succeeded. */
 	void (*errand_done)(void *arg);
+	/* Whether there is an archive that runs have begun. */
+	bool (*archives)(void *arg);
 	void *arg;
 };
 

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -38,8 +39,9 @@ struct service {
 	struct tasks *tasks;
 	struct courier *courier;
 	struct console *control;
-	int lock;    /* of the state directory */
-	int signals; /* signalfd */
+	const char *own[4]; /* what it writes to, and NULL */
+	int lock;	    /* of the state directory */
+	int signals;	    /* signalfd */
 	bool ending;
 	bool gave_up; /* what is under way was told to be dropped */
 	uint64_t ending_ms;
@@ -261,11 +263,21 @@ hire_courier(struct service *s, struct err *e)
 	    .errand_main = s->setup->tell_of_hold,
 	    .errand = tasks_errand,
 	    .errand_done = tasks_errand_done,
+	    .archives = tasks_archive,
 	    .arg = s->tasks,
 	};
 
 	s->courier = courier_new(&config, e);
 	return s->courier != NULL ? 0 : -1;
+}
+
+/* A watch is to be silent about these. */
+static void
+name_own(struct service *s)
+{
+	s->own[0] = s->conf->state_dir;
+	s->own[1] = s->conf->control;
+	s->own[2] = s->setup->log_file;
 }
 
 static int
@@ -280,9 +292,11 @@ set_up(struct service *s, struct err *e)
 	s->loop = loop_new(e);
 	if (s->loop == NULL || catch_signals(s, e) == -1)
 		return -1;
+	name_own(s);
 	config = (struct tasks_config){
 	    .state_dir = s->conf->state_dir,
 	    .subscriptions_dir = s->conf->subscriptions_dir,
+	    .own = s->own,
 	    .max_runs = s->conf->max_runs,
 	    .main = s->setup->main,
 	    .loop = s->loop,
@@ -369,6 +383,18 @@ serve(struct service *s, struct err *e)
 	return 0;
 }
 
+/* Each run and each watch takes some. */
+static void
+take_all_descriptors(void)
+{
+	struct rlimit files;
+
+	if (getrlimit(RLIMIT_NOFILE, &files) == 0) {
+		files.rlim_cur = files.rlim_max;
+		setrlimit(RLIMIT_NOFILE, &files);
+	}
+}
+
 int
 daemon_run(const struct daemon_setup *setup, struct err *e)
 {
@@ -380,6 +406,7 @@ daemon_run(const struct daemon_setup *setup, struct err *e)
 	};
 	int rc;
 
+	take_all_descriptors();
 	notify_init();
 	rc = set_up(&s, e);
 	if (rc == 0) {

@@ -172,14 +172,14 @@ covering(const struct hints *h, const char *path, size_t len)
 	return NULL;
 }
 
-/* HEARD, once more. */
+/* HEARD, once more, of a path of LEN bytes that AT stands for. */
 static void
-again(struct hint *at, const struct hint *heard)
+again(struct hint *at, size_t len, const struct hint *heard)
 {
 	if (heard->kind == HINT_CREATED)
 		return;
 	if (at->kind == HINT_CREATED ||
-	    (at->len == heard->len && heard->kind == HINT_TREE))
+	    (at->len == len && heard->kind == HINT_TREE))
 		at->kind = heard->kind;
 	if (at->first_ms > heard->first_ms)
 		at->first_ms = heard->first_ms;
@@ -193,7 +193,7 @@ put(struct hints *h, const char *path, size_t len, const struct hint *heard)
 	struct hint *at = covering(h, path, len);
 
 	if (at != NULL) {
-		again(at, heard);
+		again(at, len, heard);
 		return;
 	}
 	at = malloc(sizeof(*at) + len);
@@ -289,7 +289,6 @@ hints_add(struct hints *h, const char *path, size_t len, enum hint_kind kind,
 {
 	struct hint heard = {
 	    .kind = kind,
-	    .len = len,
 	    .first_ms = now_ms,
 	    .last_ms = now_ms,
 	};
@@ -417,4 +416,10 @@ hints_return(struct hints *h, bool idle)
 		collapse(h, 0);
 	h->due_ms = 0;
 	h->idle = idle && !heard;
+}
+
+void
+hints_rest(struct hints *h)
+{
+	h->idle = true;
 }

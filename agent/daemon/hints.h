@@ -63,5 +63,7 @@ void hints_done(struct hints *h);
 /* It has not: it is as if it had not been taken.  IDLE: it waits for the next
  * change to be heard of. */
 void hints_return(struct hints *h, bool idle);
+/* Nobody wants them now: they wait for the next change to be heard of. */
+void hints_rest(struct hints *h);
 
 #endif

@@ -16,6 +16,7 @@ struct tasks;
 
 struct tasks_config {
 	const char *state_dir, *subscriptions_dir;
+	const char *const *own; /* as watch_new() has it */
 	unsigned max_runs;
 	run_main_fn *main; /* NULL: only to be looked at */
 	struct loop *loop;
@@ -67,6 +68,8 @@ int tasks_set(struct tasks *t, const char *name, const char *key,
  */
 int tasks_errand(void *arg, struct courier_errand *out, struct err *e);
 void tasks_errand_done(void *arg);
+/* Whether one has an archive that a run has begun. */
+bool tasks_archive(void *arg);
 
 /* tasks_show.c: all tasks, or only NAME (not NULL; ERR_NOTFOUND), as members of
  * an array. */

@@ -66,6 +66,8 @@ tasks_stop(struct tasks *t, const char *name, int64_t now_us, struct err *e)
 	if (keep(t, task, &was, e) == -1)
 		return -1;
 	task->queued = 0;
+	if (task->watch != NULL)
+		watch_rest(task->watch);
 	return 0;
 }
 

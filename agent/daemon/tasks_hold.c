@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: ISC */
-/* Others are told of tasks that are held. */
+/* What the courier does for the tasks: others are told of those that are held,
+ * and archives are gone on with. */
 #include "config.h"
 
 #include <stdio.h>
@@ -42,4 +43,25 @@ tasks_errand_done(void *arg)
 		log_error("task=%s: that others know of its hold can't be "
 			  "kept: %s",
 		    task->name, e.msg);
+}
+
+bool
+tasks_archive(void *arg)
+{
+	static const char word[] = "--events-archive=";
+	const struct tasks *t = arg;
+	size_t i, k;
+
+	for (i = 0; i < t->n; i++) {
+		const struct task *task = t->all[i];
+
+		/* What no run has begun nobody can go on with. */
+		if (task->conf == NULL || task->memory.outcome[0] == '\0')
+			continue;
+		for (k = 0; k < task->conf->options.n; k++)
+			if (strncmp(task->conf->options.words[k], word,
+				strlen(word)) == 0)
+				return true;
+	}
+	return false;
 }

@@ -159,7 +159,7 @@ first_in_queue(const struct tasks *t)
 	for (i = 0; i < t->n; i++) {
 		struct task *task = t->all[i];
 
-		if (task->queued != 0 && task->run == NULL &&
+		if (task->queued != 0 && task->run == NULL && !task->gone &&
 		    (first == NULL || task->queued < first->queued))
 			first = task;
 	}

@@ -25,7 +25,7 @@ task_watch(struct task *task, const struct tasks_config *config)
 	if (task->watch != NULL) {
 		watch_set(task->watch, conf);
 	} else if (conf != NULL) {
-		task->watch = watch_new(conf, config->loop, &e);
+		task->watch = watch_new(conf, config->own, config->loop, &e);
 		if (conf->schedule.n == 0 && conf->schedule.every_us == 0)
 			log_warn("task=%s: watch, but no schedule: what no "
 				 "watch sees (dray-task(5), WATCH) is never "
@@ -97,7 +97,7 @@ task_changes_ended(struct task *task, enum schedule_end end)
 	if (end == SCHEDULE_DONE)
 		watch_done(task->watch);
 	else
-		watch_return(task->watch, end == SCHEDULE_CANCELLED);
+		watch_return(task->watch, task->stop == STOP_BY_HAND);
 }
 
 uint64_t

@@ -33,6 +33,7 @@ struct watch {
 	struct loop *loop;
 	char *name; /* of the task */
 	enum verb_id verb;
+	const char *const *own;	 /* as watch_new() got it */
 	struct conf_words words; /* of the watcher */
 	struct hints *hints;
 	struct run *run; /* the watcher; NULL: none */
@@ -56,17 +57,23 @@ how_name(enum watch_how how)
 }
 
 static int
-compose(struct conf_words *w, const struct task_conf *conf, struct err *e)
+compose(struct conf_words *w, const struct task_conf *conf,
+    const char *const *own, struct err *e)
 {
 	if (conf_words_copy(w, &conf->options, e) == -1 ||
 	    conf_words_add(w, "--", NULL, e) == -1 ||
-	    conf_words_add(w, how_name(conf->watch), NULL, e) == -1)
+	    conf_words_add(w, how_name(conf->watch), NULL, e) == -1 ||
+	    conf_words_add(w, conf->source, NULL, e) == -1)
 		return -1;
-	return conf_words_add(w, conf->source, NULL, e);
+	for (; own != NULL && *own != NULL; own++)
+		if (conf_words_add(w, *own, NULL, e) == -1)
+			return -1;
+	return 0;
 }
 
 struct watch *
-watch_new(const struct task_conf *conf, struct loop *l, struct err *e)
+watch_new(const struct task_conf *conf, const char *const *own, struct loop *l,
+    struct err *e)
 {
 	AUTO(watch) struct watch *w = calloc(1, sizeof(*w));
 
@@ -76,11 +83,12 @@ watch_new(const struct task_conf *conf, struct loop *l, struct err *e)
 	}
 	w->fd = -1;
 	w->loop = l;
+	w->own = own;
 	w->verb = conf->verb;
 	w->again_ms = AGAIN_MS;
 	buf_init(&w->in, 2 * WATCH_WIRE_MAX);
 	w->hints = hints_new(HINTS_MAX, HINTS_MAX_BYTES, e);
-	if (w->hints == NULL || compose(&w->words, conf, e) == -1)
+	if (w->hints == NULL || compose(&w->words, conf, own, e) == -1)
 		return NULL;
 	hints_set_settle(w->hints, conf->watch_settle_ms);
 	w->name = strdup(conf->name);
@@ -123,7 +131,7 @@ keep_words(struct watch *w, const struct task_conf *conf)
 	bool same = w->verb == conf->verb;
 	size_t i;
 
-	if (compose(&words, conf, &e) == -1) {
+	if (compose(&words, conf, w->own, &e) == -1) {
 		log_error("task=%s: watched as before: %s", w->name, e.msg);
 		conf_words_free(&words);
 		return true;
@@ -382,6 +390,12 @@ void
 watch_return(struct watch *w, bool idle)
 {
 	hints_return(w->hints, idle);
+}
+
+void
+watch_rest(struct watch *w)
+{
+	hints_rest(w->hints);
 }
 
 void

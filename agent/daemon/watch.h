@@ -15,9 +15,13 @@
 
 struct watch;
 
-/* Of the task that CONF is of; it is read only now. */
-struct watch *watch_new(
-    const struct task_conf *conf, struct loop *l, struct err *e);
+/*
+ * Of the task that CONF is of; it is read only now.  OWN, borrowed: files and
+ * directories that the daemon itself writes to, NULL behind the last, or NULL;
+ * of these nothing is told.
+ */
+struct watch *watch_new(const struct task_conf *conf, const char *const *own,
+    struct loop *l, struct err *e);
 /* The watcher is killed. */
 void watch_free(struct watch *w);
 AUTO_DEFINE(watch, struct watch, watch_free)
@@ -46,6 +50,8 @@ void watch_take_all(struct watch *w);
  * IDLE: after the next change only. */
 void watch_done(struct watch *w);
 void watch_return(struct watch *w, bool idle);
+/* What was seen, and no run was for yet, waits for the next change. */
+void watch_rest(struct watch *w);
 
 /* Its members of a task's status. */
 void watch_show(const struct watch *w, struct json *j);

@@ -39,6 +39,7 @@ watcher_tell(struct watcher *w, enum watch_kind kind, const struct buf *dir,
 		return true;
 	}
 	if (scandir_is_temporary(name, TEMPORARY) ||
+	    watcher_is_own(w, buf_str(&path), path.len) ||
 	    (path.len > 0 &&
 		!filter_passes_from_root(
 		    w->options->filter, buf_str(&path), path.len, is_dir)))
@@ -166,6 +167,7 @@ watcher_main(enum verb_id verb, int argc, char **argv)
 	    .options = &o,
 	    .root_fd = -1,
 	    .out_fd = RUN_PASSED_FD,
+	    .own = BUF_INIT(PATH_BYTES_MAX),
 	    .out = BUF_INIT(OUT_MAX),
 	    .last = BUF_INIT(PATH_BYTES_MAX),
 	    .last_kind = WATCH_KINDS,
@@ -178,8 +180,10 @@ watcher_main(enum verb_id verb, int argc, char **argv)
 	    options_finish(&o, verb, &e) == 0 &&
 	    (url = store_url_parse(argv[1], &e)) != NULL) {
 		w.path = url->path;
-		watch(&w, argv[0], &e);
+		if (watcher_take_own(&w, argv + 2, (size_t)argc - 2, &e) == 0)
+			watch(&w, argv[0], &e);
 	}
+	buf_free(&w.own);
 	buf_free(&w.out);
 	buf_free(&w.last);
 	return cmd_fail(&e);

@@ -10,8 +10,8 @@
 #include "agent/cli/table.h"
 
 /* As a run's main: words are the task's options, how it is to watch ("auto",
- * ...) and the source.  Returns only after something went wrong, which it has
- * logged. */
+ * ...), the source, and what is the daemon's own.  Returns only after something
+ * went wrong, which it has logged. */
 int watcher_main(enum verb_id verb, int argc, char **argv);
 
 #endif

@@ -352,6 +352,16 @@ take_events(struct fan *f, struct err *e)
 	return 0;
 }
 
+/* Whether the root, the same directory, is somewhere else: what is below it is
+ * known by where that is. */
+static bool
+has_moved(const struct fan *f)
+{
+	AUTO(free) char *path = path_of(f->w->root_fd);
+
+	return path == NULL || strcmp(path, f->root) != 0;
+}
+
 static int
 serve(struct fan *f, struct err *e)
 {
@@ -366,11 +376,13 @@ serve(struct fan *f, struct err *e)
 		};
 
 		watcher_leave(f->w);
-		if (poll(p, 2, -1) == -1 && errno != EINTR)
+		if (poll(p, 2, WATCHER_CHECK_MS) == -1 && errno != EINTR)
 			return err_sys(e, "poll");
 		rc = watcher_enter(f->w, e);
-		if (rc == 0 && p[1].revents != 0 &&
-		    mounts_changed(&f->mounts, f->root))
+		if (rc == 0 &&
+		    (has_moved(f) ||
+			(p[1].revents != 0 &&
+			    mounts_changed(&f->mounts, f->root))))
 			rc = begin(f, e);
 		else if (rc == 0 && p[0].revents != 0)
 			rc = take_events(f, e);

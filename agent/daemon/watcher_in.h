@@ -6,12 +6,17 @@
 #include "agent/daemon/watch_wire.h"
 #include "agent/options.h"
 
+/* As often it is looked whether the path still leads to the root: nothing is
+ * heard of a symbolic link in it, or of a directory above that is renamed. */
+#define WATCHER_CHECK_MS 10000
+
 struct watcher {
 	const struct options *options;
 	const char *path; /* of the source, as it was given */
 	int root_fd;	  /* of it, while it is looked at; -1 */
 	uint64_t root_dev, root_ino;
 	int out_fd;	 /* the daemon reads there */
+	struct buf own;	 /* paths of the daemon's, each with a NUL behind */
 	struct buf out;	 /* what is to be written */
 	struct buf last; /* the path that was told last */
 	enum watch_kind last_kind;
@@ -19,8 +24,8 @@ struct watcher {
 
 /*
  * NAME (or "": the directory itself) in the directory at DIR has changed, or
- * was created.  What the filters leave out, and temporary names, are passed
- * over: false.
+ * was created.  What the filters leave out, temporary names and what is the
+ * daemon's own are passed over: false.
  */
 bool watcher_tell(struct watcher *w, enum watch_kind kind,
     const struct buf *dir, const char *name, bool is_dir);
@@ -40,6 +45,15 @@ void watcher_leave(struct watcher *w);
 int watcher_inotify(struct watcher *w, struct err *e);
 /* ERR_UNSUPPORTED or ERR_DENIED: it could not begin. */
 int watcher_fanotify(struct watcher *w, struct err *e);
+
+/*
+ * watcher_own.c: what is at PATHS, and below them, is the daemon's own, if it
+ * is in the source.  Before the working directory is another one.
+ */
+int watcher_take_own(
+    struct watcher *w, char *const *paths, size_t n, struct err *e);
+/* Whether PATH, below the source, is. */
+bool watcher_is_own(const struct watcher *w, const char *path, size_t len);
 
 /* watcher_limits.c: what to do about a limit of inotify(7). */
 int watcher_too_many_instances(struct err *e);

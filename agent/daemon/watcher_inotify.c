@@ -7,204 +7,21 @@
  */
 #include "config.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/inotify.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "agent/daemon/mounts.h"
-#include "agent/daemon/watcher_in.h"
-#include "agent/daemon/watchtree.h"
+#include "agent/daemon/watcher_inotify_in.h"
 #include "base/log.h"
-#include "transfer/beneath.h"
 
 #define PATH_BYTES_MAX ((size_t)512 << 10)
 #define EVENTS_BYTES 65536
 /* What was moved away is let go of when nothing else happens. */
 #define QUIET_MS 1000
-/* Not IN_MODIFY: what is being written is sent once it is closed. */
-#define MASK                                                              \
-	(IN_CLOSE_WRITE | IN_ATTRIB | IN_CREATE | IN_DELETE | IN_MOVE |   \
-	    IN_DELETE_SELF | IN_MOVE_SELF | IN_ONLYDIR | IN_DONT_FOLLOW | \
-	    IN_EXCL_UNLINK)
-
-struct found {
-	uint32_t id;
-	bool watched;
-};
-
-struct inotify {
-	struct watcher *w;
-	int fd;
-	struct watchtree *tree;
-	char *root; /* where it is, as the kernel says it */
-	struct mounts mounts;
-	struct found *queue; /* of the walk: directories to be read */
-	size_t queue_n, queue_cap;
-	uint64_t unwatched;
-	bool full;  /* no watch is left */
-	bool tells; /* the walk says what it finds */
-	bool moved; /* something has left the tree */
-	bool blind; /* what is where isn't known any more */
-};
-
-static int
-enqueue(struct inotify *in, uint32_t id, bool watched, struct err *e)
-{
-	if (in->queue_n == in->queue_cap) {
-		size_t cap = in->queue_cap > 0 ? in->queue_cap * 2 : 64;
-		struct found *more = realloc(in->queue, cap * sizeof(*more));
-
-		if (more == NULL)
-			return err_set(e, ERR_NOMEM, "out of memory");
-		in->queue = more;
-		in->queue_cap = cap;
-	}
-	in->queue[in->queue_n++] = (struct found){.id = id, .watched = watched};
-	return 0;
-}
-
-/* The directory with that number: its path, and it is the working directory.
- * False: there is none (any more). */
-static bool
-enter(const struct inotify *in, uint32_t id, struct buf *path, int *fd)
-{
-	buf_reset(path);
-	*fd = -1;
-	if (!watchtree_path(in->tree, id, path))
-		return false;
-	*fd = beneath_open(in->w->root_fd, buf_str(path),
-	    O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_NONBLOCK, 0);
-	return *fd != -1 && fchdir(*fd) == 0;
-}
-
-/* Whether NAME, where we are, is of another file system that stays out. */
-static bool
-is_outside(const struct inotify *in, const char *name)
-{
-	struct stat st;
-
-	return in->w->options->one_file_system &&
-	    fstatat(AT_FDCWD, name, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
-	    st.st_dev != in->w->root_dev;
-}
-
-/*
- * Watches the directory NAME, where we are, which has the number PARENT.  1:
- * *ID is its number; 0: it isn't there, or isn't to be watched.
- */
-static int
-add(struct inotify *in, uint32_t parent, const char *name, uint32_t *id,
-    struct err *e)
-{
-	int wd = -1;
-
-	if (is_outside(in, name))
-		return 0;
-	if (!in->full) {
-		wd = inotify_add_watch(in->fd, name, MASK);
-		in->full = wd == -1 && errno == ENOSPC;
-		if (wd == -1 && errno == ENOMEM)
-			return err_sys(e, "inotify");
-		if (wd == -1 && errno != ENOSPC && errno != EACCES)
-			return 0;
-	}
-	if (watchtree_put(in->tree, wd, parent, name, id, e) == -1)
-		return -1;
-	in->unwatched += wd == -1;
-	return enqueue(in, *id, wd != -1, e) == 0 ? 1 : -1;
-}
-
-static bool
-is_dot(const char *name)
-{
-	return strcmp(name, ".") == 0 || strcmp(name, "..") == 0;
-}
-
-/* Whether DE, where we are, is a directory. */
-static bool
-is_dir(const struct dirent *de)
-{
-	struct stat st;
-
-	if (de->d_type != DT_UNKNOWN)
-		return de->d_type == DT_DIR;
-	return fstatat(AT_FDCWD, de->d_name, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
-	    S_ISDIR(st.st_mode);
-}
-
-/* What is in a directory: its directories get a watch. */
-static int
-take_entry(struct inotify *in, uint32_t id, const struct buf *path,
-    const struct dirent *de, struct err *e)
-{
-	AUTO(buf) struct buf below = BUF_INIT(PATH_BYTES_MAX);
-	bool dir = !is_dot(de->d_name) && is_dir(de);
-	uint32_t child;
-
-	if (is_dot(de->d_name))
-		return 0;
-	if (in->tells &&
-	    !watcher_tell(
-		in->w, dir ? WATCH_ALONE : WATCH_TREE, path, de->d_name, dir))
-		return 0;
-	if (!dir)
-		return 0;
-	buf_add(&below, path->data, path->len);
-	if (path->len > 0)
-		buf_addc(&below, '/');
-	buf_adds(&below, de->d_name);
-	if (!filter_passes(
-		in->w->options->filter, buf_str(&below), below.len, true))
-		return 0;
-	return add(in, id, de->d_name, &child, e) == -1 ? -1 : 0;
-}
-
-static int
-read_dir(struct inotify *in, uint32_t id, struct err *e)
-{
-	AUTO(buf) struct buf path = BUF_INIT(PATH_BYTES_MAX);
-	const struct dirent *de;
-	DIR *dir;
-	int fd, rc = 0;
-
-	if (!enter(in, id, &path, &fd) || (dir = fdopendir(fd)) == NULL) {
-		if (fd != -1)
-			close(fd);
-		return 0; /* the run says what can't be read */
-	}
-	while (rc == 0 && (de = readdir(dir)) != NULL)
-		rc = take_entry(in, id, &path, de, e);
-	closedir(dir);
-	return rc;
-}
-
-/* Reads what is in the queue, and what is found by that. */
-static int
-walk(struct inotify *in, struct err *e)
-{
-	size_t i;
-	int rc = 0;
-
-	for (i = 0; rc == 0 && i < in->queue_n; i++)
-		rc = read_dir(in, in->queue[i].id, e);
-	/* Those without a watch were kept to be counted. */
-	for (i = in->queue_n; i-- > 0;)
-		if (!in->queue[i].watched)
-			watchtree_remove(in->tree, in->queue[i].id);
-	in->queue_n = 0;
-	if (in->queue_cap > 4096) {
-		free(in->queue);
-		in->queue = NULL;
-		in->queue_cap = 0;
-	}
-	return rc;
-}
 
 static void
 tell_state(struct inotify *in)
@@ -252,10 +69,10 @@ begin(struct inotify *in, struct err *e)
 		return -1;
 	if (fchdir(in->w->root_fd) == -1)
 		return err_sys(e, "%s", in->w->path);
-	rc = add(in, WATCHTREE_NONE, ".", &root, e);
+	rc = inotify_add(in, WATCHTREE_NONE, ".", &root, e);
 	if (rc == 0)
 		return err_sys(e, "%s can't be watched", in->w->path);
-	if (rc == -1 || walk(in, e) == -1)
+	if (rc == -1 || inotify_walk(in, e) == -1)
 		return -1;
 	if (in->full)
 		watcher_log_unwatched(watchtree_count(in->tree), in->unwatched);
@@ -276,17 +93,45 @@ take_dir(struct inotify *in, uint32_t id, const char *name, struct err *e)
 
 	/* Others may have given theirs back. */
 	in->full = false;
-	if (enter(in, id, &path, &fd))
-		rc = add(in, id, name, &child, e);
+	if (inotify_enter(in, id, &path, &fd))
+		rc = inotify_add(in, id, name, &child, e);
 	if (fd != -1)
 		close(fd);
 	if (rc != -1)
-		rc = walk(in, e);
+		rc = inotify_walk(in, e);
 	if (in->full && !full)
 		watcher_log_unwatched(watchtree_count(in->tree), in->unwatched);
 	if (in->unwatched != unwatched)
 		tell_state(in);
 	return rc;
+}
+
+/* Whether the directory NAME in ID could not be watched before, and is now. */
+static bool
+is_opened(const struct inotify *in, uint32_t id, const char *name)
+{
+	AUTO(buf) struct buf path = BUF_INIT(PATH_BYTES_MAX);
+	int fd, wd = -1;
+
+	if (inotify_enter(in, id, &path, &fd) && !inotify_is_outside(in, name))
+		wd = inotify_add_watch(in->fd, name, INOTIFY_MASK);
+	if (fd != -1)
+		close(fd);
+	return wd != -1 && watchtree_find(in->tree, wd) == WATCHTREE_NONE;
+}
+
+/* The attributes of the directory NAME in ID are others: it may be readable
+ * only now.  PATH is that of ID. */
+static int
+take_opened(struct inotify *in, uint32_t id, const struct buf *path,
+    const char *name, struct err *e)
+{
+	if (!is_opened(in, id, name))
+		return 0;
+	if (take_dir(in, id, name, e) == -1)
+		return -1;
+	watcher_tell(in->w, WATCH_TREE, path, name, true);
+	return 0;
 }
 
 /* A file that has a name more, or one that will be written now. */
@@ -298,7 +143,7 @@ kind_of_new(const struct inotify *in, uint32_t id, const char *name)
 	struct stat st;
 	int fd;
 
-	if (enter(in, id, &path, &fd) &&
+	if (inotify_enter(in, id, &path, &fd) &&
 	    fstatat(fd, name, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
 	    S_ISREG(st.st_mode) && st.st_nlink == 1)
 		kind = WATCH_CREATED;
@@ -315,8 +160,9 @@ on_moved(struct inotify *in, uint32_t id, int wd, const struct buf *path)
 	const char *slash = strrchr(buf_str(path), '/');
 	const char *name = slash != NULL ? slash + 1 : buf_str(path);
 	int fd;
-	bool there = enter(in, watchtree_parent(in->tree, id), &above, &fd) &&
-	    inotify_add_watch(in->fd, name, MASK) == wd;
+	bool there =
+	    inotify_enter(in, watchtree_parent(in->tree, id), &above, &fd) &&
+	    inotify_add_watch(in->fd, name, INOTIFY_MASK) == wd;
 
 	if (fd != -1)
 		close(fd);
@@ -362,8 +208,10 @@ on_name(struct inotify *in, uint32_t id, const struct inotify_event *ev,
 	else if ((ev->mask & IN_CREATE) != 0)
 		kind = kind_of_new(in, id, ev->name);
 	if (!dir || (ev->mask & (IN_CREATE | IN_MOVED_TO)) == 0) {
-		watcher_tell(in->w, kind, path, ev->name, dir);
-		return 0;
+		if (!watcher_tell(in->w, kind, path, ev->name, dir) || !dir ||
+		    (ev->mask & IN_ATTRIB) == 0)
+			return 0;
+		return take_opened(in, id, path, ev->name, e);
 	}
 	/* What was in a new directory before it had its watch is told one by
 	 * one; what was moved here is all of it. */
@@ -443,12 +291,12 @@ wait_for_events(struct inotify *in, bool *events, struct err *e)
 	    {.fd = in->fd, .events = POLLIN},
 	    {.fd = in->mounts.fd, .events = POLLPRI},
 	};
-	int rc = poll(p, 2, in->moved ? QUIET_MS : -1);
+	int rc = poll(p, 2, in->moved ? QUIET_MS : WATCHER_CHECK_MS);
 
 	*events = p[0].revents != 0;
 	if (rc == -1)
 		return errno == EINTR ? 0 : err_sys(e, "poll");
-	if (rc == 0)
+	if (rc == 0 && in->moved)
 		sweep(in);
 	if (p[1].revents != 0 && mounts_changed(&in->mounts, in->root))
 		in->blind = true;
@@ -467,7 +315,7 @@ serve(struct inotify *in, struct err *e)
 		watcher_leave(in->w);
 		if (wait_for_events(in, &events, e) == -1)
 			return -1;
-		/* Something may be mounted where it is. */
+		/* Another one may be there by now. */
 		rc = watcher_enter(in->w, e);
 		if (rc == 0 && in->blind)
 			rc = begin(in, e);

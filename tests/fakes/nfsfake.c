@@ -20,7 +20,7 @@
 #define MOUNT_PROGRAM 100005
 
 enum { P_NULL, P_GETATTR, P_SETATTR, P_LOOKUP, P_READ = 6, P_LIST = 17 };
-enum { P_FSINFO = 19, P_MOUNT = 1 };
+enum { P_REMOVE = 12, P_RMDIR = 13, P_FSINFO = 19, P_MOUNT = 1 };
 
 struct nfsfake nfsfake;
 
@@ -92,7 +92,7 @@ add_attributes(struct message *m, bool file)
 {
 	int i;
 
-	add(m, file ? 1 : 2);
+	add(m, file && !atomic_load(&nfsfake.is_dir) ? 1 : 2);
 	add(m, file ? atomic_load(&nfsfake.mode) : 0755);
 	add(m, 1);
 	add(m, file ? atomic_load(&nfsfake.uid) : 0);
@@ -234,6 +234,14 @@ tell_limits(struct message *out)
 }
 
 static void
+remove_it(struct message *out, uint32_t status)
+{
+	add(out, status);
+	add(out, 0);
+	add(out, 0);
+}
+
+static void
 answer_nfs(uint32_t procedure, struct message *in, struct message *out)
 {
 	char fh[64];
@@ -252,6 +260,13 @@ answer_nfs(uint32_t procedure, struct message *in, struct message *out)
 		break;
 	case P_READ:
 		read_file(in, out);
+		break;
+	case P_REMOVE:
+		remove_it(out, atomic_load(&nfsfake.remove_status));
+		break;
+	case P_RMDIR:
+		atomic_fetch_add(&nfsfake.rmdirs, 1);
+		remove_it(out, 0);
 		break;
 	case P_LIST:
 		list(out);

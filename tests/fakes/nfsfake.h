@@ -21,6 +21,9 @@ struct nfsfake {
 	atomic_uint refused_uid, refused_gid, refused_status;
 	atomic_uint uids_asked, gids_asked; /* how often one was to be set */
 	atomic_uint uid, gid, mode;	    /* of "f" */
+	atomic_bool is_dir;		    /* "f" is an empty directory */
+	atomic_uint remove_status;	    /* of REMOVE, which does nothing */
+	atomic_uint rmdirs;		    /* how often one was to go */
 };
 extern struct nfsfake nfsfake;
 

@@ -3,6 +3,7 @@
 #include "config.h"
 
 #include <poll.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 
@@ -99,6 +100,35 @@ say(int fd, const char *text, size_t len)
 }
 
 #define SAY(fd, text) say(fd, text, strlen(text))
+
+/* Without one to spare, the listener would be ready for ever. */
+static void
+callers_wait_while_there_are_no_descriptors(void)
+{
+	struct rlimit files, few;
+	struct err e = ERR_INIT;
+	uint64_t begun, until;
+	int fd;
+
+	begin();
+	fd = call();
+	CHECK(getrlimit(RLIMIT_NOFILE, &files) == 0);
+	few = files;
+	few.rlim_cur = (rlim_t)fd + 1;
+	CHECK(setrlimit(RLIMIT_NOFILE, &few) == 0);
+	CHECK(loop_wait(loop, 0, &e) == 0);
+	begun = clock_mono_ms();
+	CHECK(loop_wait(loop, 100, &e) == 0);
+	CHECK(clock_mono_ms() - begun >= 90);
+	CHECK(setrlimit(RLIMIT_NOFILE, &files) == 0);
+	console_tick(control, clock_mono_ms());
+	CHECK(loop_wait(loop, 0, &e) == 0);
+	until = clock_mono_ms() + 2000;
+	console_tick(control, until);
+	CHECK_STR(SAY(fd, "{\"v\":1,\"op\":\"x\"}\n"), "{\"op\":\"x\"}\n");
+	close(fd);
+	end();
+}
 
 static void
 each_line_has_its_answer(void)
@@ -313,6 +343,7 @@ main(void)
 	RUN(who_is_quiet_for_longest_makes_room);
 	RUN(lines_that_others_cause_are_few);
 	RUN(what_is_remembered_comes_back);
+	RUN(callers_wait_while_there_are_no_descriptors);
 	tree_end(fd);
 	return check_end();
 }

@@ -177,6 +177,30 @@ beyond_the_bound_directories_stand_for_theirs(void)
 	CHECK_STR(taken(h, 2100), "ALL");
 }
 
+/* A directory that was itself told of is to stand for what is in it, too. */
+static void
+one_that_stood_alone_stands_for_its_own_then(void)
+{
+	AUTO(hints) struct hints *h = make(4);
+
+	add_alone(h, "d", 1000);
+	add(h, "d/1", 1000);
+	add(h, "d/2", 1000);
+	add(h, "d/3", 1000);
+	add(h, "d/4", 1050);
+	CHECK_UINT(hints_count(h), 1);
+	CHECK_STR(taken(h, 1150), "d ");
+	hints_done(h);
+	add(h, "d/1", 2000);
+	add(h, "d/2", 2000);
+	CHECK_STR(taken(h, 2100), "d/1 d/2 ");
+	add_alone(h, "d", 2150);
+	add(h, "e/1", 2150);
+	add(h, "e/2", 2150);
+	hints_return(h, false);
+	CHECK_STR(taken(h, 2250), "d e ");
+}
+
 static void
 so_it_is_with_their_bytes(void)
 {
@@ -272,6 +296,7 @@ main(void)
 	RUN(what_is_created_is_waited_for_longer);
 	RUN(the_root_is_all);
 	RUN(beyond_the_bound_directories_stand_for_theirs);
+	RUN(one_that_stood_alone_stands_for_its_own_then);
 	RUN(so_it_is_with_their_bytes);
 	RUN(nothing_is_lost_in_any_order);
 	RUN(what_a_run_could_not_do_comes_back);

@@ -281,6 +281,28 @@ what_cannot_be_looked_at_now_is_not_gone(void)
 	CHECK(complete(c, &r) == 0 && r.proved);
 }
 
+static void
+a_directory_in_the_place_of_a_file_stays(void)
+{
+	static const unsigned statuses[] = {21, 1}; /* ISDIR, PERM */
+	static const char *const keys[] = {"f"};
+	AUTO(store) struct store *s = NULL;
+	AUTO(session) struct session *c = session_of_fake(&s);
+	struct err results[1];
+	size_t i;
+
+	atomic_store(&nfsfake.is_dir, true);
+	for (i = 0; i < 2; i++) {
+		atomic_store(&nfsfake.remove_status, statuses[i]);
+		CHECK(nfs_driver.remove(c, keys, 1, results, &e) == 0);
+		CHECK_UINT(atomic_load(&nfsfake.rmdirs), 0);
+	}
+	/* What is a file, and can't be removed, is said. */
+	atomic_store(&nfsfake.is_dir, false);
+	CHECK(nfs_driver.remove(c, keys, 1, results, &e) == -1);
+	CHECK_UINT(atomic_load(&nfsfake.rmdirs), 0);
+}
+
 int
 main(void)
 {
@@ -297,6 +319,7 @@ main(void)
 	RUN(an_owner_that_is_refused_keeps_no_other_from_his);
 	RUN(a_file_of_another_group_gets_no_set_id_bits);
 	RUN(what_cannot_be_looked_at_now_is_not_gone);
+	RUN(a_directory_in_the_place_of_a_file_stays);
 	return check_end();
 }
 #else

@@ -448,13 +448,36 @@ an_upload_arrives_whole_or_not_at_all(void)
 	end();
 }
 
+/* What list() tells: names that are left over, and others. */
+struct told {
+	unsigned left, items;
+	char key[64];
+};
+
 static int
-abort_it(void *arg, const char *key, const char *id, int64_t begun_ns,
-    struct err *why)
+tell(void *arg, const struct store_list_entry *entry, struct err *why)
 {
-	CHECK(begun_ns > 0);
-	++*(unsigned *)arg;
-	return OPS->upload_abort(c, key, id, why);
+	struct told *t = arg;
+
+	(void)why;
+	if (!entry->leftover) {
+		t->items++;
+		return 0;
+	}
+	t->left++;
+	snprintf(t->key, sizeof(t->key), "%s", entry->key);
+	return 0;
+}
+
+static struct told
+told(bool leftovers)
+{
+	struct told t = {0};
+
+	c->tells_leftovers = leftovers;
+	CHECK(OPS->list(c, "", true, tell, &t, &e) == 0);
+	c->tells_leftovers = false;
+	return t;
 }
 
 static void
@@ -462,33 +485,54 @@ what_a_killed_run_left_is_found_by_its_owner_alone(void)
 {
 	static const struct item_stat st = {.type = ITEM_FILE};
 	struct plan plan = {.size = 8, .part_bytes = 8, .parts = 1};
-	struct digest digest = {0};
 	char id[STORE_ID_MAX], id2[STORE_ID_MAX];
-	unsigned n = 0;
+	struct told t;
 
 	begin_with(&(struct store_config){.owner = "a task"});
-	CHECK(OPS->upload_begin(c, "f", &st, &plan, id, &e) == 0);
-	CHECK(OPS->upload_begin(c, "f", &st, &plan, id2, &e) == 0);
+	CHECK(OPS->upload_begin(c, "d/f", &st, &plan, id, &e) == 0);
+	CHECK(OPS->upload_begin(c, "d/f", &st, &plan, id2, &e) == 0);
 	CHECK(strcmp(id, id2) != 0);
-	CHECK(OPS->upload_begin(c, "g", &st, &plan, id, &e) == 0);
-	CHECK(OPS->uploads(c, "f", abort_it, &n, &e) == 0);
-	CHECK_UINT(n, 2);
-	CHECK_UINT(names_in("."), 1);
-	CHECK(OPS->upload_abort(c, "g", id, &e) == 0);
+	tree_file(root, ".dray-0123456789abcdef", "another's");
+	t = told(false);
+	CHECK(t.left == 0 && t.items == 1);
+	t = told(true);
+	CHECK(t.left == 2 && t.items == 1);
+	CHECK(OPS->sweep(c, t.key, &e) == 0);
+	CHECK(OPS->sweep(c, t.key, &e) == 0);
+	CHECK(OPS->sweep(c, "none/.dray-0123456789abcdef", &e) == 0);
+	t = told(true);
+	CHECK(t.left == 1 && t.items == 1);
+	CHECK_UINT(names_in("d"), 1);
+	CHECK_UINT(names_in("."), 2);
+	end();
+}
 
-	/* The remains of a put: the next one of its name takes their place. */
-	{
-		char temp[64];
+static void
+what_a_broken_call_left_goes_before_the_next_for_its_key(void)
+{
+	static const struct item_stat st = {.type = ITEM_FILE};
+	struct digest digest = {0};
 
-		snprintf(temp, sizeof(temp), ".dray-%016llx",
-		    (unsigned long long)crc64nvme(
-			crc64nvme(0, "a task", 6), "f", 1));
-		close(openat(root, temp, O_WRONLY | O_CREAT | O_CLOEXEC, 0600));
-	}
-	CHECK_UINT(names_in("."), 1);
-	CHECK(OPS->put(c, "f", &st, "new", 3, &digest, &receipt, &e) == 0);
-	CHECK_UINT(names_in("."), 1);
-	CHECK(faccessat(root, "f", F_OK, 0) == 0);
+	begin_with(&(struct store_config){.owner = "a task"});
+	CHECK(mkdirat(root, "d", 0755) == 0);
+	tree_file(root, "d/.dray-0123456789abcdef", "f's");
+	tree_file(root, "d/.dray-0123456789abcdee", "g's");
+	store_leave(c->store, "d/f", ".dray-0123456789abcdef");
+	store_leave(c->store, "d/g", ".dray-0123456789abcdee");
+	CHECK(OPS->put(c, "d/f", &st, "new", 3, &digest, &receipt, &e) == 0);
+	CHECK(faccessat(root, "d/.dray-0123456789abcdef", F_OK, 0) == -1);
+	CHECK(faccessat(root, "d/.dray-0123456789abcdee", F_OK, 0) == 0);
+	CHECK(store_has_left(c->store));
+	CHECK(store_sweep_left(c, NULL, &e) == 0);
+	CHECK(!store_has_left(c->store));
+	CHECK_UINT(names_in("d"), 1);
+	/* What can't be removed is remembered, and nothing is written. */
+	CHECK(mkdirat(root, "d/.dray-0123456789abcdef", 0700) == 0);
+	store_leave(c->store, "d/f", ".dray-0123456789abcdef");
+	CHECK(OPS->put(c, "d/f", &st, "newer", 5, &digest, &receipt, &e) == -1);
+	CHECK(store_has_left(c->store));
+	CHECK(unlinkat(root, "d/.dray-0123456789abcdef", AT_REMOVEDIR) == 0);
+	CHECK(OPS->put(c, "d/f", &st, "newer", 5, &digest, &receipt, &e) == 0);
 	end();
 }
 
@@ -1051,6 +1095,7 @@ main(void)
 	RUN(removing_is_content_with_what_is_gone);
 	RUN(an_upload_arrives_whole_or_not_at_all);
 	RUN(what_a_killed_run_left_is_found_by_its_owner_alone);
+	RUN(what_a_broken_call_left_goes_before_the_next_for_its_key);
 	RUN(only_intact_parts_are_kept);
 	RUN(an_upload_that_is_gone_says_so);
 	RUN(a_full_disk_leaves_nothing_half_written);

@@ -21,6 +21,7 @@ struct seen {
 	unsigned batches, firsts, lasts, dones;
 	unsigned stop_after; /* batches; 0: never */
 	uint64_t entries, excluded, specials, links, unreadable, errors;
+	uint64_t temporary;
 	struct err error; /* the last one */
 	bool wrong_order;
 	bool leaked; /* something from outside came */
@@ -55,8 +56,10 @@ take(void *arg, struct scan_batch *b)
 	s->entries += b->n;
 	s->excluded += b->excluded;
 	for (i = 0; i < b->left_n; i++)
-		*(b->left[i].st.type == ITEM_SPECIAL ? &s->specials
-						     : &s->links) += 1;
+		*(b->left[i].st.type == ITEM_SPECIAL	     ? &s->specials
+			: b->left[i].st.type == ITEM_SYMLINK ? &s->links
+							     : &s->temporary) +=
+		    1;
 	for (t = b->troubles; t != NULL; t = t->next)
 		s->unreadable++;
 	if (b->error.kind != ERR_NONE) {
@@ -174,6 +177,7 @@ nested_directories_are_walked(void)
 	    saw(".hidden") && saw(".dray-notes"));
 	CHECK_UINT(seen.entries, 8);
 	CHECK_UINT(seen.specials, 1);
+	CHECK_UINT(seen.temporary, 1);
 	CHECK_UINT(seen.firsts, 5);
 	CHECK_UINT(seen.lasts, 5);
 	scan_with(&(struct scan_options){.links = SCAN_LINKS_SKIP}, 0);

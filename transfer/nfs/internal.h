@@ -36,7 +36,7 @@ struct nfs_store {
 	char *host;
 	char *path; /* of the root, as the URL has it */
 	struct nfs_wire_config config;
-	uint64_t owner; /* temp_owner() */
+	uint32_t owner; /* temp_owner() */
 	bool read_back;
 	bool keep_atimes;
 	/* How much of path the server lets us mount; 0: not known yet. */
@@ -68,6 +68,7 @@ struct nfs_session {
 
 /* A name in a directory. */
 struct nfs_place {
+	const char *key; /* borrowed: whose place it is */
 	struct nfs_fh dir;
 	char name[256];
 };
@@ -132,15 +133,15 @@ void nfs_file_forget(struct session *c);
 int nfs_apply(struct session *c, const struct nfs_fh *fh,
     const struct item_stat *now, const struct item_stat *st, struct err *e);
 /* Makes a temporary file for the place; its name goes into TEMP. */
-int nfs_temp_file(struct session *c, const struct nfs_place *p, bool fresh,
-    char *temp, struct nfs_fh *fh, struct item_stat *st, struct err *e);
+int nfs_temp_file(struct session *c, const struct nfs_place *p, char *temp,
+    struct nfs_fh *fh, struct item_stat *st, struct err *e);
 /* Opens up a directory of our own that its mode keeps us from writing into;
  * whoever writes sets it right later.  False: that isn't what is wrong. */
 bool nfs_open_up(struct session *c, const struct nfs_fh *dir);
 /* ERR_MISMATCH unless NOW still is what the caller knows as WAS. */
 int nfs_check_was(
     const struct item_stat *now, const struct store_stat *was, struct err *e);
-/* Removes what a failed call left, if the server can still be asked. */
+/* Removes what a failed call made, or leaves that to later. */
 void nfs_temp_drop(struct session *c, const struct nfs_place *p,
     const char *temp, const struct err *why);
 /* TEMP gets its name.  ERR_EXISTS if that is a directory's. */
@@ -164,8 +165,8 @@ struct nfs_names {
 	size_t n, cap;
 };
 
-/* Temporary names too, if they are WANTED. */
-int nfs_read_dir(struct session *c, const struct nfs_fh *dir, bool wanted,
+/* Without temporary names, but those that the session asks for. */
+int nfs_read_dir(struct session *c, const struct nfs_fh *dir,
     struct nfs_names *out, struct err *e);
 void nfs_names_free(struct nfs_names *n);
 
@@ -220,7 +221,6 @@ int nfs_upload_complete(struct session *c, const struct store_upload *u,
     struct store_receipt *out, struct err *e);
 int nfs_upload_abort(
     struct session *c, const char *key, const char *id, struct err *e);
-int nfs_uploads(struct session *c, const char *key, store_upload_fn *fn,
-    void *arg, struct err *e);
+int nfs_sweep(struct session *c, const char *key, struct err *e);
 
 #endif

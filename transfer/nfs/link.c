@@ -29,15 +29,14 @@ link_as(struct session *c, const struct nfs_fh *fh, const struct nfs_place *p,
 	char temp[TEMP_NAME_SIZE];
 	int rc;
 
-	temp_name(nfs_store_of(c)->owner, p->name, false, temp);
+	temp_name(nfs_store_of(c)->owner, temp);
 	rc = nfs_wire_link(w, fh, &p->dir, temp, e);
 	if (rc == -1 && e->sys == EACCES && nfs_open_up(c, &p->dir))
 		rc = nfs_wire_link(w, fh, &p->dir, temp, e);
-	if (rc == -1 && e->kind == ERR_EXISTS &&
-	    nfs_wire_remove(w, &p->dir, temp, e) == 0)
-		rc = nfs_wire_link(w, fh, &p->dir, temp, e);
-	if (rc == -1)
+	if (rc == -1) {
+		nfs_temp_drop(c, p, temp, e);
 		return cannot(c, e);
+	}
 	if (nfs_publish(c, p, temp, e) == 0)
 		return 0;
 	nfs_temp_drop(c, p, temp, e);
@@ -52,7 +51,8 @@ link_once(struct session *c, const char *key, const char *existing,
 	struct nfs_fh fh, there;
 	struct nfs_place p;
 
-	if (nfs_find(c, existing, &fh, &that, e) == -1)
+	if (store_sweep_left(c, key, e) == -1 ||
+	    nfs_find(c, existing, &fh, &that, e) == -1)
 		return -1;
 	if (that.type != ITEM_FILE)
 		return err_set(

@@ -175,7 +175,7 @@ static int
 try_to_write(struct session *c, struct item_stat *st, struct err *e)
 {
 	struct nfs_wire *w = nfs_session_of(c)->wire;
-	struct nfs_place p = {.name = "probe"};
+	struct nfs_place p = {.name = "probe", .key = "probe"};
 	struct err ignored = ERR_INIT;
 	char temp[TEMP_NAME_SIZE];
 	struct item_stat root;
@@ -183,7 +183,7 @@ try_to_write(struct session *c, struct item_stat *st, struct err *e)
 
 	p.dir = nfs_session_of(c)->root;
 	if (nfs_wire_getattr(w, &p.dir, &root, e) == -1 ||
-	    nfs_temp_file(c, &p, false, temp, &fh, st, e) == -1 ||
+	    nfs_temp_file(c, &p, temp, &fh, st, e) == -1 ||
 	    nfs_wire_remove(w, &p.dir, temp, e) == -1)
 		return -1;
 	/* It may be another's, who lets us write. */
@@ -255,7 +255,7 @@ const struct store_driver nfs_driver = {
     .upload_check = nfs_upload_check,
     .upload_complete = nfs_upload_complete,
     .upload_abort = nfs_upload_abort,
-    .uploads = nfs_uploads,
+    .sweep = nfs_sweep,
     .set_aside = nfs_set_aside,
     .remove = nfs_remove_keys,
 };

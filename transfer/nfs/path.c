@@ -344,6 +344,7 @@ nfs_parent(struct session *c, const char *key, bool make, struct nfs_place *out,
 		return err_set(e, ERR_NAME, "a name of %zu bytes", len);
 	memcpy(out->name, last, len);
 	out->name[len] = '\0';
+	out->key = key;
 	if (!nfs_is_name(out->name))
 		return err_set(e, ERR_NAME, "not a name for an item");
 	return nfs_dir(c, key, n > 0 ? n - 1 : 0, make, &out->dir, e);

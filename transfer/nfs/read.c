@@ -269,16 +269,9 @@ nfs_names_free(struct nfs_names *n)
 
 struct filling {
 	struct nfs_names *out;
-	bool temporary; /* names of this kind are wanted */
+	bool temporary; /* names of the owner's are wanted */
+	uint32_t owner;
 };
-
-/* Files that are open somewhere and have no name any more. */
-static bool
-is_silly(const char *name)
-{
-	return strncmp(name, ".nfs", 4) == 0 && name[4] != '\0' &&
-	    name[4 + strspn(name + 4, "0123456789abcdefABCDEF.")] == '\0';
-}
 
 static int
 take_entry(void *arg, const char *name, const struct item_stat *st,
@@ -290,7 +283,9 @@ take_entry(void *arg, const char *name, const struct item_stat *st,
 	struct nfs_entry *x;
 
 	if (strcmp(name, ".") == 0 || strcmp(name, "..") == 0 ||
-	    is_silly(name) || (!f->temporary && temp_is_name(name, len)))
+	    temp_is_nameless(name) ||
+	    (temp_is_name(name, len) &&
+		!(f->temporary && temp_is_of(f->owner, name, len))))
 		return 0;
 	if (out->n == out->cap) {
 		size_t cap = out->cap > 0 ? 2 * out->cap : 64;
@@ -342,10 +337,14 @@ sort(struct nfs_names *d)
 }
 
 int
-nfs_read_dir(struct session *c, const struct nfs_fh *dir, bool temporary,
-    struct nfs_names *out, struct err *e)
+nfs_read_dir(struct session *c, const struct nfs_fh *dir, struct nfs_names *out,
+    struct err *e)
 {
-	struct filling f = {.out = out, .temporary = temporary};
+	struct filling f = {
+	    .out = out,
+	    .temporary = c->tells_leftovers,
+	    .owner = nfs_store_of(c)->owner,
+	};
 	int tries;
 
 	for (tries = 0; tries < 5; tries++) {
@@ -406,6 +405,7 @@ list_entry(struct listing *l, const struct nfs_fh *dir, const char *name,
 	struct store_list_entry entry = {
 	    .key = key->data,
 	    .key_len = key->len,
+	    .leftover = temp_is_name(name, strlen(name)),
 	};
 
 	/* A name with a slash in it, or none: the engine says so of a source;
@@ -427,7 +427,7 @@ list_entry(struct listing *l, const struct nfs_fh *dir, const char *name,
 	entry.st = store_stat_of(&x->st);
 	if (l->fn(l->arg, &entry, e) == -1)
 		return -1;
-	if (x->st.type == ITEM_DIR && l->recursive)
+	if (x->st.type == ITEM_DIR && l->recursive && !entry.leftover)
 		return push(l, key->data, key->len, &x->fh, e);
 	return 0;
 }
@@ -441,7 +441,7 @@ read_dir_once(
 	if (p->fh.len == 0 &&
 	    nfs_dir(c, p->path, strlen(p->path), false, &p->fh, e) == -1)
 		return -1;
-	if (nfs_read_dir(c, &p->fh, false, out, e) == 0)
+	if (nfs_read_dir(c, &p->fh, out, e) == 0)
 		return 0;
 	if (e->sys == ESTALE)
 		p->fh.len = 0;

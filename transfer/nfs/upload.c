@@ -35,7 +35,7 @@ begin_once(struct session *c, const char *key, const struct plan *plan,
 	if (free_bytes < plan->size)
 		return err_set(e, ERR_NOSPACE, "the server has %s left for it",
 		    text_size(free_bytes, size, sizeof(size)));
-	if (nfs_temp_file(c, &p, true, temp, &fh, &now, e) == -1)
+	if (nfs_temp_file(c, &p, temp, &fh, &now, e) == -1)
 		return -1;
 	memcpy(id, temp, sizeof(temp));
 	return 0;
@@ -252,14 +252,15 @@ nfs_upload_complete(struct session *c, const struct store_upload *u,
 }
 
 static int
-abort_once(struct session *c, const char *key, const char *id, struct err *e)
+remove_beside(
+    struct session *c, const char *key, const char *name, struct err *e)
 {
 	struct nfs_place p;
 
 	if (nfs_parent(c, key, false, &p, e) == -1)
 		return e->kind == ERR_NOTFOUND || e->kind == ERR_EXISTS ? 0
 									: -1;
-	if (nfs_wire_remove(nfs_session_of(c)->wire, &p.dir, id, e) == -1 &&
+	if (nfs_wire_remove(nfs_session_of(c)->wire, &p.dir, name, e) == -1 &&
 	    e->kind != ERR_NOTFOUND)
 		return -1;
 	return 0;
@@ -272,39 +273,14 @@ nfs_upload_abort(
 	nfs_file_forget(c);
 	if (temp_check_id(id, e) == -1)
 		return 0;
-	return NFS_TWICE(c, e, abort_once(c, key, id, e));
+	return NFS_TWICE(c, e, remove_beside(c, key, id, e));
 }
 
-static int
-read_parent(struct session *c, const char *key, struct nfs_place *p,
-    struct nfs_names *out, struct err *e)
-{
-	if (nfs_parent(c, key, false, p, e) == -1)
-		return -1;
-	return nfs_read_dir(c, &p->dir, true, out, e);
-}
-
-/* The unfinished files of one KEY: of the owner's, if that is known. */
 int
-nfs_uploads(struct session *c, const char *key, store_upload_fn *fn, void *arg,
-    struct err *e)
+nfs_sweep(struct session *c, const char *key, struct err *e)
 {
-	AUTO(nfs_names) struct nfs_names d = {.n = 0};
-	char common[TEMP_NAME_SIZE];
-	struct nfs_place p;
-	size_t len, i;
-	int rc = 0;
+	const char *slash = strrchr(key, '/');
+	const char *name = slash != NULL ? slash + 1 : key;
 
-	if (NFS_TWICE(c, e, read_parent(c, key, &p, &d, e)) == -1)
-		return e->kind == ERR_NOTFOUND || e->kind == ERR_EXISTS ? 0
-									: -1;
-	len = temp_common(nfs_store_of(c)->owner, p.name, common);
-	for (i = 0; len > 0 && rc == 0 && i < d.n; i++) {
-		const char *name = d.names.data + d.entries[i].name;
-
-		if (strncmp(name, common, len) == 0 &&
-		    temp_is_name(name, strlen(name)) && d.entries[i].has_st)
-			rc = fn(arg, key, name, d.entries[i].st.mtime_ns, e);
-	}
-	return rc;
+	return NFS_TWICE(c, e, remove_beside(c, key, name, e));
 }

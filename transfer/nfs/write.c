@@ -146,15 +146,15 @@ nfs_open_up(struct session *c, const struct nfs_fh *dir)
 }
 
 int
-nfs_temp_file(struct session *c, const struct nfs_place *p, bool fresh,
-    char *temp, struct nfs_fh *fh, struct item_stat *st, struct err *e)
+nfs_temp_file(struct session *c, const struct nfs_place *p, char *temp,
+    struct nfs_fh *fh, struct item_stat *st, struct err *e)
 {
 	struct nfs_wire *w = nfs_session_of(c)->wire;
 	bool opened = false;
 	int tries;
 
 	for (tries = 0; tries < 10; tries++) {
-		temp_name(nfs_store_of(c)->owner, p->name, fresh, temp);
+		temp_name(nfs_store_of(c)->owner, temp);
 		/* Nobody else reads it before it has its owner and mode. */
 		if (nfs_wire_create(w, &p->dir, temp, 0600, fh, st, e) == 0)
 			return 0;
@@ -164,11 +164,9 @@ nfs_temp_file(struct session *c, const struct nfs_place *p, bool fresh,
 		}
 		if (e->kind != ERR_EXISTS)
 			break;
-		/* A killed run left it. */
-		if (!fresh && nfs_wire_remove(w, &p->dir, temp, e) == -1 &&
-		    e->kind != ERR_NOTFOUND)
-			break;
 	}
+	if (e->kind == ERR_NET || e->kind == ERR_STOPPED)
+		store_leave(c->store, p->key, temp);
 	if (e->sys == EROFS)
 		return err_context(e, "the server lets nothing be written");
 	return -1;
@@ -180,9 +178,12 @@ nfs_temp_drop(struct session *c, const struct nfs_place *p, const char *temp,
 {
 	struct err e = ERR_INIT;
 
-	if (why->kind != ERR_NET && why->kind != ERR_STOPPED &&
-	    nfs_reach(c, false, &e) == 0)
-		nfs_wire_remove(nfs_session_of(c)->wire, &p->dir, temp, &e);
+	if (why->kind == ERR_NET || why->kind == ERR_STOPPED ||
+	    nfs_reach(c, false, &e) == -1 ||
+	    (nfs_wire_remove(nfs_session_of(c)->wire, &p->dir, temp, &e) ==
+		    -1 &&
+		e.kind != ERR_NOTFOUND && e.kind != ERR_DENIED))
+		store_leave(c->store, p->key, temp);
 }
 
 int
@@ -247,8 +248,9 @@ put_once(struct session *c, const char *key, const struct item_stat *st,
 	struct nfs_place p;
 	struct nfs_fh fh;
 
-	if (nfs_parent(c, key, true, &p, e) == -1 ||
-	    nfs_temp_file(c, &p, false, temp, &fh, &now, e) == -1)
+	if (store_sweep_left(c, key, e) == -1 ||
+	    nfs_parent(c, key, true, &p, e) == -1 ||
+	    nfs_temp_file(c, &p, temp, &fh, &now, e) == -1)
 		return -1;
 	if (fill(c, &fh, &now, st, data, len, e) == -1 ||
 	    nfs_publish(c, &p, temp, e) == -1) {
@@ -327,17 +329,17 @@ symlink_once(struct session *c, const char *key, const struct item_stat *st,
 	struct nfs_fh fh;
 	int rc;
 
-	if (nfs_parent(c, key, true, &p, e) == -1)
+	if (store_sweep_left(c, key, e) == -1 ||
+	    nfs_parent(c, key, true, &p, e) == -1)
 		return -1;
-	temp_name(nfs_store_of(c)->owner, p.name, false, temp);
+	temp_name(nfs_store_of(c)->owner, temp);
 	rc = nfs_wire_symlink(w, &p.dir, temp, target, &fh, &now, e);
 	if (rc == -1 && e->sys == EACCES && nfs_open_up(c, &p.dir))
 		rc = nfs_wire_symlink(w, &p.dir, temp, target, &fh, &now, e);
-	if (rc == -1 && e->kind == ERR_EXISTS &&
-	    nfs_wire_remove(w, &p.dir, temp, e) == 0)
-		rc = nfs_wire_symlink(w, &p.dir, temp, target, &fh, &now, e);
-	if (rc == -1)
+	if (rc == -1) {
+		nfs_temp_drop(c, &p, temp, e);
 		return -1;
+	}
 	if (nfs_apply(c, &fh, &now, st, e) == -1 ||
 	    nfs_publish(c, &p, temp, e) == -1) {
 		nfs_temp_drop(c, &p, temp, e);
@@ -397,6 +399,23 @@ nfs_set_metadata(struct session *c, const char *key, const struct item_stat *st,
 	return 0;
 }
 
+/* Servers may call it EPERM that a directory is in the place of a file, which
+ * is none of ours then. */
+static int
+check_dir_there(struct session *c, const struct nfs_place *p, struct err *e)
+{
+	struct err ignored = ERR_INIT;
+	struct item_stat now;
+	struct nfs_fh fh;
+
+	if (nfs_wire_lookup(nfs_session_of(c)->wire, &p->dir, p->name, &fh,
+		&now, &ignored) == -1 ||
+	    now.type != ITEM_DIR)
+		return -1;
+	*e = (struct err)ERR_INIT;
+	return 0;
+}
+
 static int
 remove_once(struct session *c, const char *key, struct err *e)
 {
@@ -413,10 +432,9 @@ remove_once(struct session *c, const char *key, struct err *e)
 
 		if (rc == -1 && e->sys == EACCES && nfs_open_up(c, &p.dir))
 			rc = nfs_wire_remove(w, &p.dir, p.name, e);
-		if (rc == 0 || e->kind == ERR_NOTFOUND)
+		if (rc == 0 || e->kind == ERR_NOTFOUND || e->sys == EISDIR)
 			return 0;
-		if (e->sys != EISDIR && e->sys != EPERM)
-			return -1;
+		return e->sys == EPERM ? check_dir_there(c, &p, e) : -1;
 	}
 	if (nfs_wire_rmdir(w, &p.dir, p.name, e) == 0 ||
 	    e->kind == ERR_NOTFOUND)

@@ -16,9 +16,7 @@ link_as(struct session *c, int dir, const char *name, int to_dir,
 {
 	char temp[TEMP_NAME_SIZE];
 
-	temp_name(posix_store_of(c)->owner, to_name, false, temp);
-	if (unlinkat(to_dir, temp, 0) == -1 && errno != ENOENT)
-		return -1;
+	temp_name(posix_store_of(c)->owner, temp);
 	if (linkat(dir, name, to_dir, temp, 0) == -1)
 		return -1;
 	if (renameat(to_dir, temp, to_dir, to_name) == -1) {

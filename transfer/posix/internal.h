@@ -59,7 +59,7 @@ struct posix_store {
 	bool sparse;		 /* all zeros become holes */
 	unsigned attrs;		 /* kinds of them that are kept */
 	atomic_bool no_clone;	 /* it can't be, from that source */
-	uint64_t owner;		 /* CRC of config.owner; 0: not known */
+	uint32_t owner;		 /* temp_owner() */
 	const atomic_bool *stop; /* or NULL */
 	bool is_remote;		 /* on a file system of the network */
 	struct limit *limit;	 /* NULL: what is moved doesn't count */
@@ -166,6 +166,9 @@ void posix_root_again(struct session *c);
 /* Whether KEY ends in the slash of a directory's; without it into *OUT (to be
  * freed; NULL: no memory). */
 bool posix_is_dir_key(const char *key, char **out);
+/* Opens up FD (O_PATH), a directory of our own that its mode closes to us;
+ * whoever writes sets it right later.  False: that isn't what is wrong. */
+bool posix_open_up(int fd);
 /* KEY itself, opened with FLAGS | O_NOFOLLOW. */
 int posix_open(struct session *c, const char *key, int flags, struct err *e);
 /* The directory KEY, for reading; one of our own is opened up if need be. */
@@ -173,10 +176,10 @@ int posix_open_dir(struct session *c, const char *key, struct err *e);
 
 /*
  * Finds out what names the target takes, once.  DIR_FD is to be changed anyhow,
- * for ITEM, under whose temporary name it is tried: whatever replaces or
- * removes what a killed run left does so with that.
+ * under a temporary name that is always the same: the next run removes what a
+ * killed one left.
  */
-void posix_names_try(struct session *c, int dir_fd, const char *item);
+void posix_names_try(struct session *c, int dir_fd);
 /* Whether case is seen to be folded, as NAME in DIR_FD is there: no trying. */
 void posix_names_look(struct session *c, int dir_fd, const char *name);
 /* ERR_NAME if the N bytes at P can't be a name there. */
@@ -233,9 +236,13 @@ int posix_share(struct session *c, int fd, struct store_file *f, struct err *e);
  * ERR_UNSUPPORTED if the kernel won't. */
 int posix_copy_range(struct session *c, struct store_file *f, int out,
     uint64_t offset, size_t len, struct err *e);
-/* Makes a temporary file for NAME in DIR_FD; its descriptor. */
-int posix_temp_file(struct session *c, int dir_fd, const char *name, bool fresh,
-    mode_t mode, char *temp, struct err *e);
+/* Makes a temporary file in DIR_FD; its descriptor. */
+int posix_temp_file(
+    struct session *c, int dir_fd, mode_t mode, char *temp, struct err *e);
+/* Removes what a failed call for KEY made in DIR_FD; a server of the kernel's
+ * that doesn't answer leaves it to later. */
+void posix_drop(
+    struct session *c, const char *key, int dir_fd, const char *temp);
 /* Writes all of it. */
 int posix_write(struct session *c, int fd, const void *data, size_t len,
     uint64_t offset, struct err *e);
@@ -345,7 +352,6 @@ int posix_upload_complete(struct session *c, const struct store_upload *u,
     struct store_receipt *out, struct err *e);
 int posix_upload_abort(
     struct session *c, const char *key, const char *id, struct err *e);
-int posix_uploads(struct session *c, const char *key, store_upload_fn *fn,
-    void *arg, struct err *e);
+int posix_sweep(struct session *c, const char *key, struct err *e);
 
 #endif

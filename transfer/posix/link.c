@@ -58,9 +58,7 @@ link_as(struct session *c, int from, const char *from_name,
 	struct stat now;
 	int rc;
 
-	temp_name(posix_store_of(c)->owner, name, false, temp);
-	if (unlinkat(dir, temp, 0) == -1 && errno != ENOENT)
-		return err_sys(e, "remove %s", temp);
+	temp_name(posix_store_of(c)->owner, temp);
 	if (linkat(from, from_name, dir, temp, 0) == -1)
 		return cannot(c, e);
 	if (!look(dir, temp, &now) || !is_same_file(&now, that))

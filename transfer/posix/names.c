@@ -53,7 +53,6 @@ folds_case(int dir_fd, const char *name)
 	for (i = 0; name[i] != '\0'; i++)
 		upper[i] = (char)toupper((unsigned char)name[i]);
 	upper[i] = '\0';
-	unlinkat(dir_fd, name, 0); /* what a killed run left */
 	fd = openat(dir_fd, name,
 	    O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
 	if (fd == -1)
@@ -67,7 +66,7 @@ folds_case(int dir_fd, const char *name)
 }
 
 static void
-try_names(struct posix_store *s, int dir_fd, const char *item)
+try_names(struct posix_store *s, int dir_fd)
 {
 	char name[TEMP_NAME_SIZE], odd[TEMP_NAME_SIZE + 2];
 	long max = fpathconf(dir_fd, _PC_NAME_MAX);
@@ -76,13 +75,15 @@ try_names(struct posix_store *s, int dir_fd, const char *item)
 
 	if (max > 0 && max < NAME_MAX)
 		atomic_store(&s->name_max, (unsigned)max);
-	temp_name(s->owner, item, false, name);
+	temp_fixed_name(s->owner, name);
+	unlinkat(dir_fd, name, 0); /* what a killed run left */
 	if (folds_case(dir_fd, name))
 		atomic_store(&s->folds, true);
 	if (s->knows_holes) /* a file system that is known to take all */
 		return;
 	for (i = 0; suspects[i] != '\0'; i++) {
 		snprintf(odd, sizeof(odd), "%s%c", name, suspects[i]);
+		unlinkat(dir_fd, odd, 0);
 		can_be_made(dir_fd, odd, &refused);
 		if (refused)
 			s->forbidden[n++] = suspects[i];
@@ -91,7 +92,7 @@ try_names(struct posix_store *s, int dir_fd, const char *item)
 }
 
 void
-posix_names_try(struct session *c, int dir_fd, const char *item)
+posix_names_try(struct session *c, int dir_fd)
 {
 	struct posix_store *s = posix_store_of(c);
 
@@ -99,7 +100,7 @@ posix_names_try(struct session *c, int dir_fd, const char *item)
 		return;
 	pthread_mutex_lock(&s->names);
 	if (!atomic_load(&s->names_known)) {
-		try_names(s, dir_fd, item);
+		try_names(s, dir_fd);
 		atomic_store(&s->names_known, true);
 	}
 	pthread_mutex_unlock(&s->names);

@@ -76,20 +76,17 @@ open_up(int dir_fd)
 		return;
 }
 
-/* Opens up FD (O_PATH), a directory of our own that can't even be read. */
-static void
-open_up_path(int fd)
+bool
+posix_open_up(int fd)
 {
 	char name[32];
 	struct stat st;
 
 	if (fstat(fd, &st) == -1 || st.st_uid != geteuid() ||
 	    (st.st_mode & S_IRWXU) == S_IRWXU)
-		return;
+		return false;
 	snprintf(name, sizeof(name), "/proc/self/fd/%d", fd);
-	/* If that can't be, opening it fails again, and says why. */
-	if (chmod(name, (st.st_mode & 07777) | S_IRWXU) == -1)
-		return;
+	return chmod(name, (st.st_mode & 07777) | S_IRWXU) == 0;
 }
 
 /* Opens directory PATH below ROOT; what is closed to us on the way, and may be
@@ -119,7 +116,8 @@ open_dir(int root, const char *path)
 			break;
 		close(at);
 		at = next;
-		open_up_path(at);
+		/* If that can't be, opening it fails again, and says why. */
+		(void)posix_open_up(at);
 	}
 	return beneath_open(root, path, O_RDONLY | O_DIRECTORY, 0);
 }
@@ -266,7 +264,7 @@ posix_parent_made(
 
 	if (fd == -1 || atomic_load(&s->names_known))
 		return fd;
-	posix_names_try(c, fd, *name);
+	posix_names_try(c, fd);
 	if (!atomic_load(&s->folds))
 		return fd;
 	close(fd);

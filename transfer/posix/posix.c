@@ -392,7 +392,7 @@ const struct store_driver posix_driver = {
     .upload_check = posix_upload_check,
     .upload_complete = posix_upload_complete,
     .upload_abort = posix_upload_abort,
-    .uploads = posix_uploads,
+    .sweep = posix_sweep,
     .set_aside = posix_set_aside,
     .remove = posix_remove,
 };

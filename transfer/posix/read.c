@@ -173,6 +173,7 @@ list_entry(struct listing *l, int dir_fd, const char *name,
 	struct store_list_entry entry = {
 	    .key = key->data,
 	    .key_len = key->len,
+	    .leftover = temp_is_name(name, strlen(name)),
 	};
 	struct stat st;
 
@@ -183,7 +184,7 @@ list_entry(struct listing *l, int dir_fd, const char *name,
 		return 0;
 	if (l->fn(l->arg, &entry, e) == -1)
 		return -1;
-	if (entry.st.type == ITEM_DIR && l->recursive)
+	if (entry.st.type == ITEM_DIR && l->recursive && !entry.leftover)
 		return push(l, key->data, key->len, e);
 	return 0;
 }
@@ -207,7 +208,8 @@ list_dir(struct listing *l, const char *dir, struct err *e)
 		return 0;
 	}
 	scandir_reset(&l->names);
-	if (scandir_read(&l->names, fd, TEMP_PREFIX,
+	if (scandir_read(&l->names, fd,
+		l->c->tells_leftovers ? NULL : TEMP_PREFIX,
 		stop != NULL ? stop : &never, e) == -1)
 		return err_context(e, "%s", dir);
 	buf_adds(&key, dir);
@@ -219,6 +221,10 @@ list_dir(struct listing *l, const char *dir, struct err *e)
 
 		if (posix_go_on(l->c, e) == -1)
 			return -1;
+		if (temp_is_name(name, strlen(name)) &&
+		    !temp_is_of(
+			posix_store_of(l->c)->owner, name, strlen(name)))
+			continue;
 		key.len = prefix;
 		buf_adds(&key, name);
 		if (buf_failed(&key))

@@ -22,7 +22,6 @@
  */
 #include "config.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -85,12 +84,11 @@ posix_upload_begin(struct session *c, const char *key,
 	if (dir == -1 || posix_spelled(c, dir, name, e) == -1)
 		return -1;
 	/* Nobody else reads it before it has its owner and mode. */
-	fd = posix_temp_file(
-	    c, dir, name, true, st->mode != 0 ? 0600 : 0666, temp, e);
+	fd = posix_temp_file(c, dir, st->mode != 0 ? 0600 : 0666, temp, e);
 	if (fd == -1)
 		return -1;
 	if (reserve(fd, plan->size, posix_is_sparse(c, st), e) == -1) {
-		unlinkat(dir, temp, 0);
+		posix_drop(c, key, dir, temp);
 		return -1;
 	}
 	memcpy(id, temp, sizeof(temp));
@@ -307,7 +305,7 @@ posix_upload_complete(struct session *c, const struct store_upload *u,
 		    "the unfinished file has %lld bytes and %zu of %u parts",
 		    (long long)st.st_size, n, u->plan.parts);
 	if (finish(c, u, take_fd(&fd), e) == -1) {
-		unlinkat(dir, u->id, 0);
+		posix_drop(c, u->key, dir, u->id);
 		return -1;
 	}
 	if (posix_publish(c, dir, u->id, name, e) == -1 ||
@@ -337,39 +335,16 @@ posix_upload_abort(
 	return 0;
 }
 
-/* The unfinished files of one KEY: of the owner's, if that is known. */
 int
-posix_uploads(struct session *c, const char *key, store_upload_fn *fn,
-    void *arg, struct err *e)
+posix_sweep(struct session *c, const char *key, struct err *e)
 {
 	const char *name;
 	AUTO(close) int dir = posix_parent(c, key, &name, e);
-	char common[TEMP_NAME_SIZE];
-	struct dirent *de;
-	struct stat st;
-	size_t len;
-	DIR *d;
-	int rc = 0, fd;
 
 	if (dir == -1)
 		return e->kind == ERR_NOTFOUND || e->kind == ERR_EXISTS ? 0
 									: -1;
-	len = temp_common(posix_store_of(c)->owner, name, common);
-	if (len == 0)
-		return 0;
-	fd = openat(dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	d = fd != -1 ? fdopendir(fd) : NULL;
-	if (d == NULL) {
-		err_sys(e, "open directory");
-		if (fd != -1)
-			close(fd);
-		return -1;
-	}
-	while (rc == 0 && (de = readdir(d)) != NULL)
-		if (strncmp(de->d_name, common, len) == 0 &&
-		    fstatat(dir, de->d_name, &st, AT_SYMLINK_NOFOLLOW) == 0)
-			rc = fn(
-			    arg, key, de->d_name, item_time_ns(st.st_mtim), e);
-	closedir(d);
-	return rc;
+	if (unlinkat(dir, name, 0) == -1 && errno != ENOENT)
+		return err_sys(e, "remove %s", name);
+	return 0;
 }

@@ -76,13 +76,13 @@ read_quietly(struct session *c, int fd)
 }
 
 int
-posix_temp_file(struct session *c, int dir_fd, const char *name, bool fresh,
-    mode_t mode, char *temp, struct err *e)
+posix_temp_file(
+    struct session *c, int dir_fd, mode_t mode, char *temp, struct err *e)
 {
 	int tries, fd;
 
 	for (tries = 0; tries < 10; tries++) {
-		temp_name(posix_store_of(c)->owner, name, fresh, temp);
+		temp_name(posix_store_of(c)->owner, temp);
 		fd = openat(dir_fd, temp,
 		    O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, mode);
 		if (fd != -1) {
@@ -91,12 +91,15 @@ posix_temp_file(struct session *c, int dir_fd, const char *name, bool fresh,
 		}
 		if (errno != EEXIST)
 			break;
-		/* A killed run left it. */
-		if (!fresh && unlinkat(dir_fd, temp, 0) == -1 &&
-		    errno != ENOENT)
-			break;
 	}
 	return err_sys(e, "make temporary file");
+}
+
+void
+posix_drop(struct session *c, const char *key, int dir_fd, const char *temp)
+{
+	if (unlinkat(dir_fd, temp, 0) == -1 && errno != ENOENT)
+		store_leave(c->store, key, temp);
 }
 
 int
@@ -177,8 +180,8 @@ posix_publish(struct session *c, int dir_fd, const char *temp, const char *name,
  * them, and *AS_IT_IS says that nothing but its times is left to be set.
  */
 static int
-make_file(struct session *c, struct posix_dir *d, const char *name,
-    const struct item_stat *st, char *temp, bool *as_it_is, struct err *e)
+make_file(struct session *c, struct posix_dir *d, const struct item_stat *st,
+    char *temp, bool *as_it_is, struct err *e)
 {
 	struct posix_gets *gets = &d->gets;
 	mode_t mode = st->mode & 07777;
@@ -189,7 +192,7 @@ make_file(struct session *c, struct posix_dir *d, const char *name,
 
 	if (!own)
 		mode = st->mode != 0 ? 0600 : 0666;
-	fd = posix_temp_file(c, d->fd, name, false, mode, temp, e);
+	fd = posix_temp_file(c, d->fd, mode, temp, e);
 	if (fd == -1)
 		return -1;
 	if ((!gets->seen || gets->asked != mode) && fstat(fd, &got) == 0) {
@@ -356,7 +359,7 @@ begin_file(struct session *c, const char *key, const struct item_stat *st,
 			posix_store_of(c), *name, strlen(*name), e) == -1)
 			return -1;
 		if (d != NULL)
-			fd = make_file(c, d, *name, st, temp, as_it_is, e);
+			fd = make_file(c, d, st, temp, as_it_is, e);
 
 		*dir = d;
 		if (fd != -1 || d == NULL || !again)
@@ -377,6 +380,8 @@ put(struct session *c, const char *key, const struct item_stat *st,
 	bool as_it_is;
 	int fd, rc;
 
+	if (store_sweep_left(c, key, e) == -1)
+		return -1;
 	fd = begin_file(c, key, st, &d, &name, temp, &as_it_is, e);
 	if (fd == -1)
 		return -1;
@@ -385,7 +390,7 @@ put(struct session *c, const char *key, const struct item_stat *st,
 		rc = d->defers ? posix_publish_later(c, d->fd, temp, name, e)
 			       : posix_publish(c, d->fd, temp, name, e);
 	if (rc == -1) {
-		unlinkat(d->fd, temp, 0);
+		posix_drop(c, key, d->fd, temp);
 		posix_dir_drop(c);
 		return -1;
 	}
@@ -459,24 +464,25 @@ posix_symlink(struct session *c, const char *key, const struct item_stat *st,
     const char *target, size_t len, struct err *e)
 {
 	const char *name;
-	AUTO(close) int dir = posix_parent_made(c, key, &name, e);
+	AUTO(close) int dir = -1;
 	char temp[TEMP_NAME_SIZE];
 	char text[PATH_MAX];
 
+	if (store_sweep_left(c, key, e) == -1)
+		return -1;
+	dir = posix_parent_made(c, key, &name, e);
 	if (dir == -1)
 		return -1;
 	if (len == 0 || len >= sizeof(text) || memchr(target, '\0', len))
 		return err_set(e, ERR_NAME, "not a symbolic link's target");
 	memcpy(text, target, len);
 	text[len] = '\0';
-	temp_name(posix_store_of(c)->owner, name, false, temp);
-	if (unlinkat(dir, temp, 0) == -1 && errno != ENOENT)
-		return err_sys(e, "remove %s", temp);
+	temp_name(posix_store_of(c)->owner, temp);
 	if (symlinkat(text, dir, temp) == -1)
 		return err_sys(e, "make symbolic link");
 	if (posix_apply_link(c, dir, temp, st, e) == -1 ||
 	    posix_publish(c, dir, temp, name, e) == -1) {
-		unlinkat(dir, temp, 0);
+		posix_drop(c, key, dir, temp);
 		return -1;
 	}
 	return 0;
@@ -487,6 +493,7 @@ remove_one(struct session *c, const char *key, struct err *e)
 {
 	AUTO(free) char *plain = NULL;
 	bool is_dir = posix_is_dir_key(key, &plain);
+	int flags = is_dir ? AT_REMOVEDIR : 0;
 	AUTO(close) int dir = -1;
 	const char *name;
 
@@ -500,7 +507,9 @@ remove_one(struct session *c, const char *key, struct err *e)
 	if (posix_spelled(c, dir, name, e) == -1)
 		return 0;
 	/* What is there as something else is not there as this. */
-	if (unlinkat(dir, name, is_dir ? AT_REMOVEDIR : 0) == 0 ||
+	if (unlinkat(dir, name, flags) == 0 ||
+	    (errno == EACCES && posix_open_up(dir) &&
+		unlinkat(dir, name, flags) == 0) ||
 	    errno == ENOENT || errno == (is_dir ? ENOTDIR : EISDIR))
 		return 0;
 	return err_sys(e, is_dir ? "remove directory" : "remove");

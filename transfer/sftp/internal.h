@@ -62,14 +62,16 @@ struct sftp_store {
 	struct transport *(*transport_open)(
 	    const struct transport_target *target, struct err *e);
 	unsigned timeout_ms;
-	uint64_t owner; /* CRC of config.owner; 0: not known */
+	uint32_t owner; /* temp_owner() */
 	struct dirs dirs;
 	struct handles handles;
 	/* In which order SYMLINK has its arguments. */
 	atomic_int link_order;
-	atomic_bool owner_kept;	   /* it kept one, and will keep others */
-	atomic_bool owner_refused; /* it keeps no owner that we name */
-	atomic_uint sum_algo;	   /* what sftp_checksum prints; 0: unknown */
+	atomic_bool owner_kept; /* it kept one, and will keep others */
+	/* The last owner and group that were refused: they aren't tried again.
+	 * -1: none. */
+	atomic_llong refused_owner;
+	atomic_uint sum_algo; /* what sftp_checksum prints; 0: unknown */
 
 	pthread_mutex_t lock;
 	/* Under the lock: */
@@ -85,6 +87,9 @@ struct sftp_session {
 	struct digester *digester;
 	struct buf body[2];
 	struct buf path, path2;
+	/* The directory in which the item is kept that is being replaced; "" if
+	 * there is none. */
+	char kept[TEMP_NAME_SIZE];
 };
 
 static inline struct sftp_store *
@@ -134,6 +139,10 @@ int sftp_parents(struct session *c, const char *key, bool make, struct err *e);
 /* The directory of KEY wasn't there, or closed to us: once more. */
 int sftp_parents_again(struct session *c, const char *key, struct err *e);
 
+/* KEY's directory is opened up, if it is one that an earlier run gave a mode
+ * that keeps us out.  Whoever writes sets it right later. */
+int sftp_open_up(struct session *c, const char *key, struct err *e);
+
 /* What a server tells as this store's. */
 struct store_stat sftp_stat_of(const struct proto_attrs *a);
 /* The name that the server sent may be one of a directory's. ERR_PROTOCOL */
@@ -158,11 +167,11 @@ struct sftp_meta sftp_meta_ask(
 int sftp_meta_check(struct session *c, const struct sftp_meta *m,
     const struct item_stat *st, bool *set_id, struct err *e);
 
-/* temp_name() and temp_common() for KEY's last component. */
-void sftp_temp_name(struct session *c, const char *key, bool fresh, char *out);
-size_t sftp_temp_common(struct session *c, const char *key, char *out);
-/* Makes a temporary file for KEY: its name in TEMP, open in *H. */
-int sftp_temp_file(struct session *c, const char *key, bool fresh,
+/* Another temporary name each time. */
+void sftp_temp_name(struct session *c, char *out);
+/* Makes a temporary file for KEY: its name in TEMP, open in *H.  What a failed
+ * call may have made is to be dropped. */
+int sftp_temp_file(struct session *c, const char *key,
     const struct item_stat *st, char *temp, struct conn_handle *h,
     struct err *e);
 /*
@@ -171,9 +180,25 @@ int sftp_temp_file(struct session *c, const char *key, bool fresh,
  */
 int sftp_publish(struct session *c, const char *key, const char *temp,
     const struct conn_handle *h, struct err *e);
-/* Removes the temporary file, whatever comes of that. */
-void sftp_discard(struct session *c, const char *key, const char *temp,
-    const struct conn_handle *h);
+/* The same for another KEY than the one that FROM, a server's path, is beside:
+ * FROM moves there. */
+int sftp_rename_to(
+    struct session *c, const char *from, const char *key, struct err *e);
+/*
+ * The call for KEY failed for *WHY: removes what it made, TEMP (NULL: nothing)
+ * that is open in H (NULL: it isn't), or leaves that to later.
+ */
+void sftp_drop(struct session *c, const char *key, const char *temp,
+    const struct conn_handle *h, const struct err *why);
+
+/* left.c */
+/*
+ * PATH becomes KEY, where RENAME replaces nothing: what is there is kept
+ * meanwhile, under its name in a directory with a temporary name.
+ */
+int sftp_replace(
+    struct session *c, const char *path, const char *key, struct err *e);
+int sftp_sweep(struct session *c, const char *key, struct err *e);
 
 /* Reads LEN bytes into INTO, or compares them with EXPECT (ERR_MISMATCH if
  * they differ, or if there are fewer). */
@@ -260,8 +285,6 @@ int sftp_upload_complete(struct session *c, const struct store_upload *u,
     struct store_receipt *out, struct err *e);
 int sftp_upload_abort(
     struct session *c, const char *key, const char *id, struct err *e);
-int sftp_uploads(struct session *c, const char *key, store_upload_fn *fn,
-    void *arg, struct err *e);
 void sftp_forget_uploads(struct sftp_store *s);
 
 #endif

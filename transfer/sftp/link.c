@@ -52,7 +52,6 @@ link_temp(struct session *c, const char *key, const char *temp,
 		if (path == NULL || from == NULL)
 			return -1;
 		call_again(&me->call);
-		call_path(&me->call, PROTO_REMOVE, path);
 		made = call_hardlink(&me->call, from, path);
 		if (call_run(&me->call, e) == -1)
 			return -1;
@@ -88,13 +87,14 @@ link_to(struct session *c, const char *key, const char *existing,
 	if (find(c, existing, was, e) == NULL ||
 	    sftp_parents(c, key, true, e) == -1)
 		return -1;
-	sftp_temp_name(c, key, false, temp);
-	if (link_temp(c, key, temp, existing, e) == -1)
+	sftp_temp_name(c, temp);
+	if (link_temp(c, key, temp, existing, e) == -1) {
+		sftp_drop(c, key, temp, NULL, e);
 		return -1;
+	}
 	call_again(&me->call);
 	if (sftp_publish(c, key, temp, NULL, e) == -1) {
-		if (e->kind != ERR_NET && e->kind != ERR_STOPPED)
-			sftp_discard(c, key, temp, NULL);
+		sftp_drop(c, key, temp, NULL, e);
 		return -1;
 	}
 	/* A rename onto another name of the same file does nothing: then it is
@@ -115,7 +115,7 @@ sftp_link(struct session *c, const char *key, const char *existing,
 	int rc;
 
 	(void)st;
-	if (sftp_begin(c, e) == -1)
+	if (store_sweep_left(c, key, e) == -1 || sftp_begin(c, e) == -1)
 		return -1;
 	if ((sftp_session_of(c)->call.caps.features & PROTO_HAS_HARDLINK) ==
 	    0) {
@@ -137,26 +137,17 @@ static int
 move(struct session *c, const char *key, const char *to, struct err *e)
 {
 	struct sftp_session *me = sftp_session_of(c);
-	bool posix = (me->call.caps.features & PROTO_HAS_POSIX_RENAME) != 0;
-	const char *from, *path;
-	size_t renamed;
+	const char *from;
 
 	if (sftp_parents(c, to, true, e) == -1)
 		return -1;
-	from = sftp_path(c, &me->path2, key, e);
-	path = sftp_path(c, &me->path, to, e);
-	if (from == NULL || path == NULL)
+	from = sftp_path(c, &me->path, key, e);
+	if (from == NULL)
 		return -1;
-	call_again(&me->call);
-	/* RENAME replaces nothing. */
-	if (!posix)
-		call_path(&me->call, PROTO_REMOVE, path);
-	renamed = call_rename(&me->call, posix, from, path);
-	if (call_run(&me->call, e) == -1)
-		return -1;
-	if (call_status(&me->call, renamed) == PROTO_OK)
+	if (sftp_rename_to(c, from, to, e) == 0)
 		return 0;
-	return sftp_failed(c, call_status(&me->call, renamed), "rename", e);
+	sftp_drop(c, to, NULL, NULL, e);
+	return -1;
 }
 
 int
@@ -165,7 +156,7 @@ sftp_set_aside(struct session *c, const char *key, const char *to, bool *keep,
 {
 	int rc;
 
-	if (sftp_begin(c, e) == -1)
+	if (store_sweep_left(c, to, e) == -1 || sftp_begin(c, e) == -1)
 		return -1;
 	/* The server may refuse, for symlinks among others. */
 	*keep = *keep &&

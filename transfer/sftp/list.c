@@ -80,6 +80,19 @@ is_dot(const char *name, size_t len)
 }
 
 static int
+tell_leftover(struct listing *l, const struct store_stat *st, struct err *e)
+{
+	struct store_list_entry entry = {
+	    .key = l->key.data,
+	    .key_len = l->key.len,
+	    .st = *st,
+	    .leftover = true,
+	};
+
+	return l->fn(l->arg, &entry, e);
+}
+
+static int
 pass_on(struct listing *l, const struct store_stat *st, struct err *e)
 {
 	struct store_list_entry entry = {
@@ -107,7 +120,9 @@ list_name(struct listing *l, const struct pending *dir,
 		return 0;
 	if (sftp_check_name(name->name, name->len, e) == -1)
 		return -1;
-	if (temp_is_name(name->name, name->len))
+	if (temp_is_name(name->name, name->len) &&
+	    !(l->c->tells_leftovers &&
+		temp_is_of(sftp_store_of(l->c)->owner, name->name, name->len)))
 		return 0;
 	buf_reset(&l->key);
 	buf_add(&l->key, dir->path, dir->len);
@@ -116,6 +131,8 @@ list_name(struct listing *l, const struct pending *dir,
 	buf_add(&l->key, name->name, name->len);
 	if (buf_failed(&l->key))
 		return err_set(e, ERR_NOMEM, "out of memory");
+	if (temp_is_name(name->name, name->len))
+		return tell_leftover(l, &st, e);
 	if (st.type == ITEM_SYMLINK && sftp_store_of(l->c)->config.follow_links)
 		return push(&l->links, l->key.data, l->key.len, e);
 	return pass_on(l, &st, e);

@@ -408,10 +408,8 @@ sftp_parents(struct session *base, const char *key, bool create, struct err *e)
 	return 0;
 }
 
-/* A directory that an earlier run gave a mode that keeps us out is opened up.
- * Whoever writes sets it right later. */
-static int
-open_up(struct session *base, const char *key, struct err *e)
+int
+sftp_open_up(struct session *base, const char *key, struct err *e)
 {
 	struct sftp_session *c = sftp_session_of(base);
 	const char *path =
@@ -443,20 +441,14 @@ sftp_parents_again(struct session *base, const char *key, struct err *e)
 	dirs_forget(&sftp_store_of(base)->dirs);
 	if (len > 0 && parents(base, key, len, true, e) == -1)
 		return -1;
-	if (open_up(base, key, e) == -1)
+	if (sftp_open_up(base, key, e) == -1)
 		return -1;
 	call_again(&sftp_session_of(base)->call);
 	return 0;
 }
 
 void
-sftp_temp_name(struct session *c, const char *key, bool fresh, char *out)
+sftp_temp_name(struct session *c, char *out)
 {
-	temp_name(sftp_store_of(c)->owner, key + parent_len(key), fresh, out);
-}
-
-size_t
-sftp_temp_common(struct session *c, const char *key, char *out)
-{
-	return temp_common(sftp_store_of(c)->owner, key + parent_len(key), out);
+	temp_name(sftp_store_of(c)->owner, out);
 }

@@ -53,28 +53,25 @@ ask_temp(struct session *c, const char *path, const struct item_stat *st,
 }
 
 int
-sftp_temp_file(struct session *c, const char *key, bool fresh,
-    const struct item_stat *st, char *temp, struct conn_handle *h,
-    struct err *e)
+sftp_temp_file(struct session *c, const char *key, const struct item_stat *st,
+    char *temp, struct conn_handle *h, struct err *e)
 {
 	struct sftp_session *me = sftp_session_of(c);
-	bool replace = false, parents = false;
+	bool again = false, parents = false;
 
 	for (;;) {
 		const char *path;
 		uint32_t status;
 
-		sftp_temp_name(c, key, fresh, temp);
+		sftp_temp_name(c, temp);
 		path = sftp_beside(c, &me->path, key, temp, e);
 		if (path == NULL)
 			return -1;
 		call_again(&me->call);
-		if (replace)
-			call_path(&me->call, PROTO_REMOVE, path);
 		ask_temp(c, path, st, h);
 		if (call_run(&me->call, e) == -1)
 			return -1;
-		status = call_status(&me->call, replace);
+		status = call_status(&me->call, 0);
 		if (status == PROTO_OK)
 			return 0;
 		if ((status == PROTO_NO_SUCH_FILE ||
@@ -84,36 +81,40 @@ sftp_temp_file(struct session *c, const char *key, bool fresh,
 			if (sftp_parents_again(c, key, e) == -1)
 				return -1;
 		} else if ((status == PROTO_FAILURE || status == 11) &&
-		    !replace) {
-			/* A killed run left it. */
-			replace = true;
+		    !again) {
+			/* The name may be taken. */
+			again = true;
 		} else {
 			return open_failed(c, status, e);
 		}
 	}
 }
 
-void
-sftp_discard(struct session *c, const char *key, const char *temp,
-    const struct conn_handle *h)
+/* The link TO goes; what it leads to isn't ours to be moved. */
+static int
+replace_link(struct session *c, const char *from, const char *to, struct err *e)
 {
-	struct sftp_session *me = sftp_session_of(c);
-	struct err ignored = ERR_INIT;
-	const char *path = sftp_beside(c, &me->path, key, temp, &ignored);
+	struct call *call = call_of(c);
+	uint32_t status;
 
-	call_again(&me->call);
-	if (h != NULL)
-		call_close(&me->call, h);
-	if (path != NULL)
-		call_path(&me->call, PROTO_REMOVE, path);
-	call_run(&me->call, &ignored);
+	/* One after the other: none is carried out late without the other. */
+	call_again(call);
+	call_path(call, PROTO_REMOVE, to);
+	if (call_run(call, e) == -1)
+		return -1;
+	call_again(call);
+	call_rename(call, false, from, to);
+	if (call_run(call, e) == -1)
+		return -1;
+	status = call_status(call, 0);
+	return status == PROTO_OK ? 0 : sftp_failed(c, status, "rename", e);
 }
 
-/* Why KEY could not be replaced by TEMP; and where that needs two steps, it
- * is done. */
+/* Why FROM didn't become KEY, which is TO at the server; and where that needs
+ * more than one step, it is done. */
 static int
 rename_otherwise(struct session *c, uint32_t status, const char *from,
-    const char *to, struct err *e)
+    const char *to, const char *key, struct err *e)
 {
 	struct sftp_session *me = sftp_session_of(c);
 	struct proto_attrs there = {0};
@@ -133,15 +134,28 @@ rename_otherwise(struct session *c, uint32_t status, const char *from,
 		    "or exclude this item");
 	if (posix || call_status(&me->call, 0) != PROTO_OK)
 		return sftp_failed(c, status, "rename", e);
-	/* There is a moment without either. */
+	return S_ISLNK(there.mode) ? replace_link(c, from, to, e)
+				   : sftp_replace(c, from, key, e);
+}
+
+int
+sftp_rename_to(
+    struct session *c, const char *from, const char *key, struct err *e)
+{
+	struct sftp_session *me = sftp_session_of(c);
+	const char *to = sftp_path(c, &me->path2, key, e);
+	uint32_t status;
+
+	if (to == NULL)
+		return -1;
 	call_again(&me->call);
-	call_path(&me->call, PROTO_REMOVE, to);
-	call_rename(&me->call, false, from, to);
+	call_rename(&me->call, has(c, PROTO_HAS_POSIX_RENAME), from, to);
 	if (call_run(&me->call, e) == -1)
 		return -1;
-	if (call_status(&me->call, 1) == PROTO_OK)
-		return 0;
-	return sftp_failed(c, call_status(&me->call, 1), "rename", e);
+	status = call_status(&me->call, 0);
+	return status == PROTO_OK
+	    ? 0
+	    : rename_otherwise(c, status, from, to, key, e);
 }
 
 /*
@@ -158,6 +172,7 @@ close_tells_nothing(struct session *c)
 
 /* The last requests of an item. */
 struct naming {
+	const char *key;
 	const char *from, *to; /* in the session's buffers */
 	size_t closed, renamed;
 };
@@ -168,6 +183,7 @@ naming_paths(struct session *c, const char *key, const char *temp,
 {
 	struct sftp_session *me = sftp_session_of(c);
 
+	n->key = key;
 	n->from = sftp_beside(c, &me->path, key, temp, e);
 	n->to = sftp_path(c, &me->path2, key, e);
 	n->closed = NONE;
@@ -198,7 +214,7 @@ check_naming(struct session *c, const struct naming *n, struct err *e)
 		return -1;
 	if (renamed == PROTO_OK)
 		return 0;
-	return rename_otherwise(c, renamed, n->from, n->to, e);
+	return rename_otherwise(c, renamed, n->from, n->to, n->key, e);
 }
 
 int
@@ -248,7 +264,7 @@ struct putting {
 	size_t len;
 	const struct digest *digest;
 	enum putting_step step;
-	char temp[TEMP_NAME_SIZE];
+	char temp[TEMP_NAME_SIZE]; /* "" while none was asked for */
 	struct conn_handle handle;
 	size_t writes, reads;
 	struct sftp_meta meta;
@@ -343,7 +359,7 @@ begin_put(struct putting *p, struct err *e)
 
 	if (sftp_parents(c, p->key, true, e) == -1)
 		return -1;
-	sftp_temp_name(c, p->key, false, p->temp);
+	sftp_temp_name(c, p->temp);
 	path = sftp_beside(c, &sftp_session_of(c)->path, p->key, p->temp, e);
 	if (path == NULL)
 		return -1;
@@ -354,8 +370,7 @@ begin_put(struct putting *p, struct err *e)
 	if (p->step != PUTTING_OPEN)
 		return 0;
 	/* Something stands in the way. */
-	if (sftp_temp_file(c, p->key, false, p->st, p->temp, &p->handle, e) ==
-	    -1)
+	if (sftp_temp_file(c, p->key, p->st, p->temp, &p->handle, e) == -1)
 		return -1;
 	ask_bytes(p);
 	return call_run_rounds(call, go_on, p, e);
@@ -403,13 +418,12 @@ sftp_put(struct session *c, const char *key, const struct item_stat *st,
 	};
 	int rc;
 
-	if (sftp_begin(c, e) == -1)
+	if (store_sweep_left(c, key, e) == -1 || sftp_begin(c, e) == -1)
 		return -1;
 	rc = begin_put(&p, e) == -1 ? -1 : finish_put(&p, e);
-	if (rc == -1 && p.step != PUTTING_OPEN && e->kind != ERR_NET &&
-	    e->kind != ERR_STOPPED)
-		sftp_discard(
-		    c, key, p.temp, p.step == PUTTING_BYTES ? &p.handle : NULL);
+	if (rc == -1 && p.temp[0] != '\0')
+		sftp_drop(c, key, p.temp,
+		    p.step == PUTTING_BYTES ? &p.handle : NULL, e);
 	sftp_end(c);
 	if (rc == -1)
 		return -1;

@@ -137,6 +137,7 @@ sftp_open_store(const struct store_url *url, const struct store_config *config,
 	s->timeout_ms =
 	    config->timeout_ms != 0 ? config->timeout_ms : TIMEOUT_MS;
 	s->owner = temp_owner(config->owner);
+	atomic_init(&s->refused_owner, -1);
 	return &s->base;
 }
 
@@ -565,6 +566,6 @@ const struct store_driver sftp_driver = {
     .upload_check = sftp_upload_check,
     .upload_complete = sftp_upload_complete,
     .upload_abort = sftp_upload_abort,
-    .uploads = sftp_uploads,
+    .sweep = sftp_sweep,
     .remove = sftp_remove,
 };

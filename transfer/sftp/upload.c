@@ -142,9 +142,12 @@ begin(struct session *c, const char *key, const struct item_stat *st, char *id,
 	struct conn_handle h;
 	const char *path;
 
-	if (sftp_parents(c, key, true, e) == -1 ||
-	    sftp_temp_file(c, key, true, st, temp, &h, e) == -1)
+	if (sftp_parents(c, key, true, e) == -1)
 		return -1;
+	if (sftp_temp_file(c, key, st, temp, &h, e) == -1) {
+		sftp_drop(c, key, temp, NULL, e);
+		return -1;
+	}
 	path = sftp_beside(c, &me->path2, key, temp, e);
 	if (path == NULL || !keep_open(c, path, &h))
 		conn_close_later(me->call.conn, &h);
@@ -420,10 +423,13 @@ complete(struct session *c, const struct store_upload *u,
 	if (rc == -1) {
 		/* What failed to reach the disk proves nothing when read. */
 		if (e->kind != ERR_NET && e->kind != ERR_STOPPED)
-			sftp_discard(c, u->key, u->id, NULL);
+			sftp_drop(c, u->key, u->id, NULL, e);
 		return -1;
 	}
-	return sftp_publish(c, u->key, u->id, NULL, e);
+	if (sftp_publish(c, u->key, u->id, NULL, e) == 0)
+		return 0;
+	sftp_drop(c, u->key, NULL, NULL, e);
+	return -1;
 }
 
 int
@@ -434,7 +440,7 @@ sftp_upload_complete(struct session *c, const struct store_upload *u,
 	int rc;
 
 	(void)whole;
-	if (sftp_begin(c, e) == -1)
+	if (store_sweep_left(c, u->key, e) == -1 || sftp_begin(c, e) == -1)
 		return -1;
 	rc = complete(c, u, parts, n, e);
 	sftp_end(c);
@@ -480,68 +486,5 @@ sftp_upload_abort(
 		return -1;
 	rc = abort_upload(c, key, id, e);
 	sftp_end(c);
-	return rc;
-}
-
-/* Unfinished uploads that were found. */
-struct search {
-	char common[TEMP_NAME_SIZE]; /* what their names begin with */
-	size_t len;
-	struct found {
-		char id[TEMP_NAME_SIZE];
-		int64_t begun_ns;
-	} * found;
-	size_t n, cap;
-};
-
-/* Times come in whole seconds: it may have begun as late as at their end. */
-static int
-note(void *arg, const struct proto_name *name, struct err *e)
-{
-	struct search *s = arg;
-	struct found *f;
-
-	if (name->len >= sizeof(f->id) || name->len < s->len ||
-	    memcmp(name->name, s->common, s->len) != 0)
-		return 0;
-	if (s->n == s->cap) {
-		size_t cap = s->cap == 0 ? 16 : s->cap * 2;
-
-		f = reallocarray(s->found, cap, sizeof(*f));
-		if (f == NULL)
-			return err_set(e, ERR_NOMEM, "out of memory");
-		s->found = f;
-		s->cap = cap;
-	}
-	f = &s->found[s->n++];
-	memcpy(f->id, name->name, name->len);
-	f->id[name->len] = '\0';
-	f->begun_ns = (int64_t)name->attrs.mtime * 1000000000 + 999999999;
-	return 0;
-}
-
-int
-sftp_uploads(struct session *c, const char *key, store_upload_fn *fn, void *arg,
-    struct err *e)
-{
-	const char *slash = strrchr(key, '/');
-	AUTO(free)
-	char *dir = strndup(key, slash != NULL ? (size_t)(slash - key) : 0);
-	struct search s = {.n = 0};
-	size_t i;
-	int rc;
-
-	s.len = sftp_temp_common(c, key, s.common);
-	if (s.len == 0)
-		return 0;
-	if (dir == NULL)
-		return err_set(e, ERR_NOMEM, "out of memory");
-	rc = sftp_each_name(c, dir, note, &s, e);
-	if (rc == -1 && (e->kind == ERR_NOTFOUND || e->kind == ERR_EXISTS))
-		rc = 0;
-	/* Now that the session isn't busy: FN may abort them. */
-	for (i = 0; rc == 0 && i < s.n; i++)
-		rc = fn(arg, key, s.found[i].id, s.found[i].begun_ns, e);
-	free(s.found);
 	return rc;
 }

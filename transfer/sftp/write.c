@@ -30,7 +30,14 @@ is_refusal(uint32_t status)
 	    status == PROTO_OP_UNSUPPORTED || status == PROTO_BAD_MESSAGE;
 }
 
-/* Only root gives files away; who may not isn't asked again. */
+/* Owner and group in one: who has 32 bits of both doesn't have the highest. */
+static long long
+owner_number(const struct item_stat *st)
+{
+	return (long long)((uint64_t)st->uid << 32 | st->gid) & LLONG_MAX;
+}
+
+/* Only root gives files away; the same owner isn't tried again. */
 static int
 check_owner(struct session *c, size_t i, const struct item_stat *st, bool *kept,
     struct err *e)
@@ -53,7 +60,7 @@ check_owner(struct session *c, size_t i, const struct item_stat *st, bool *kept,
 	}
 	if (!is_refusal(status))
 		return sftp_failed(c, status, "set owner", e);
-	atomic_store(&sftp_store_of(c)->owner_refused, true);
+	atomic_store(&sftp_store_of(c)->refused_owner, owner_number(st));
 	store_lacks(c->store, STORE_LACK_OWNER, why);
 	return 0;
 }
@@ -76,8 +83,8 @@ static bool
 asks_for_owner(struct session *c, const struct item_stat *st)
 {
 	return st->mode != 0 &&
-	    !atomic_load_explicit(
-		&sftp_store_of(c)->owner_refused, memory_order_relaxed);
+	    atomic_load_explicit(&sftp_store_of(c)->refused_owner,
+		memory_order_relaxed) != owner_number(st);
 }
 
 struct sftp_meta
@@ -288,16 +295,16 @@ find_link_order(struct session *c, const char *key, struct err *e)
 {
 	struct sftp_session *me = sftp_session_of(c);
 	struct sftp_store *s = sftp_store_of(c);
-	char name[TEMP_NAME_SIZE];
+	char names[2][TEMP_NAME_SIZE];
 	struct proto_attrs attrs[2];
 	const char *a, *b;
 
 	if (atomic_load(&s->link_order) != SFTP_ORDER_UNKNOWN)
 		return 0;
-	sftp_temp_name(c, key, true, name);
-	a = sftp_beside(c, &me->path, key, name, e);
-	sftp_temp_name(c, key, true, name);
-	b = sftp_beside(c, &me->path2, key, name, e);
+	sftp_temp_name(c, names[0]);
+	a = sftp_beside(c, &me->path, key, names[0], e);
+	sftp_temp_name(c, names[1]);
+	b = sftp_beside(c, &me->path2, key, names[1], e);
 	if (a == NULL || b == NULL)
 		return -1;
 	call_again(&me->call);
@@ -306,8 +313,11 @@ find_link_order(struct session *c, const char *key, struct err *e)
 	call_stat(&me->call, PROTO_LSTAT, b, &attrs[1]);
 	call_path(&me->call, PROTO_REMOVE, a);
 	call_path(&me->call, PROTO_REMOVE, b);
-	if (call_run(&me->call, e) == -1)
+	if (call_run(&me->call, e) == -1) {
+		store_leave(c->store, key, names[0]);
+		store_leave(c->store, key, names[1]);
 		return -1;
+	}
 	if (call_status(&me->call, 2) == PROTO_OK)
 		atomic_store(&s->link_order, SFTP_ORDER_OPENSSH);
 	else if (call_status(&me->call, 1) == PROTO_OK)
@@ -315,9 +325,9 @@ find_link_order(struct session *c, const char *key, struct err *e)
 	return 0;
 }
 
-/* NAME, beside KEY, which is REMOVEd before. */
+/* NAME, beside KEY. */
 static int
-make_link(struct session *c, const char *key, const char *name, bool remove,
+make_link(struct session *c, const char *key, const char *name,
     const struct item_stat *st, const char *target, size_t len, struct err *e)
 {
 	struct sftp_session *me = sftp_session_of(c);
@@ -331,8 +341,6 @@ make_link(struct session *c, const char *key, const char *name, bool remove,
 		if (path == NULL)
 			return -1;
 		call_again(&me->call);
-		if (remove)
-			call_path(&me->call, PROTO_REMOVE, path);
 		made = call_symlink(&me->call, target, len, path,
 		    atomic_load(&sftp_store_of(c)->link_order) ==
 			SFTP_ORDER_DRAFT);
@@ -373,8 +381,15 @@ link_at_once(struct session *c, const char *key, const struct item_stat *st,
 		return err_set(e, ERR_EXISTS,
 		    "a directory has this name at the target: move it away, "
 		    "or exclude this item");
-	/* There may be a moment without either. */
-	return make_link(c, key, name, status == PROTO_OK, st, target, len, e);
+	/* There may be a moment without either; none of both is carried out
+	 * late without the other. */
+	if (status == PROTO_OK) {
+		call_again(call_of(c));
+		call_path(call_of(c), PROTO_REMOVE, path);
+		if (call_run(call_of(c), e) == -1)
+			return -1;
+	}
+	return make_link(c, key, name, st, target, len, e);
 }
 
 static int
@@ -385,19 +400,18 @@ symlink_to(struct session *c, const char *key, const struct item_stat *st,
 
 	if (len == 0 || len >= PATH_MAX || memchr(target, '\0', len) != NULL)
 		return err_set(e, ERR_NAME, "not a symbolic link's target");
-	sftp_temp_name(c, key, false, temp);
 	if (sftp_parents(c, key, true, e) == -1 ||
 	    find_link_order(c, key, e) == -1)
 		return -1;
 	if (!has(c, PROTO_HAS_LSETSTAT))
 		return link_at_once(c, key, st, target, len, e);
-	if (make_link(c, key, temp, true, st, target, len, e) == -1)
-		return -1;
-	call_again(call_of(c));
-	if (sftp_publish(c, key, temp, NULL, e) == 0)
-		return 0;
-	if (e->kind != ERR_NET && e->kind != ERR_STOPPED)
-		sftp_discard(c, key, temp, NULL);
+	sftp_temp_name(c, temp);
+	if (make_link(c, key, temp, st, target, len, e) == 0) {
+		call_again(call_of(c));
+		if (sftp_publish(c, key, temp, NULL, e) == 0)
+			return 0;
+	}
+	sftp_drop(c, key, temp, NULL, e);
 	return -1;
 }
 
@@ -407,7 +421,7 @@ sftp_symlink(struct session *c, const char *key, const struct item_stat *st,
 {
 	int rc;
 
-	if (sftp_begin(c, e) == -1)
+	if (store_sweep_left(c, key, e) == -1 || sftp_begin(c, e) == -1)
 		return -1;
 	rc = symlink_to(c, key, st, target, len, e);
 	sftp_end(c);
@@ -524,6 +538,33 @@ ask_to_remove(struct session *c, const char *const *keys, size_t n, bool *asked,
 	return call_run(&me->call, e);
 }
 
+/* KEY once more, now that its directory is opened up: *STATUS tells. */
+static int
+remove_again(
+    struct session *c, const char *key, uint32_t *status, struct err *e)
+{
+	AUTO(free) char *plain = strdup(key);
+	size_t len = strlen(key);
+	bool dir = len > 0 && key[len - 1] == '/';
+	const char *path;
+
+	if (plain == NULL)
+		return err_set(e, ERR_NOMEM, "out of memory");
+	if (dir)
+		plain[len - 1] = '\0';
+	if (sftp_open_up(c, plain, e) == -1)
+		return -1;
+	path = sftp_path(c, &sftp_session_of(c)->path, plain, e);
+	if (path == NULL)
+		return -1;
+	call_again(call_of(c));
+	call_path(call_of(c), dir ? PROTO_RMDIR : PROTO_REMOVE, path);
+	if (call_run(call_of(c), e) == -1)
+		return -1;
+	*status = call_status(call_of(c), 0);
+	return 0;
+}
+
 static int
 remove_all(struct session *c, const char *const *keys, size_t n,
     struct err *results, struct err *e)
@@ -540,6 +581,10 @@ remove_all(struct session *c, const char *const *keys, size_t n,
 	/* Looking into a failure takes the call. */
 	for (i = 0, at = 0; i < n; i++)
 		status[i] = asked[i] ? call_status(call_of(c), at++) : PROTO_OK;
+	for (i = 0; i < n; i++)
+		if (status[i] == PROTO_PERMISSION_DENIED &&
+		    remove_again(c, keys[i], &status[i], e) == -1)
+			return -1;
 	for (i = 0; i < n; i++)
 		if (removed(c, keys[i], status[i], &results[i]) == -1 &&
 		    failed++ == 0)
