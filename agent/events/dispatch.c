@@ -97,9 +97,11 @@ remember_failing(struct dispatch *d)
 	struct err e = ERR_INIT;
 	size_t i;
 
-	/* One that can't be written lets a receiver fail for longer. */
+	/* One that can't be written lets a receiver fail for longer; the next
+	 * would wait for the same lock. */
 	for (i = 0; i < d->receivers_n; i++)
-		write_decision(d, &d->receivers[i], 0, &e);
+		if (write_decision(d, &d->receivers[i], 0, &e) == -1)
+			return;
 }
 
 /* What people and other processes decided, and what this one did. */

@@ -271,6 +271,14 @@ outbox_rollback(struct outbox *o)
 	sqlite3_exec(o->db, "ROLLBACK", NULL, NULL, NULL);
 }
 
+const char *
+outbox_task(const struct outbox *o)
+{
+	const char *slash = strrchr(o->path, '/');
+
+	return slash != NULL ? slash + 1 : o->path;
+}
+
 int
 outbox_own(struct outbox *o, struct err *e)
 {

@@ -58,6 +58,7 @@ enum outbox_stmt {
 	OB_KEEP_REFERRED,
 	OB_KEEP_SUB,
 	OB_KEEP_CUT,
+	OB_KEEP_FIRST,
 	OB_KEEP_DELIVERIES,
 	OB_KEEP_NO_DELIVERIES,
 	OB_KEEP_UNBLOCK,
@@ -119,6 +120,8 @@ int outbox_step(struct outbox *o, sqlite3_stmt *s, struct err *e);
 /* The event of *D: 1, 0 if it isn't there any more, and D was given up, -1. */
 int outbox_read_event(struct outbox *o, struct outbox_sub *sub,
     struct outbox_delivery *d, int64_t now_ms, struct err *e);
+/* Its name. */
+const char *outbox_task(const struct outbox *o);
 const char *outbox_sql(enum outbox_stmt which);
 extern const char outbox_schema[];
 

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "agent/events/outbox_db.h"
+#include "agent/events/outbox_notice.h"
 
 #define ATTEMPTS_KEPT 10000
 
@@ -340,8 +341,16 @@ outbox_read_event(struct outbox *o, struct outbox_sub *sub,
 {
 	static const char gone[] = "its event went with a lost ledger";
 	struct outbox_outcome lost = {.at_ms = now_ms, .error = gone};
+	struct outbox_notice notice = {
+	    .task = outbox_task(o),
+	    .about = sub,
+	    .now_ms = now_ms,
+	    .reason = "lost",
+	};
 	int rc = read_body(o, d, e);
 
+	if (rc == 0)
+		rc = outbox_notice_dead(o, &notice, d, 0, e);
 	return rc == 0 ? outbox_dead(o, sub, d, &lost, "lost", e) : rc;
 }
 

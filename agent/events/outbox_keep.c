@@ -6,6 +6,7 @@
 
 #include "agent/events/outbox_db.h"
 #include "agent/events/outbox_keep.h"
+#include "agent/events/outbox_notice.h"
 
 /* The one number that S says, INT64_MAX if that is NULL; ends S. */
 static int
@@ -95,11 +96,8 @@ run(struct outbox *o, enum outbox_stmt which, int64_t a, int64_t b, int64_t c,
 struct left {
 	struct outbox *o;
 	struct outbox_abandon *how;
-	int64_t sub;
-	char name[64];
-	bool is_replay; /* its events had been sent once */
-	int ordering;
-	uint64_t routed;
+	struct outbox_sub sub;
+	struct outbox_delivery first; /* of them; without text */
 	uint64_t letters, filtered;
 	int64_t written; /* letters of events up to this are counted only */
 };
@@ -112,9 +110,11 @@ bury(struct left *l, sqlite3_stmt *event, struct err *e)
 	if (s == NULL)
 		return -1;
 	l->letters++;
+	if (l->first.seq == 0)
+		l->first.seq = (uint64_t)sqlite3_column_int64(event, 0);
 	if (sqlite3_column_int64(event, 0) <= l->written)
 		return 0;
-	sqlite3_bind_int64(s, 1, l->sub);
+	sqlite3_bind_int64(s, 1, l->sub.id);
 	sqlite3_bind_int64(s, 2, sqlite3_column_int64(event, 0));
 	sqlite3_bind_text(s, 3, column_str(event, 3), -1, SQLITE_STATIC);
 	sqlite3_bind_int64(s, 4, sqlite3_column_int64(event, 4));
@@ -131,7 +131,7 @@ bury_unrouted(struct left *l, uint64_t cut, struct err *e)
 
 	if (s == NULL)
 		return -1;
-	sqlite3_bind_int64(s, 1, (sqlite3_int64)l->routed);
+	sqlite3_bind_int64(s, 1, (sqlite3_int64)l->sub.routed);
 	sqlite3_bind_int64(s, 2, (sqlite3_int64)cut - 1);
 	sqlite3_bind_int64(s, 3, -1);
 	while (wants != -1 && (rc = sqlite3_step(s)) == SQLITE_ROW) {
@@ -142,7 +142,7 @@ bury_unrouted(struct left *l, uint64_t cut, struct err *e)
 		};
 
 		event.len = (size_t)sqlite3_column_bytes(s, 2);
-		wants = l->how->wants(l->how->arg, l->name, &event, e);
+		wants = l->how->wants(l->how->arg, l->sub.name, &event, e);
 		if (wants == 1 && bury(l, s, e) == -1)
 			wants = -1;
 		l->filtered += wants == 0;
@@ -153,26 +153,67 @@ bury_unrouted(struct left *l, uint64_t cut, struct err *e)
 	return wants == -1 ? -1 : 0;
 }
 
+/* The first of its deliveries that are given up. */
+static int
+find_first(struct left *l, uint64_t cut, struct err *e)
+{
+	sqlite3_stmt *s = outbox_prepare(l->o, OB_KEEP_FIRST, e);
+	int rc;
+
+	l->first = (struct outbox_delivery){.seq = 0};
+	if (s == NULL)
+		return -1;
+	sqlite3_bind_int64(s, 1, l->sub.id);
+	sqlite3_bind_int64(s, 2, (sqlite3_int64)cut);
+	rc = outbox_row(l->o, s, e);
+	if (rc != 1)
+		return rc;
+	l->first.seq = (uint64_t)sqlite3_column_int64(s, 0);
+	l->first.attempts = (unsigned)sqlite3_column_int(s, 1);
+	sqlite3_reset(s);
+	return 0;
+}
+
+/* Others learn of it. */
+static int
+tell(struct left *l, struct err *e)
+{
+	struct outbox_notice notice = {
+	    .task = outbox_task(l->o),
+	    .about = &l->sub,
+	    .now_ms = l->how->now_ms,
+	    .reason = "retention",
+	};
+
+	return l->letters > 0
+	    ? outbox_notice_dead(l->o, &notice, &l->first, 0, e)
+	    : 0;
+}
+
 static int
 abandon_sub(struct left *l, uint64_t cut, struct err *e)
 {
 	int64_t to = (int64_t)cut;
 	sqlite3_stmt *s;
 
-	if (run(l->o, OB_KEEP_DELIVERIES, l->sub, to, l->how->now_ms, e) == -1)
+	if (find_first(l, cut, e) == -1 ||
+	    run(l->o, OB_KEEP_DELIVERIES, l->sub.id, to, l->how->now_ms, e) ==
+		-1)
 		return -1;
 	l->letters = (uint64_t)sqlite3_changes(l->o->db);
-	if (run(l->o, OB_KEEP_NO_DELIVERIES, l->sub, to, 0, e) == -1 ||
-	    run(l->o, OB_KEEP_UNBLOCK, l->sub, l->ordering, 0, e) == -1 ||
+	if (run(l->o, OB_KEEP_NO_DELIVERIES, l->sub.id, to, 0, e) == -1 ||
+	    run(l->o, OB_KEEP_UNBLOCK, l->sub.id, l->sub.ordering, 0, e) ==
+		-1 ||
 	    (l->how->letters_too &&
-		run(l->o, OB_KEEP_LETTERS, l->sub, to, l->how->now_ms, e) ==
+		run(l->o, OB_KEEP_LETTERS, l->sub.id, to, l->how->now_ms, e) ==
 		    -1) ||
-	    (!l->is_replay && bury_unrouted(l, cut, e) == -1))
+	    (l->sub.replay[0] == '\0' && bury_unrouted(l, cut, e) == -1) ||
+	    tell(l, e) == -1)
 		return -1;
 	s = outbox_prepare(l->o, OB_KEEP_ROUTED, e);
 	if (s == NULL)
 		return -1;
-	sqlite3_bind_int64(s, 1, l->sub);
+	sqlite3_bind_int64(s, 1, l->sub.id);
 	sqlite3_bind_int64(s, 2, to);
 	sqlite3_bind_int64(s, 3, (sqlite3_int64)l->letters);
 	sqlite3_bind_int64(s, 4, (sqlite3_int64)l->filtered);
@@ -185,6 +226,7 @@ static int
 next_sub(struct left *l, int64_t id, struct err *e)
 {
 	sqlite3_stmt *s = outbox_prepare(l->o, OB_KEEP_SUB, e);
+	struct outbox_sub *sub = &l->sub;
 	int rc;
 
 	if (s == NULL)
@@ -194,11 +236,12 @@ next_sub(struct left *l, int64_t id, struct err *e)
 	sqlite3_bind_int64(s, 3, l->how->gone_ms);
 	rc = sqlite3_step(s);
 	if (rc == SQLITE_ROW) {
-		l->sub = sqlite3_column_int64(s, 0);
-		snprintf(l->name, sizeof(l->name), "%s", column_str(s, 1));
-		l->routed = (uint64_t)sqlite3_column_int64(s, 2);
-		l->is_replay = column_str(s, 3)[0] != '\0';
-		l->ordering = sqlite3_column_int(s, 4);
+		sub->id = sqlite3_column_int64(s, 0);
+		snprintf(sub->name, sizeof(sub->name), "%s", column_str(s, 1));
+		sub->routed = (uint64_t)sqlite3_column_int64(s, 2);
+		snprintf(
+		    sub->replay, sizeof(sub->replay), "%s", column_str(s, 3));
+		sub->ordering = (enum outbox_ordering)sqlite3_column_int(s, 4);
 	} else if (rc != SQLITE_DONE) {
 		outbox_error(l->o, l->o->db, "read", e);
 	}
@@ -311,7 +354,7 @@ outbox_keep_abandon(
 		*cut = whole;
 	if (last_written(o, *cut, &l.written, e) == -1)
 		return -1;
-	while ((rc = next_sub(&l, l.sub, e)) == 1) {
+	while ((rc = next_sub(&l, l.sub.id, e)) == 1) {
 		l.letters = l.filtered = 0;
 		if (abandon_sub(&l, *cut, e) == -1)
 			return -1;

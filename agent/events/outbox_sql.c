@@ -213,6 +213,8 @@ static const char *const statements[OB_COUNT] = {
 		    " ORDER BY id LIMIT 1",
     [OB_KEEP_CUT] = "SELECT MIN(first) FROM segment WHERE first<?1"
 		    " AND last>=?1",
+    [OB_KEEP_FIRST] = "SELECT seq,attempts FROM delivery WHERE sub=? AND seq<?"
+		      " ORDER BY seq LIMIT 1",
     [OB_KEEP_DELIVERIES] =
 	"INSERT OR REPLACE INTO dead_letter(sub,seq,pkey,run,at_ms,reason,"
 	"attempts,status,error) SELECT sub,seq,pkey,run,?3,'retention',"

@@ -109,17 +109,31 @@ add_sub(struct outbox *o, const char *name, enum outbox_ordering ordering,
 	return outbox_step(o, s, e);
 }
 
+/* What waits does so as ORDERING has it, from now on; batches of before may
+ * have what must not go together. */
+static int
+reorder(struct outbox *o, struct outbox_sub *sub, enum outbox_ordering ordering,
+    struct err *e)
+{
+	int64_t now_ms = clock_wall_ns() / 1000000;
+
+	if (sub->ordering == ordering)
+		return 0;
+	sub->ordering = ordering;
+	if (outbox_batch_open(o, sub, 0, now_ms, e) == -1)
+		return -1;
+	return outbox_run(o, OB_REORDER, sub->id, ordering, e);
+}
+
 /* SUB goes on from where an earlier process left it. */
 static int
 go_on(struct outbox *o, struct outbox_sub *sub, enum outbox_ordering ordering,
     struct err *e)
 {
 	if (outbox_run(o, OB_READY_AGAIN, sub->id, 0, e) == -1 ||
-	    (sub->ordering != ordering &&
-		outbox_run(o, OB_REORDER, sub->id, ordering, e) == -1) ||
+	    reorder(o, sub, ordering, e) == -1 ||
 	    outbox_run(o, OB_SUB_ORDER, sub->id, ordering, e) == -1)
 		return -1;
-	sub->ordering = ordering;
 	sub->removed = false;
 	return outbox_sub_save(o, sub, e);
 }

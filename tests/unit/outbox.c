@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 #include "config.h"
 
+#include <string.h>
+
 #include "agent/events/outbox_keep.h"
 #include "tests/unit/outbox_at.h"
 
@@ -195,12 +197,23 @@ the_end_of_a_run_is_driven_again_last(void)
 	end(&f);
 }
 
+static int
+count_dead(void *arg, const struct outbox_event *event, struct err *e)
+{
+	(void)e;
+	CHECK(strstr(event->body, ".delivery.dead.") != NULL);
+	CHECK(strstr(event->body, "\"reason\":\"lost\"") != NULL);
+	++*(unsigned *)arg;
+	return 0;
+}
+
 static void
 what_went_with_a_lost_ledger_is_dead(void)
 {
 	struct fixture f;
 	struct outbox_delivery d;
 	char path[4300];
+	unsigned notices = 0;
 	uint64_t a2;
 
 	begin(&f);
@@ -214,6 +227,8 @@ what_went_with_a_lost_ledger_is_dead(void)
 	route(&f);
 	CHECK(claim(&f, 1, &d) == a2);
 	CHECK_UINT(f.sub.dead, 1);
+	CHECK(outbox_notices(f.box, 0, count_dead, &notices, &f.e) == 0);
+	CHECK_UINT(notices, 1);
 	arrives(&f, &d);
 	end(&f);
 }

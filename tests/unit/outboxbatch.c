@@ -88,6 +88,35 @@ a_batch_has_what_waits_for_nothing_else(void)
 }
 
 static void
+another_order_opens_what_was_sealed(void)
+{
+	struct fixture f;
+	struct outbox_batch b;
+	struct outbox_delivery d1, d2;
+	uint64_t first;
+
+	begin_with(&f, OUTBOX_NONE);
+	first = happens(&f, "a", false);
+	happens(&f, "b", false);
+	happens(&f, "c", false);
+	route(&f);
+	/* The first goes with the third. */
+	CHECK(claim(&f, 1, &d1) == first && claim(&f, 1, &d2) == first + 1);
+	CHECK(outbox_retry(f.box, &f.sub, &d1, &bad, 1, &f.e) == 0);
+	CHECK(claim_batch(&f, 1, 2, 1000, 0, &b) == 2);
+	CHECK(outbox_retry(f.box, &f.sub, &d2, &bad, 1, &f.e) == 0);
+	outbox_delivery_clear(&d1);
+	outbox_delivery_clear(&d2);
+	settle_batch(&f, &b, 100);
+	close_all(&f);
+	f.ordering = OUTBOX_STRICT;
+	open_all(&f);
+	CHECK(claim_batch(&f, INT64_MAX / 2, 9, 1000, 0, &b) == 3);
+	settle_batch(&f, &b, 0);
+	end(&f);
+}
+
+static void
 a_sealed_batch_stays_as_it_is(void)
 {
 	struct fixture f;
@@ -227,6 +256,7 @@ int
 main(void)
 {
 	RUN(a_batch_has_what_waits_for_nothing_else);
+	RUN(another_order_opens_what_was_sealed);
 	RUN(a_sealed_batch_stays_as_it_is);
 	RUN(a_batch_has_its_limits);
 	RUN(what_no_batch_can_have_is_dead);

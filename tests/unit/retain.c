@@ -2,6 +2,7 @@
 #include "config.h"
 
 #include <sqlite3.h>
+#include <string.h>
 
 #include "agent/events/outbox_archive.h"
 #include "agent/events/outbox_keep.h"
@@ -297,6 +298,33 @@ whoever_is_gone_has_dead_letters(void)
 	end(&f);
 }
 
+static int
+count_notice(void *arg, const struct outbox_event *event, struct err *e)
+{
+	(void)e;
+	CHECK(strstr(event->body, "\"reason\":\"retention\"") != NULL);
+	CHECK(strstr(event->body, "\"task\":\"t\"") != NULL);
+	++*(unsigned *)arg;
+	return 0;
+}
+
+static void
+others_are_told_once_of_what_was_given_up(void)
+{
+	struct fixture f;
+	unsigned n = 0;
+
+	begin(&f);
+	route(&f, 3);
+	f.retain.rows = 5;
+	CHECK_UINT(left(&f), 0x3e0);
+	f.retain.rows = 3;
+	CHECK_UINT(left(&f), 0x380);
+	CHECK(outbox_notices(f.box, 0, count_notice, &n, &f.e) == 0);
+	CHECK_UINT(n, 1);
+	end(&f);
+}
+
 static void
 where_another_sends_nobody_is_given_up(void)
 {
@@ -534,6 +562,7 @@ main(void)
 	RUN(whoever_has_long_been_away_is_not_waited_for);
 	RUN(whoever_is_here_is_waited_for_however_rare_the_runs);
 	RUN(whoever_is_gone_has_dead_letters);
+	RUN(others_are_told_once_of_what_was_given_up);
 	RUN(where_another_sends_nobody_is_given_up);
 	RUN(too_many_rows_leave_dead_letters);
 	RUN(what_waited_for_an_abandoned_delivery_may_go);
