@@ -352,19 +352,27 @@ on_event(struct fan *f, const struct fanotify_event_metadata *ev)
 static int
 take_events(struct fan *f, struct err *e)
 {
-	char bytes[EVENTS_BYTES]
-	    __attribute__((aligned(__alignof__(uint64_t))));
+	char bytes[EVENTS_BYTES];
+	struct fanotify_event_metadata head;
+	/* Those with names end at any multiple of four. */
+	union {
+		struct fanotify_event_metadata ev;
+		char bytes[EVENTS_BYTES];
+	} one;
 	ssize_t n = read(f->fd, bytes, sizeof(bytes));
-	const struct fanotify_event_metadata *ev =
-	    (const struct fanotify_event_metadata *)(const void *)bytes;
+	size_t at, len = n > 0 ? (size_t)n : 0;
 
 	if (n == -1)
 		return errno == EINTR ? 0 : err_sys(e, "fanotify");
-	for (; FAN_EVENT_OK(ev, n); ev = FAN_EVENT_NEXT(ev, n)) {
-		if (ev->vers != FANOTIFY_METADATA_VERSION)
+	for (at = 0; len - at >= sizeof(head); at += head.event_len) {
+		memcpy(&head, bytes + at, sizeof(head));
+		if (head.vers != FANOTIFY_METADATA_VERSION)
 			return err_set(e, ERR_UNSUPPORTED,
 			    "fanotify: another version of the kernel's");
-		on_event(f, ev);
+		if (head.event_len < sizeof(head) || head.event_len > len - at)
+			break;
+		memcpy(one.bytes, bytes + at, head.event_len);
+		on_event(f, &one.ev);
 	}
 	/* By the next time directories may have been moved. */
 	f->handle_len = 0;
