@@ -1,13 +1,10 @@
 /* SPDX-License-Identifier: ISC */
 #include "config.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <inttypes.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/file.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -17,6 +14,7 @@
 #include "agent/place.h"
 #include "agent/reach.h"
 #include "base/clock.h"
+#include "base/lockfile.h"
 #include "base/log.h"
 
 #define LOOK_MS 500	 /* between looks for new events */
@@ -309,27 +307,6 @@ pause_for(struct archive *a, uint64_t ms)
 	return finishing;
 }
 
-/* 1, 0 if another process does, -1. */
-static int
-own(struct archive *a, struct err *e)
-{
-	AUTO(buf) struct buf path = BUF_INIT(1 << 16);
-	AUTO(close) int fd = -1;
-
-	buf_addf(&path, "%s/archive.lock", a->order->dir);
-	if (buf_failed(&path))
-		return err_set(e, ERR_NOMEM, "out of memory");
-	fd = open(buf_str(&path), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-	if (fd == -1)
-		return err_sys(e, "%s", buf_str(&path));
-	if (flock(fd, LOCK_EX | LOCK_NB) == -1)
-		return errno == EWOULDBLOCK
-		    ? 0
-		    : err_sys(e, "%s: lock", buf_str(&path));
-	a->lock = take_fd(&fd);
-	return 1;
-}
-
 static int
 find(struct archive *a, struct err *e)
 {
@@ -351,7 +328,9 @@ find(struct archive *a, struct err *e)
 static int
 begin(struct archive *a, struct err *e)
 {
-	int rc = a->lock == -1 ? own(a, e) : 1;
+	int rc = a->lock != -1
+	    ? 1
+	    : lockfile_take(a->order->dir, "archive.lock", &a->lock, e);
 
 	if (rc == 0)
 		return err_set(e, ERR_BUSY,

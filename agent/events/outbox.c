@@ -1,14 +1,12 @@
 /* SPDX-License-Identifier: ISC */
 #include "config.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <string.h>
-#include <sys/file.h>
 #include <unistd.h>
 
 #include "agent/events/outbox_db.h"
 #include "base/buf.h"
+#include "base/lockfile.h"
 
 #define SCHEMA_VERSION 1
 /* For another's lock: of who has nothing else to do, of who sends, and of who
@@ -282,23 +280,9 @@ outbox_task(const struct outbox *o)
 int
 outbox_own(struct outbox *o, struct err *e)
 {
-	AUTO(buf) struct buf path = BUF_INIT(1 << 16);
-	AUTO(close) int fd = -1;
-
 	if (o->lock != -1)
 		return 1;
-	buf_addf(&path, "%s/deliveries.lock", o->path);
-	if (buf_failed(&path))
-		return err_set(e, ERR_NOMEM, "out of memory");
-	fd = open(buf_str(&path), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-	if (fd == -1)
-		return err_sys(e, "%s", buf_str(&path));
-	if (flock(fd, LOCK_EX | LOCK_NB) == -1)
-		return errno == EWOULDBLOCK
-		    ? 0
-		    : err_sys(e, "%s: lock", buf_str(&path));
-	o->lock = take_fd(&fd);
-	return 1;
+	return lockfile_take(o->path, "deliveries.lock", &o->lock, e);
 }
 
 int
