@@ -5,12 +5,13 @@
  * line, sorted by (directory, name) as unsigned bytes, so that a directory's
  * children lie together and any of them is found without reading the rest.
  * dray-manifest(5) has the members that tell of an item; here there are
- * further "target", "same_as", "nlink", "order", "at" and "data" (see struct
- * pack_record).  Unknown ones are passed over.
+ * further "nlink", "sparse", "target", "same_as", "named", "order", "implied",
+ * "refused", "at" and "data" (see struct pack_record).  Unknown ones are passed
+ * over.
  *
- * record.c: a line, written and read.  sort.c: records in any order become an
- * index, in memory that doesn't depend on their number.  index.c: finds and
- * lists.
+ * record.c: a line, written and read.  sort.c, run.c: records in any order
+ * become an index, in memory that doesn't depend on their number.  index.c:
+ * finds and lists.
  */
 #ifndef TRANSFER_PACK_INDEX_H
 #define TRANSFER_PACK_INDEX_H
@@ -56,6 +57,9 @@ struct pack_record {
 	 * the bytes; else NULL. */
 	const char *same_as;
 	size_t same_as_len;
+	/* Nothing is told but that a member's same_as has this path: for what
+	 * takes it together with the file itself (pack_same_fn). */
+	bool named;
 	uint64_t order; /* members lie in this order; 0: not told */
 	bool implied;	/* a directory that is only part of others' paths */
 	/* Why it must not be carried, for people; or NULL. */
@@ -64,10 +68,12 @@ struct pack_record {
 	struct digest digest;
 	const struct pack_piece *pieces; /* "at", in the order of the bytes */
 	size_t pieces_n;
-	/* "data"; none, and st.sparse: nothing but a hole */
+	/* "data", where st.sparse; none: nothing but a hole */
 	const struct pack_extent *extents;
 	size_t extents_n;
 };
+
+struct jdoc;
 
 /* A parsed line, and what its record's pointers lead to. */
 struct pack_entry {
@@ -92,16 +98,14 @@ void pack_entry_clear(struct pack_entry *m);
 
 /* As the index is sorted; 0 for the same path. */
 int pack_path_compare(const char *a, size_t a_len, const char *b, size_t b_len);
-/* Components that are names of files, one '/' between. */
-bool pack_is_path(const char *path, size_t len);
 
 /*
  * NEXT, added later than KEPT, has the same path.  True: NEXT stays, KEPT is
- * forgotten; else the other way round.  What stays may be changed before, by
- * values and by what outlives the sort.
+ * forgotten; else the other way round.  What stays may be changed before, and
+ * the two may exchange what they own.
  */
 typedef bool pack_same_fn(
-    void *arg, struct pack_record *kept, struct pack_record *next);
+    void *arg, struct pack_entry *kept, struct pack_entry *next);
 
 struct pack_sort_options {
 	size_t memory_bytes; /* 0: 32 MiB */
@@ -119,6 +123,9 @@ AUTO_DEFINE(pack_sort, struct pack_sort, pack_sort_free)
 /* One thread.  Temporary files, without a name, are in TMPDIR. */
 int pack_sort_add(
     struct pack_sort *s, const struct pack_record *r, struct err *e);
+/* The same for whoever has the line already that pack_record_add() makes. */
+int pack_sort_add_line(struct pack_sort *s, const char *path, size_t path_len,
+    const char *line, size_t line_len, struct err *e);
 
 struct pack_written {
 	uint64_t records;
@@ -160,8 +167,5 @@ int pack_index_list(struct pack_index *x, const char *dir, pack_index_fn *fn,
 /* 1 and the record of PATH, to be cleared; 0 if there is none; -1. */
 int pack_index_find(struct pack_index *x, const char *path, size_t len,
     struct pack_entry *out, struct err *e);
-
-/* A temporary file without a name, in TMPDIR; -1. */
-int pack_scratch(struct err *e);
 
 #endif
