@@ -149,6 +149,8 @@ struct options {
 	const char *combined, *match, *differ, *missing_on_src, *missing_on_dst,
 	    *error;
 	uint64_t estimate_rate; /* bytes a second, in a dry run */
+	uint64_t volume_bytes;	/* bundle create: of one; 0: any number */
+	bool since_last;	/* bundle create: what changed since */
 	bool recursive;		/* ls: all below, not the children only */
 	bool dump_filters;	/* print the filter rules, do nothing else */
 
