@@ -69,8 +69,9 @@ clock_parse_iso8601(const char *s, int64_t *wall_ns)
 
 	if (end == NULL || *end != '\0' || end - s != 20)
 		return false;
-	*wall_ns = (int64_t)timegm(&tm) * 1000000000;
-	return true;
+	/* Beyond 2262 there are no nanoseconds. */
+	return !__builtin_mul_overflow(
+	    (int64_t)timegm(&tm), (int64_t)1000000000, wall_ns);
 }
 
 bool

@@ -102,6 +102,7 @@ nonsense_is_refused_by_name(void)
 		const char *from, *to, *named;
 	} cases[] = {
 	    {"dray-bundle-1", "dray-bundle-9", "dray-bundle-1"},
+	    {"\"created\":\"2", "\"created\":\"3", "created"},
 	    {"\"disk\":2", "\"disk\":0", "disk"},
 	    {"\"disk\":2", "\"disk\":-2", "disk"},
 	    {"\"id\":\"0", "\"id\":\"g", "\"id\""},

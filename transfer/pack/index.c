@@ -113,7 +113,7 @@ next_line(struct lines *l, struct err *e)
 		char *begin, *end;
 
 		at = (size_t)(l->next - l->base);
-		begin = l->data + at;
+		begin = at > 0 ? l->data + at : l->data;
 		end = l->len > at + seen
 		    ? memchr(begin + seen, '\n', l->len - at - seen)
 		    : NULL;
