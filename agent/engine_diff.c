@@ -12,6 +12,9 @@
 #include "base/buf.h"
 #include "base/text.h"
 
+/* What engine_later.c keeps in place of a verdict, if there is no row. */
+#define VERDICT_UNKNOWN (-1)
+
 /* A batch on its way through the diff. */
 struct diff {
 	struct engine *en;
@@ -365,7 +368,9 @@ is_left_out(struct diff *d, const struct scan_entry *entry)
 static void
 unknown(struct diff *d, struct scan_entry *entry)
 {
-	if (is_left_out(d, entry))
+	if (is_left_out(d, entry) ||
+	    engine_later_put(
+		d->en, d->batch, entry, &entry->st, VERDICT_UNKNOWN))
 		return;
 	take_given(d, entry);
 	needed(d, entry, NULL);
@@ -468,11 +473,57 @@ look_at_attrs(const struct diff *d, const struct item_stat *is,
 		is->ctime_ns != row->st.ctime_ns);
 }
 
+static void
+act(struct diff *d, const struct scan_entry *entry,
+    const struct ledger_file *row, enum verdict v)
+{
+	switch (v) {
+	case VERDICT_SAME:
+		unchanged(d, entry);
+		return;
+	case VERDICT_LOOK:
+		maybe_file(d, entry, row);
+		return;
+	case VERDICT_KEEP:
+		existing(d, entry);
+		return;
+	case VERDICT_SEND:
+		needed(d, entry, row);
+		return;
+	}
+}
+
+/* The ledger's row of ENTRY, which begins a query: 1, 0, -1. */
+static int
+row_of(struct diff *d, const struct scan_entry *entry, struct ledger_file *row,
+    struct err *e)
+{
+	AUTO(buf) struct buf before = BUF_INIT((size_t)1 << 20);
+	size_t n = entry->name_len - 1;
+	int rc;
+
+	/* What sorts between both is next to nothing. */
+	buf_add(&before, entry->name, n);
+	if (entry->name[n] > 1) {
+		buf_addc(&before, (char)(entry->name[n] - 1));
+		buf_adds(&before, "\xff\xff\xff\xff");
+	}
+	if (ledger_diff_begin(d->en->ledger, d->dir_id, buf_str(&before),
+		entry->name, e) == -1)
+		return -1;
+	while ((rc = ledger_diff_next(d->en->ledger, row, e)) == 1)
+		if (row->name_len == entry->name_len &&
+		    memcmp(row->name, entry->name, row->name_len) == 0)
+			return 1;
+	return rc;
+}
+
 /* An entry that the ledger has a row for. */
 static void
 known(struct diff *d, struct scan_entry *entry, const struct ledger_file *row)
 {
 	bool file = entry->st.type == ITEM_FILE;
+	struct item_stat scanned = entry->st;
 	enum verdict v;
 	bool look;
 
@@ -499,22 +550,37 @@ known(struct diff *d, struct scan_entry *entry, const struct ledger_file *row)
 	if (v == VERDICT_KEEP ? !is_there(d, entry)
 			      : v != VERDICT_SEND && drifted(d, entry, row))
 		v = VERDICT_SEND;
-	switch (v) {
-	case VERDICT_SAME:
-		unchanged(d, entry);
+	if ((v == VERDICT_LOOK || v == VERDICT_SEND) &&
+	    engine_later_put(d->en, d->batch, entry, &scanned, (int)v))
 		return;
-	case VERDICT_LOOK:
-		maybe_file(d, entry, row);
-		return;
-	case VERDICT_KEEP:
-		existing(d, entry);
-		return;
-	case VERDICT_SEND:
-		needed(d, entry, row);
-		return;
-	}
+	act(d, entry, row, v);
 }
 
+void
+engine_take_now(struct engine *en, const struct scan_batch *b, int what)
+{
+	struct scan_entry *entry = &b->entries[0];
+	struct diff d = {
+	    .en = en, .batch = b, .path = BUF_INIT((size_t)1 << 20)};
+	struct ledger_file row;
+	struct err e = ERR_INIT;
+	int rc = 0;
+
+	if (ledger_dir_id(
+		en->ledger, b->dir, b->dir_len, false, &d.dir_id, &e) == -1)
+		rc = -1;
+	take_given(&d, entry);
+	if (rc == 0 && what != VERDICT_UNKNOWN)
+		rc = row_of(&d, entry, &row, &e);
+	if (rc == -1)
+		engine_ledger_failed(en, &e);
+	else if (rc == 0)
+		needed(&d, entry, NULL);
+	else
+		act(&d, entry, &row, (enum verdict)what);
+	forget_given(&d);
+	buf_free(&d.path);
+}
 /* Whether ROW's item could not be looked at: nothing is known of it then. */
 static bool
 is_unseen(const struct scan_batch *b, const struct ledger_file *row)

@@ -103,6 +103,11 @@ struct engine {
 	struct manifest_proof manifest; /* .bytes 0: there is none */
 	struct err guarded; /* why nothing was deleted; ERR_NONE if it was */
 
+	bool in_order;	      /* the source is STORE_SEQUENTIAL */
+	bool later_sorted;    /* all of what waits for its turn is known */
+	uint64_t later_left;  /* files that wait */
+	uint64_t later_bytes; /* of those that were taken at a time */
+	struct ledger_later later; /* the last one that was taken */
 	size_t jobs;		      /* alive, wherever they are */
 	size_t uploads;		      /* alive */
 	struct job_list big;	      /* wait for a place among the uploads */
@@ -189,6 +194,17 @@ void engine_end_deletions(struct engine *en);
 
 /* engine_diff.c: what is to be done about a batch. */
 void engine_batch(struct engine *en, struct scan_batch *b);
+
+/* B's one entry, a file: what was decided of it is done. */
+void engine_take_now(struct engine *en, const struct scan_batch *b, int what);
+
+/* engine_later.c */
+/* True if ENTRY, of B and as it was scanned, ST, waits for its turn; WHAT is
+ * what is to be done then. */
+bool engine_later_put(struct engine *en, const struct scan_batch *b,
+    const struct scan_entry *entry, const struct item_stat *st, int what);
+/* Takes those whose turn it is, a bounded number.  The scan is over. */
+void engine_later_feed(struct engine *en);
 
 /* engine_count.c */
 /* Counts B, and tells of what was left alone or could not be looked at. */

@@ -158,7 +158,8 @@ static bool
 is_idle(const struct engine *en)
 {
 	return en->jobs == 0 &&
-	    (en->phase != PHASE_TRANSFER || en->scan_done) &&
+	    (en->phase != PHASE_TRANSFER ||
+		(en->scan_done && en->later_left == 0)) &&
 	    (en->phase != PHASE_DELETE || !en->deleting);
 }
 
@@ -193,6 +194,8 @@ step(struct engine *en)
 	if (en->unled > 0 && !en->stopping &&
 	    (scan_done || en->jobs >= ENGINE_JOBS_MAX))
 		engine_links_expect_no_more(en);
+	if (scan_done && !en->stopping && en->phase == PHASE_TRANSFER)
+		engine_later_feed(en);
 	engine_start_uploads(en);
 	engine_progress(en, false);
 	if (commit_is_due(en))

@@ -326,6 +326,24 @@ int ledger_listed_next(struct ledger *l, const char **path, size_t *len,
     struct store_stat *out, struct err *e);
 
 /*
+ * Files that wait, in a temporary table, to be taken in the order of their ino.
+ * All are put before it is sorted.
+ */
+struct ledger_later {
+	int64_t row; /* the ledger's */
+	const char *dir, *name;
+	size_t dir_len, name_len;
+	struct item_stat st; /* without attrs */
+	int what;	     /* the caller's */
+};
+int ledger_later_put(
+    struct ledger *l, const struct ledger_later *f, struct err *e);
+int ledger_later_sort(struct ledger *l, struct err *e);
+/* The one behind *F, which begins as all 0: 1 and *F, whose names are valid
+ * until the next call; 0, -1. */
+int ledger_later_next(struct ledger *l, struct ledger_later *f, struct err *e);
+
+/*
  * Extended attributes and ACLs, by their mark (attrs.h), each set once: what
  * rows have only the marks of.
  */

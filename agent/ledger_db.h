@@ -73,6 +73,8 @@ enum ledger_stmt {
 	STMT_ATTRSET_GET,
 	STMT_GIVEN_PUT,
 	STMT_GIVEN_GET,
+	STMT_LATER_PUT,
+	STMT_LATER_NEXT,
 	STMT_TOTALS,
 	STMT_DIRS,
 	STMT_EVENT_LAST,
@@ -97,6 +99,7 @@ struct ledger {
 	bool has_target;   /* the temporary table is there */
 	bool has_listed;   /* likewise */
 	bool has_pairs;	   /* likewise */
+	bool has_later;	   /* likewise */
 	bool in_listed;	   /* ledger_listed_next() is under way */
 	bool has_gone;	   /* and those of what is to be deleted */
 	bool has_seen;	   /* so is this */

@@ -181,6 +181,10 @@ static const char *const statements[STMT_COUNT] = {
 		     " FROM run WHERE id<=? ORDER BY id DESC LIMIT 1",
     [STMT_FAILURE_PUT] = "INSERT OR REPLACE INTO failure VALUES(?,?,?,?,?,?)",
     [STMT_FAILURE_HAS] = "SELECT 1 FROM failure WHERE run_id=? AND path=?",
+    [STMT_LATER_PUT] = "INSERT INTO temp.later VALUES(?,?,?,?,?)",
+    [STMT_LATER_NEXT] = "SELECT rowid,dir,name,what,st FROM temp.later"
+			" WHERE (place,rowid)>(?1,?2)"
+			" ORDER BY place,rowid LIMIT 1",
     [STMT_LISTED_PUT] = "INSERT OR REPLACE INTO temp.listed"
 			" VALUES(?,?,?,?,?,?,?,?,?,?,?,?,0)",
     [STMT_LISTED_GET] =

@@ -45,6 +45,7 @@ take(void *arg, const struct store_list_entry *entry, struct err *e)
 	struct listing *l = arg;
 	const char *name = entry->key + l->prefix_len;
 	struct item_stat st = item_of_listed(&entry->st);
+	struct err why;
 	size_t len;
 
 	if (atomic_load(l->o->stop))
@@ -53,6 +54,11 @@ take(void *arg, const struct store_list_entry *entry, struct err *e)
 		return err_set(e, ERR_PROTOCOL,
 		    "the listing names what was not asked for");
 	len = entry->key_len - l->prefix_len;
+	if (entry->refused != NULL) {
+		err_set(&why, ERR_UNSUPPORTED, "%s", entry->refused);
+		l->o->refuse(l->o->arg, name, len, &why);
+		return 0;
+	}
 	if (!is_name(name, len)) {
 		refuse(l, name, len, entry->st.type);
 		return 0;
@@ -97,9 +103,9 @@ scanlist_read(struct scandir *d, struct session *c, const char *dir,
 	for (attempt = 1;; attempt++) {
 		scandir_reset(d);
 		o->refuse(o->arg, NULL, 0, NULL);
-		c->tells_leftovers = true;
+		c->tells_leftovers = c->tells_refused = true;
 		rc = c->store->ops->list(c, dir, false, take, &l, e);
-		c->tells_leftovers = false;
+		c->tells_leftovers = c->tells_refused = false;
 		if (rc == 0)
 			return scandir_end(d, twice, &l, e);
 		scandir_reset(d);

@@ -2,16 +2,28 @@
 #include "config.h"
 
 #include <string.h>
+#include <sys/stat.h>
 
 #ifdef HAVE_LIBNFS
 #include "transfer/nfs/nfs.h"
 #endif
+#include "transfer/archive/archive.h"
 #include "transfer/bundle/bundle.h"
 #include "transfer/posix/posix.h"
 #include "transfer/s3/s3.h"
 #include "transfer/sftp/sftp.h"
 #include "transfer/store.h"
 #include "transfer/temp.h"
+
+void
+store_url_look(struct store_url *url)
+{
+	struct stat st;
+
+	if (url->scheme == STORE_POSIX && stat(url->path, &st) == 0 &&
+	    S_ISREG(st.st_mode))
+		url->scheme = STORE_ARCHIVE;
+}
 
 const struct store_driver *
 store_driver_of(const struct store_url *url)
@@ -24,6 +36,7 @@ store_driver_of(const struct store_url *url)
 	    [STORE_NFS] = &nfs_driver,
 #endif
 	    [STORE_BUNDLE] = &bundle_source_driver,
+	    [STORE_ARCHIVE] = &archive_driver,
 	};
 
 	return (size_t)url->scheme < sizeof(drivers) / sizeof(drivers[0])

@@ -76,6 +76,8 @@ enum store_feature {
 	 * either; and what it has is not looked at (stat is NULL): the ledger
 	 * alone knows. */
 	STORE_SERIAL = 1 << 8,
+	/* As a source: files are to be read in the order of their ino. */
+	STORE_SEQUENTIAL = 1 << 9,
 };
 
 struct bundle_order;
@@ -113,6 +115,10 @@ struct store_config {
 	/* As a source: tell of them; as a target: set what the source tells. */
 	bool keep_xattrs, keep_acls, keep_atimes;
 	bool sparse; /* as a target: zeros become holes, whatever the source */
+	/* Archives as sources: symlinks that lead out of the tree are carried;
+	 * how many times its size one may expand to; members. */
+	bool unsafe_links;
+	uint64_t archive_max_ratio, archive_max_items;
 	/*
 	 * What put and upload_part sent is to be read back before it is seen
 	 * under its name, where the driver can do that cheaper than by read().
@@ -196,6 +202,9 @@ struct store_list_entry {
 	size_t key_len;
 	struct store_stat st;
 	bool leftover; /* for sweep(), and no item: session.tells_leftovers */
+	/* Why it is no item, whatever else is told: session.tells_refused; or
+	 * NULL.  The key may be none then. */
+	const char *refused;
 };
 
 /* Return -1 (with *e set) to end the listing with that error. */
@@ -523,6 +532,8 @@ struct session {
 	/* Set by the caller around list(): what config.owner left there is
 	 * told, too; if that is NULL, what anybody left. */
 	bool tells_leftovers;
+	/* The same: what is there, but must not be carried, is told, too. */
+	bool tells_refused;
 };
 
 /* Whether A and B are one time to a store that keeps it in units of D's. */
@@ -541,6 +552,8 @@ int store_check_still(const struct store_driver *d,
 /* What a source's scan says of an item that list() told of. */
 struct item_stat item_of_listed(const struct store_stat *st);
 
+/* What URL is as a source: a local file is an archive. */
+void store_url_look(struct store_url *url);
 /* The driver of URL's scheme; NULL if it wasn't built in. */
 const struct store_driver *store_driver_of(const struct store_url *url);
 /* Opens by URL; NULL and *e if that can't be. */

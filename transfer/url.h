@@ -17,7 +17,8 @@ enum store_scheme {
 	STORE_S3,
 	STORE_SFTP,
 	STORE_NFS,
-	STORE_BUNDLE
+	STORE_BUNDLE,
+	STORE_ARCHIVE /* a local file that is a source: store_url_look() */
 };
 
 struct store_url {

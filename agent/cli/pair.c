@@ -259,6 +259,7 @@ pair_name(struct pair *p, const char *source, const char *target, struct err *e)
 	p->source = store_url_parse(source, e);
 	if (p->source == NULL)
 		return err_context(e, "source");
+	store_url_look(p->source);
 	p->target = store_url_parse(target, e);
 	if (p->target == NULL)
 		return err_context(e, "target");

@@ -387,6 +387,14 @@ const struct option_def option_table[] = {
 		"verify: compare which names are of one file")},
     {FLAG("one-file-system", 'x', one_file_system, CHOOSE,
 	.help = "Don't cross into other file systems")},
+    {FLAG("unsafe-links", 0, store.unsafe_links, WHAT,
+	.help = "SRC is an archive: carry symbolic links that lead out of it, "
+		"too")},
+    {UINT("archive-max-ratio", store.archive_max_ratio, "1000", 1, 1000000000,
+	WHAT, .help = "Refuse an archive that expands to more times its size")},
+    {UINT("archive-max-items", store.archive_max_items, "100000000", 1,
+	1000000000000, WHAT,
+	.help = "Refuse an archive with more members")},
     {FLAG("reconcile", 0, reconcile, WHAT,
 	.help = "Compare with what the target really has, and tell what "
 		"others changed there")},
