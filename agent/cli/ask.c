@@ -7,6 +7,7 @@
 
 #include "agent/cli/ask.h"
 #include "agent/daemon/client.h"
+#include "agent/daemon/history.h"
 #include "agent/daemon/tasks.h"
 #include "base/clock.h"
 #include "base/json.h"
@@ -138,6 +139,15 @@ ask_daemon(struct ask *a, const char *op, struct err *e)
 	return rc == 1 ? read_reply(a, e) : -1;
 }
 
+static int
+tell_history(
+    const struct ask *a, const struct tasks *t, struct json *j, struct err *e)
+{
+	if (tasks_find(t, a->name, e) == -1)
+		return -1;
+	return history_show(a->conf->state_dir, a->name, j, e);
+}
+
 /* What there is to be known without the daemon, in the daemon's words. */
 static int
 look(struct ask *a, const char *op, struct err *e)
@@ -160,7 +170,7 @@ look(struct ask *a, const char *op, struct err *e)
 	json_bool(&j, "ok", true);
 	json_str(&j, "state_dir", a->conf->state_dir);
 	json_array(&j, history ? "runs" : "tasks");
-	if ((history ? tasks_history(t, a->name, &j, e)
+	if ((history ? tell_history(a, t, &j, e)
 		     : tasks_show(t, a->name, &j, e)) == -1)
 		return -1;
 	json_array_end(&j);

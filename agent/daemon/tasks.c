@@ -69,6 +69,12 @@ tasks_named(const struct tasks *t, const char *name, struct err *e)
 }
 
 int
+tasks_find(const struct tasks *t, const char *name, struct err *e)
+{
+	return tasks_named(t, name, e) != NULL ? 0 : -1;
+}
+
+int
 tasks_keep(const struct tasks *t, const struct task *task, struct err *e)
 {
 	if (t->config.main == NULL)

@@ -4,7 +4,6 @@
 
 #include <string.h>
 
-#include "agent/daemon/history.h"
 #include "agent/daemon/tasks_in.h"
 #include "base/clock.h"
 
@@ -97,13 +96,4 @@ tasks_show(
 		if (name == NULL || strcmp(t->all[i]->name, name) == 0)
 			show(t, t->all[i], j);
 	return 0;
-}
-
-int
-tasks_history(
-    const struct tasks *t, const char *name, struct json *j, struct err *e)
-{
-	if (tasks_named(t, name, e) == NULL)
-		return -1;
-	return history_show(t->config.state_dir, name, j, e);
 }
