@@ -67,6 +67,7 @@ ended(struct tasks *t, struct task *task, enum schedule_end end, int64_t now_us)
 		schedule_ended(
 		    &task->conf->schedule, s, end, now_us, any_bits());
 	task->memory.untold = s->held;
+	task->holds += s->held;
 	if (s->held && !was_held)
 		log_error("task=%s failures=%u: held until dray task resume %s",
 		    task->name, s->failures, task->name);
