@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 #include "config.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -96,6 +97,13 @@ control_of(const struct ask *a)
 	return a->o->control != NULL ? a->o->control : a->conf->control;
 }
 
+/* Somebody who has no daemon of his own. */
+static bool
+may_mean_the_systems(const struct ask *a)
+{
+	return a->o->control == NULL && a->o->config == NULL;
+}
+
 /* 1: a->reply is there; 0: there is no daemon, or one that hangs; -1. */
 static int
 send_request(struct ask *a, const char *op, struct err *e)
@@ -119,9 +127,8 @@ send_request(struct ask *a, const char *op, struct err *e)
 		return err_set(e, ERR_NOMEM, "out of memory");
 	buf_reset(&a->reply);
 	rc = client_ask(control_of(a), buf_str(&request), &a->reply, e);
-	/* Somebody who has no daemon of his own may mean the system's. */
-	if (rc == -1 && e->kind == ERR_NOTFOUND && a->o->control == NULL &&
-	    a->o->config == NULL && access(SYSTEM_CONTROL, F_OK) == 0)
+	if (rc == -1 && e->kind == ERR_NOTFOUND && may_mean_the_systems(a) &&
+	    access(SYSTEM_CONTROL, F_OK) == 0)
 		rc =
 		    client_ask(SYSTEM_CONTROL, buf_str(&request), &a->reply, e);
 	if (rc == 0)
@@ -134,9 +141,17 @@ ask_daemon(struct ask *a, const char *op, struct err *e)
 {
 	int rc = send_request(a, op, e);
 
+	if (rc == 1)
+		return read_reply(a, e);
+	if (rc == 0 && may_mean_the_systems(a) &&
+	    access(SYSTEM_CONTROL, F_OK) == -1 && errno == EACCES)
+		return err_set(e, ERR_DENIED,
+		    "no daemon of yours answers at %s, and the system's is for "
+		    "root and those of its group (usermod -aG dray USER)",
+		    control_of(a));
 	if (rc == 0)
 		e->kind = ERR_NET;
-	return rc == 1 ? read_reply(a, e) : -1;
+	return -1;
 }
 
 static int
