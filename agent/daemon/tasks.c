@@ -104,6 +104,7 @@ static void
 cut_off(struct tasks *t, struct task *task)
 {
 	schedule_interrupted(&task->memory.schedule, t->now_us);
+	task->memory.ended_us = t->now_us;
 	snprintf(task->memory.outcome, sizeof(task->memory.outcome), "cut off");
 	task_remember(t, task);
 }

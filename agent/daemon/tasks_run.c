@@ -62,6 +62,7 @@ ended(struct tasks *t, struct task *task, enum schedule_end end, int64_t now_us)
 	struct schedule_state *s = &task->memory.schedule;
 	bool was_held = s->held;
 
+	task->memory.ended_us = now_us;
 	task_changes_ended(task, end);
 	if (task->conf != NULL)
 		schedule_ended(
@@ -137,6 +138,7 @@ begin(struct tasks *t, struct task *task, int64_t now_us)
 
 	task->queued = 0;
 	task->stop = STOP_NOBODY;
+	m->begun_us = now_us;
 	task_remember(t, task);
 	task->run = start(t, task, changes, &e);
 	if (task->run != NULL) {

@@ -66,9 +66,9 @@ show(const struct tasks *t, const struct task *task, struct json *j)
 	if (task->broken[0] != '\0')
 		json_str(j, "error", task->broken);
 	show_next(task, j);
-	show_time(j, "begun", m->schedule.started_us);
+	show_time(j, "begun", m->begun_us);
 	if (!m->schedule.running)
-		show_time(j, "ended", m->schedule.ended_us);
+		show_time(j, "ended", m->ended_us);
 	if (m->outcome[0] != '\0')
 		json_str(j, "outcome", m->outcome);
 	if (m->message[0] != '\0')

@@ -391,6 +391,8 @@ what_is_remembered_comes_back(void)
 		    .since_us = 5,
 		    .unfinished = true,
 		},
+	    .begun_us = 1795460000000001,
+	    .ended_us = 1795460000000002,
 	    .outcome = "failed",
 	    .message = "no\nsuch = [thing] # at all",
 	};
@@ -401,6 +403,7 @@ what_is_remembered_comes_back(void)
 	CHECK(memory_write(tree_path, "t", &m, &e) == 0);
 	CHECK(memory_read(tree_path, "t", &back, &e) == 0);
 	CHECK(memcmp(&back.schedule, &m.schedule, sizeof(m.schedule)) == 0);
+	CHECK(back.begun_us == m.begun_us && back.ended_us == m.ended_us);
 	CHECK_STR(back.outcome, "failed");
 	CHECK(strstr(back.message, "such = [thing] # at all") != NULL);
 	m.schedule.paused = false;
