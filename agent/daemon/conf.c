@@ -232,7 +232,7 @@ load(
 	if (schedule_init(&t->schedule, t->name, machine, e) == -1 ||
 	    conf_words_copy(&t->options, defaults, e) == -1 ||
 	    (f != NULL ? ini_read(f, path, on_task_line, t, e)
-		       : ini_file(path, on_task_line, t, e)) == -1 ||
+		       : ini_whole_file(path, on_task_line, t, e)) == -1 ||
 	    finish_task(t, e) == -1)
 		return NULL;
 	return TAKE(t);
@@ -480,7 +480,7 @@ daemon_conf_load(const char *path, bool must_exist, struct err *e)
 	}
 	if (preset(c, e) == -1)
 		return NULL;
-	if (ini_file(path, on_daemon_line, c, e) == -1) {
+	if (ini_whole_file(path, on_daemon_line, c, e) == -1) {
 		if (must_exist || e->kind != ERR_NOTFOUND)
 			return NULL;
 		*e = (struct err)ERR_INIT;

@@ -198,6 +198,7 @@ on_child(struct service *s)
 
 	courier_reap(s->courier, clock_mono_ms());
 	tasks_reap(s->tasks, now_us());
+	console_reap(s->control);
 	/* A run may have left events. */
 	if (tasks_running(s->tasks) < before)
 		courier_call(s->courier);

@@ -405,7 +405,7 @@ subscription_load(const char *path, struct err *e)
 	if (name_of(path, name, e) == -1)
 		return NULL;
 	s = r.s = subscription_new(name, e);
-	if (s == NULL || ini_file(path, on_line, &r, e) == -1)
+	if (s == NULL || ini_whole_file(path, on_line, &r, e) == -1)
 		return NULL;
 	if (subscription_finish(s, e) == -1) {
 		locate(path, s->misfit, e);
