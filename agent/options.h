@@ -41,7 +41,8 @@ struct options {
 	const char *state_dir; /* never NULL after options_finish() */
 	/* What state_dir points to unless --state-dir was given; owned. */
 	char *default_state_dir;
-	const char *subscriptions_dir; /* as with the state directory */
+	/* As with the state directory; "": none. */
+	const char *subscriptions_dir;
 	char *default_subscriptions_dir;
 	bool dry_run;
 	bool reconcile;

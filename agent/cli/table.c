@@ -679,7 +679,7 @@ const struct option_def option_table[] = {
 	.help = "Where the daemon answers [as its settings say]")},
     {STRING("subscriptions-dir", subscriptions_dir, "DIR", STATE,
 	.verbs = RUNS | BIT(VERB_EVENTS) | BIT(VERB_SUBSCRIPTIONS),
-	.help = "Who else is told of events: NAME.conf files "
+	.help = "Who else is told of events: NAME.conf files, or none "
 		"[/etc/dray/subscriptions.d for root, else "
 		"~/.config/dray/subscriptions.d]")},
 };
