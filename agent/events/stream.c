@@ -164,7 +164,7 @@ room(struct stream *s, int64_t now)
 	most = receiver_room(s->receiver, now, mono);
 	consent = most > 0 ? sender_room(s->receiver->sender) : 0;
 	return bucket_room(
-	    &s->bucket, &s->spent_ns, mono, most < consent ? most : consent);
+	    &s->bucket, s->spent_ns, mono, most < consent ? most : consent);
 }
 
 static int

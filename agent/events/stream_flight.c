@@ -217,7 +217,7 @@ check_in(struct stream *s, struct flight *f)
 {
 	struct http_many_reply r = {.status = 0};
 
-	receiver_give_back(s->receiver);
+	receiver_take_back(s->receiver);
 	f->state = FLIGHT_CHECKED_IN;
 	if (keeper_put(s->keeper, &f->parcel, f, &r.err) == -1)
 		land(f, &r, true);

@@ -38,7 +38,7 @@ struct stream {
 	struct outbox_replay replay;
 	struct pattern *pattern;
 	struct bucket bucket; /* of a replay */
-	_Atomic uint64_t spent_ns;
+	uint64_t spent_ns;
 	struct keeper *keeper;	/* NULL: no data goes to a claim check */
 	size_t batch_most;	/* events; fewer once that was too much */
 	int64_t batch_later_ms; /* an unfinished one is to go then; 0: none */

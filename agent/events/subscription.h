@@ -45,8 +45,8 @@ struct subscription {
 	enum subscription_ordering ordering;
 	bool skips; /* strict: what can't be delivered doesn't hold the rest */
 	bool from_beginning; /* not only what happens from now on */
-	const char *misfit;  /* a setting, for a message */
-	uint64_t settings;   /* a digest of all that were set */
+	const char *misfit; /* a setting, for a message */
+	uint64_t receiver;  /* a digest of how it is reached, and how often */
 };
 
 /* With the defaults.  ERR_USAGE for a name that isn't of 1 to

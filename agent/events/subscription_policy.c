@@ -209,20 +209,20 @@ set_breaker_cap(struct subscription *s, const char *value, struct err *e)
 
 const struct subscription_setting
     subscription_policy_settings[SUBSCRIPTION_POLICY_SETTINGS] = {
-	{"ordering", set_ordering},
-	{"on-exhausted", set_on_exhausted},
-	{"start", set_start},
-	{"burst", set_burst},
-	{"max-age", set_max_age},
-	{"max-attempts", set_max_attempts},
-	{"retry-base", set_retry_base},
-	{"retry-cap", set_retry_cap},
-	{"schedule", set_schedule},
-	{"permanent-status", set_permanent},
-	{"disable-after", set_disable_after},
-	{"breaker-after", set_breaker_after},
-	{"breaker-base", set_breaker_base},
-	{"breaker-cap", set_breaker_cap},
+	{"ordering", set_ordering, false},
+	{"on-exhausted", set_on_exhausted, false},
+	{"start", set_start, false},
+	{"burst", set_burst, true},
+	{"max-age", set_max_age, false},
+	{"max-attempts", set_max_attempts, false},
+	{"retry-base", set_retry_base, false},
+	{"retry-cap", set_retry_cap, false},
+	{"schedule", set_schedule, false},
+	{"permanent-status", set_permanent, false},
+	{"disable-after", set_disable_after, false},
+	{"breaker-after", set_breaker_after, true},
+	{"breaker-base", set_breaker_base, true},
+	{"breaker-cap", set_breaker_cap, true},
 };
 
 int
