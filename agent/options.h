@@ -121,6 +121,7 @@ struct options {
 	int64_t since_ms, from_ms, to_ms; /* 0: not given */
 	const char *replay_name;
 	bool new_ids;
+	bool from_archive;
 	uint64_t replay_rate;
 	/* Subscriptions: what their files say */
 	const char *url;

@@ -266,6 +266,25 @@ subscription_finish(struct subscription *s, struct err *e)
 	return format_finish(&s->format, &s->misfit, e);
 }
 
+int
+subscription_wants(const struct subscription *s, const struct pattern *also,
+    const char *body, size_t len, struct err *e)
+{
+	const struct pattern *const patterns[] = {s->pattern, also};
+	AUTO(jdoc) struct jdoc *doc = NULL;
+	int rc;
+	size_t i;
+
+	if (s->pattern == NULL && also == NULL && format_takes_all(&s->format))
+		return 1;
+	doc = jdoc_parse(body, len, e);
+	rc = doc != NULL ? format_takes(&s->format, jdoc_root(doc)) : -1;
+	for (i = 0; rc == 1 && i < 2; i++)
+		if (patterns[i] != NULL)
+			rc = pattern_match(patterns[i], jdoc_root(doc), e);
+	return rc == -1 && e->kind != ERR_NOMEM ? 1 : rc;
+}
+
 static bool
 may_connect(const void *arg, const struct sockaddr *addr)
 {

@@ -5,7 +5,9 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "agent/events/cloudevent.h"
 #include "agent/events/subscription_in.h"
+#include "base/clock.h"
 #include "base/text.h"
 
 #define DAY_MS UINT64_C(86400000)
@@ -60,12 +62,29 @@ set_on_exhausted(struct subscription *s, const char *value, struct err *e)
 static int
 set_start(struct subscription *s, const char *value, struct err *e)
 {
-	static const char *const words[] = {"now", "beginning", NULL};
-	int i = choose(value, words, e);
+	struct subscription_start *start = &s->start;
+	int64_t now_ms = clock_wall_ns() / 1000000;
 
-	if (i >= 0)
-		s->from_beginning = i == 1;
-	return i >= 0 ? 0 : -1;
+	*start = (struct subscription_start){.with = START_NOW};
+	if (strcmp(value, "now") == 0)
+		return 0;
+	start->with = START_BEGINNING;
+	if (strcmp(value, "beginning") == 0)
+		return 0;
+	start->with = START_SEQ;
+	start->seq = cloudevent_seq(value);
+	if (start->seq != 0)
+		return 0;
+	start->with = START_TIME;
+	if (text_parse_when(value, now_ms, &start->time_ms, e) == -1)
+		return err_set(e, ERR_USAGE,
+		    "now, beginning, an event's id, a time as 2026-11-23 or "
+		    "2026-11-23T08:00:00Z, or how long ago as 2h, not "
+		    "\"%.100s\"",
+		    value);
+	if (start->time_ms > now_ms)
+		return err_set(e, ERR_USAGE, "not yet: \"%s\"", value);
+	return 0;
 }
 
 static int
