@@ -26,7 +26,8 @@ machine's own.  Rules:
 	                long-data, bad-type, status-ok, flip (another byte than
 	                was written, in an answer to read or in the file), fail
 	                (FAILURE), late (a cut, but it and what came with it is
-	                done once go=FILE is there; FILE.done says when)
+	                done once go=FILE is there; FILE.done says when), kill,
+	                done-kill (its parent is killed before or after it)
 	go=FILE         see late
 	early           a server without faults makes go=FILE by its first write,
 	                which is done half a second later
@@ -39,6 +40,7 @@ machine's own.  Rules:
 import errno
 import os
 import random
+import signal
 import stat
 import struct
 import sys
@@ -421,8 +423,11 @@ def main():
                       if t in own and n == seen[t]), None)
         if fault == "late" and in_time(kind, ident, p):
             return
-        if fault not in (None, "flip", "long-data", "done-cut") and \
-                spoil(fault, ident):
+        if fault == "kill":
+            os.kill(os.getppid(), signal.SIGKILL)
+            return
+        if fault not in (None, "flip", "long-data", "done-cut",
+                         "done-kill") and spoil(fault, ident):
             continue
         try:
             handle(kind, ident, p, fault)
@@ -430,7 +435,9 @@ def main():
             status(ident, code_of(e), os.strerror(e.errno))
         except KeyError:
             status(ident, FAILURE, "no such handle")
-        if fault == "done-cut":
+        if fault == "done-kill":
+            os.kill(os.getppid(), signal.SIGKILL)
+        if fault in ("done-cut", "done-kill"):
             held.clear()
             sys.exit(0)
         if "shuffle" not in rules or len(held) >= 4 or not more():
