@@ -228,6 +228,8 @@ count_off(struct ledger *l, uint64_t from, uint64_t to, struct err *e)
 		return -1;
 	if (sum(l, from, to <= c.last ? to : c.last + 1, &less, e) == -1)
 		return -1;
+	if (less.rows == 0)
+		return 0;
 	c.rows -= less.rows < c.rows ? less.rows : c.rows;
 	c.bytes -= less.bytes < c.bytes ? less.bytes : c.bytes;
 	return write_counted(l, &c, e);

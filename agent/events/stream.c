@@ -210,11 +210,18 @@ is_routed(const struct stream *s)
 	return s->replay.id != 0 && s->sub.routed >= s->replay.until;
 }
 
+/* To a receiver that gets nothing now, deliveries for a beginning are enough:
+ * what it costs to make them is spent beside transfers. */
 static bool
 may_route(const struct stream *s)
 {
-	return s->sub.live < OUTBOX_WINDOW && !s->closing && !is_routed(s) &&
-	    receiver_is_active(s->receiver);
+	int64_t now = now_ms();
+
+	return !s->closing && !is_routed(s) &&
+	    receiver_is_active(s->receiver) &&
+	    (s->sub.live < ROUTE_MAX ||
+		(s->sub.live < OUTBOX_WINDOW &&
+		    receiver_hold_until(s->receiver, now) <= now));
 }
 
 static int
