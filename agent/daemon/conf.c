@@ -350,6 +350,8 @@ set_daemon(
 				return err_set(e, ERR_CONFIG,
 				    "not a path from the root: \"%.200s\"",
 				    value);
+			c->names_subscriptions |=
+			    paths[i].field == &c->subscriptions_dir;
 			return set_text(paths[i].field, value, e);
 		}
 	if (strcmp(key, "control-group") == 0)

@@ -281,6 +281,18 @@ name_own(struct service *s)
 	s->own[2] = s->setup->log_file;
 }
 
+/* It may come later; or the name is mistyped. */
+static void
+look_for_subscriptions(const struct service *s)
+{
+	const char *dir = s->conf->subscriptions_dir;
+
+	if (s->conf->names_subscriptions && access(dir, R_OK | X_OK) == -1)
+		log_warn("%s: subscriptions-dir: %s: %m: nobody is told of "
+			 "what happens",
+		    s->setup->conf_path, dir);
+}
+
 static int
 set_up(struct service *s, struct err *e)
 {
@@ -294,6 +306,7 @@ set_up(struct service *s, struct err *e)
 	if (s->loop == NULL || catch_signals(s, e) == -1)
 		return -1;
 	name_own(s);
+	look_for_subscriptions(s);
 	config = (struct tasks_config){
 	    .state_dir = s->conf->state_dir,
 	    .subscriptions_dir = s->conf->subscriptions_dir,

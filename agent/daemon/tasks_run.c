@@ -86,14 +86,15 @@ tasks_words(const struct tasks *t, const struct task *task,
 	    {"--no-items", NULL},
 	    {"--task", task->name},
 	    {"--state-dir", t->config.state_dir},
-	    {"--subscriptions-dir", t->config.subscriptions_dir},
 	    {"--", NULL},
 	    {task->conf->source, NULL},
 	    {task->conf->target, NULL},
 	};
 	size_t i;
 
-	if (conf_words_copy(w, &task->conf->options, e) == -1)
+	if (conf_words_copy(w, &task->conf->options, e) == -1 ||
+	    conf_words_add_subscriptions(w, t->config.subscriptions_dir, e) ==
+		-1)
 		return -1;
 	for (i = 0; i < sizeof(own) / sizeof(own[0]); i++)
 		if (conf_words_add(w, own[i].name, own[i].value, e) == -1)

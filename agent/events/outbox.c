@@ -168,9 +168,9 @@ outbox_open(const char *dir, bool write, struct err *e)
 }
 
 struct outbox *
-outbox_open_soon(const char *dir, struct err *e)
+outbox_open_soon(const char *dir, bool write, struct err *e)
 {
-	return open_within(dir, true, SOON_WAIT_MS, e);
+	return open_within(dir, write, SOON_WAIT_MS, e);
 }
 
 void
