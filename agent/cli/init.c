@@ -182,6 +182,12 @@ add_settings(struct init *in, struct err *e)
 
 		if (key == NULL)
 			return err_set(e, ERR_NOMEM, "out of memory");
+		/* The last line would hold. */
+		if (strcmp(key, "source") == 0 || strcmp(key, "target") == 0)
+			return err_set(e, ERR_USAGE,
+			    "--set: the %s is an operand: dray init NAME SRC "
+			    "DST",
+			    key);
 		if (add_line(in, key, setting + n + 1, e) == -1)
 			return err_context(e, "--set");
 	}
