@@ -166,7 +166,7 @@ a_state_directory_is_ours_alone(void)
 	CHECK(tells(f, "state will be made"));
 	CHECK(mkdir(path, 0700) == 0);
 	doctor_state(&d);
-	CHECK(tells(f, "state is ours"));
+	CHECK(tells(f, "state belongs to "));
 	CHECK_UINT(findings_count(f, FINDING_FAIL), 0);
 	CHECK(chmod(path, 0777) == 0);
 	doctor_state(&d);
