@@ -91,3 +91,17 @@ client_ask(
 	reply->data[--reply->len] = '\0';
 	return 0;
 }
+
+pid_t
+client_daemon(const char *path)
+{
+	struct err e = ERR_INIT;
+	AUTO(close) int fd = reach(path, &e);
+	struct ucred peer = {.pid = 0};
+	socklen_t len = sizeof(peer);
+
+	if (fd == -1 ||
+	    getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &len) == -1)
+		return 0;
+	return peer.pid;
+}

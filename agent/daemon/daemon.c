@@ -9,7 +9,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
-#include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -397,18 +396,6 @@ serve(struct service *s, struct err *e)
 	return 0;
 }
 
-/* Each run and each watch takes some. */
-static void
-take_all_descriptors(void)
-{
-	struct rlimit files;
-
-	if (getrlimit(RLIMIT_NOFILE, &files) == 0) {
-		files.rlim_cur = files.rlim_max;
-		setrlimit(RLIMIT_NOFILE, &files);
-	}
-}
-
 int
 daemon_run(const struct daemon_setup *setup, struct err *e)
 {
@@ -420,7 +407,6 @@ daemon_run(const struct daemon_setup *setup, struct err *e)
 	};
 	int rc;
 
-	take_all_descriptors();
 	notify_init();
 	rc = set_up(&s, e);
 	if (rc == 0) {

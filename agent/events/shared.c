@@ -11,6 +11,7 @@
 #include "agent/events/shared.h"
 #include "base/auto.h"
 #include "base/buf.h"
+#include "base/owner.h"
 
 #define LAYOUT 2
 /* What is locked lies behind the numbers. */
@@ -46,12 +47,15 @@ open_file(const char *state_dir, const char *name, struct err *e)
 	if (path_of(state_dir, NULL, &dir, e) == -1 ||
 	    path_of(state_dir, name, &path, e) == -1)
 		return -1;
-	if (mkdir(buf_str(&dir), 0700) == -1 && errno != EEXIST)
+	if (mkdir(buf_str(&dir), 0700) == 0)
+		owner_inherit(buf_str(&dir));
+	else if (errno != EEXIST)
 		return err_sys(e, "%s", buf_str(&dir));
 	fd = open(
 	    buf_str(&path), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
 	if (fd == -1)
 		return err_sys(e, "%s", buf_str(&path));
+	owner_inherit(buf_str(&path));
 	return take_fd(&fd);
 }
 
