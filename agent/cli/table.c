@@ -433,6 +433,8 @@ const struct option_def option_table[] = {
     {SIZE("volume-size", volume_bytes, NULL, PACKS,
 	.help = "create: bytes of a volume at most; a file that is longer is "
 		"cut into pieces [any number]")},
+    {CUSTOM("compress", 0, option_set_compress, PACKS, .arg = "zstd[:LEVEL]",
+	.help = "create: compress the volumes, by a level from 1 to 19 [3]")},
     {FLAG("since-last", 0, since_last, PACKS,
 	.help = "create: only what has changed since the last bundle of this "
 		"source")},
