@@ -41,7 +41,8 @@ struct options {
 	const char *state_dir; /* never NULL after options_finish() */
 	/* What state_dir points to unless --state-dir was given; owned. */
 	char *default_state_dir;
-	const char *subscriptions_dir; /* as with the state directory */
+	/* As with the state directory; "": none. */
+	const char *subscriptions_dir;
 	char *default_subscriptions_dir;
 	bool dry_run;
 	bool reconcile;
@@ -120,6 +121,7 @@ struct options {
 	int64_t since_ms, from_ms, to_ms; /* 0: not given */
 	const char *replay_name;
 	bool new_ids;
+	bool from_archive;
 	uint64_t replay_rate;
 	/* Subscriptions: what their files say */
 	const char *url;

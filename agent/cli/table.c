@@ -622,8 +622,11 @@ const struct option_def option_table[] = {
     {FLAG("new-ids", 0, new_ids, LOOKS,
 	.help = "replay: with new ids, for receivers that skip what they "
 		"had")},
+    {FLAG("from-archive", 0, from_archive, LOOKS,
+	.help = "replay: also those that are only in the archive of the "
+		"task's last run")},
     {UINT("rate", replay_rate, NULL, 1, 100000, LOOKS,
-	.help = "replay: so many a second at most [that of its "
+	.help = "redrive, replay: so many a second at most [that of its "
 		"subscription]")},
     {STRING("url", url, "URL", MANAGES, .help = "add: where events go")},
     {STRING("schedule", schedule, "WHEN", .group = GROUP_WHAT,
@@ -703,7 +706,7 @@ const struct option_def option_table[] = {
 	.help = "Where the daemon answers [as its settings say]")},
     {STRING("subscriptions-dir", subscriptions_dir, "DIR", STATE,
 	.verbs = RUNS | BIT(VERB_EVENTS) | BIT(VERB_SUBSCRIPTIONS),
-	.help = "Who else is told of events: NAME.conf files "
+	.help = "Who else is told of events: NAME.conf files, or none "
 		"[/etc/dray/subscriptions.d for root, else "
 		"~/.config/dray/subscriptions.d]")},
 };
