@@ -404,7 +404,7 @@ archive_start(const struct archive_order *order, struct err *e)
 		if (a->pattern == NULL)
 			return NULL;
 	}
-	a->outbox = outbox_open_soon(order->dir, e);
+	a->outbox = outbox_open_soon(order->dir, true, e);
 	if (a->outbox == NULL || outbox_be_durable(a->outbox, e) == -1)
 		return NULL;
 	if (begin(a, e) == -1 && (e->kind != ERR_BUSY || order->beside))

@@ -143,10 +143,16 @@ more(unsigned a, unsigned b)
 	return a > b ? a : b;
 }
 
-/* A source far away is no reason to ask a target for any number of
- * connections. */
-unsigned
-engine_transfers(const struct options *o, const struct store_driver *from,
+static bool
+are_local(const struct store_driver *from, const struct store_driver *to)
+{
+	return (from->features & to->features & STORE_IS_LOCAL) != 0;
+}
+
+/* As many as make up for the way to either store.  A source far away is no
+ * reason to ask a target for any number of connections. */
+static unsigned
+transfers_at_first(const struct options *o, const struct store_driver *from,
     const struct store_driver *to)
 {
 	unsigned n = to->transfers != 0 ? to->transfers : ENGINE_TRANSFERS;
@@ -159,27 +165,51 @@ engine_transfers(const struct options *o, const struct store_driver *from,
 	return more(n, far);
 }
 
-/* Processors of this machine, if it is these that the workers compete for. */
-static unsigned
-cpus_for(const struct engine_setup *setup)
+unsigned
+engine_transfers(const struct options *o, const struct store_driver *from,
+    const struct store_driver *to)
 {
-	unsigned local = setup->source->ops->features &
-	    setup->target->ops->features & STORE_IS_LOCAL;
-	long n = sysconf(_SC_NPROCESSORS_ONLN);
+	unsigned n = transfers_at_first(o, from, to);
 
-	return local == 0 || n < 1 ? 0 : (unsigned)n;
+	if (o->transfers != 0 || are_local(from, to) ||
+	    limit_is_on(o->store.limit))
+		return n;
+	return more(n, ENGINE_TRANSFERS_FAR);
+}
+
+/* One processor is the coordinator's and the walkers'. */
+static unsigned
+workers_that_compute(void)
+{
+	long cpus = sysconf(_SC_NPROCESSORS_ONLN);
+
+	return cpus > 1 ? (unsigned)cpus - 1 : 1;
+}
+
+static struct lanes *
+new_lanes(const struct engine *en, struct err *e)
+{
+	const struct store_driver *from = en->source->ops, *to = en->ops;
+	struct lanes_setup s = {
+	    .workers = en->workers_max,
+	    .first = en->transfers,
+	    .parts = more(ENGINE_PARTS, more(from->parts, to->parts)),
+	    .near = are_local(from, to),
+	};
+
+	if (s.near)
+		s.first = workers_that_compute();
+	/* More of them fill the line no better, and take longer to finish. */
+	if (limit_is_on(en->options->store.limit))
+		s.parts = ENGINE_PARTS;
+	return lanes_new(&s, e);
 }
 
 static int
 begin(struct engine *en, const struct engine_setup *setup, struct err *e)
 {
-	unsigned parts = more(ENGINE_PARTS,
-	    more(setup->source->ops->parts, setup->target->ops->parts));
 	bool given = setup->manifest != NULL;
 
-	/* More of them fill the line no better, and take longer to finish. */
-	if (limit_is_on(setup->options->store.limit))
-		parts = ENGINE_PARTS;
 	en->setup = setup;
 	en->options = setup->options;
 	en->ledger = setup->ledger;
@@ -213,9 +243,11 @@ begin(struct engine *en, const struct engine_setup *setup, struct err *e)
 		en->limits.part_max_bytes = en->options->memory_bytes;
 	if (en->limits.put_max_bytes > en->options->memory_bytes)
 		en->limits.put_max_bytes = en->options->memory_bytes;
-	en->transfers = engine_transfers(
-	    setup->options, setup->source->ops, setup->target->ops);
-	en->lanes = lanes_new(en->transfers, parts, cpus_for(setup), e);
+	en->transfers =
+	    transfers_at_first(en->options, en->source->ops, en->ops);
+	en->workers_max =
+	    engine_transfers(en->options, en->source->ops, en->ops);
+	en->lanes = new_lanes(en, e);
 	en->inbox = inbox_new(ENGINE_BATCHES_MAX, e);
 	en->pool = pool_new(en->options->memory_bytes, e);
 	if (en->lanes == NULL || en->inbox == NULL || en->pool == NULL)

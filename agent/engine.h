@@ -66,8 +66,7 @@ struct engine_result {
 int engine_no_run(
     const struct engine_setup *setup, const struct err *why, struct err *e);
 
-/* Requests under way at a time from FROM to TO, unless O says so: as many as
- * make up for the way to either store.  Pure. */
+/* Requests under way at a time from FROM to TO, at most.  Pure. */
 unsigned engine_transfers(const struct options *o,
     const struct store_driver *from, const struct store_driver *to);
 

@@ -7,6 +7,7 @@
 
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "agent/engine_in.h"
@@ -16,6 +17,9 @@
 #include "base/text.h"
 
 #define BODY_EXPECTED 1000
+/* In the ledger: the last run that told of its beginning. */
+#define RUN_TOLD "run told"
+
 #define BODY_MAX (256 << 10) /* twelve times the longest path, and the rest */
 
 /* An event that is being written. */
@@ -233,28 +237,57 @@ write_counts(struct json *j, const struct stats_snapshot *st)
 	json_uint(j, "bytes", st->done_bytes);
 }
 
-/* Whoever waits for the end of the run before, which was killed, learns now
- * that there will be none. */
+/* The run WAS, which was killed, will never tell its end. */
 static int
-end_run_before(struct engine *en, struct err *e)
+end_killed(struct engine *en, const struct ledger_run *was, struct err *e)
 {
 	AUTO(event) struct event ev = EVENT_INIT;
-	struct ledger_run was = {.id = 0};
-	int rc = en->run_id > 1
-	    ? ledger_run_get(en->ledger, en->run_id - 1, &was, e)
-	    : 0;
 
-	if (rc != 1 || was.ended_ns != 0)
-		return rc == -1 ? -1 : 0;
-	ev.run = was.id;
+	ev.run = was->id;
 	if (start_run(en, &ev, "run.failed", e) == -1)
 		return -1;
 	ev.row.ends_run = true;
 	json_str(&ev.json, "outcome", "interrupted");
 	json_str(&ev.json, "message", "it was killed, or its machine stopped");
-	cloudevent_time(&ev.json, "started", was.started_ns);
-	write_counts(&ev.json, &was.stats);
+	cloudevent_time(&ev.json, "started", was->started_ns);
+	write_counts(&ev.json, &was->stats);
 	return put(en, &ev, e);
+}
+
+/* The first run whose end may still have to be told. */
+static int
+first_untold(struct engine *en, uint64_t *id, struct err *e)
+{
+	char text[32];
+	int rc = ledger_meta_get(en->ledger, RUN_TOLD, text, sizeof(text), e);
+
+	/* Before the first run that told anything nobody waits for an end. */
+	*id = rc == 1 ? strtoull(text, NULL, 10) : en->run_id;
+	return rc == -1 ? -1 : 0;
+}
+
+/* Whoever waits for the end of runs before, which were killed, learns now that
+ * there will be none: also of such that were killed before they could do this
+ * for others. */
+static int
+end_runs_before(struct engine *en, struct err *e)
+{
+	struct ledger_run was = {.id = 0};
+	char text[32];
+	uint64_t id;
+
+	if (first_untold(en, &id, e) == -1)
+		return -1;
+	for (; id < en->run_id; id++) {
+		int rc = ledger_run_get(en->ledger, id, &was, e);
+
+		if (rc == -1 ||
+		    (rc == 1 && was.id == id && was.ended_ns == 0 &&
+			end_killed(en, &was, e) == -1))
+			return -1;
+	}
+	snprintf(text, sizeof(text), "%" PRIu64, en->run_id);
+	return ledger_meta_set(en->ledger, RUN_TOLD, text, e);
 }
 
 int
@@ -264,7 +297,7 @@ engine_event_run_started(struct engine *en, struct err *e)
 
 	if (en->setup->events == NULL)
 		return 0;
-	if (end_run_before(en, e) == -1)
+	if (end_runs_before(en, e) == -1)
 		return -1;
 	if (start_run(en, &ev, "run.started", e) == -1)
 		return -1;

@@ -136,7 +136,7 @@ refreshed(struct engine *en, struct job *j)
 	bool any;
 
 	/* Each of those under way may have gone with old ones, no more. */
-	if (j->refreshed || ++en->expired > 2 * en->transfers)
+	if (j->refreshed || ++en->expired > 2 * en->workers_max)
 		return false;
 	j->refreshed = true;
 	any = refresh(en->source, &e);

@@ -17,7 +17,7 @@
 #define ENGINE_JOBS_MAX 4096
 /* Workers, where neither the user nor a driver names a number. */
 #define ENGINE_TRANSFERS 16
-/* At most, where only the source's driver wants more. */
+/* At most, where they are tried for, or only the source's driver wants more. */
 #define ENGINE_TRANSFERS_FAR 64
 /* Parts at a time to begin with, where no driver wants more. */
 #define ENGINE_PARTS 4
@@ -73,7 +73,8 @@ struct engine {
 	unsigned attrs;	    /* kinds of them that are kept */
 	bool lists_links;   /* names of one file are known when it is found */
 	uint64_t not_given; /* items that the manifest knows nothing of */
-	unsigned transfers; /* workers */
+	unsigned transfers; /* requests under way at a time, at first */
+	unsigned workers_max;
 	struct retry_policy retry;
 	uint64_t run_id;
 	int64_t started_ns;

@@ -102,7 +102,7 @@ start_workers(struct engine *en)
 	    .stop = en->setup->stop_now,
 	};
 
-	en->workers = workers_start(&w, en->transfers, &e);
+	en->workers = workers_start(&w, en->workers_max, &e);
 	if (en->workers == NULL) {
 		engine_fatal(en, &e);
 		return -1;

@@ -30,7 +30,7 @@ struct lanes {
 	int last;      /* the lane that was taken from last */
 	unsigned idle; /* workers that wait for a job */
 	double limit;
-	struct ramp few;  /* near: how many of them do any good */
+	struct ramp few;  /* how many of them do any good */
 	struct ramp ramp; /* how many of them may be BULK */
 	uint64_t halved_ms;
 	bool closed;
@@ -43,7 +43,7 @@ lane_of(const struct job *j)
 }
 
 struct lanes *
-lanes_new(unsigned workers, unsigned parts, unsigned cpus, struct err *e)
+lanes_new(const struct lanes_setup *setup, struct err *e)
 {
 	struct lanes *l = calloc(1, sizeof(*l));
 	uint64_t now = clock_mono_ms();
@@ -52,13 +52,14 @@ lanes_new(unsigned workers, unsigned parts, unsigned cpus, struct err *e)
 		err_set(e, ERR_NOMEM, "out of memory");
 		return NULL;
 	}
-	l->workers = workers;
-	l->near = cpus != 0;
-	l->limit = workers;
-	/* One is the coordinator's and the walkers'. */
-	ramp_init(&l->few, cpus > 1 ? cpus - 1 : 1, workers, RAMP_UP, now);
+	l->workers = setup->workers;
+	l->near = setup->near;
+	l->limit = setup->workers;
+	ramp_init(&l->few, setup->first, setup->workers, RAMP_UP, now);
+	if (!setup->near)
+		l->few.min = l->few.limit;
 	l->few.next_ms = now + SETTLED_MS;
-	ramp_init(&l->ramp, parts, workers, RAMP_DOWN, now);
+	ramp_init(&l->ramp, setup->parts, setup->workers, RAMP_DOWN, now);
 	pthread_mutex_init(&l->mutex, NULL);
 	pthread_cond_init(&l->wakeup, NULL);
 	job_list_init(&l->waiting[SMALL]);
@@ -92,7 +93,7 @@ limit_now(const struct lanes *l)
 {
 	unsigned limit = (unsigned)l->limit;
 
-	return l->near && l->few.limit < limit ? l->few.limit : limit;
+	return l->few.limit < limit ? l->few.limit : limit;
 }
 
 /* The lane whose turn it is, or -1 if there is nothing to take now. */
@@ -206,7 +207,7 @@ lanes_done(struct lanes *l, const struct job *first)
 	l->running[lane_of(j)]--;
 	if (j->err.kind == ERR_THROTTLE) {
 		if (now - l->halved_ms >= HALVE_EVERY_MS) {
-			l->limit = l->limit / 2 < 1 ? 1 : l->limit / 2;
+			l->limit = limit_now(l) / 2 < 1 ? 1 : limit_now(l) / 2;
 			l->halved_ms = now;
 		}
 	} else if (j->err.kind == ERR_NONE && l->limit < l->workers) {
@@ -216,7 +217,7 @@ lanes_done(struct lanes *l, const struct job *first)
 	}
 	if (j->err.kind == ERR_NONE && lane_of(j) == BULK)
 		ramp_sent(&l->ramp, j->sent_bytes, now);
-	if (l->near)
+	if (l->few.min < l->few.max)
 		ramp_sent(&l->few, effort(first), now);
 	if (l->idle > 0 && choose(l) != -1)
 		pthread_cond_signal(&l->wakeup);

@@ -5,9 +5,9 @@
  * the requests in flight; a lane alone gets all.
  *
  * How many may be in flight follows the store: additive increase, and halved
- * (at most once a second) when it says that it is too much (AIMD).  How many
- * of them may be parts follows what the line gains from them (ramp.h).  Between
- * stores of this machine its processors bound them, too (room.h).
+ * (at most once a second) when it says that it is too much (AIMD).  Where there
+ * may be more than there are at first, there are as many as make it faster
+ * (ramp.h); so with how many of them may be parts.
  *
  * Thread-safe.  The coordinator bounds how many jobs there are.
  */
@@ -19,11 +19,16 @@
 
 struct lanes;
 
-/* PARTS: as many of them at a time, to begin with.  CPUS: processors of this
- * machine, if no job needs another one; a small job is less than waking up who
- * waits for it then, and several go together.  Else 0. */
-struct lanes *lanes_new(
-    unsigned workers, unsigned parts, unsigned cpus, struct err *e);
+struct lanes_setup {
+	unsigned workers; /* at most */
+	unsigned first;	  /* of them at a time, to begin with */
+	unsigned parts;	  /* of these, to begin with */
+	/* No job needs another machine: a small one is less than waking up who
+	 * waits for it, and several go together.  Fewer than first may do. */
+	bool near;
+};
+
+struct lanes *lanes_new(const struct lanes_setup *setup, struct err *e);
 /* Frees the jobs that were never taken, too. */
 void lanes_free(struct lanes *l);
 AUTO_DEFINE(lanes, struct lanes, lanes_free)

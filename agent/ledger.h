@@ -445,17 +445,22 @@ struct ledger_event {
 	const char *body; /* JSON */
 };
 
+/* Whether an event was ever written to it: 1, 0, -1. */
+int ledger_event_any(struct ledger *l, struct err *e);
 /* The number of the next event; each may be asked for once. */
 int ledger_event_next(struct ledger *l, uint64_t *seq, struct err *e);
 /* It is to be greater than SEQ, whatever the clock says. */
 int ledger_event_after(struct ledger *l, uint64_t seq, struct err *e);
 int ledger_event_put(
     struct ledger *l, const struct ledger_event *event, struct err *e);
+/* One that was forgotten, with its number: 1, 0 if it is there, -1. */
+int ledger_event_restore(
+    struct ledger *l, const struct ledger_event *event, struct err *e);
 /* The first event since TIME_NS; INT64_MAX if there is none. */
 int ledger_event_since(
     struct ledger *l, int64_t time_ns, uint64_t *seq, struct err *e);
 /* All before *SEQ are more than ROWS, or than BYTES together (0: any); 0 if
- * none are. */
+ * none are.  To be committed: it remembers how many there are. */
 int ledger_event_over(struct ledger *l, uint64_t rows, uint64_t bytes,
     uint64_t *seq, struct err *e);
 /* Forgets events from FROM on and before TO, of which there may be *MORE: a

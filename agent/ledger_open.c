@@ -15,6 +15,7 @@
 
 #include "agent/ledger_db.h"
 #include "base/clock.h"
+#include "base/owner.h"
 
 #define NFS_MAGIC 0x6969 /* statfs(2) */
 #define SMB2_MAGIC 0xfe534d42UL
@@ -30,7 +31,9 @@ make_parents(const char *path, struct err *e)
 		return err_set(e, ERR_NOMEM, "out of memory");
 	for (p = strchr(copy + 1, '/'); p != NULL; p = strchr(p + 1, '/')) {
 		*p = '\0';
-		if (mkdir(copy, 0700) == -1 && errno != EEXIST)
+		if (mkdir(copy, 0700) == 0)
+			owner_inherit(copy);
+		else if (errno != EEXIST)
 			return err_sys(e, "state directory %s", copy);
 		*p = '/';
 	}
@@ -85,6 +88,7 @@ take_lock(struct ledger *l, const char *dir, struct err *e)
 	l->lock_fd = open(buf_str(&path), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
 	if (l->lock_fd == -1)
 		return err_sys(e, "lock file %s", buf_str(&path));
+	owner_inherit(buf_str(&path));
 	if (lock_now(l->lock_fd) == -1) {
 		if (errno != EWOULDBLOCK)
 			return err_sys(e, "lock file %s", buf_str(&path));
@@ -116,6 +120,8 @@ open_db(struct ledger *l, int flags, struct err *e)
 	if (sqlite3_open_v2(l->path, &l->db, flags | SQLITE_OPEN_NOMUTEX,
 		NULL) != SQLITE_OK)
 		return ledger_error(l, "open", e);
+	/* Its journal gets the same owner, by SQLite. */
+	owner_inherit(l->path);
 	if (ledger_exec(l, setup, e) == -1)
 		return -1;
 	if ((flags & SQLITE_OPEN_READONLY) == 0 &&

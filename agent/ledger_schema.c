@@ -234,16 +234,19 @@ static const char *const statements[STMT_COUNT] = {
     [STMT_DIRS] = "SELECT COUNT(*) FROM dir",
     [STMT_EVENT_LAST] = "SELECT seq FROM sqlite_sequence WHERE name='event'",
     [STMT_EVENT_PUT] = "INSERT INTO event VALUES(?,?,?,?,?,?,?)",
+    [STMT_EVENT_RESTORE] = "INSERT OR IGNORE INTO event VALUES(?,?,?,?,?,?,?)",
     [STMT_EVENT_SINCE] = "SELECT seq FROM event WHERE time_ms>=?"
 			 " ORDER BY seq LIMIT 1",
     [STMT_EVENT_NTH] = "SELECT seq FROM event ORDER BY seq DESC"
 		       " LIMIT 1 OFFSET ?",
     [STMT_EVENT_SIZES] = "SELECT seq,LENGTH(CAST(body AS BLOB)) FROM event"
 			 " ORDER BY seq DESC",
-    [STMT_EVENT_FORGET] =
-	"DELETE FROM event WHERE seq>=?1 AND seq<?2 AND seq<COALESCE("
-	"(SELECT seq FROM event WHERE seq>=?1 ORDER BY seq"
-	" LIMIT 1 OFFSET ?3),?2)",
+    [STMT_EVENT_SUM] =
+	"SELECT COUNT(*),COALESCE(SUM(LENGTH(CAST(body AS BLOB))),0),"
+	"COALESCE(MAX(seq),?1) FROM event WHERE seq>=?1 AND seq<?2",
+    [STMT_EVENT_AFTER] = "SELECT seq FROM event WHERE seq>=? ORDER BY seq"
+			 " LIMIT 1 OFFSET ?",
+    [STMT_EVENT_FORGET] = "DELETE FROM event WHERE seq>=? AND seq<?",
     [STMT_SIZE] = "SELECT page_count*page_size FROM pragma_page_count,"
 		  "pragma_page_size",
 };

@@ -8,8 +8,11 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "agent/account.h"
 #include "agent/new_file.h"
 #include "base/auto.h"
+
+#define SYSTEM_DIR "/etc/dray/"
 
 static int
 make_dirs(const char *dir, struct err *e)
@@ -91,4 +94,16 @@ new_file_write(const char *path, const struct buf *text, mode_t mode,
 	if (make_dirs(dir, e) == -1)
 		return -1;
 	return write_in(dir, path, text, mode, group, e);
+}
+
+gid_t
+new_file_group(const char *path)
+{
+	gid_t group;
+
+	if (geteuid() == 0 &&
+	    strncmp(path, SYSTEM_DIR, strlen(SYSTEM_DIR)) == 0 &&
+	    account_group(ACCOUNT_SERVICE, &group))
+		return group;
+	return NEW_FILE_GROUP_KEPT;
 }

@@ -18,4 +18,8 @@
 int new_file_write(const char *path, const struct buf *text, mode_t mode,
     gid_t group, struct err *e);
 
+/* The group of a new PATH: the service's, for what root makes below /etc/dray;
+ * else NEW_FILE_GROUP_KEPT. */
+gid_t new_file_group(const char *path);
+
 #endif

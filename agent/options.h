@@ -41,7 +41,8 @@ struct options {
 	const char *state_dir; /* never NULL after options_finish() */
 	/* What state_dir points to unless --state-dir was given; owned. */
 	char *default_state_dir;
-	const char *subscriptions_dir; /* as with the state directory */
+	/* As with the state directory; "": none. */
+	const char *subscriptions_dir;
 	char *default_subscriptions_dir;
 	bool dry_run;
 	bool reconcile;
@@ -120,6 +121,7 @@ struct options {
 	int64_t since_ms, from_ms, to_ms; /* 0: not given */
 	const char *replay_name;
 	bool new_ids;
+	bool from_archive;
 	uint64_t replay_rate;
 	/* Subscriptions: what their files say */
 	const char *url;
@@ -148,11 +150,12 @@ struct options {
 	/* verify: lists of paths; "-" is standard output */
 	const char *combined, *match, *differ, *missing_on_src, *missing_on_dst,
 	    *error;
-	uint64_t estimate_rate; /* bytes a second, in a dry run */
-	uint64_t volume_bytes;	/* bundle create: of one; 0: any number */
-	bool since_last;	/* bundle create: what changed since */
-	bool recursive;		/* ls: all below, not the children only */
-	bool dump_filters;	/* print the filter rules, do nothing else */
+	uint64_t estimate_rate;	 /* bytes a second, in a dry run */
+	uint64_t volume_bytes;	 /* bundle create: of one; 0: any number */
+	uint32_t compress_level; /* bundle create: of zstd; 0: none */
+	bool since_last;	 /* bundle create: what changed since */
+	bool recursive;		 /* ls: all below, not the children only */
+	bool dump_filters;	 /* print the filter rules, do nothing else */
 
 	/* The options as given, NUL-terminated: all, and those that say what a
 	 * run does without what may be secret; such a one is "?--name". */

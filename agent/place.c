@@ -34,6 +34,8 @@ struct place {
 	struct store_part *parts;
 	uint32_t part;
 	struct digest whole;
+	store_list_fn *fn;
+	void *arg;
 };
 
 static void
@@ -423,6 +425,42 @@ place_read(const char *where, int fd, const struct options *o,
 
 	if (rc == 0)
 		rc = fetch(&p, e);
+	place_close(&p);
+	return rc;
+}
+
+int
+place_get(const char *directory, const char *key, int fd,
+    const struct options *o, const atomic_bool *stop, struct err *e)
+{
+	struct place p = {.o = o, .stop = stop, .config = o->store, .fd = fd};
+	int rc;
+
+	p.name = strdup(key);
+	rc = p.name != NULL ? open_directory(&p, directory, false, e)
+			    : err_set(e, ERR_NOMEM, "out of memory");
+	if (rc == 0)
+		rc = fetch(&p, e);
+	place_close(&p);
+	return rc;
+}
+
+static int
+step_list(struct place *p, struct err *e)
+{
+	return p->store->ops->list(p->session, "", true, p->fn, p->arg, e);
+}
+
+int
+place_list(const char *directory, const struct options *o,
+    const atomic_bool *stop, store_list_fn *fn, void *arg, struct err *e)
+{
+	struct place p = {
+	    .o = o, .stop = stop, .config = o->store, .fn = fn, .arg = arg};
+	int rc = open_directory(&p, directory, false, e);
+
+	if (rc == 0)
+		rc = insist(&p, step_list, e);
 	place_close(&p);
 	return rc;
 }

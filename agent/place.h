@@ -10,6 +10,7 @@
 
 #include "agent/options.h"
 #include "base/err.h"
+#include "transfer/store.h"
 
 /*
  * Stores the SIZE bytes of FD as WHERE, a path or URL, whose directory is made
@@ -36,6 +37,14 @@ int place_put(const char *directory, const struct place_file *file,
 /* Appends all bytes of WHERE to FD. */
 int place_read(const char *where, int fd, const struct options *o,
     const atomic_bool *stop, struct err *e);
+
+/* The same of KEY below DIRECTORY. */
+int place_get(const char *directory, const char *key, int fd,
+    const struct options *o, const atomic_bool *stop, struct err *e);
+/* Tells FN of all that is below DIRECTORY; once, or more than once of what
+ * comes before a failure. */
+int place_list(const char *directory, const struct options *o,
+    const atomic_bool *stop, store_list_fn *fn, void *arg, struct err *e);
 
 /* WHERE's directory and the name in it; both malloc'd, or NULL, also after a
  * failure.  ERR_USAGE if it names no file. */

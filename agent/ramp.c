@@ -22,6 +22,7 @@ ramp_init(struct ramp *r, unsigned first, unsigned max, enum ramp_move next,
 {
 	*r = (struct ramp){
 	    .limit = max < first ? max : first,
+	    .min = 1,
 	    .max = max,
 	    .trying = RAMP_HOLD,
 	    .next = next,
@@ -35,6 +36,19 @@ doubled(const struct ramp *r)
 	return r->limit > r->max / 2 ? r->max : r->limit * 2;
 }
 
+static unsigned
+halved(const struct ramp *r)
+{
+	return r->limit / 2 < r->min ? r->min : r->limit / 2;
+}
+
+static void
+move_to(struct ramp *r, unsigned limit)
+{
+	r->moved = true;
+	r->limit = limit;
+}
+
 /* Begins the next trial, or waits if there is nothing to try. */
 static void
 try_next(struct ramp *r, double rate, uint64_t now_ms)
@@ -42,13 +56,13 @@ try_next(struct ramp *r, double rate, uint64_t now_ms)
 	r->rate_before = rate;
 	r->trying = r->next;
 	if (r->next == RAMP_UP && r->limit < r->max) {
-		r->limit = doubled(r);
+		move_to(r, doubled(r));
 		return;
 	}
 	r->next = RAMP_DOWN;
 	r->trying = RAMP_DOWN;
-	if (r->limit > 1) {
-		r->limit /= 2;
+	if (r->limit > r->min) {
+		move_to(r, halved(r));
 		return;
 	}
 	r->trying = RAMP_HOLD;
@@ -66,10 +80,10 @@ judge(struct ramp *r, double rate, uint64_t now_ms)
 	if (tried == RAMP_UP && rate >= FASTER * r->rate_before) {
 		r->next_ms = now_ms;
 	} else if (tried == RAMP_UP) {
-		r->limit = (r->limit + 1) / 2;
+		move_to(r, (r->limit + 1) / 2);
 		r->next = RAMP_DOWN;
 	} else if (rate < AS_FAST * r->rate_before) {
-		r->limit = doubled(r);
+		move_to(r, doubled(r));
 		r->next = RAMP_UP;
 		r->next_ms = now_ms + TRY_AGAIN_MS;
 	}
@@ -85,7 +99,9 @@ ramp_sent(struct ramp *r, uint64_t bytes, uint64_t now_ms)
 	if (r->parts < 2 * r->limit || now_ms - r->since_ms < WINDOW_MS)
 		return;
 	rate = (double)r->bytes / (double)(now_ms - r->since_ms);
-	if (r->trying != RAMP_HOLD)
+	if (r->moved)
+		r->moved = false;
+	else if (r->trying != RAMP_HOLD)
 		judge(r, rate, now_ms);
 	else if (now_ms >= r->next_ms)
 		try_next(r, rate, now_ms);

@@ -8,23 +8,27 @@
 #ifndef AGENT_RAMP_H
 #define AGENT_RAMP_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 enum ramp_move { RAMP_HOLD, RAMP_UP, RAMP_DOWN };
 
 struct ramp {
 	unsigned limit;	       /* parts at a time, now */
-	unsigned max;	       /* never more */
+	unsigned min, max;     /* never fewer, never more */
 	enum ramp_move trying; /* what the limit is being tried for */
 	enum ramp_move next;   /* what is tried next */
 	double rate_before;    /* bytes a ms, before the trial */
 	uint64_t next_ms;      /* no trial before this time */
-	uint64_t since_ms;     /* the window of the measurement */
+	bool moved; /* the limit was: connections are made, the window tells
+		       nothing */
+	uint64_t since_ms; /* the window of the measurement */
 	uint64_t bytes;
 	unsigned parts;
 };
 
-/* FIRST: to begin with.  NEXT: whether fewer or more are tried first. */
+/* FIRST: to begin with, down to 1.  NEXT: whether fewer or more are tried
+ * first. */
 void ramp_init(struct ramp *r, unsigned first, unsigned max,
     enum ramp_move next, uint64_t now_ms);
 /* A part of BYTES has arrived. */

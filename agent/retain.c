@@ -174,6 +174,7 @@ sweep(struct sweep *s, struct err *e)
 	    ledger_event_since(s->l, s->now_ms * 1000000 - age_ns, &old, e) ==
 		-1 ||
 	    ledger_event_over(s->l, s->r->rows, s->r->bytes, &over, e) == -1 ||
+	    ledger_commit(s->l, e) == -1 ||
 	    look(s, OUTBOX_KEEP_EVER, &passed, &kept, e) == -1)
 		return -1;
 	/* Where another process sends what waits, it has until the next run. */
@@ -190,7 +191,7 @@ sweep(struct sweep *s, struct err *e)
 int
 retain_events(const struct retain *r, struct ledger *l, struct err *e)
 {
-	AUTO(outbox) struct outbox *box = outbox_open_soon(r->dir, e);
+	AUTO(outbox) struct outbox *box = outbox_open_soon(r->dir, true, e);
 	struct sweep s = {.r = r, .l = l, .box = box};
 
 	if (box == NULL)

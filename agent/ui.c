@@ -252,7 +252,10 @@ ui_thread(void *arg)
 				 "finished first");
 		else
 			log_warn("stopping: what is under way is finished "
-				 "first; once more (Ctrl-C) stops at once");
+				 "first%s",
+			    isatty(STDERR_FILENO)
+				? "; once more (Ctrl-C) stops at once"
+				: "");
 		pthread_mutex_lock(&u->mutex);
 	}
 	pthread_mutex_unlock(&u->mutex);

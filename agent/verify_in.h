@@ -12,7 +12,9 @@
 
 /* As the engine has them (engine_in.h). */
 #define VERIFY_JOBS_MAX 4096
+/* Workers at first, and at most, where nobody names a number. */
 #define VERIFY_WORKERS 16
+#define VERIFY_WORKERS_MAX 64
 #define VERIFY_BATCHES_MAX 16
 /* Parts read at a time, to begin with. */
 #define VERIFY_PARTS 4
@@ -33,7 +35,7 @@ struct verifier {
 	bool lists_links; /* they aren't compared, or the listings tell */
 	struct plan_limits limits;
 	struct retry_policy retry;
-	unsigned transfers;
+	unsigned workers_max;
 	uint64_t random;
 	int64_t begun_ns;
 

@@ -65,7 +65,7 @@ start_workers(struct verifier *v)
 	    .stop = v->setup->stop_now,
 	};
 
-	v->workers = workers_start(&w, v->transfers, &e);
+	v->workers = workers_start(&w, v->workers_max, &e);
 	if (v->workers == NULL)
 		verify_fatal(v, &e);
 	return v->workers != NULL ? 0 : -1;
@@ -168,6 +168,25 @@ find_rules(struct verifier *v, struct err *e)
 	return verify_find_lacks(v->ledger, lacks, e);
 }
 
+static struct lanes *
+new_lanes(struct verifier *v, struct err *e)
+{
+	const struct store_driver *to = v->target->ops;
+	struct lanes_setup s = {
+	    .first = v->options->transfers,
+	    .parts = to->parts != 0 ? to->parts : VERIFY_PARTS,
+	};
+
+	s.workers = s.first;
+	if (s.first == 0) {
+		s.first = to->transfers != 0 ? to->transfers : VERIFY_WORKERS;
+		s.workers =
+		    s.first > VERIFY_WORKERS_MAX ? s.first : VERIFY_WORKERS_MAX;
+	}
+	v->workers_max = s.workers;
+	return lanes_new(&s, e);
+}
+
 static int
 begin(struct verifier *v, struct err *e)
 {
@@ -186,14 +205,7 @@ begin(struct verifier *v, struct err *e)
 	    .threshold_bytes = o->threshold_bytes,
 	    .part_bytes = o->part_bytes,
 	};
-	v->transfers = o->transfers;
-	if (v->transfers == 0)
-		v->transfers = v->target->ops->transfers;
-	if (v->transfers == 0)
-		v->transfers = VERIFY_WORKERS;
-	v->lanes = lanes_new(v->transfers,
-	    v->target->ops->parts != 0 ? v->target->ops->parts : VERIFY_PARTS,
-	    0, e);
+	v->lanes = new_lanes(v, e);
 	v->inbox = inbox_new(VERIFY_BATCHES_MAX, e);
 	v->pool = pool_new(o->memory_bytes, e);
 	if (v->lanes == NULL || v->inbox == NULL || v->pool == NULL ||

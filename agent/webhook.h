@@ -21,6 +21,9 @@ struct webhook;
  * NULL where nobody wants to know, or nothing is to be changed (--dry-run).
  */
 int webhook_new(const struct options *o, struct webhook **out, struct err *e);
+/* ERR_CONFIG if the directory of subscriptions is named by an option, and isn't
+ * there. */
+int webhook_check_dir(const struct options *o, struct err *e);
 /* Ends what webhook_start() began, without waiting. */
 void webhook_free(struct webhook *w);
 AUTO_DEFINE(webhook, struct webhook, webhook_free)

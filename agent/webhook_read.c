@@ -4,6 +4,7 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "agent/webhook_in.h"
 #include "base/log.h"
@@ -71,6 +72,19 @@ bad_file(void *arg, const struct err *why)
 
 	w->expected = true;
 	log_error("%s; nothing is sent to this subscription", why->msg);
+}
+
+int
+webhook_check_dir(const struct options *o, struct err *e)
+{
+	const char *dir = o->subscriptions_dir;
+
+	if (dir == o->default_subscriptions_dir || dir[0] == '\0' ||
+	    access(dir, F_OK) == 0)
+		return 0;
+	err_sys(e, "--subscriptions-dir %s", dir);
+	e->kind = ERR_CONFIG;
+	return -1;
 }
 
 /* Those of files, without the disabled ones, and room for one more. */
@@ -157,9 +171,8 @@ webhook_read(struct webhook *w, struct err *e)
 {
 	const struct options *o = w->o;
 
-	if (check_options(o, e) == -1)
-		return -1;
-	if (load(w, e) == -1)
+	if (check_options(o, e) == -1 || webhook_check_dir(o, e) == -1 ||
+	    load(w, e) == -1)
 		return -1;
 	if (o->webhook != NULL) {
 		w->subscriptions[w->n] = from_options(o, e);

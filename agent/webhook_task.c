@@ -79,11 +79,30 @@ webhook_describe(struct webhook *w, const struct webhook_task *t, struct err *e)
 	return name_source(w, t, e);
 }
 
+/* The event after which a subscription that is new begins. */
+static int
+find_start(struct ledger *l, const struct subscription_start *how,
+    uint64_t *start, struct err *e)
+{
+	uint64_t first = 1;
+
+	if (how->with == START_SEQ)
+		first = how->seq;
+	if (how->with == START_TIME &&
+	    ledger_event_since(l, how->time_ms * 1000000, &first, e) == -1)
+		return -1;
+	*start = first - 1;
+	/* What isn't there yet begins with what comes next. */
+	return how->with == START_NOW || first == INT64_MAX
+	    ? ledger_event_next(l, start, e)
+	    : 0;
+}
+
 /* The event after which this subscription begins, for ever: outboxes find it
  * there. */
 static int
-set_start(struct ledger *l, const char *name, bool from_beginning,
-    uint64_t *start, struct err *e)
+set_start(struct ledger *l, const char *name,
+    const struct subscription_start *how, uint64_t *start, struct err *e)
 {
 	char key[SUBSCRIPTION_NAME_MAX + 20], text[32];
 	int rc;
@@ -93,10 +112,18 @@ set_start(struct ledger *l, const char *name, bool from_beginning,
 	*start = rc == 1 ? strtoull(text, NULL, 10) : 0;
 	if (rc != 0)
 		return rc == 1 ? 0 : -1;
-	if (!from_beginning && ledger_event_next(l, start, e) == -1)
+	if (find_start(l, how, start, e) == -1)
 		return -1;
 	snprintf(text, sizeof(text), "%" PRIu64, *start);
 	return ledger_meta_set(l, key, text, e);
+}
+
+static int
+find_newest(const struct webhook *w, bool write, uint64_t *seq, struct err *e)
+{
+	AUTO(outbox) struct outbox *box = outbox_open_soon(w->dir, write, e);
+
+	return box != NULL ? outbox_newest(box, seq, e) : -1;
 }
 
 /* Behind what was told before a ledger was lost, by whatever clock: what comes
@@ -104,20 +131,40 @@ set_start(struct ledger *l, const char *name, bool from_beginning,
 static int
 number_on(const struct webhook *w, struct ledger *l, struct err *e)
 {
-	struct err none = ERR_INIT;
-	AUTO(outbox) struct outbox *box = outbox_open(w->dir, false, &none);
+	struct err why = ERR_INIT;
 	uint64_t newest;
+	int rc = find_newest(w, false, &newest, &why);
 
-	/* Whoever needs it tells what is wrong with it. */
-	if (box == NULL || outbox_newest(box, &newest, &none) == -1)
+	/* What a crash left undone only a writer can do. */
+	if (rc == -1 && why.kind == ERR_SYS)
+		rc = find_newest(w, true, &newest, &why);
+	if (rc == 0)
+		return ledger_event_after(l, newest, e);
+	/* Where none were told, or of a file that is no use any more, whoever
+	 * needs it tells what is wrong with it. */
+	if (why.kind == ERR_NOTFOUND || why.kind == ERR_MISMATCH)
 		return 0;
-	return ledger_event_after(l, newest, e);
+	rc = ledger_event_any(l, e);
+	if (rc != 0)
+		return rc == 1 ? 0 : -1; /* it has numbers of its own */
+	*e = why;
+	return err_context(e,
+	    "the ledger is new, and what was told before it is not known: try "
+	    "again later");
+}
+
+/* Those that are sent something, then the others. */
+static const struct subscription *
+at(const struct webhook *w, size_t i)
+{
+	return i < w->n ? w->subscriptions[i] : w->disabled[i - w->n];
 }
 
 /* Also of one that is sent nothing now. */
 int
 webhook_set_starts(struct webhook *w, struct ledger *l, struct err *e)
 {
+	const struct subscription_start now = {.with = START_NOW};
 	uint64_t start;
 	size_t i;
 
@@ -125,16 +172,14 @@ webhook_set_starts(struct webhook *w, struct ledger *l, struct err *e)
 	    ledger_meta_set(l, WEBHOOK_SOURCE, w->source, e) == -1)
 		return -1;
 	for (i = 0; i < w->n + w->disabled_n; i++) {
-		const struct subscription *sub =
-		    i < w->n ? w->subscriptions[i] : w->disabled[i - w->n];
+		const struct subscription *sub = at(w, i);
 
-		if (set_start(l, sub->name, sub->from_beginning, &start, e) ==
-		    -1)
+		if (set_start(l, sub->name, &sub->start, &start, e) == -1)
 			return -1;
 	}
 	return w->archive_name[0] == '\0'
 	    ? 0
-	    : set_start(l, w->archive_name, false, &w->archive_order.start, e);
+	    : set_start(l, w->archive_name, &now, &w->archive_order.start, e);
 }
 
 static int
@@ -144,10 +189,13 @@ wants(void *arg, const char *name, const struct outbox_event *event,
 	const struct webhook *w = arg;
 	size_t i;
 
-	for (i = 0; i < w->n; i++)
-		if (strcmp(w->subscriptions[i]->name, name) == 0)
-			return pattern_takes(w->subscriptions[i]->pattern,
-			    event->body, event->len, e);
+	for (i = 0; i < w->n + w->disabled_n; i++) {
+		const struct subscription *s = at(w, i);
+
+		if (strcmp(s->name, name) == 0)
+			return subscription_wants(
+			    s, NULL, event->body, event->len, e);
+	}
 	return 1; /* of a file that isn't there now: who knows */
 }
 
@@ -156,9 +204,7 @@ here(void *arg, size_t i)
 {
 	const struct webhook *w = arg;
 
-	if (i < w->n)
-		return w->subscriptions[i]->name;
-	return i < w->n + w->disabled_n ? w->disabled[i - w->n]->name : NULL;
+	return i < w->n + w->disabled_n ? at(w, i)->name : NULL;
 }
 
 int

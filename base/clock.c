@@ -66,12 +66,17 @@ clock_parse_iso8601(const char *s, int64_t *wall_ns)
 {
 	struct tm tm = {0};
 	const char *end = strptime(s, "%Y-%m-%dT%H:%M:%SZ", &tm);
+	int64_t since_s;
 
 	if (end == NULL || *end != '\0' || end - s != 20)
 		return false;
-	/* Beyond 2262 there are no nanoseconds. */
-	return !__builtin_mul_overflow(
-	    (int64_t)timegm(&tm), (int64_t)1000000000, wall_ns);
+	since_s = (int64_t)timegm(&tm);
+	/* Nanoseconds end in 2262. */
+	if (since_s > INT64_MAX / 1000000000 ||
+	    since_s < INT64_MIN / 1000000000)
+		return false;
+	*wall_ns = since_s * 1000000000;
+	return true;
 }
 
 bool

@@ -9,6 +9,7 @@
 
 struct reader {
 	struct ini_line line;
+	bool whole; /* each line must have its end */
 	char section[INI_LINE_MAX];
 	char text[INI_LINE_MAX];
 };
@@ -37,6 +38,11 @@ next_line(struct reader *r, FILE *f, struct err *e)
 	}
 	if (c == EOF && ferror(f))
 		return err_sys(e, "%s", r->line.file);
+	if (c == EOF && n > 0 && r->whole)
+		return bad(r,
+		    "the last line has no end: is the file half written? Else "
+		    "end it with a line break",
+		    e);
 	if (n > 0 && r->text[n - 1] == '\r')
 		n--;
 	r->text[n] = '\0';
@@ -93,8 +99,9 @@ take_line(struct reader *r, ini_fn *fn, void *arg, struct err *e)
 	return fn(arg, &r->line, e);
 }
 
-int
-ini_read(FILE *f, const char *name, ini_fn *fn, void *arg, struct err *e)
+static int
+read_all(
+    FILE *f, const char *name, bool whole, ini_fn *fn, void *arg, struct err *e)
 {
 	AUTO(free) struct reader *r = calloc(1, sizeof(*r));
 	int rc;
@@ -103,6 +110,7 @@ ini_read(FILE *f, const char *name, ini_fn *fn, void *arg, struct err *e)
 		return err_set(e, ERR_NOMEM, "out of memory");
 	r->line.file = name;
 	r->line.section = r->section;
+	r->whole = whole;
 	while ((rc = next_line(r, f, e)) == 1)
 		if (take_line(r, fn, arg, e) == -1)
 			return -1;
@@ -110,11 +118,29 @@ ini_read(FILE *f, const char *name, ini_fn *fn, void *arg, struct err *e)
 }
 
 int
-ini_file(const char *path, ini_fn *fn, void *arg, struct err *e)
+ini_read(FILE *f, const char *name, ini_fn *fn, void *arg, struct err *e)
+{
+	return read_all(f, name, false, fn, arg, e);
+}
+
+static int
+read_file(const char *path, bool whole, ini_fn *fn, void *arg, struct err *e)
 {
 	AUTO(fclose) FILE *f = fopen(path, "re");
 
 	if (f == NULL)
 		return err_sys(e, "%s", path);
-	return ini_read(f, path, fn, arg, e);
+	return read_all(f, path, whole, fn, arg, e);
+}
+
+int
+ini_file(const char *path, ini_fn *fn, void *arg, struct err *e)
+{
+	return read_file(path, false, fn, arg, e);
+}
+
+int
+ini_whole_file(const char *path, ini_fn *fn, void *arg, struct err *e)
+{
+	return read_file(path, true, fn, arg, e);
 }

@@ -35,5 +35,8 @@ int ini_read(FILE *f, const char *name, ini_fn *fn, void *arg, struct err *e);
 
 /* The same for the file at PATH; ERR_NOTFOUND if there is none. */
 int ini_file(const char *path, ini_fn *fn, void *arg, struct err *e);
+/* The same for one that somebody may be writing: ERR_CONFIG if its last line
+ * has no end, as half of a value may be a value. */
+int ini_whole_file(const char *path, ini_fn *fn, void *arg, struct err *e);
 
 #endif

@@ -8,6 +8,7 @@
 #include "base/auto.h"
 #include "base/buf.h"
 #include "base/lockfile.h"
+#include "base/owner.h"
 
 int
 lockfile_take(const char *dir, const char *name, int *fd, struct err *e)
@@ -21,6 +22,7 @@ lockfile_take(const char *dir, const char *name, int *fd, struct err *e)
 	lock = open(buf_str(&path), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
 	if (lock == -1)
 		return err_sys(e, "%s", buf_str(&path));
+	owner_inherit(buf_str(&path));
 	if (flock(lock, LOCK_EX | LOCK_NB) == -1)
 		return errno == EWOULDBLOCK
 		    ? 0

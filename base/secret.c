@@ -5,9 +5,12 @@
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "base/auto.h"
 #include "base/secret.h"
+
+#define OF_SERVICE "/run/credentials/dray.service" /* systemd.exec(5) */
 
 void
 secret_wipe(void *p, size_t n)
@@ -80,23 +83,25 @@ read_env(const char *name, struct buf *out, struct err *e)
 	return 0;
 }
 
+/* By hand, that of the service is taken, which it has while it runs. */
 static int
 read_credential(const char *name, struct buf *out, struct err *e)
 {
 	const char *dir = getenv("CREDENTIALS_DIRECTORY");
 	AUTO(buf) struct buf path = BUF_INIT(8192);
 
-	if (dir == NULL)
-		return err_set(e, ERR_CONFIG,
-		    "credential:%s: there is no $CREDENTIALS_DIRECTORY; "
-		    "systemd sets it for a unit with LoadCredential=",
-		    name);
 	if (strchr(name, '/') != NULL)
 		return err_set(
 		    e, ERR_USAGE, "credential:%s: a name has no slash", name);
-	buf_addf(&path, "%s/%s", dir, name);
+	buf_addf(&path, "%s/%s", dir != NULL ? dir : OF_SERVICE, name);
 	if (buf_failed(&path))
 		return err_set(e, ERR_CONFIG, "credential: name too long");
+	if (dir == NULL && access(buf_str(&path), R_OK) == -1)
+		return err_set(e, ERR_CONFIG,
+		    "credential:%s: %s: %m; the service gets it by "
+		    "LoadCredential=%s:FILE (systemctl edit dray); by hand, be "
+		    "root while the service runs, or set CREDENTIALS_DIRECTORY",
+		    name, buf_str(&path), name);
 	return read_file(buf_str(&path), true, out, e);
 }
 

@@ -3,7 +3,8 @@
  * Secrets by reference: what is written down is where they are.  A REF is
  *	file:PATH	readable by nobody but its owner, who is us or root;
  *			to root, whoever that is
- *	credential:NAME	of systemd, in $CREDENTIALS_DIRECTORY
+ *	credential:NAME	of systemd, in $CREDENTIALS_DIRECTORY; without that,
+ *			what the service has, while it runs
  *	env:NAME	an environment variable
  * From the first secret on, the process leaves no core dump, and none but root
  * can look into it (prctl(2), PR_SET_DUMPABLE).

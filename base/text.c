@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/text.h"
 
 void
@@ -211,6 +212,30 @@ text_parse_duration(const char *s, uint64_t *ms, struct err *e)
 			return bad(e, what, s);
 	}
 	*ms = (uint64_t)total;
+	return 0;
+}
+
+int
+text_parse_when(const char *s, int64_t now_ms, int64_t *wall_ms, struct err *e)
+{
+	char text[32];
+	size_t n = strlen(s);
+	uint64_t ago = 0;
+	int64_t ns;
+
+	snprintf(text, sizeof(text), "%s%s", n <= 20 ? s : "",
+	    n == 10 ? "T00:00:00Z" : "");
+	if (clock_parse_iso8601(text, &ns)) {
+		*wall_ms = ns / 1000000;
+		return 0;
+	}
+	if (strcmp(s, "now") != 0 &&
+	    (text_parse_duration(s, &ago, e) == -1 || ago > INT64_MAX / 4))
+		return err_set(e, ERR_USAGE,
+		    "\"%.100s\" is no time: write 2026-11-23, "
+		    "2026-11-23T08:00:00Z, now, or how long ago: 2h, 3d",
+		    s);
+	*wall_ms = now_ms - (int64_t)ago;
 	return 0;
 }
 

@@ -39,6 +39,10 @@ bool text_is_utf8(const char *s, size_t n);
 int text_parse_size(const char *s, uint64_t unit, uint64_t *out, struct err *e);
 /* "90", "90s", "15m", "1h30m", "2d", "250ms" -> milliseconds. */
 int text_parse_duration(const char *s, uint64_t *ms, struct err *e);
+/* "2026-11-23", "2026-11-23T08:00:00Z", "now", or how long before NOW_MS it is,
+ * "2h" -> milliseconds since 1970. */
+int text_parse_when(
+    const char *s, int64_t now_ms, int64_t *wall_ms, struct err *e);
 /* A decimal number in MIN..MAX; ERR_USAGE names the text and the range. */
 int text_parse_uint(
     const char *s, uint64_t min, uint64_t max, uint64_t *out, struct err *e);

@@ -371,10 +371,13 @@ set_error(struct http *h, CURLcode code, struct err *e)
 			  "is short")
 		    : err_set(e, ERR_NOMEM, "out of memory");
 	case CURLE_PEER_FAILED_VERIFICATION:
-		return err_set(e, ERR_CONFIG,
-		    "%s; if its certificate is from an authority of your own, "
-		    "name that with --ca-bundle",
-		    text);
+		return err_set(e, ERR_CONFIG, "%s; %s", text,
+		    strstr(text, "expired") != NULL ||
+			    strstr(text, "not yet valid") != NULL
+			? "is this machine's clock right? then the server's "
+			  "is to be renewed"
+			: "if its certificate is from an authority of your "
+			  "own, name that with --ca-bundle");
 	case CURLE_SSL_CACERT_BADFILE:
 	case CURLE_SSL_CERTPROBLEM:
 	case CURLE_SSL_ENGINE_INITFAILED:

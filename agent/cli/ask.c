@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: ISC */
 #include "config.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "agent/cli/ask.h"
 #include "agent/daemon/client.h"
+#include "agent/daemon/history.h"
 #include "agent/daemon/tasks.h"
 #include "base/clock.h"
 #include "base/json.h"
@@ -95,6 +97,13 @@ control_of(const struct ask *a)
 	return a->o->control != NULL ? a->o->control : a->conf->control;
 }
 
+/* Somebody who has no daemon of his own. */
+static bool
+may_mean_the_systems(const struct ask *a)
+{
+	return a->o->control == NULL && a->o->config == NULL;
+}
+
 /* 1: a->reply is there; 0: there is no daemon, or one that hangs; -1. */
 static int
 send_request(struct ask *a, const char *op, struct err *e)
@@ -118,9 +127,8 @@ send_request(struct ask *a, const char *op, struct err *e)
 		return err_set(e, ERR_NOMEM, "out of memory");
 	buf_reset(&a->reply);
 	rc = client_ask(control_of(a), buf_str(&request), &a->reply, e);
-	/* Somebody who has no daemon of his own may mean the system's. */
-	if (rc == -1 && e->kind == ERR_NOTFOUND && a->o->control == NULL &&
-	    a->o->config == NULL && access(SYSTEM_CONTROL, F_OK) == 0)
+	if (rc == -1 && e->kind == ERR_NOTFOUND && may_mean_the_systems(a) &&
+	    access(SYSTEM_CONTROL, F_OK) == 0)
 		rc =
 		    client_ask(SYSTEM_CONTROL, buf_str(&request), &a->reply, e);
 	if (rc == 0)
@@ -133,9 +141,26 @@ ask_daemon(struct ask *a, const char *op, struct err *e)
 {
 	int rc = send_request(a, op, e);
 
+	if (rc == 1)
+		return read_reply(a, e);
+	if (rc == 0 && may_mean_the_systems(a) &&
+	    access(SYSTEM_CONTROL, F_OK) == -1 && errno == EACCES)
+		return err_set(e, ERR_DENIED,
+		    "no daemon of yours answers at %s, and the system's is for "
+		    "root and those of its group (usermod -aG dray USER)",
+		    control_of(a));
 	if (rc == 0)
 		e->kind = ERR_NET;
-	return rc == 1 ? read_reply(a, e) : -1;
+	return -1;
+}
+
+static int
+tell_history(
+    const struct ask *a, const struct tasks *t, struct json *j, struct err *e)
+{
+	if (tasks_find(t, a->name, e) == -1)
+		return -1;
+	return history_show(a->conf->state_dir, a->name, j, e);
 }
 
 /* What there is to be known without the daemon, in the daemon's words. */
@@ -160,7 +185,7 @@ look(struct ask *a, const char *op, struct err *e)
 	json_bool(&j, "ok", true);
 	json_str(&j, "state_dir", a->conf->state_dir);
 	json_array(&j, history ? "runs" : "tasks");
-	if ((history ? tasks_history(t, a->name, &j, e)
+	if ((history ? tell_history(a, t, &j, e)
 		     : tasks_show(t, a->name, &j, e)) == -1)
 		return -1;
 	json_array_end(&j);

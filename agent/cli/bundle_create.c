@@ -177,12 +177,14 @@ next_disk(struct create *c)
 	memcpy(c->now.id, c->before.id, sizeof(c->now.id));
 	memcpy(c->now.base, c->before.base, sizeof(c->now.base));
 	c->now.disk = c->before.disk + 1;
+	c->now.compressed = c->before.compressed;
 }
 
 static int
 new_bundle(struct create *c, bool known, struct err *e)
 {
-	struct bundle_manifest m = {.disk = 1};
+	struct bundle_manifest m = {
+	    .disk = 1, .compressed = c->o.compress_level > 0};
 
 	if (c->o.since_last && !known)
 		return err_set(e, ERR_USAGE,
@@ -213,10 +215,15 @@ choose(struct create *c, struct err *e)
 	else if ((rc == 0 || c->now.state == BUNDLE_COMPLETE) &&
 	    new_bundle(c, rc == 1, e) == -1)
 		return -1;
+	if (c->now.compressed != (c->o.compress_level > 0))
+		return err_set(e, ERR_USAGE,
+		    "bundle %s was begun %s --compress: go on in the same way",
+		    c->now.id, c->now.compressed ? "with" : "without");
 	c->order = (struct bundle_order){
 	    .id = c->now.id,
 	    .base = c->now.base,
 	    .volume_bytes = c->o.volume_bytes,
+	    .level = (int)c->o.compress_level,
 	    .disk = c->now.disk,
 	    .before = c->before.n > 0 ? &c->before : NULL,
 	};

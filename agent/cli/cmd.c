@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/resource.h>
 
 #include "agent/cli/cmd.h"
 #include "agent/cli/help.h"
@@ -195,6 +196,18 @@ cmd_run(enum verb_id verb, int argc, char **argv, cmd_fn *cmd)
 	return cmd(&o, argc, argv);
 }
 
+/* Soft limits are low for the sake of programs that select(2): none here. */
+static void
+take_all_descriptors(void)
+{
+	struct rlimit files;
+
+	if (getrlimit(RLIMIT_NOFILE, &files) == 0) {
+		files.rlim_cur = files.rlim_max;
+		setrlimit(RLIMIT_NOFILE, &files);
+	}
+}
+
 int
 cmd_main(int argc, char **argv, cmd_fn *const verbs[VERB_COUNT])
 {
@@ -205,6 +218,7 @@ cmd_main(int argc, char **argv, cmd_fn *const verbs[VERB_COUNT])
 	int rc;
 
 	stop_init();
+	take_all_descriptors();
 	name = options_take_verb(&n, argv + 1);
 	if (name == NULL) {
 		rc = without_verb(n, argv + 1);

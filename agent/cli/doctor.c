@@ -7,7 +7,8 @@
 
 #include "agent/cli/cmd.h"
 #include "agent/cli/task_options.h"
-#include "agent/doctor/doctor.h"
+#include "agent/daemon/client.h"
+#include "agent/doctor/become.h"
 #include "agent/ledger.h"
 #include "agent/task.h"
 
@@ -84,6 +85,7 @@ examine(struct doctor *d)
 	doctor_state(d);
 	doctor_files(d);
 	doctor_clock(d);
+	doctor_service(d);
 	doctor_stores(d);
 }
 
@@ -117,7 +119,9 @@ diagnose(const struct options *o, int argc, char **argv, struct subject *s,
 	if (path == NULL || found == NULL)
 		return err_set(e, ERR_NOMEM, "out of memory");
 	d.conf = conf = daemon_conf_load(path, o->config != NULL, &why);
-	if (conf == NULL)
+	if (conf != NULL)
+		d.daemon = client_daemon(conf->control);
+	else
 		findings_add(
 		    found, FINDING_FAIL, "configuration", "%s", why.msg);
 	if (conf == NULL && o->task != NULL) {
@@ -126,11 +130,14 @@ diagnose(const struct options *o, int argc, char **argv, struct subject *s,
 	}
 	if (o->task != NULL && load_task(s, conf, o->task, e) == -1)
 		return -1;
-	if (o->task != NULL)
+	if (o->task != NULL) {
 		d.o = &s->task_options;
-	else if (parse_places(s, argc > 0 ? argv[0] : NULL,
-		     argc > 1 ? argv[1] : NULL, e) == -1)
+		d.by_daemon = true;
+		service_take_environment(&d);
+	} else if (parse_places(s, argc > 0 ? argv[0] : NULL,
+		       argc > 1 ? argv[1] : NULL, e) == -1) {
 		return -1;
+	}
 	d.source = s->source;
 	d.target = s->target;
 	d.state_dir = o->state_dir;

@@ -8,10 +8,7 @@
 
 #include "agent/archive.h"
 #include "agent/cli/events_archive.h"
-#include "agent/cli/parse.h"
-#include "agent/cli/record.h"
-#include "agent/ledger.h"
-#include "agent/webhook.h"
+#include "agent/cli/last_archive.h"
 #include "base/clock.h"
 #include "base/log.h"
 
@@ -24,75 +21,24 @@ struct events_archive {
 	struct events_archive_result result;
 };
 
-/* What the last run of a task was told, and its ledger knows. */
-struct last {
-	struct options options;
-	char **argv;
-	char *text; /* the options point into it */
-	char name[WEBHOOK_ARCHIVE_NAME_MAX];
-	char source[64];
-	uint64_t start;
-};
-
-static void
-auto_last(struct last *l)
-{
-	options_free(&l->options);
-	free(l->argv);
-	free(l->text);
-}
-
-/* 1 if the words of the last run name an archive, 0, -1. */
+/* 1 and *L if TASK has an archive, 0, -1. */
 static int
-read_options(struct ledger *ledger, struct last *l, struct err *e)
-{
-	AUTO(buf) struct buf words = BUF_INIT(16 << 20);
-	struct ledger_run run = {.id = 0};
-	int argc, rc = ledger_run_get(ledger, INT64_MAX, &run, e);
-
-	if (rc == 1)
-		rc = ledger_run_texts(ledger, run.id, &words, NULL, e);
-	if (rc != 1)
-		return rc;
-	if (record_known(&words, &l->argv, &argc, &l->text, e) == -1 ||
-	    options_init(&l->options, e) == -1 ||
-	    options_parse(&l->options, VERB_RETRY, &argc, l->argv, e) == -1 ||
-	    options_finish(&l->options, VERB_RETRY, e) == -1)
-		return err_context(e, "the options of its last run");
-	return l->options.events_archive != NULL;
-}
-
-/* 1 and *L if there is an archive that a run has begun, 0, -1. */
-static int
-find(const struct events_archive *a, const char *task, struct last *l,
+find(const struct events_archive *a, const char *task, struct last_archive *l,
     struct err *e)
 {
 	char *aside;
 	AUTO(ledger)
 	struct ledger *ledger =
 	    ledger_open(a->o->state_dir, task, LEDGER_READ, &aside, e);
-	char key[WEBHOOK_ARCHIVE_NAME_MAX + 20], text[32];
-	int rc = ledger != NULL ? read_options(ledger, l, e) : -1;
 
-	if (rc != 1)
-		return rc;
-	if (webhook_archive_name(&l->options, l->name, e) == -1)
-		return -1;
-	snprintf(key, sizeof(key), "subscribed %s", l->name);
-	rc = ledger_meta_get(ledger, key, text, sizeof(text), e);
-	if (rc == 1)
-		rc = ledger_meta_get(
-		    ledger, WEBHOOK_SOURCE, l->source, sizeof(l->source), e);
-	if (rc == 1)
-		l->start = strtoull(text, NULL, 10);
-	return rc;
+	return ledger != NULL ? last_archive_find(ledger, l, e) : -1;
 }
 
 static int
 archive_task(struct events_archive *a, const char *task, uint64_t ms,
     struct archive_result *out, struct err *e)
 {
-	AUTO(last) struct last l = {.argv = NULL};
+	AUTO(last_archive) struct last_archive l = {.argv = NULL};
 	AUTO(buf) struct buf dir = BUF_INIT(1 << 16);
 	struct archive_order order = {
 	    .o = &l.options,

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* dray events redrive, replay, drain: what is sent once more, or now. */
+/* dray events redrive, drain: what is sent once more, or now. */
 #include "config.h"
 
 #include <inttypes.h>
@@ -16,11 +16,10 @@
 #include "base/clock.h"
 #include "base/log.h"
 
-/* How it is sent, where no run is under way. */
-#define NEXT "a run under way sends them, or the next one, or dray events drain"
-
 struct redriving {
 	struct outbox_choice which;
+	uint64_t rate;
+	int64_t from_ms; /* those of all tasks one after another */
 	uint64_t n;
 };
 
@@ -28,11 +27,11 @@ static int
 redrive(void *arg, const char *task, struct outbox *box, struct err *e)
 {
 	struct redriving *r = arg;
-	uint64_t n;
+	uint64_t before = r->rate > 0 ? r->n * 1000 / r->rate : 0, n;
 
 	(void)task;
-	if (outbox_redrive(box, &r->which, clock_wall_ns() / 1000000, &n, e) ==
-	    -1)
+	if (outbox_redrive(box, &r->which, r->from_ms + (int64_t)before,
+		r->rate, &n, e) == -1)
 		return -1;
 	r->n += n;
 	return 0;
@@ -41,7 +40,8 @@ redrive(void *arg, const char *task, struct outbox *box, struct err *e)
 int
 events_redrive(const struct options *o, int argc, char **argv, struct err *e)
 {
-	struct redriving r = {.n = 0};
+	struct redriving r = {
+	    .rate = o->replay_rate, .from_ms = clock_wall_ns() / 1000000};
 	int rc;
 
 	if (events_choose(o, argc > 0 ? argv[0] : NULL, &r.which, e) == -1)
@@ -55,131 +55,7 @@ events_redrive(const struct options *o, int argc, char **argv, struct err *e)
 	if (o->json)
 		printf("{\"redriven\":%" PRIu64 "}\n", r.n);
 	else if (o->verbosity >= 0)
-		printf("%" PRIu64 " events wait again: " NEXT "\n", r.n);
-	return rc == 0 ? 0 : -1;
-}
-
-struct replaying {
-	struct outbox_replay replay;
-	uint64_t n, tasks;
-};
-
-static int
-replay(void *arg, const char *task, struct outbox *box, struct err *e)
-{
-	struct replaying *r = arg;
-	uint64_t n;
-
-	(void)task;
-	if (outbox_replay_add(box, &r->replay, &n, e) == -1)
-		return -1;
-	r->n += n;
-	r->tasks += n > 0;
-	return 0;
-}
-
-/* It is part of a header. */
-static int
-name_replay(const char *name, struct outbox_replay *out, struct err *e)
-{
-	char when[32], *p;
-
-	if (name != NULL) {
-		if (strlen(name) > OUTBOX_REPLAY_NAME_MAX ||
-		    task_check_name(name, e) == -1)
-			return err_set(e, ERR_USAGE,
-			    "--name: letters, digits, '.', '_' and '-', not "
-			    "beginning with '.', at most %d of them",
-			    OUTBOX_REPLAY_NAME_MAX);
-		snprintf(out->name, sizeof(out->name), "%s", name);
-		return 0;
-	}
-	clock_iso8601((int64_t)out->made_us * 1000, when, sizeof(when));
-	snprintf(out->name, sizeof(out->name), "replay-");
-	p = out->name + strlen(out->name);
-	for (name = when; *name != '\0'; name++)
-		if (*name != '-' && *name != ':')
-			*p++ = *name;
-	*p = '\0';
-	return 0;
-}
-
-static int
-plan_replay(const struct options *o, struct outbox_replay *out, struct err *e)
-{
-	AUTO(pattern) struct pattern *p = NULL;
-
-	if (o->of_subscription == NULL || o->from_ms == 0)
-		return err_set(e, ERR_USAGE,
-		    "dray events replay --sub NAME --from TIME [--to TIME]");
-	out->made_us = (uint64_t)(clock_wall_ns() / 1000);
-	out->from_ms = o->from_ms;
-	out->to_ms =
-	    o->to_ms != 0 ? o->to_ms : (int64_t)(out->made_us / 1000) + 1;
-	if (out->to_ms <= out->from_ms)
-		return err_set(e, ERR_USAGE, "--to is not after --from");
-	if (o->pattern != NULL) {
-		p = pattern_new(o->pattern, strlen(o->pattern), e);
-		if (p == NULL)
-			return err_context(e, "--pattern");
-		out->pattern = strdup(o->pattern);
-		if (out->pattern == NULL)
-			return err_set(e, ERR_NOMEM, "out of memory");
-	}
-	if (strlen(o->of_subscription) >= sizeof(out->sub))
-		return err_set(e, ERR_NOTFOUND, "no subscription %.100s",
-		    o->of_subscription);
-	snprintf(out->sub, sizeof(out->sub), "%s", o->of_subscription);
-	out->new_ids = o->new_ids;
-	out->rate = o->replay_rate;
-	return name_replay(o->replay_name, out, e);
-}
-
-/* Whether any task knows the subscription. */
-static int
-find(void *arg, const char *task, struct outbox *box, struct err *e)
-{
-	struct replaying *r = arg;
-	int rc = outbox_knows(box, r->replay.sub, e);
-
-	(void)task;
-	r->n += rc == 1;
-	return rc == -1 ? -1 : 0;
-}
-
-int
-events_replay(const struct options *o, int argc, char **argv, struct err *e)
-{
-	struct replaying r = {.n = 0};
-	int rc;
-
-	(void)argc;
-	(void)argv;
-	rc = plan_replay(o, &r.replay, e);
-	if (rc == 0)
-		rc = outboxes_each(o, OUTBOXES_AGAIN, find, &r, e);
-	if (rc == 1 && r.n == 0)
-		rc = -1;
-	if (rc == 0 && r.n == 0)
-		rc = err_set(e, ERR_NOTFOUND,
-		    "no task has sent anything to %s: see dray subscriptions "
-		    "list",
-		    r.replay.sub);
-	r.n = 0;
-	if (rc != -1)
-		rc = outboxes_each(o, OUTBOXES_MAKE, replay, &r, e);
-	outbox_replay_clear(&r.replay);
-	if (rc == -1)
-		return -1;
-	if (o->json)
-		printf("{\"name\":\"%s\",\"events\":%" PRIu64
-		       ",\"tasks\":%" PRIu64 "}\n",
-		    r.replay.name, r.n, r.tasks);
-	else if (o->verbosity >= 0 && r.n == 0)
-		printf("no events of this time are kept\n");
-	else if (o->verbosity >= 0)
-		printf("%s: up to %" PRIu64 " events: " NEXT "\n",
-		    r.replay.name, r.n);
+		printf("%" PRIu64 " events wait again: " EVENTS_NEXT "\n", r.n);
 	return rc == 0 ? 0 : -1;
 }
 

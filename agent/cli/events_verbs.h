@@ -16,9 +16,15 @@ events_fn events_show;
 events_fn events_attempts;
 events_fn events_dead; /* list, show, drop */
 
+/* How they are sent, where no run is under way. */
+#define EVENTS_NEXT \
+	"a run under way sends them, or the next one, or dray events drain"
+
+/* events_replay.c */
+events_fn events_replay;
+
 /* events_send.c */
 events_fn events_redrive;
-events_fn events_replay;
 events_fn events_drain;
 
 /* Which deliveries the options ask for, and ID, which may be NULL. */

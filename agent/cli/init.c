@@ -7,11 +7,11 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "agent/account.h"
 #include "agent/cli/cmd.h"
 #include "agent/cli/init_ask.h"
 #include "agent/cli/pair.h"
 #include "agent/cli/task_options.h"
+#include "agent/daemon/client.h"
 #include "agent/doctor/doctor.h"
 #include "agent/new_file.h"
 #include "agent/task.h"
@@ -21,6 +21,7 @@
 
 struct init {
 	const struct options *o;
+	const char *conf_path;
 	struct daemon_conf *conf;
 	/* What it is to be; malloc'd. */
 	char *name, *source, *target, *schedule, *endpoint;
@@ -41,34 +42,39 @@ init_free(struct init *in)
 	daemon_conf_free(in->conf);
 }
 
-/* *FIELD becomes GIVEN, or what is answered to QUESTION. */
+/* *FIELD becomes GIVEN, or what is answered to QUESTION; CHECK has IN. */
 static int
-have(char **field, const char *given, const char *question, ask_check_fn *check,
-    struct err *e)
+have(struct init *in, char **field, const char *given, const char *question,
+    ask_check_fn *check, struct err *e)
 {
 	if (given == NULL) {
-		*field = ask(stdin, stdout, question, check, NULL, e);
+		*field = ask(stdin, stdout, question, check, in, e);
 		return *field != NULL ? 0 : -1;
 	}
-	if (check(NULL, given, e) == -1)
+	if (check(in, given, e) == -1)
 		return -1;
 	*field = strdup(given);
 	return *field != NULL ? 0 : err_set(e, ERR_NOMEM, "out of memory");
 }
 
+/* A name that no task has yet; its file. */
 static int
-name_file(struct init *in, struct err *e)
+check_name(void *arg, const char *name, struct err *e)
 {
+	struct init *in = arg;
 	AUTO(buf) struct buf path = BUF_INIT(1 << 16);
 
-	buf_addf(&path, "%s/%s.conf", in->conf->tasks_dir, in->name);
+	if (ask_check_name(NULL, name, e) == -1)
+		return -1;
+	buf_addf(&path, "%s/%s.conf", in->conf->tasks_dir, name);
+	free(in->path);
 	in->path = buf_take(&path);
 	if (in->path == NULL)
 		return err_set(e, ERR_NOMEM, "out of memory");
 	if (access(in->path, F_OK) == 0)
 		return err_set(e, ERR_EXISTS,
 		    "there is a task %s: change %s, or choose another name",
-		    in->name, in->path);
+		    name, in->path);
 	return 0;
 }
 
@@ -95,22 +101,21 @@ gather(struct init *in, int argc, char **argv, struct err *e)
 		    "dray init NAME SRC DST: there is no terminal to ask at");
 	if (schedule == NULL && (!can_ask || argc == 3))
 		schedule = "";
-	if (have(&in->name, argc > 0 ? argv[0] : NULL, "Name of the task",
-		ask_check_name, e) == -1 ||
-	    name_file(in, e) == -1 ||
-	    have(&in->source, argc > 1 ? argv[1] : NULL,
+	if (have(in, &in->name, argc > 0 ? argv[0] : NULL, "Name of the task",
+		check_name, e) == -1 ||
+	    have(in, &in->source, argc > 1 ? argv[1] : NULL,
 		"Source (/path, s3://bucket/prefix, sftp://user@host/path, "
 		"nfs://host/export)",
 		ask_check_place, e) == -1 ||
-	    have(&in->target, argc > 2 ? argv[2] : NULL, "Target",
+	    have(in, &in->target, argc > 2 ? argv[2] : NULL, "Target",
 		ask_check_place, e) == -1)
 		return -1;
 	if (argc < 3 && asks_for_endpoint(in) &&
-	    have(&in->endpoint, NULL,
+	    have(in, &in->endpoint, NULL,
 		"URL of the S3 service, if it is not Amazon's",
 		ask_check_nothing, e) == -1)
 		return -1;
-	return have(&in->schedule, schedule,
+	return have(in, &in->schedule, schedule,
 	    "When (\"22:00\", \"Mon..Fri 20:00\", \"every 15m\"; empty: "
 	    "when it is told to)",
 	    ask_check_schedule, e);
@@ -177,6 +182,12 @@ add_settings(struct init *in, struct err *e)
 
 		if (key == NULL)
 			return err_set(e, ERR_NOMEM, "out of memory");
+		/* The last line would hold. */
+		if (strcmp(key, "source") == 0 || strcmp(key, "target") == 0)
+			return err_set(e, ERR_USAGE,
+			    "--set: the %s is an operand: dray init NAME SRC "
+			    "DST",
+			    key);
 		if (add_line(in, key, setting + n + 1, e) == -1)
 			return err_context(e, "--set");
 	}
@@ -208,6 +219,9 @@ reach(const struct init *in, const struct pair *p, struct err *e)
 	AUTO(buf) struct buf text = BUF_INIT(1 << 20);
 	struct doctor d = {
 	    .o = p->o,
+	    .conf_path = in->conf_path,
+	    .by_daemon = true,
+	    .daemon = client_daemon(in->conf->control),
 	    .source = p->source,
 	    .target = p->target,
 	    .found = found,
@@ -215,6 +229,7 @@ reach(const struct init *in, const struct pair *p, struct err *e)
 
 	if (found == NULL)
 		return err_set(e, ERR_NOMEM, "out of memory");
+	doctor_service(&d);
 	doctor_stores(&d);
 	findings_text(found, true, &text);
 	fputs(buf_str(&text), stderr);
@@ -245,19 +260,6 @@ try_out(struct init *in, struct err *e)
 		rc = rc == 0 ? reach(in, &p, e) : 0;
 	pair_free(&p);
 	return rc;
-}
-
-/* The service's, for what is the system's. */
-static gid_t
-group_of(const struct init *in)
-{
-	gid_t group;
-
-	if (geteuid() == 0 &&
-	    strncmp(in->path, SYSTEM_DIR, strlen(SYSTEM_DIR)) == 0 &&
-	    account_group(ACCOUNT_SERVICE, &group))
-		return group;
-	return NEW_FILE_GROUP_KEPT;
 }
 
 static void
@@ -302,11 +304,12 @@ write_task(struct init *in, int argc, char **argv, struct err *e)
 
 	if (in->o->config == NULL && preset == NULL)
 		return -1;
-	in->conf = daemon_conf_load(
-	    preset != NULL ? preset : in->o->config, preset == NULL, e);
+	in->conf_path = preset != NULL ? preset : in->o->config;
+	in->conf = daemon_conf_load(in->conf_path, preset == NULL, e);
 	if (in->conf == NULL || gather(in, argc, argv, e) == -1 ||
 	    compose(in, e) == -1 || try_out(in, e) == -1 ||
-	    new_file_write(in->path, &in->text, 0640, group_of(in), e) == -1)
+	    new_file_write(
+		in->path, &in->text, 0640, new_file_group(in->path), e) == -1)
 		return -1;
 	tell(in);
 	return 0;

@@ -47,9 +47,9 @@ outboxes_tasks(const struct options *o, struct err *e)
 	return names;
 }
 
-static int
-change(struct outbox *box, const char *task, outboxes_fn *fn, void *arg,
-    struct err *e)
+int
+outboxes_change(struct outbox *box, const char *task, outboxes_fn *fn,
+    void *arg, struct err *e)
 {
 	if (outbox_begin(box, e) == -1)
 		return -1;
@@ -80,7 +80,9 @@ with_outbox(const struct options *o, const char *task, enum outboxes_mode mode,
 	box = outbox_open(buf_str(&dir), !reads, e);
 	if (box == NULL)
 		return reads && e->kind == ERR_NOTFOUND ? 0 : -1;
-	return reads ? fn(arg, task, box, e) : change(box, task, fn, arg, e);
+	return reads || mode == OUTBOXES_WRITE
+	    ? fn(arg, task, box, e)
+	    : outboxes_change(box, task, fn, arg, e);
 }
 
 /* There is no sense in going on with another task. */

@@ -15,6 +15,7 @@ enum outboxes_mode {
 	OUTBOXES_AGAIN,	 /* the same, of whose faults has been told */
 	OUTBOXES_CHANGE, /* each in a transaction */
 	OUTBOXES_MAKE,	 /* the same, made if missing */
+	OUTBOXES_WRITE,	 /* the same, but for the transaction */
 };
 
 /*
@@ -24,6 +25,10 @@ enum outboxes_mode {
  */
 int outboxes_each(const struct options *o, enum outboxes_mode mode,
     outboxes_fn *fn, void *arg, struct err *e);
+
+/* FN in a transaction of BOX. */
+int outboxes_change(struct outbox *box, const char *task, outboxes_fn *fn,
+    void *arg, struct err *e);
 
 /* The names of these tasks, NULL-terminated: task_names_free(). */
 char **outboxes_tasks(const struct options *o, struct err *e);

@@ -385,6 +385,8 @@ find_subscriptions(struct options *o, struct err *e)
 		return err_set(e, ERR_NOMEM, "out of memory");
 	if (o->subscriptions_dir == NULL)
 		o->subscriptions_dir = o->default_subscriptions_dir;
+	else if (strcmp(o->subscriptions_dir, "none") == 0)
+		o->subscriptions_dir = "";
 	return 0;
 }
 

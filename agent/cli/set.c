@@ -9,6 +9,7 @@
 #include "agent/daemon/timetable.h"
 #include "base/clock.h"
 #include "base/text.h"
+#include "transfer/pack/frame.h"
 
 int
 option_set_compare(
@@ -123,27 +124,22 @@ option_set_max_delete(
 	return 0;
 }
 
-static int
-parse_time(const char *arg, int64_t *out_ms, struct err *e)
+int
+option_set_compress(
+    struct options *o, char letter, const char *arg, struct err *e)
 {
-	char text[32];
-	size_t n = strlen(arg);
-	uint64_t ago = 0;
-	int64_t ns;
+	uint64_t level = FRAME_LEVEL;
 
-	snprintf(text, sizeof(text), "%s%s", n <= 20 ? arg : "",
-	    n == 10 ? "T00:00:00Z" : "");
-	if (clock_parse_iso8601(text, &ns)) {
-		*out_ms = ns / 1000000;
-		return 0;
-	}
-	if (strcmp(arg, "now") != 0 &&
-	    (text_parse_duration(arg, &ago, e) == -1 || ago > INT64_MAX / 4))
-		return err_set(e, ERR_USAGE,
-		    "\"%.100s\" is no time: write 2026-11-23, "
-		    "2026-11-23T08:00:00Z, now, or how long ago: 2h, 3d",
-		    arg);
-	*out_ms = clock_wall_ns() / 1000000 - (int64_t)ago;
+	(void)letter;
+	if (strncmp(arg, "zstd", 4) != 0 || (arg[4] != '\0' && arg[4] != ':'))
+		return err_set(e, ERR_USAGE, "there is zstd, and zstd:LEVEL");
+	if (!frame_is_built_in())
+		return err_set(
+		    e, ERR_USAGE, "this dray was built without libzstd");
+	if (arg[4] == ':' &&
+	    text_parse_uint(arg + 5, 1, FRAME_LEVEL_MAX, &level, e) == -1)
+		return -1;
+	o->compress_level = (uint32_t)level;
 	return 0;
 }
 
@@ -151,21 +147,21 @@ int
 option_set_since(struct options *o, char letter, const char *arg, struct err *e)
 {
 	(void)letter;
-	return parse_time(arg, &o->since_ms, e);
+	return text_parse_when(arg, clock_wall_ns() / 1000000, &o->since_ms, e);
 }
 
 int
 option_set_from(struct options *o, char letter, const char *arg, struct err *e)
 {
 	(void)letter;
-	return parse_time(arg, &o->from_ms, e);
+	return text_parse_when(arg, clock_wall_ns() / 1000000, &o->from_ms, e);
 }
 
 int
 option_set_to(struct options *o, char letter, const char *arg, struct err *e)
 {
 	(void)letter;
-	return parse_time(arg, &o->to_ms, e);
+	return text_parse_when(arg, clock_wall_ns() / 1000000, &o->to_ms, e);
 }
 
 int

@@ -11,6 +11,7 @@
 #include "agent/cli/subscriptions.h"
 #include "agent/cli/subscriptions_admin.h"
 #include "agent/events/subscription.h"
+#include "agent/webhook.h"
 #include "base/json.h"
 
 struct book {
@@ -139,7 +140,8 @@ cmd_subscriptions(const struct options *o, int argc, char **argv)
 		return rc;
 	if (strcmp(argv[0], "new-secret") == 0 && argc == 1)
 		return subscriptions_new_secret(o);
-	if (subscription_load_all(
+	if (webhook_check_dir(o, &e) == -1 ||
+	    subscription_load_all(
 		o->subscriptions_dir, count_bad, &b, &b.all, &b.n, &e) == -1)
 		return cmd_fail(&e);
 	if (strcmp(argv[0], "check") == 0 && argc == 1) {

@@ -99,12 +99,15 @@ subscriptions_add(const struct options *o, const char *name, struct err *e)
 	AUTO(buf) struct buf path = BUF_INIT(1 << 16);
 	AUTO(buf) struct buf text = BUF_INIT(1 << 20);
 	AUTO(subscription) struct subscription *check = NULL;
+	gid_t group;
 
 	if (compose(o, name, &text, e) == -1 ||
-	    path_of(o, name, &path, e) == -1 ||
-	    /* A URL may be a secret. */
-	    new_file_write(
-		buf_str(&path), &text, 0600, NEW_FILE_GROUP_KEPT, e) == -1)
+	    path_of(o, name, &path, e) == -1)
+		return -1;
+	/* A URL may be a secret: of whoever runs tasks. */
+	group = new_file_group(buf_str(&path));
+	if (new_file_write(buf_str(&path), &text,
+		group != NEW_FILE_GROUP_KEPT ? 0640 : 0600, group, e) == -1)
 		return -1;
 	/* What can't be read as it was meant must not stay. */
 	check = subscription_load(buf_str(&path), e);

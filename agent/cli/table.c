@@ -441,6 +441,8 @@ const struct option_def option_table[] = {
     {SIZE("volume-size", volume_bytes, NULL, PACKS,
 	.help = "create: bytes of a volume at most; a file that is longer is "
 		"cut into pieces [any number]")},
+    {CUSTOM("compress", 0, option_set_compress, PACKS, .arg = "zstd[:LEVEL]",
+	.help = "create: compress the volumes, by a level from 1 to 19 [3]")},
     {FLAG("since-last", 0, since_last, PACKS,
 	.help = "create: only what has changed since the last bundle of this "
 		"source")},
@@ -628,8 +630,11 @@ const struct option_def option_table[] = {
     {FLAG("new-ids", 0, new_ids, LOOKS,
 	.help = "replay: with new ids, for receivers that skip what they "
 		"had")},
+    {FLAG("from-archive", 0, from_archive, LOOKS,
+	.help = "replay: also those that are only in the archive of the "
+		"task's last run")},
     {UINT("rate", replay_rate, NULL, 1, 100000, LOOKS,
-	.help = "replay: so many a second at most [that of its "
+	.help = "redrive, replay: so many a second at most [that of its "
 		"subscription]")},
     {STRING("url", url, "URL", MANAGES, .help = "add: where events go")},
     {STRING("schedule", schedule, "WHEN", .group = GROUP_WHAT,
@@ -709,7 +714,7 @@ const struct option_def option_table[] = {
 	.help = "Where the daemon answers [as its settings say]")},
     {STRING("subscriptions-dir", subscriptions_dir, "DIR", STATE,
 	.verbs = RUNS | BIT(VERB_EVENTS) | BIT(VERB_SUBSCRIPTIONS),
-	.help = "Who else is told of events: NAME.conf files "
+	.help = "Who else is told of events: NAME.conf files, or none "
 		"[/etc/dray/subscriptions.d for root, else "
 		"~/.config/dray/subscriptions.d]")},
 };

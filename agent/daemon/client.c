@@ -13,6 +13,15 @@
 #define TIMEOUT_S 10
 
 static int
+silent(const char *path, const char *what, struct err *e)
+{
+	return err_set(e, ERR_NET,
+	    "%s: the daemon %s, for %d seconds: it hangs, or was stopped "
+	    "(systemctl status dray)",
+	    path, what, TIMEOUT_S);
+}
+
+static int
 reach(const char *path, struct err *e)
 {
 	struct sockaddr_un where = {.sun_family = AF_UNIX};
@@ -36,6 +45,9 @@ reach(const char *path, struct err *e)
 			    "no daemon answers at %s: start it (systemctl "
 			    "start dray, or dray daemon)",
 			    path);
+		/* It has not called anybody in for so long. */
+		if (errno == EAGAIN)
+			return silent(path, "takes no connection", e);
 		return err_sys(e, "%s", path);
 	}
 	return take_fd(&fd);
@@ -59,15 +71,17 @@ client_ask(
 	while (sent < line.len) {
 		n = send(fd, line.data + sent, line.len - sent, MSG_NOSIGNAL);
 		if (n <= 0)
-			return err_set(e, ERR_NET,
-			    "%s: the daemon takes no request", path);
+			return silent(path, "takes no request", e);
 		sent += (size_t)n;
 	}
 	for (;;) {
 		n = recv(fd, bytes, sizeof(bytes), 0);
-		if (n <= 0)
-			return err_set(
-			    e, ERR_NET, "%s: no answer from the daemon", path);
+		if (n == 0)
+			return err_set(e, ERR_NET,
+			    "%s: the daemon has hung up: its log says why",
+			    path);
+		if (n < 0)
+			return silent(path, "gives no answer", e);
 		buf_add(reply, bytes, (size_t)n);
 		if (buf_failed(reply))
 			return err_set(e, ERR_NOMEM, "out of memory");
@@ -76,4 +90,18 @@ client_ask(
 	}
 	reply->data[--reply->len] = '\0';
 	return 0;
+}
+
+pid_t
+client_daemon(const char *path)
+{
+	struct err e = ERR_INIT;
+	AUTO(close) int fd = reach(path, &e);
+	struct ucred peer = {.pid = 0};
+	socklen_t len = sizeof(peer);
+
+	if (fd == -1 ||
+	    getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &len) == -1)
+		return 0;
+	return peer.pid;
 }

@@ -3,6 +3,8 @@
 #ifndef AGENT_DAEMON_CLIENT_H
 #define AGENT_DAEMON_CLIENT_H
 
+#include <sys/types.h>
+
 #include "base/buf.h"
 #include "base/err.h"
 
@@ -13,5 +15,8 @@
  */
 int client_ask(
     const char *path, const char *request, struct buf *reply, struct err *e);
+
+/* The process that listens at PATH; 0: none that can be seen. */
+pid_t client_daemon(const char *path);
 
 #endif

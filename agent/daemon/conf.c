@@ -232,7 +232,7 @@ load(
 	if (schedule_init(&t->schedule, t->name, machine, e) == -1 ||
 	    conf_words_copy(&t->options, defaults, e) == -1 ||
 	    (f != NULL ? ini_read(f, path, on_task_line, t, e)
-		       : ini_file(path, on_task_line, t, e)) == -1 ||
+		       : ini_whole_file(path, on_task_line, t, e)) == -1 ||
 	    finish_task(t, e) == -1)
 		return NULL;
 	return TAKE(t);
@@ -350,6 +350,8 @@ set_daemon(
 				return err_set(e, ERR_CONFIG,
 				    "not a path from the root: \"%.200s\"",
 				    value);
+			c->names_subscriptions |=
+			    paths[i].field == &c->subscriptions_dir;
 			return set_text(paths[i].field, value, e);
 		}
 	if (strcmp(key, "control-group") == 0)
@@ -480,7 +482,7 @@ daemon_conf_load(const char *path, bool must_exist, struct err *e)
 	}
 	if (preset(c, e) == -1)
 		return NULL;
-	if (ini_file(path, on_daemon_line, c, e) == -1) {
+	if (ini_whole_file(path, on_daemon_line, c, e) == -1) {
 		if (must_exist || e->kind != ERR_NOTFOUND)
 			return NULL;
 		*e = (struct err)ERR_INIT;

@@ -61,9 +61,10 @@ struct daemon_conf {
 	char *tasks_dir;
 	char *state_dir;
 	char *subscriptions_dir;
-	char *control;	     /* the socket */
-	char *control_group; /* who may use it; NULL: the process's own */
-	unsigned max_runs;   /* at a time */
+	bool names_subscriptions; /* the file does */
+	char *control;		  /* the socket */
+	char *control_group;	  /* who may use it; NULL: the process's own */
+	unsigned max_runs;	  /* at a time */
 	struct conf_words defaults;
 };
 

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: ISC */
 #include "config.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "agent/cli/parse.h"
 #include "agent/daemon/conf_words.h"
@@ -72,6 +74,16 @@ take_out(struct conf_words *w, const struct option_def *d)
 			w->defs[kept++] = w->defs[i];
 		}
 	w->n = kept;
+}
+
+int
+conf_words_add_subscriptions(
+    struct conf_words *w, const char *dir, struct err *e)
+{
+	bool missing = access(dir, F_OK) == -1 && errno == ENOENT;
+
+	return conf_words_add(
+	    w, "--subscriptions-dir", missing ? "none" : dir, e);
 }
 
 int

@@ -19,6 +19,11 @@ int conf_words_set(
 int conf_words_add(
     struct conf_words *w, const char *name, const char *value, struct err *e);
 
+/* Adds who is told of events: DIR, or nobody as long as there is no DIR, which
+ * is an error to a run that was told of one. */
+int conf_words_add_subscriptions(
+    struct conf_words *w, const char *dir, struct err *e);
+
 /* INTO gets copies of FROM's. */
 int conf_words_copy(
     struct conf_words *into, const struct conf_words *from, struct err *e);

@@ -21,6 +21,10 @@
 #define PATIENCE_MS 10000
 /* For whoever has asked before. */
 #define IDLE_MS 300000
+/* Processes at a time that make answers, and how long one may take: with the
+ * seconds until that is seen, less than whoever asked waits. */
+#define ASIDES_MAX 4
+#define ASIDE_MS 4000
 /* Callers wait so long when there is no descriptor for them. */
 #define DEAF_MS 1000
 
@@ -32,6 +36,7 @@ struct client {
 	uint64_t since_ms; /* when something last went on */
 	uint64_t turn;	   /* of when it came, or last asked something whole */
 	bool has_asked;	   /* a line that was whole */
+	const struct aside *waits_for; /* its answer, or NULL */
 };
 
 struct console {
@@ -43,6 +48,7 @@ struct console {
 	uint64_t turns;
 	uint64_t deaf_ms; /* no descriptor is left for callers, since; or 0 */
 	struct client clients[CLIENTS_MAX];
+	struct aside asides[ASIDES_MAX];
 };
 
 /* Somebody at FD was refused, or turned away. */
@@ -68,6 +74,9 @@ hang_up(struct client *c)
 	loop_remove(c->control->loop, c->fd);
 	close(c->fd);
 	c->fd = -1;
+	if (c->waits_for != NULL)
+		aside_kill(c->waits_for);
+	c->waits_for = NULL;
 	buf_free(&c->in);
 	buf_free(&c->out);
 	c->sent = 0;
@@ -105,10 +114,44 @@ check(const struct jdoc_node *request, struct err *e)
 	return 0;
 }
 
+/* The answer to C is made by a process. */
+static int
+step_aside(struct client *c, const struct aside_order *order, struct err *e)
+{
+	struct aside *a = c->control->asides;
+	const struct aside *end = a + ASIDES_MAX;
+
+	while (a < end && a->run != NULL)
+		a++;
+	if (a == end)
+		return err_set(e, ERR_BUSY,
+		    "others are being answered: ask again in some seconds");
+	if (aside_start(a, order, c->control->loop, clock_mono_ms(), e) == -1)
+		return -1;
+	c->waits_for = a;
+	loop_change(c->control->loop, c->fd, 0);
+	return 0;
+}
+
+/* What is in REPLY is sent as soon as may be. */
+static void
+put_answer(struct client *c, struct buf *reply)
+{
+	struct err e = ERR_INIT;
+
+	if (buf_failed(reply)) {
+		err_set(&e, ERR_NOMEM, "out of memory");
+		console_refuse(reply, &e);
+	}
+	buf_add(&c->out, reply->data, reply->len);
+	buf_addc(&c->out, '\n');
+}
+
 static void
 answer(struct client *c, const char *line, size_t len)
 {
 	AUTO(buf) struct buf reply = BUF_INIT(REPLY_MAX);
+	struct aside_order order = {.main = NULL};
 	struct err e = ERR_INIT;
 	AUTO(jdoc) struct jdoc *doc = jdoc_parse(line, len, &e);
 
@@ -120,20 +163,20 @@ answer(struct client *c, const char *line, size_t len)
 		complain(c->control, c->fd, e.msg);
 		console_refuse(&reply, &e);
 	} else {
-		c->control->fn(c->control->arg, jdoc_root(doc), &reply);
+		c->control->fn(c->control->arg, jdoc_root(doc), &reply, &order);
 	}
-	if (buf_failed(&reply)) {
-		err_set(&e, ERR_NOMEM, "out of memory");
+	if (order.main != NULL && step_aside(c, &order, &e) == -1)
 		console_refuse(&reply, &e);
-	}
-	buf_add(&c->out, reply.data, reply.len);
-	buf_addc(&c->out, '\n');
+	conf_words_free(&order.words);
+	if (c->waits_for == NULL)
+		put_answer(c, &reply);
 }
 
 /* Sends what it can; false if the client is gone. */
 static bool
 send_some(struct client *c)
 {
+	short events = 0;
 	ssize_t n;
 
 	while (c->sent < c->out.len) {
@@ -153,7 +196,11 @@ send_some(struct client *c)
 		c->sent = 0;
 	}
 	/* No further request before this answer is gone. */
-	loop_change(c->control->loop, c->fd, c->out.len > 0 ? POLLOUT : POLLIN);
+	if (c->out.len > 0)
+		events = POLLOUT;
+	else if (c->waits_for == NULL)
+		events = POLLIN;
+	loop_change(c->control->loop, c->fd, events);
 	return true;
 }
 
@@ -163,7 +210,7 @@ answer_all(struct client *c)
 {
 	const char *end;
 
-	while (c->out.len == 0 && c->in.len > 0 &&
+	while (c->out.len == 0 && c->waits_for == NULL && c->in.len > 0 &&
 	    (end = memchr(c->in.data, '\n', c->in.len)) != NULL) {
 		size_t used = (size_t)(end - c->in.data) + 1;
 
@@ -269,10 +316,76 @@ on_caller(void *arg, int listener, short events)
 	buf_init(&c->out, REPLY_MAX);
 }
 
+/* Who waits for A gets what is in REPLY. */
+static void
+hand_out(struct console *control, const struct aside *a, struct buf *reply)
+{
+	struct client *c = control->clients;
+	const struct client *end = c + CLIENTS_MAX;
+
+	while (c < end && c->waits_for != a)
+		c++;
+	if (c == end)
+		return;
+	c->waits_for = NULL;
+	c->since_ms = clock_mono_ms();
+	put_answer(c, reply);
+	if (buf_failed(&c->out) || !send_some(c) || !answer_all(c))
+		hang_up(c);
+}
+
+static void
+hand_out_none(struct console *control, const struct aside *a)
+{
+	AUTO(buf) struct buf reply = BUF_INIT(REPLY_MAX);
+	struct err e = ERR_INIT;
+
+	err_set(&e, ERR_BUSY,
+	    "there is no answer within %d seconds: something else has its "
+	    "ledger, or the disk hangs; ask again later",
+	    ASIDE_MS / 1000);
+	console_refuse(&reply, &e);
+	hand_out(control, a, &reply);
+}
+
+void
+console_reap(struct console *control)
+{
+	struct aside *a = control->asides;
+	const struct aside *end = a + ASIDES_MAX;
+
+	for (; a < end; a++) {
+		AUTO(buf) struct buf reply = BUF_INIT(0);
+
+		if (a->run == NULL || !aside_reap(a, &reply))
+			continue;
+		if (reply.len > 0 && !buf_failed(&reply))
+			hand_out(control, a, &reply);
+		else
+			hand_out_none(control, a);
+	}
+}
+
+/* Those that take too long. */
+static void
+hurry_asides(struct console *control, uint64_t now_ms)
+{
+	struct aside *a = control->asides;
+	const struct aside *end = a + ASIDES_MAX;
+
+	for (; a < end; a++)
+		if (a->run != NULL && now_ms - a->since_ms >= ASIDE_MS) {
+			aside_kill(a);
+			hand_out_none(control, a);
+		}
+}
+
 void
 console_tick(struct console *control, uint64_t now_ms)
 {
 	int i;
+
+	hurry_asides(control, now_ms);
 
 	if (control->deaf_ms != 0 && now_ms - control->deaf_ms >= DEAF_MS) {
 		control->deaf_ms = 0;
@@ -282,7 +395,7 @@ console_tick(struct console *control, uint64_t now_ms)
 		struct client *c = &control->clients[i];
 		bool owes = !c->has_asked || c->in.len > 0 || c->out.len > 0;
 
-		if (c->fd == -1 ||
+		if (c->fd == -1 || c->waits_for != NULL ||
 		    now_ms - c->since_ms <= (owes ? PATIENCE_MS : IDLE_MS))
 			continue;
 		if (owes)
@@ -328,6 +441,8 @@ console_close(struct console *c)
 	for (i = 0; i < CLIENTS_MAX; i++)
 		if (c->clients[i].fd != -1)
 			hang_up(&c->clients[i]);
+	for (i = 0; i < ASIDES_MAX; i++)
+		aside_end(&c->asides[i]);
 	loop_remove(c->loop, c->listener.fd);
 	listener_close(&c->listener);
 	free(c);

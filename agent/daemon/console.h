@@ -11,6 +11,7 @@
 
 #include <stdint.h>
 
+#include "agent/daemon/aside.h"
 #include "agent/daemon/loop.h"
 #include "base/buf.h"
 #include "base/jdoc.h"
@@ -20,9 +21,10 @@
 
 struct console;
 
-/* Answers REQUEST, an object: one object into REPLY, without a line break. */
-typedef void console_fn(
-    void *arg, const struct jdoc_node *request, struct buf *reply);
+/* Answers REQUEST, an object: one object into REPLY, without a line break; or
+ * says in *ASIDE who does that, if it may take a while. */
+typedef void console_fn(void *arg, const struct jdoc_node *request,
+    struct buf *reply, struct aside_order *aside);
 
 /*
  * Listens at PATH, which is made anew, for its owner and the group GROUP
@@ -37,6 +39,8 @@ AUTO_DEFINE(console, struct console, console_close)
 /* Turns away who has kept it waiting for too long; to be called every few
  * seconds. */
 void console_tick(struct console *c, uint64_t now_ms);
+/* Some child has ended. */
+void console_reap(struct console *c);
 
 /* Answers that are the same everywhere. */
 void console_refuse(struct buf *reply, const struct err *why);

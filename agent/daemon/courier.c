@@ -84,11 +84,13 @@ compose(const struct courier *c, struct conf_words *w, struct err *e)
 	    {"-q", NULL},
 	    {"--for", LASTS},
 	    {"--state-dir", c->config.state_dir},
-	    {"--subscriptions-dir", c->config.subscriptions_dir},
 	    {"drain", NULL},
 	};
 	size_t i;
 
+	if (conf_words_add_subscriptions(w, c->config.subscriptions_dir, e) ==
+	    -1)
+		return -1;
 	for (i = 0; i < sizeof(words) / sizeof(words[0]); i++)
 		if (conf_words_add(w, words[i].name, words[i].value, e) == -1)
 			return -1;

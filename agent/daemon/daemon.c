@@ -9,7 +9,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
-#include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -198,6 +197,7 @@ on_child(struct service *s)
 
 	courier_reap(s->courier, clock_mono_ms());
 	tasks_reap(s->tasks, now_us());
+	console_reap(s->control);
 	/* A run may have left events. */
 	if (tasks_running(s->tasks) < before)
 		courier_call(s->courier);
@@ -280,6 +280,18 @@ name_own(struct service *s)
 	s->own[2] = s->setup->log_file;
 }
 
+/* It may come later; or the name is mistyped. */
+static void
+look_for_subscriptions(const struct service *s)
+{
+	const char *dir = s->conf->subscriptions_dir;
+
+	if (s->conf->names_subscriptions && access(dir, R_OK | X_OK) == -1)
+		log_warn("%s: subscriptions-dir: %s: %m: nobody is told of "
+			 "what happens",
+		    s->setup->conf_path, dir);
+}
+
 static int
 set_up(struct service *s, struct err *e)
 {
@@ -293,6 +305,7 @@ set_up(struct service *s, struct err *e)
 	if (s->loop == NULL || catch_signals(s, e) == -1)
 		return -1;
 	name_own(s);
+	look_for_subscriptions(s);
 	config = (struct tasks_config){
 	    .state_dir = s->conf->state_dir,
 	    .subscriptions_dir = s->conf->subscriptions_dir,
@@ -383,18 +396,6 @@ serve(struct service *s, struct err *e)
 	return 0;
 }
 
-/* Each run and each watch takes some. */
-static void
-take_all_descriptors(void)
-{
-	struct rlimit files;
-
-	if (getrlimit(RLIMIT_NOFILE, &files) == 0) {
-		files.rlim_cur = files.rlim_max;
-		setrlimit(RLIMIT_NOFILE, &files);
-	}
-}
-
 int
 daemon_run(const struct daemon_setup *setup, struct err *e)
 {
@@ -406,7 +407,6 @@ daemon_run(const struct daemon_setup *setup, struct err *e)
 	};
 	int rc;
 
-	take_all_descriptors();
 	notify_init();
 	rc = set_up(&s, e);
 	if (rc == 0) {

@@ -54,7 +54,7 @@ clear_way(const struct sockaddr_un *where, struct err *e)
 	if (!S_ISSOCK(st.st_mode))
 		return err_set(e, ERR_CONFIG,
 		    "control: %s is there, and no socket", where->sun_path);
-	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (fd == -1)
 		return err_sys(e, "control socket");
 	if (connect(fd, (const struct sockaddr *)where, sizeof(*where)) == 0)
@@ -62,6 +62,11 @@ clear_way(const struct sockaddr_un *where, struct err *e)
 		    "another daemon, process %ld, answers at %s: stop that "
 		    "one, or set another control",
 		    (long)listener_peer(fd).pid, where->sun_path);
+	if (errno == EAGAIN)
+		return err_set(e, ERR_BUSY,
+		    "another daemon has %s, and hangs or was stopped: end that "
+		    "one, or set another control",
+		    where->sun_path);
 	return unlink(where->sun_path) == 0 ? 0
 					    : err_sys(e, "%s", where->sun_path);
 }

@@ -23,18 +23,20 @@ static const struct {
 	size_t field;
 } times[] =
     {
-	{"since-us", offsetof(struct schedule_state, since_us)},
-	{"started-us", offsetof(struct schedule_state, started_us)},
-	{"ended-us", offsetof(struct schedule_state, ended_us)},
-	{"retry-us", offsetof(struct schedule_state, retry_us)},
+	{"since-us", offsetof(struct memory, schedule.since_us)},
+	{"started-us", offsetof(struct memory, schedule.started_us)},
+	{"ended-us", offsetof(struct memory, schedule.ended_us)},
+	{"retry-us", offsetof(struct memory, schedule.retry_us)},
+	{"run-begun-us", offsetof(struct memory, begun_us)},
+	{"run-ended-us", offsetof(struct memory, ended_us)},
 },
   flags[] = {
-      {"running", offsetof(struct schedule_state, running)},
-      {"by-hand", offsetof(struct schedule_state, by_hand)},
-      {"asked", offsetof(struct schedule_state, asked)},
-      {"unfinished", offsetof(struct schedule_state, unfinished)},
-      {"paused", offsetof(struct schedule_state, paused)},
-      {"held", offsetof(struct schedule_state, held)},
+      {"running", offsetof(struct memory, schedule.running)},
+      {"by-hand", offsetof(struct memory, schedule.by_hand)},
+      {"asked", offsetof(struct memory, schedule.asked)},
+      {"unfinished", offsetof(struct memory, schedule.unfinished)},
+      {"paused", offsetof(struct memory, schedule.paused)},
+      {"held", offsetof(struct memory, schedule.held)},
 };
 #define COUNT(table) (sizeof(table) / sizeof((table)[0]))
 
@@ -53,18 +55,18 @@ set_time(void *field, const char *value, struct err *e)
 static int
 set(struct memory *m, const char *key, const char *value, struct err *e)
 {
-	char *schedule = (char *)&m->schedule;
+	char *base = (char *)m;
 	uint64_t n;
 	bool on;
 	size_t i;
 
 	for (i = 0; i < COUNT(times); i++)
 		if (strcmp(key, times[i].key) == 0)
-			return set_time(schedule + times[i].field, value, e);
+			return set_time(base + times[i].field, value, e);
 	for (i = 0; i < COUNT(flags); i++)
 		if (strcmp(key, flags[i].key) == 0) {
 			on = strcmp(value, "yes") == 0;
-			memcpy(schedule + flags[i].field, &on, sizeof(on));
+			memcpy(base + flags[i].field, &on, sizeof(on));
 			return 0;
 		}
 	if (strcmp(key, "failures") == 0) {
@@ -126,17 +128,17 @@ add_text(struct buf *out, const char *key, const char *value)
 static void
 format(const struct memory *m, struct buf *out)
 {
-	const char *schedule = (const char *)&m->schedule;
+	const char *base = (const char *)m;
 	int64_t t;
 	bool on;
 	size_t i;
 
 	for (i = 0; i < COUNT(times); i++) {
-		memcpy(&t, schedule + times[i].field, sizeof(t));
+		memcpy(&t, base + times[i].field, sizeof(t));
 		buf_addf(out, "%s = %" PRId64 "\n", times[i].key, t);
 	}
 	for (i = 0; i < COUNT(flags); i++) {
-		memcpy(&on, schedule + flags[i].field, sizeof(on));
+		memcpy(&on, base + flags[i].field, sizeof(on));
 		buf_addf(out, "%s = %s\n", flags[i].key, on ? "yes" : "no");
 	}
 	buf_addf(out, "failures = %u\n", m->schedule.failures);

@@ -12,8 +12,9 @@
 
 struct memory {
 	struct schedule_state schedule;
-	char plan[17];	  /* of the schedule that this belongs to */
-	char outcome[24]; /* of the last run that ended, or "" */
+	int64_t begun_us, ended_us; /* the last run, for whatever it was */
+	char plan[17];		    /* of the schedule that this belongs to */
+	char outcome[24];	    /* of the last run that ended, or "" */
 	char message[1000];
 	bool untold; /* others have yet to be told that it is held */
 };

@@ -4,9 +4,12 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "agent/daemon/history.h"
 #include "agent/daemon/ops.h"
 #include "agent/daemon/tasks.h"
 #include "base/clock.h"
+
+#define HISTORY_MAX ((size_t)1 << 20)
 
 /* Member KEY, if it is a text; else NULL. */
 static const char *
@@ -46,19 +49,44 @@ status(struct tasks *t, const char *task, struct buf *reply, struct err *e)
 	return 0;
 }
 
+/* In a process of its own: the state directory and the task are its words. */
 static int
-history(struct tasks *t, const char *task, struct buf *reply, struct err *e)
+answer_history(enum verb_id verb, int argc, char **argv)
 {
+	AUTO(buf) struct buf reply = BUF_INIT(HISTORY_MAX);
+	struct err e = ERR_INIT;
 	struct json j;
 
+	(void)verb;
+	(void)argc;
+	run_take_signals();
+	begin(&j, &reply);
+	json_array(&j, "runs");
+	if (history_show(argv[0], argv[1], &j, &e) == 0) {
+		json_array_end(&j);
+		json_object_end(&j);
+	} else {
+		console_refuse(&reply, &e);
+	}
+	return !buf_failed(&reply) &&
+		write(RUN_PASSED_FD, reply.data, reply.len) ==
+		    (ssize_t)reply.len
+	    ? 0
+	    : 1;
+}
+
+/* It is in a ledger, which may be busy, on a disk that may hang. */
+static int
+history(const struct tasks *t, const char *task, struct aside_order *aside,
+    struct err *e)
+{
 	if (task == NULL)
 		return err_set(e, ERR_USAGE, "\"task\" is missing");
-	begin(&j, reply);
-	json_array(&j, "runs");
-	if (tasks_history(t, task, &j, e) == -1)
+	if (tasks_find(t, task, e) == -1 ||
+	    conf_words_add(&aside->words, tasks_state_dir(t), NULL, e) == -1 ||
+	    conf_words_add(&aside->words, task, NULL, e) == -1)
 		return -1;
-	json_array_end(&j);
-	json_object_end(&j);
+	aside->main = answer_history;
 	return 0;
 }
 
@@ -100,7 +128,8 @@ act(struct tasks *t, const struct jdoc_node *request, const char *task,
 }
 
 void
-ops_answer(void *arg, const struct jdoc_node *request, struct buf *reply)
+ops_answer(void *arg, const struct jdoc_node *request, struct buf *reply,
+    struct aside_order *aside)
 {
 	const struct jdoc_node *op = jdoc_member(request, "op");
 	const char *task = text_of(request, "task");
@@ -115,7 +144,7 @@ ops_answer(void *arg, const struct jdoc_node *request, struct buf *reply)
 	} else if (jdoc_is(op, "status")) {
 		rc = status(arg, task, reply, &e);
 	} else if (jdoc_is(op, "history")) {
-		rc = history(arg, task, reply, &e);
+		rc = history(arg, task, aside, &e);
 	} else {
 		rc = act(arg, request, task, &e);
 		if (rc == 0) {

@@ -242,6 +242,8 @@ become_run(
 	/* A run without its daemon would be in the way of the next one; what it
 	 * has recorded is kept in any case. */
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	/* Ctrl-C is the daemon's: it ends its processes in its own way. */
+	setsid();
 	if (getppid() != parent ||
 	    set_descriptors(out, log, orders, o->passed) == -1)
 		_exit(1);

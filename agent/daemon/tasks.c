@@ -69,6 +69,12 @@ tasks_named(const struct tasks *t, const char *name, struct err *e)
 }
 
 int
+tasks_find(const struct tasks *t, const char *name, struct err *e)
+{
+	return tasks_named(t, name, e) != NULL ? 0 : -1;
+}
+
+int
 tasks_keep(const struct tasks *t, const struct task *task, struct err *e)
 {
 	if (t->config.main == NULL)
@@ -98,6 +104,7 @@ static void
 cut_off(struct tasks *t, struct task *task)
 {
 	schedule_interrupted(&task->memory.schedule, t->now_us);
+	task->memory.ended_us = t->now_us;
 	snprintf(task->memory.outcome, sizeof(task->memory.outcome), "cut off");
 	task_remember(t, task);
 }

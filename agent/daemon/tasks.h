@@ -50,6 +50,8 @@ void tasks_stop_all(struct tasks *t);
 void tasks_kill_all(struct tasks *t);
 unsigned tasks_running(const struct tasks *t);
 size_t tasks_count(const struct tasks *t);
+/* Whether there is a task NAME; ERR_NOTFOUND. */
+int tasks_find(const struct tasks *t, const char *name, struct err *e);
 const char *tasks_state_dir(const struct tasks *t);
 
 /* tasks_hand.c.  Of task NAME; ERR_NOTFOUND.  What can't be recorded (a disk
@@ -74,9 +76,6 @@ bool tasks_archive(void *arg);
 /* tasks_show.c: all tasks, or only NAME (not NULL; ERR_NOTFOUND), as members of
  * an array. */
 int tasks_show(
-    const struct tasks *t, const char *name, struct json *j, struct err *e);
-/* The last runs of task NAME, likewise. */
-int tasks_history(
     const struct tasks *t, const char *name, struct json *j, struct err *e);
 
 #endif

@@ -22,6 +22,7 @@ tasks_errand(void *arg, struct courier_errand *out, struct err *e)
 		    task->run != NULL)
 			continue;
 		snprintf(t->telling, sizeof(t->telling), "task=%s", task->name);
+		t->told = task->holds;
 		out->title = t->telling;
 		out->verb = task->conf->verb;
 		return tasks_words(t, task, &out->words, e) == 0 ? 1 : -1;
@@ -36,7 +37,8 @@ tasks_errand_done(void *arg)
 	struct err e = ERR_INIT;
 	struct task *task = tasks_named(t, t->telling + strlen("task="), &e);
 
-	if (task == NULL)
+	/* Held anew meanwhile: that is yet to be told. */
+	if (task == NULL || task->holds != t->told)
 		return;
 	task->memory.untold = false;
 	if (tasks_keep(t, task, &e) == -1)

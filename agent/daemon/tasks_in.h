@@ -18,6 +18,7 @@ struct task {
 	struct watch *watch; /* NULL: none */
 	enum task_stop stop;
 	uint64_t queued; /* its number in the queue; 0: not in it */
+	unsigned holds;	 /* since the daemon began */
 	struct schedule_next next;
 	bool gone;	  /* its file is */
 	bool seen;	  /* while files are read */
@@ -32,6 +33,7 @@ struct tasks {
 	int64_t now_us;	 /* when files were read */
 	bool ending;
 	char telling[300]; /* of whom others are being told */
+	unsigned told;	   /* of which of its holds */
 };
 
 /* NULL if there is none: ERR_NOTFOUND. */

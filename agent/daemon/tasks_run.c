@@ -62,11 +62,13 @@ ended(struct tasks *t, struct task *task, enum schedule_end end, int64_t now_us)
 	struct schedule_state *s = &task->memory.schedule;
 	bool was_held = s->held;
 
+	task->memory.ended_us = now_us;
 	task_changes_ended(task, end);
 	if (task->conf != NULL)
 		schedule_ended(
 		    &task->conf->schedule, s, end, now_us, any_bits());
 	task->memory.untold = s->held;
+	task->holds += s->held;
 	if (s->held && !was_held)
 		log_error("task=%s failures=%u: held until dray task resume %s",
 		    task->name, s->failures, task->name);
@@ -84,14 +86,15 @@ tasks_words(const struct tasks *t, const struct task *task,
 	    {"--no-items", NULL},
 	    {"--task", task->name},
 	    {"--state-dir", t->config.state_dir},
-	    {"--subscriptions-dir", t->config.subscriptions_dir},
 	    {"--", NULL},
 	    {task->conf->source, NULL},
 	    {task->conf->target, NULL},
 	};
 	size_t i;
 
-	if (conf_words_copy(w, &task->conf->options, e) == -1)
+	if (conf_words_copy(w, &task->conf->options, e) == -1 ||
+	    conf_words_add_subscriptions(w, t->config.subscriptions_dir, e) ==
+		-1)
 		return -1;
 	for (i = 0; i < sizeof(own) / sizeof(own[0]); i++)
 		if (conf_words_add(w, own[i].name, own[i].value, e) == -1)
@@ -136,6 +139,7 @@ begin(struct tasks *t, struct task *task, int64_t now_us)
 
 	task->queued = 0;
 	task->stop = STOP_NOBODY;
+	m->begun_us = now_us;
 	task_remember(t, task);
 	task->run = start(t, task, changes, &e);
 	if (task->run != NULL) {

@@ -4,7 +4,6 @@
 
 #include <string.h>
 
-#include "agent/daemon/history.h"
 #include "agent/daemon/tasks_in.h"
 #include "base/clock.h"
 
@@ -67,9 +66,9 @@ show(const struct tasks *t, const struct task *task, struct json *j)
 	if (task->broken[0] != '\0')
 		json_str(j, "error", task->broken);
 	show_next(task, j);
-	show_time(j, "begun", m->schedule.started_us);
+	show_time(j, "begun", m->begun_us);
 	if (!m->schedule.running)
-		show_time(j, "ended", m->schedule.ended_us);
+		show_time(j, "ended", m->ended_us);
 	if (m->outcome[0] != '\0')
 		json_str(j, "outcome", m->outcome);
 	if (m->message[0] != '\0')
@@ -97,13 +96,4 @@ tasks_show(
 		if (name == NULL || strcmp(t->all[i]->name, name) == 0)
 			show(t, t->all[i], j);
 	return 0;
-}
-
-int
-tasks_history(
-    const struct tasks *t, const char *name, struct json *j, struct err *e)
-{
-	if (tasks_named(t, name, e) == NULL)
-		return -1;
-	return history_show(t->config.state_dir, name, j, e);
 }

@@ -24,7 +24,9 @@
 #define IDLE_MS 60000
 #define AGAIN_MS 1000 /* doubles each time that it soon ends */
 #define AGAIN_MAX_MS ((uint64_t)600 * 1000)
-#define STEADY_MS 60000
+/* One that went on for so long has done well: else the next one waits for
+ * longer, and so does the run that looks at all. */
+#define STEADY_MS AGAIN_MAX_MS
 /* One that could not watch all tries again. */
 #define PARTIAL_MS ((uint64_t)3600 * 1000)
 #define READS_MAX 16

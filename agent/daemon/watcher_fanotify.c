@@ -20,7 +20,6 @@
 
 #include "agent/daemon/mounts.h"
 #include "agent/daemon/watcher_in.h"
-#include "base/log.h"
 #include "transfer/filter.h"
 
 #define PATH_BYTES_MAX ((size_t)512 << 10)
@@ -326,27 +325,24 @@ tell(struct fan *f, uint64_t mask, const char *name)
 	watcher_tell(f->w, kind, &f->dir, name, dir);
 }
 
-static void
-on_event(struct fan *f, const struct fanotify_event_metadata *ev)
+static int
+on_event(struct fan *f, const struct fanotify_event_metadata *ev, struct err *e)
 {
 	const struct fanotify_event_info_fid *info =
 	    (const struct fanotify_event_info_fid *)(const void *)(ev + 1);
 	const struct file_handle *handle =
 	    (const struct file_handle *)(const void *)info->handle;
 
-	if ((ev->mask & FAN_Q_OVERFLOW) != 0) {
-		log_warn("more changes than the queue holds "
-			 "(fs.fanotify.max_queued_events): all is looked at");
-		watcher_tell_all(f->w);
-		return;
-	}
+	if ((ev->mask & FAN_Q_OVERFLOW) != 0)
+		return watcher_overflowed(true, e);
 	if (ev->event_len < sizeof(*ev) + sizeof(*info) ||
 	    info->hdr.info_type != FAN_EVENT_INFO_TYPE_DFID_NAME)
-		return;
+		return 0;
 	locate(f, info);
 	if (f->inside)
 		tell(f, ev->mask,
 		    (const char *)handle->f_handle + handle->handle_bytes);
+	return 0;
 }
 
 static int
@@ -372,7 +368,8 @@ take_events(struct fan *f, struct err *e)
 		if (head.event_len < sizeof(head) || head.event_len > len - at)
 			break;
 		memcpy(one.bytes, bytes + at, head.event_len);
-		on_event(f, &one.ev);
+		if (on_event(f, &one.ev, e) == -1)
+			return -1;
 	}
 	/* By the next time directories may have been moved. */
 	f->handle_len = 0;

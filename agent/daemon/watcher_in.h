@@ -57,6 +57,7 @@ bool watcher_is_own(const struct watcher *w, const char *path, size_t len);
 
 /* watcher_limits.c: what to do about a limit of inotify(7). */
 int watcher_too_many_instances(struct err *e);
+int watcher_overflowed(bool by_fanotify, struct err *e);
 void watcher_log_unwatched(uint64_t watched, uint64_t unwatched);
 
 #endif

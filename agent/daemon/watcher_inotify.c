@@ -16,7 +16,6 @@
 #include <unistd.h>
 
 #include "agent/daemon/watcher_inotify_in.h"
-#include "base/log.h"
 
 #define PATH_BYTES_MAX ((size_t)512 << 10)
 #define EVENTS_BYTES 65536
@@ -31,6 +30,7 @@ tell_state(struct inotify *in)
 	    .unwatched = in->unwatched,
 	};
 
+	in->told = s.directories;
 	watcher_tell_state(in->w, &s);
 }
 
@@ -255,18 +255,16 @@ take_events(struct inotify *in, struct err *e)
 		const struct inotify_event *ev =
 		    (const struct inotify_event *)(const void *)(bytes + at);
 
-		if ((ev->mask & IN_Q_OVERFLOW) != 0) {
-			log_warn("more changes than the queue holds "
-				 "(fs.inotify.max_queued_events): all is "
-				 "looked at");
-			in->blind = true;
-		} else if (on_event(in, ev, e) == -1) {
+		if ((ev->mask & IN_Q_OVERFLOW) != 0)
+			return watcher_overflowed(false, e);
+		if (on_event(in, ev, e) == -1)
 			return -1;
-		}
 		at += (ssize_t)(sizeof(*ev) + ev->len);
 	}
 	if (in->blind)
 		return begin(in, e);
+	if (watchtree_count(in->tree) != in->told)
+		tell_state(in);
 	watcher_flush(in->w);
 	return 0;
 }

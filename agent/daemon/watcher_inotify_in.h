@@ -30,10 +30,11 @@ struct inotify {
 	struct found *queue; /* of the walk: directories to be read */
 	size_t queue_n, queue_cap;
 	uint64_t unwatched;
-	bool full;  /* no watch is left */
-	bool tells; /* the walk says what it finds */
-	bool moved; /* something has left the tree */
-	bool blind; /* what is where isn't known any more */
+	uint64_t told; /* how many were said to be watched */
+	bool full;     /* no watch is left */
+	bool tells;    /* the walk says what it finds */
+	bool moved;    /* something has left the tree */
+	bool blind;    /* what is where isn't known any more */
 };
 
 /* The directory with that number: its path, and it is the working directory;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * Limits of inotify(7), each for all processes of a user together; in a user
- * namespace also that one's (namespaces(7)).
+ * namespace also that one's (namespaces(7)).  The length of a queue is each
+ * watcher's.
  */
 #include "config.h"
 
@@ -16,6 +17,7 @@
 
 #define WATCHES_MIN 131072
 #define INSTANCES_MIN 512
+#define QUEUE_MIN 65536
 
 /* A sysctl(8), and the file that it is. */
 struct limit {
@@ -30,6 +32,11 @@ static const struct limit instances[] = {
     {"fs.inotify.max_user_instances",
 	"/proc/sys/fs/inotify/max_user_instances"},
     {"user.max_inotify_instances", "/proc/sys/user/max_inotify_instances"},
+};
+static const struct limit queues[] = {
+    {"fs.inotify.max_queued_events", "/proc/sys/fs/inotify/max_queued_events"},
+    {"fs.fanotify.max_queued_events",
+	"/proc/sys/fs/fanotify/max_queued_events"},
 };
 
 /* 0: it can't be known, as where a service sees no /proc/sys. */
@@ -88,6 +95,20 @@ watcher_too_many_instances(struct err *e)
 	    "that %s allows: sysctl %s=%" PRIu64 " (and a line in "
 	    "/etc/sysctl.d); until then the schedule finds what changes",
 	    shown, name, power_of_two(now * 2, INSTANCES_MIN));
+}
+
+int
+watcher_overflowed(bool by_fanotify, struct err *e)
+{
+	const struct limit *l = &queues[by_fanotify];
+	uint64_t now = read_limit(l->file);
+	char shown[100];
+
+	tell_limit(l->name, now, shown, sizeof(shown));
+	return err_set(e, ERR_BUSY,
+	    "more changes at once than %s holds; if that happens often: sysctl "
+	    "%s=%" PRIu64 " (and a line in /etc/sysctl.d)",
+	    shown, l->name, power_of_two(now * 2, QUEUE_MIN));
 }
 
 void

@@ -19,10 +19,23 @@ struct doctor {
 	const struct daemon_conf *conf; /* NULL: it makes no sense */
 	const char *state_dir;
 	const char *proc; /* "/proc", but in tests */
+	bool by_daemon;	  /* what is looked at is a task of the daemon's */
+	pid_t daemon;	  /* 0: none runs, or not known */
 	uint64_t dirs; /* of the task, as its ledger has them; 0: not known */
 	/* The run's two places; NULL: not named. */
 	const struct store_url *source, *target;
 	struct findings *found;
+};
+
+enum library {
+	LIBRARY_CURL,
+	LIBRARY_EXPAT,
+	LIBRARY_SSH2,
+	LIBRARY_NFS,
+	LIBRARY_CRYPTO,
+	LIBRARY_SQLITE,
+	LIBRARY_XXHASH,
+	LIBRARY_COUNT
 };
 
 /* limits.c: open files, inotify, memory. */
@@ -35,8 +48,13 @@ char *doctor_nearest(const char *path);
 void doctor_files(const struct doctor *d);
 /* libraries.c: their versions. */
 void doctor_libraries(const struct doctor *d);
+/* libraries.c: what is known of VERSIONS; NULL: that one isn't there. */
+void doctor_versions(
+    const struct doctor *d, const char *const versions[LIBRARY_COUNT]);
 /* clock.c: whether anything keeps it right. */
 void doctor_clock(const struct doctor *d);
+/* service.c: whether the daemon may read the source and write the target. */
+void doctor_service(const struct doctor *d);
 /* store.c: name, TLS, clock and access of the source and the target. */
 void doctor_stores(const struct doctor *d);
 

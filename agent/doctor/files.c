@@ -2,14 +2,18 @@
 /* What is configured, and who may read or change it. */
 #include "config.h"
 
+#include <fcntl.h>
+#include <linux/capability.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "agent/account.h"
 #include "agent/cli/task_options.h"
-#include "agent/doctor/doctor.h"
+#include "agent/doctor/become.h"
 #include "agent/events/subscription.h"
 
 static void
@@ -64,11 +68,26 @@ mode(const struct doctor *d, const char *path)
 	for_service(d, path, &st);
 }
 
-/* PATH (NULL: none) holds a secret. */
+/* Whether the daemon can't read what ST is of; who that is, into USER. */
+static bool
+is_closed_to_service(
+    const struct doctor *d, const struct stat *st, char *user, size_t size)
+{
+	struct service s;
+
+	if (!service_find(&s, d) || (s.caps >> CAP_DAC_READ_SEARCH & 1) != 0 ||
+	    grants(st, s.uid, s.gid, 4))
+		return false;
+	account_name(s.uid, user, size);
+	return true;
+}
+
+/* PATH (NULL: none) holds a secret of ours, or OF_SERVICE. */
 static void
-secret(const struct doctor *d, const char *path)
+secret(const struct doctor *d, const char *path, bool of_service)
 {
 	struct stat st;
+	char user[64];
 
 	if (path == NULL || strncmp(path, "env:", 4) == 0 ||
 	    strncmp(path, "credential:", 11) == 0)
@@ -83,6 +102,11 @@ secret(const struct doctor *d, const char *path)
 		    "%s holds a secret, and others may read it (mode %04o)",
 		    path, (unsigned)st.st_mode & 07777);
 		findings_next(d->found, "chmod 600 %s", path);
+	} else if (of_service &&
+	    is_closed_to_service(d, &st, user, sizeof(user))) {
+		findings_add(d->found, FINDING_FAIL, "secrets",
+		    "%s can't be read by the daemon, user %s", path, user);
+		findings_next(d->found, "chown %s %s", user, path);
 	} else {
 		findings_add(d->found, FINDING_OK, "secrets",
 		    "%s is kept from others", path);
@@ -102,20 +126,20 @@ aws_credentials(const struct doctor *d)
 	else if (home != NULL)
 		buf_addf(&path, "%s/.aws/credentials", home);
 	if (access(buf_str(&path), F_OK) == 0)
-		secret(d, buf_str(&path));
+		secret(d, buf_str(&path), false);
 }
 
 static void
-secrets_of(const struct doctor *d, const struct options *o)
+secrets_of(const struct doctor *d, const struct options *o, bool of_service)
 {
 	unsigned i;
 
-	secret(d, o->store.sftp_password_file);
-	secret(d, o->store.sftp_passphrase_file);
-	secret(d, o->store.sftp_identity);
+	secret(d, o->store.sftp_password_file, of_service);
+	secret(d, o->store.sftp_passphrase_file, of_service);
+	secret(d, o->store.sftp_identity, of_service);
 	for (i = 0; i < o->webhook_secret_n; i++)
 		if (strncmp(o->webhook_secrets[i], "file:", 5) == 0)
-			secret(d, o->webhook_secrets[i] + 5);
+			secret(d, o->webhook_secrets[i] + 5, of_service);
 }
 
 static void
@@ -144,16 +168,80 @@ tasks(struct doctor *d)
 
 		mode(d, all[i]->path);
 		if (task_options(&o, &all[i]->options, all[i]->verb, &e) == 0)
-			secrets_of(d, &o);
+			secrets_of(d, &o, true);
 		task_conf_free(all[i]);
 	}
 	free(all);
 }
 
+struct receivers {
+	const struct doctor *d;
+	bool bad;
+};
+
 static void
 bad_subscription(void *arg, const struct err *why)
 {
-	make_no_sense(arg, why);
+	struct receivers *r = arg;
+
+	r->bad = true;
+	make_no_sense(r->d, why);
+}
+
+static void
+put_line(void *arg, const struct err *why)
+{
+	fprintf(arg, "%s\n", why->msg);
+}
+
+/* In a process that is the service: what it can't read, a line each. */
+static void
+read_as_service(const struct service *s, const char *dir, int to)
+{
+	FILE *out = fdopen(to, "w");
+	struct subscription **all;
+	struct err e = ERR_INIT;
+	size_t n;
+
+	if (out != NULL && service_become(s, CAP_DAC_READ_SEARCH) &&
+	    subscription_load_all(dir, put_line, out, &all, &n, &e) == -1)
+		put_line(out, &e);
+	if (out != NULL)
+		fflush(out);
+}
+
+/* Root can read what the service can't, as a file of root's with a secret. */
+static void
+subscriptions_of_service(const struct doctor *d)
+{
+	struct service s;
+	AUTO(free) char *line = NULL;
+	FILE *f;
+	size_t size = 0;
+	int ends[2];
+	pid_t pid;
+
+	if (!service_find(&s, d) || pipe2(ends, O_CLOEXEC) == -1)
+		return;
+	pid = fork();
+	if (pid == 0) {
+		read_as_service(&s, d->conf->subscriptions_dir, ends[1]);
+		_exit(0);
+	}
+	close(ends[1]);
+	f = fdopen(ends[0], "r");
+	while (f != NULL && getline(&line, &size, f) != -1) {
+		line[strcspn(line, "\n")] = '\0';
+		findings_add(d->found, FINDING_FAIL, "service",
+		    "what the daemon reads as its user: %s", line);
+		findings_next(d->found,
+		    "chown it to that user, or give its group to the file");
+	}
+	if (f != NULL)
+		fclose(f);
+	else
+		close(ends[0]);
+	waitpid(pid, NULL, 0);
 }
 
 /* Loading them reads their secrets, which tells of these, too. */
@@ -161,17 +249,26 @@ static void
 subscriptions(struct doctor *d)
 {
 	struct subscription **all = NULL;
+	struct receivers r = {.d = d};
 	struct err e = ERR_INIT;
 	size_t n = 0, i;
 
 	if (subscription_load_all(d->conf->subscriptions_dir, bad_subscription,
-		d, &all, &n, &e) == -1) {
+		&r, &all, &n, &e) == -1) {
 		make_no_sense(d, &e);
 		return;
 	}
-	for (i = 0; i < n; i++)
+	for (i = 0; i < n; i++) {
+		AUTO(buf) struct buf path = BUF_INIT(1 << 16);
+
+		buf_addf(&path, "%s/%s.conf", d->conf->subscriptions_dir,
+		    all[i]->name);
+		mode(d, buf_str(&path));
 		subscription_free(all[i]);
+	}
 	free(all);
+	if (n > 0 && !r.bad)
+		subscriptions_of_service(d);
 	if (n > 0)
 		findings_add(d->found, FINDING_OK, "configuration",
 		    "%zu subscription%s in %s", n, n == 1 ? "" : "s",
@@ -186,9 +283,12 @@ doctor_files(const struct doctor *d)
 	if (d->conf != NULL) {
 		mode(d, d->conf_path);
 		mode(d, d->conf->tasks_dir);
+		mode(d, d->conf->subscriptions_dir);
 		tasks(&copy);
 		subscriptions(&copy);
 	}
 	aws_credentials(d);
-	secrets_of(d, d->o);
+	/* Those of tasks are looked at already. */
+	if (!d->by_daemon)
+		secrets_of(d, d->o, false);
 }

@@ -47,7 +47,7 @@ findings_free(struct findings *f)
 	free(f);
 }
 
-static char *
+static char *__attribute__((format(printf, 2, 0)))
 say(struct findings *f, const char *fmt, va_list ap)
 {
 	char text[TEXT_MAX], *copy;

@@ -73,23 +73,45 @@ files_needed(const struct doctor *d)
 	    (files_of_worker(d->source) + files_of_worker(d->target));
 }
 
+static bool
+daemon_runs_it(const struct doctor *d)
+{
+	return d->by_daemon && d->daemon > 0;
+}
+
+/* How many the daemon, or else this process, may have open. */
+static bool
+files_allowed(const struct doctor *d, uint64_t *most)
+{
+	struct rlimit own;
+	char name[64];
+
+	snprintf(name, sizeof(name), "%d/limits", (int)d->daemon);
+	if (daemon_runs_it(d) && proc_number(d, name, "Max open files", most))
+		return true;
+	if (getrlimit(RLIMIT_NOFILE, &own) == -1)
+		return false;
+	*most = own.rlim_cur;
+	return true;
+}
+
 static void
 open_files(const struct doctor *d)
 {
-	uint64_t need = files_needed(d);
-	struct rlimit have;
+	uint64_t need = files_needed(d), most;
+	const char *whose = daemon_runs_it(d) ? " in the daemon" : "";
 
-	if (getrlimit(RLIMIT_NOFILE, &have) == -1)
+	if (!files_allowed(d, &most))
 		return;
-	if (have.rlim_cur >= need) {
+	if (most >= need) {
 		findings_add(d->found, FINDING_OK, "open files",
-		    "%" PRIu64 " may be open at a time, a run needs %" PRIu64,
-		    (uint64_t)have.rlim_cur, need);
+		    "%" PRIu64 " may be open at a time%s, a run needs %" PRIu64,
+		    most, whose, need);
 		return;
 	}
 	findings_add(d->found, FINDING_FAIL, "open files",
-	    "only %" PRIu64 " may be open at a time, a run needs %" PRIu64,
-	    (uint64_t)have.rlim_cur, need);
+	    "only %" PRIu64 " may be open at a time%s, a run needs %" PRIu64,
+	    most, whose, need);
 	findings_next(d->found,
 	    "ulimit -n %" PRIu64 " in the shell, LimitNOFILE=%" PRIu64
 	    " by systemctl edit dray for the service, or fewer --transfers",

@@ -54,7 +54,7 @@ complain(const struct doctor *d, const struct stat *st)
 		findings_add(f, FINDING_FAIL, WHAT,
 		    "%s: anybody may change what dray knows there", dir);
 		findings_next(f, "chmod o-w %s", dir);
-	} else if (st->st_uid != geteuid()) {
+	} else if (st->st_uid != geteuid() && geteuid() != 0) {
 		findings_add(f, FINDING_WARN, WHAT,
 		    "%s belongs to %s, who could not write what this user "
 		    "makes there",
@@ -81,9 +81,12 @@ directory(const struct doctor *d, const char *above)
 		return;
 	}
 	if (stat(d->state_dir, &st) == 0) {
+		char owner[64];
+
 		if (!complain(d, &st))
-			findings_add(
-			    f, FINDING_OK, WHAT, "%s is ours", d->state_dir);
+			findings_add(f, FINDING_OK, WHAT, "%s belongs to %s",
+			    d->state_dir,
+			    account_name(st.st_uid, owner, sizeof(owner)));
 	} else if (errno == ENOENT && access(above, W_OK | X_OK) == 0) {
 		findings_add(
 		    f, FINDING_OK, WHAT, "%s will be made", d->state_dir);

@@ -8,6 +8,7 @@
 
 #include "agent/events/control.h"
 #include "base/buf.h"
+#include "base/owner.h"
 
 #define SCHEMA_VERSION 1
 
@@ -169,6 +170,7 @@ control_open(const char *dir, bool write, struct err *e)
 		fail(c, e);
 		return NULL;
 	}
+	owner_inherit(c->path);
 	return set_up(c, write, e) == 0 ? TAKE(c) : NULL;
 }
 

@@ -345,7 +345,7 @@ open_receivers(
 		if (setup->tasks_n > TURNS_PLACES)
 			leave_places(r, setup->subscriptions_n);
 		if (shared_open(&r->shared, setup->state_dir, s->name,
-			s->settings, &why) == -1)
+			s->receiver, &why) == -1)
 			log_warn("events: %s: rate, concurrency and breaker "
 				 "are this process's own: %s",
 			    s->name, why.msg);

@@ -29,8 +29,8 @@ struct dispatch_setup {
 	struct subscription *const *subscriptions;
 	size_t subscriptions_n;
 	const struct keeper_store *claims; /* where claim checks are */
-	/* Not a run's: nobody is subscribed who wasn't, or wants events from
-	 * the beginning, and what another process has is left to it.  Of many
+	/* Not a run's: nobody is subscribed who wasn't, or wants events of the
+	 * past, and what another process has is left to it.  Of many
 	 * tasks only some have their turn at a time.  Nothing is sent before
 	 * dispatch_end(). */
 	bool drains;

@@ -19,7 +19,7 @@ box_open(struct box *b, const char *state_dir, struct err *e)
 	buf_addf(&dir, "%s/%s", state_dir, b->task);
 	if (buf_failed(&dir))
 		return err_set(e, ERR_NOMEM, "out of memory");
-	b->outbox = outbox_open_soon(buf_str(&dir), e);
+	b->outbox = outbox_open_soon(buf_str(&dir), true, e);
 	if (b->outbox == NULL)
 		return -1;
 	b->state = BOX_OPEN;
@@ -130,7 +130,8 @@ subscribe_all(struct box *b, const struct box_setup *setup, struct err *e)
 		struct receiver *r = &setup->receivers[i];
 		int rc = 1;
 
-		if (setup->only_known && !r->subscription->from_beginning)
+		if (setup->only_known &&
+		    r->subscription->start.with == START_NOW)
 			rc = outbox_knows(b->outbox, r->subscription->name, e);
 		if (rc == -1 ||
 		    (rc == 1 && add_stream(b, setup, r, NULL, e) == -1))

@@ -43,7 +43,7 @@ struct box {
 struct box_setup {
 	struct receiver *receivers;
 	size_t n;
-	bool only_known; /* who is subscribed already, or wants all */
+	bool only_known; /* who is subscribed already, or looks back */
 	struct http_many *http;
 	const struct keeper_store *claims;
 };

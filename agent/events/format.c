@@ -218,7 +218,13 @@ format_content_type(const struct format *f)
 bool
 format_takes(const struct format *f, const struct jdoc_node *event)
 {
-	return f->kind != FORMAT_S3 || s3record_takes(event);
+	return format_takes_all(f) || s3record_takes(event);
+}
+
+bool
+format_takes_all(const struct format *f)
+{
+	return f->kind != FORMAT_S3;
 }
 
 /* The event of LEN bytes is sent as what is in *OUT, if anything is. */

@@ -44,8 +44,9 @@ int format_finish(struct format *f, const char **key, struct err *e);
 
 const char *format_content_type(const struct format *f);
 
-/* Whether there is a way to say EVENT. */
+/* Whether there is a way to say EVENT, or to say any. */
 bool format_takes(const struct format *f, const struct jdoc_node *event);
+bool format_takes_all(const struct format *f);
 
 /*
  * What is sent of an event whose body is LEN bytes of JSON, for subscription

@@ -7,6 +7,7 @@
 #include "agent/events/outbox_db.h"
 #include "base/buf.h"
 #include "base/lockfile.h"
+#include "base/owner.h"
 
 #define SCHEMA_VERSION 1
 /* For another's lock: of who has nothing else to do, of who sends, and of who
@@ -136,6 +137,7 @@ open_db(
 	if (sqlite3_open_v2(buf_str(&path), db, flags | SQLITE_OPEN_NOMUTEX,
 		NULL) != SQLITE_OK)
 		return outbox_error(o, *db, "open", e);
+	owner_inherit(buf_str(&path));
 	return 0;
 }
 
@@ -168,9 +170,9 @@ outbox_open(const char *dir, bool write, struct err *e)
 }
 
 struct outbox *
-outbox_open_soon(const char *dir, struct err *e)
+outbox_open_soon(const char *dir, bool write, struct err *e)
 {
-	return open_within(dir, true, SOON_WAIT_MS, e);
+	return open_within(dir, write, SOON_WAIT_MS, e);
 }
 
 void

@@ -31,9 +31,9 @@ struct outbox;
  * for reading ERR_NOTFOUND. */
 struct outbox *outbox_open(const char *dir, bool write, struct err *e);
 void outbox_close(struct outbox *o);
-/* For writing, by who tries again: another's lock is waited for a second, not a
- * minute; then it is ERR_BUSY. */
-struct outbox *outbox_open_soon(const char *dir, struct err *e);
+/* The same by who tries again, or has somebody wait: another's lock is waited
+ * for a second, not a minute; then it is ERR_BUSY. */
+struct outbox *outbox_open_soon(const char *dir, bool write, struct err *e);
 /* From here on ten seconds. */
 void outbox_wait_more(struct outbox *o);
 /* It will be opened again soon: closing it needn't write its log back, which
@@ -76,10 +76,10 @@ struct outbox_sub {
 
 /*
  * Fills SUB for the subscription NAME, which is made if it isn't there: it
- * begins with the first event after START, or where the ledger says that it
- * began once, or with what happens from now on (OUTBOX_START_NOW).  The owner
- * only: what was under way when an earlier process ended is ready again, and
- * what waits does so as ORDERING says.
+ * begins where the ledger says that it began once, or with the first event
+ * after START, which is all of them (0), or from now on (OUTBOX_START_NOW). The
+ * owner only: what was under way when an earlier process ended is ready again,
+ * and what waits does so as ORDERING says.
  */
 int outbox_subscribe(struct outbox *o, const char *name,
     enum outbox_ordering ordering, uint64_t start, struct outbox_sub *sub,
@@ -87,6 +87,11 @@ int outbox_subscribe(struct outbox *o, const char *name,
 /* The same for one of its replays, which outbox_replay_add() made. */
 int outbox_resume(struct outbox *o, int64_t id, enum outbox_ordering ordering,
     struct outbox_sub *sub, struct err *e);
+/* The last event before TIME_MS, or OUTBOX_START_NOW if none is later. */
+int outbox_before(
+    struct outbox *o, int64_t time_ms, uint64_t *seq, struct err *e);
+/* Whether NAME has its place among the events: 1, 0, -1. */
+int outbox_is_subscribed(struct outbox *o, const char *name, struct err *e);
 /* Whether NAME has, or once had, deliveries: 1, 0, -1. */
 int outbox_knows(struct outbox *o, const char *name, struct err *e);
 /* Forgets deliveries and dead letters of NAME: if it is subscribed once more,
@@ -209,6 +214,9 @@ struct outbox_outcome {
 	const char *error;
 };
 
+/* It was never sent, and no attempt: D is ready as before. */
+int outbox_take_back(struct outbox *o, const struct outbox_sub *sub,
+    const struct outbox_delivery *d, struct err *e);
 /* It arrived: what waited for it may go. */
 int outbox_done(struct outbox *o, struct outbox_sub *sub,
     const struct outbox_delivery *d, const struct outbox_outcome *how,
@@ -228,10 +236,11 @@ struct outbox_choice {
 	uint64_t seq;	    /* 0: of any event */
 	const char *reason; /* NULL: for any reason */
 };
-/* Dead letters become deliveries again, with the same ids and an age of 0; *N
- * is how many.  Not those whose event is gone ("retention"). */
+/* Dead letters become deliveries again, with the same ids and an age of 0, RATE
+ * of them a second from NOW_MS on, or all at once if that is 0; *N is how many.
+ * Not those whose event is gone ("retention", "lost"). */
 int outbox_redrive(struct outbox *o, const struct outbox_choice *which,
-    int64_t now_ms, uint64_t *n, struct err *e);
+    int64_t now_ms, uint64_t rate, uint64_t *n, struct err *e);
 /* Or are forgotten. */
 int outbox_dead_drop(struct outbox *o, const struct outbox_choice *which,
     uint64_t *n, struct err *e);

@@ -278,6 +278,13 @@ finish(struct outbox *o, struct outbox_sub *sub,
 }
 
 int
+outbox_take_back(struct outbox *o, const struct outbox_sub *sub,
+    const struct outbox_delivery *d, struct err *e)
+{
+	return outbox_run(o, OB_TAKEN_BACK, sub->id, (int64_t)d->seq, e);
+}
+
+int
 outbox_done(struct outbox *o, struct outbox_sub *sub,
     const struct outbox_delivery *d, const struct outbox_outcome *how,
     struct err *e)

@@ -8,7 +8,7 @@
 
 #include "agent/events/outbox.h"
 
-/* Of reason "retention", in a task. */
+/* Of reason "retention" or "lost", in a task. */
 #define OUTBOX_KEEP_LETTERS 100000
 
 /* All have gone past the events before *SEQ, but for those that something

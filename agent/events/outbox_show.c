@@ -107,7 +107,6 @@ outbox_notices(struct outbox *o, uint64_t seq, outbox_event_fn *fn, void *arg,
 	return each_event(o, OB_NOTICES, seq, fn, arg, e);
 }
 
-/* The dead letter in row S is a delivery once more. */
 /* Whether the event waits for all others of its run; one that is gone waits
  * for none. */
 static int
@@ -127,6 +126,14 @@ is_barrier(struct outbox *o, sqlite3_int64 seq, struct err *e)
 	return rc == -1 ? -1 : barrier;
 }
 
+/* What went with the event itself can't be sent once more. */
+static bool
+has_event(const char *reason)
+{
+	return strcmp(reason, "retention") != 0 && strcmp(reason, "lost") != 0;
+}
+
+/* The dead letter in row S is a delivery once more. */
 static int
 revive(struct outbox *o, sqlite3_stmt *s, int64_t now_ms, struct err *e)
 {
@@ -163,20 +170,26 @@ drop(struct outbox *o, enum outbox_stmt how, const struct outbox_choice *which,
 
 int
 outbox_redrive(struct outbox *o, const struct outbox_choice *which,
-    int64_t now_ms, uint64_t *n, struct err *e)
+    int64_t now_ms, uint64_t rate, uint64_t *n, struct err *e)
 {
 	sqlite3_stmt *s = outbox_prepare(o, OB_DEAD_LIST, e);
+	int64_t revived = 0;
 	int rc;
 
 	if (s == NULL)
 		return -1;
 	choose(s, which);
-	while ((rc = outbox_row(o, s, e)) == 1)
-		if (strcmp(column_str(s, 3), "retention") != 0 &&
-		    revive(o, s, now_ms, e) == -1) {
+	while ((rc = outbox_row(o, s, e)) == 1) {
+		int64_t wait_ms = rate > 0 ? revived * 1000 / (int64_t)rate : 0;
+
+		if (!has_event(column_str(s, 3)))
+			continue;
+		revived++;
+		if (revive(o, s, now_ms + wait_ms, e) == -1) {
 			sqlite3_reset(s);
 			return -1;
 		}
+	}
 	return rc == 0 ? drop(o, OB_DEAD_REVIVED, which, n, e) : -1;
 }
 

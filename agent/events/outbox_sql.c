@@ -77,6 +77,9 @@ const char outbox_schema[] =
 	" WHERE x.sub=?1 AND x.run=" run " AND x.seq<" seq "))"         \
 	" THEN 1 ELSE 0 END"
 
+/* Of a dead letter: there is no event any more. */
+#define HOPELESS "reason IN ('retention','lost')"
+
 /* Dead letters (d) of subscription ?1, event ?2 and reason ?3, if given. */
 #define CHOSEN                                                                 \
 	"(?1 IS NULL OR d.sub IN (SELECT id FROM subscription WHERE name=?1))" \
@@ -115,6 +118,8 @@ static const char *const statements[OB_COUNT] = {
 		 " ORDER BY next_ms,seq LIMIT 1",
     [OB_CLAIMED] = "UPDATE delivery SET state=2,attempts=attempts+1"
 		   " WHERE sub=? AND seq=?",
+    [OB_TAKEN_BACK] = "UPDATE delivery SET state=0,attempts=attempts-1"
+		      " WHERE sub=? AND seq=? AND state=2",
     [OB_DUE] = "SELECT next_ms FROM delivery WHERE sub=? AND state IN (0,3)"
 	       " ORDER BY next_ms,seq LIMIT 1",
     [OB_FAILURE] = "SELECT status,error FROM delivery WHERE sub=?"
@@ -169,9 +174,8 @@ static const char *const statements[OB_COUNT] = {
 	"s.replay,d.sub,d.pkey,d.run,s.ordering FROM dead_letter d"
 	" JOIN subscription s ON s.id=d.sub WHERE " CHOSEN " ORDER BY d.seq",
     [OB_DEAD_DROP] = "DELETE FROM dead_letter AS d WHERE " CHOSEN,
-    /* Of the others there is no event any more. */
     [OB_DEAD_REVIVED] =
-	"DELETE FROM dead_letter AS d WHERE " CHOSEN " AND reason<>'retention'",
+	"DELETE FROM dead_letter AS d WHERE " CHOSEN " AND NOT " HOPELESS,
     [OB_ATTEMPT_ADD] = "INSERT INTO attempt(sub,seq,n,at_ms,took_ms,status,"
 		       "error) VALUES(?,?,?,?,?,?,?)",
     [OB_ATTEMPT_PRUNE] = "DELETE FROM attempt WHERE id<=?",
@@ -206,7 +210,7 @@ static const char *const statements[OB_COUNT] = {
 	"SELECT MIN(seq) FROM (SELECT (SELECT MIN(seq) FROM delivery"
 	" WHERE sub=s.id AND seq>=?2) AS seq FROM subscription s"
 	" WHERE seen_ms>=?1 UNION ALL SELECT (SELECT seq FROM dead_letter"
-	" WHERE sub=s.id AND seq>=?2 AND reason<>'retention' ORDER BY seq"
+	" WHERE sub=s.id AND seq>=?2 AND NOT " HOPELESS " ORDER BY seq"
 	" LIMIT 1) FROM subscription s)",
     [OB_KEEP_SUB] = "SELECT id,name,routed,replay,ordering FROM subscription"
 		    " WHERE id>? AND seen_ms>=? AND seen_ms<?"
@@ -228,11 +232,10 @@ static const char *const statements[OB_COUNT] = {
 	"INSERT OR REPLACE INTO dead_letter(sub,seq,pkey,run,at_ms,reason,"
 	"attempts,status,error) VALUES(?,?,?,?,?,'retention',0,0,'')",
     [OB_KEEP_LETTERS] = "UPDATE dead_letter SET reason='retention',at_ms=?3"
-			" WHERE sub=?1 AND seq<?2 AND reason<>'retention'",
-    [OB_KEEP_PRUNE] =
-	"DELETE FROM dead_letter WHERE reason='retention' AND (at_ms<?1"
-	" OR seq<=(SELECT seq FROM dead_letter WHERE reason='retention'"
-	" ORDER BY seq DESC LIMIT 1 OFFSET ?2))",
+			" WHERE sub=?1 AND seq<?2 AND NOT " HOPELESS,
+    [OB_KEEP_PRUNE] = "DELETE FROM dead_letter WHERE " HOPELESS " AND (at_ms<?1"
+		      " OR seq<=(SELECT seq FROM dead_letter WHERE " HOPELESS
+		      " ORDER BY seq DESC LIMIT 1 OFFSET ?2))",
     [OB_KEEP_ROUTED] = "UPDATE subscription SET routed=MAX(routed,?2-1),"
 		       "dead=dead+?3,filtered=filtered+?4 WHERE id=?1",
     [OB_KEEP_ARCHIVE] = "SELECT id,routed,(SELECT COALESCE(SUM(events),0)"
@@ -279,6 +282,8 @@ static const char *const statements[OB_COUNT] = {
     /* A clock that is set back makes no difference but for the time. */
     [OB_EVENT_RANGE] = "SELECT MIN(seq),MAX(seq),COUNT(*) FROM event"
 		       " WHERE time_ms>=? AND time_ms<?",
+    [OB_EVENT_SINCE] = "SELECT seq FROM event WHERE time_ms>=?"
+		       " ORDER BY seq LIMIT 1",
     [OB_LAG] = "SELECT COUNT(*),(SELECT time_ms FROM event WHERE seq>=?2"
 	       " ORDER BY seq LIMIT 1) FROM event WHERE seq>?1",
     [OB_BEGAN] = "SELECT value FROM meta WHERE key='subscribed '||?",

@@ -94,10 +94,12 @@ add_sub(struct outbox *o, const char *name, enum outbox_ordering ordering,
 	int64_t seq = (int64_t)start;
 	sqlite3_stmt *s;
 
-	if (start == OUTBOX_START_NOW) {
+	if (start > 0) {
 		int known = began(o, name, &seq, e);
 
-		if (known == -1 || (known == 0 && last_event(o, &seq, e) == -1))
+		if (known == -1 ||
+		    (known == 0 && start == OUTBOX_START_NOW &&
+			last_event(o, &seq, e) == -1))
 			return -1;
 	}
 	s = outbox_prepare(o, OB_SUB_ADD, e);
@@ -144,7 +146,7 @@ outbox_subscribe(struct outbox *o, const char *name,
     struct err *e)
 {
 	int rc = get_sub(o, name, sub, e);
-	int64_t last = 0;
+	int64_t after = (int64_t)start;
 
 	if (rc == 0) {
 		rc = add_sub(o, name, ordering, start, e);
@@ -152,9 +154,9 @@ outbox_subscribe(struct outbox *o, const char *name,
 			rc = get_sub(o, name, sub, e);
 	}
 	if (rc == 1 && sub->removed) {
-		if (start == OUTBOX_START_NOW && last_event(o, &last, e) == -1)
+		if (start == OUTBOX_START_NOW && last_event(o, &after, e) == -1)
 			return -1;
-		sub->routed = (uint64_t)last;
+		sub->routed = (uint64_t)after;
 	}
 	return rc == 1 ? go_on(o, sub, ordering, e) : -1;
 }
@@ -168,6 +170,31 @@ outbox_resume(struct outbox *o, int64_t id, enum outbox_ordering ordering,
 	if (rc == 0)
 		return err_set(e, ERR_NOTFOUND, "no such replay");
 	return rc == 1 ? go_on(o, sub, ordering, e) : -1;
+}
+
+int
+outbox_before(struct outbox *o, int64_t time_ms, uint64_t *seq, struct err *e)
+{
+	sqlite3_stmt *s = outbox_prepare(o, OB_EVENT_SINCE, e);
+	int64_t first = 0;
+	bool found;
+
+	if (s == NULL)
+		return -1;
+	sqlite3_bind_int64(s, 1, time_ms);
+	if (outbox_number(o, s, &first, &found, e) == -1)
+		return -1;
+	*seq = found ? (uint64_t)first - 1 : OUTBOX_START_NOW;
+	return 0;
+}
+
+int
+outbox_is_subscribed(struct outbox *o, const char *name, struct err *e)
+{
+	struct outbox_sub sub;
+	int rc = get_sub(o, name, &sub, e);
+
+	return rc == 1 ? !sub.removed : rc;
 }
 
 int

@@ -31,42 +31,28 @@ spent(const struct bucket *b, uint64_t spent_ns, uint64_t now_ns)
 }
 
 unsigned
-bucket_room(const struct bucket *b, const _Atomic uint64_t *spent_ns,
-    uint64_t mono_ms, unsigned most)
+bucket_room(
+    const struct bucket *b, uint64_t spent_ns, uint64_t mono_ms, unsigned most)
 {
 	uint64_t now_ns = mono_ms * 1000000, end_ns, at_ns, n;
 
 	if (b->rate == 0)
 		return most;
 	end_ns = now_ns + b->burst * price_ns(b);
-	at_ns = spent(b, atomic_load(spent_ns), now_ns);
+	at_ns = spent(b, spent_ns, now_ns);
 	n = at_ns < end_ns ? (end_ns - at_ns) / price_ns(b) : 0;
 	return n < most ? (unsigned)n : most;
 }
 
 bool
-bucket_take(
-    const struct bucket *b, _Atomic uint64_t *spent_ns, uint64_t mono_ms)
+bucket_take(const struct bucket *b, uint64_t *spent_ns, uint64_t mono_ms)
 {
-	uint64_t was = atomic_load(spent_ns);
-
 	if (b->rate == 0)
 		return true;
-	do {
-		const _Atomic uint64_t now = was;
-
-		if (bucket_room(b, &now, mono_ms, 1) == 0)
-			return false;
-	} while (!atomic_compare_exchange_weak(
-	    spent_ns, &was, spent(b, was, mono_ms * 1000000) + price_ns(b)));
+	if (bucket_room(b, *spent_ns, mono_ms, 1) == 0)
+		return false;
+	*spent_ns = spent(b, *spent_ns, mono_ms * 1000000) + price_ns(b);
 	return true;
-}
-
-void
-bucket_give_back(const struct bucket *b, _Atomic uint64_t *spent_ns)
-{
-	if (b->rate > 0)
-		atomic_fetch_sub(spent_ns, price_ns(b));
 }
 
 void
@@ -82,21 +68,34 @@ receiver_init(
 	shared_init(&r->shared);
 }
 
+static void
+forget_failures(struct shared_numbers *n, void *arg)
+{
+	(void)arg;
+	n->fails = n->opens = 0;
+}
+
 void
 receiver_begin_anew(struct receiver *r)
 {
-	struct shared_numbers *n = r->shared.now;
+	struct shared_numbers n = shared_read(&r->shared);
 
-	atomic_store(&n->fails, 0);
-	atomic_store(&n->opens, 0);
+	if (n.fails > 0 || n.opens > 0)
+		shared_change(&r->shared, forget_failures, NULL);
 	r->fail_since_ms = 0;
+}
+
+static void
+set_hold(struct shared_numbers *n, void *until_ms)
+{
+	n->hold_until_ms = *(const int64_t *)until_ms;
 }
 
 /* Nothing before UNTIL_MS. */
 static void
 hold(struct receiver *r, int64_t until_ms)
 {
-	atomic_store(&r->shared.now->hold_until_ms, until_ms);
+	shared_change(&r->shared, set_hold, &until_ms);
 }
 
 void
@@ -115,52 +114,88 @@ receiver_decided(struct receiver *r, const struct control_entry *entry)
 }
 
 static bool
-is_breaking(const struct receiver *r)
+is_breaking(const struct receiver *r, const struct shared_numbers *n)
 {
 	unsigned after = r->subscription->policy.breaker_after;
 
-	return after > 0 && atomic_load(&r->shared.now->fails) >= after;
+	return after > 0 && n->fails >= after;
 }
 
-int64_t
-receiver_hold_until(const struct receiver *r, int64_t now_ms)
+/* Until when nothing is sent. */
+static int64_t
+held_until(
+    const struct receiver *r, const struct shared_numbers *n, int64_t now_ms)
 {
-	int64_t until = atomic_load(&r->shared.now->hold_until_ms);
 	uint64_t most = r->subscription->policy.breaker_cap_ms;
 
 	if (most < POLICY_HOLD_MAX_MS)
 		most = POLICY_HOLD_MAX_MS;
 	/* By a clock that was wrong. */
-	return until - now_ms > (int64_t)most ? 0 : until;
+	return n->hold_until_ms - now_ms > (int64_t)most ? 0 : n->hold_until_ms;
+}
+
+int64_t
+receiver_hold_until(const struct receiver *r, int64_t now_ms)
+{
+	struct shared_numbers n = shared_read(&r->shared);
+
+	return held_until(r, &n, now_ms);
 }
 
 /* Requests that there may be at a time. */
 static uint64_t
-places(const struct receiver *r)
+places(const struct receiver *r, const struct shared_numbers *n)
 {
-	return is_breaking(r) ? 1 : r->concurrency;
+	return is_breaking(r, n) ? 1 : r->concurrency;
 }
 
 unsigned
 receiver_room(struct receiver *r, int64_t now_ms, uint64_t mono_ms)
 {
-	uint64_t most = places(r);
+	struct shared_numbers n = shared_read(&r->shared);
+	uint64_t most = places(r, &n);
 
-	if (now_ms < receiver_hold_until(r, now_ms) || !receiver_is_active(r) ||
+	if (now_ms < held_until(r, &n, now_ms) || !receiver_is_active(r) ||
 	    most <= r->up || mono_ms < r->crowded_ms)
 		return 0;
-	return bucket_room(&r->bucket, &r->shared.now->spent_ns, mono_ms,
-	    (unsigned)most - r->up);
+	return bucket_room(
+	    &r->bucket, n.spent_ns, mono_ms, (unsigned)most - r->up);
+}
+
+/* One that is to be spent. */
+struct spending {
+	const struct bucket *bucket;
+	uint64_t mono_ms;
+	bool done;
+};
+
+static void
+spend(struct shared_numbers *n, void *arg)
+{
+	struct spending *s = arg;
+
+	s->done = bucket_take(s->bucket, &n->spent_ns, s->mono_ms);
+}
+
+static void
+spend_less(struct shared_numbers *n, void *bucket)
+{
+	n->spent_ns -= price_ns(bucket);
 }
 
 bool
 receiver_take(struct receiver *r, uint64_t mono_ms)
 {
-	if (!shared_take(&r->shared, places(r))) {
+	struct shared_numbers n = shared_read(&r->shared);
+	struct spending s = {.bucket = &r->bucket, .mono_ms = mono_ms};
+
+	if (!shared_take(&r->shared, places(r, &n))) {
 		r->crowded_ms = mono_ms + CROWDED_MS;
 		return false;
 	}
-	if (!bucket_take(&r->bucket, &r->shared.now->spent_ns, mono_ms)) {
+	if (r->bucket.rate > 0)
+		shared_change(&r->shared, spend, &s);
+	if (r->bucket.rate > 0 && !s.done) {
 		shared_give_back(&r->shared);
 		return false;
 	}
@@ -178,7 +213,8 @@ receiver_give_back(struct receiver *r)
 void
 receiver_take_back(struct receiver *r)
 {
-	bucket_give_back(&r->bucket, &r->shared.now->spent_ns);
+	if (r->bucket.rate > 0)
+		shared_change(&r->shared, spend_less, &r->bucket);
 	receiver_give_back(r);
 }
 
@@ -192,20 +228,26 @@ receiver_stop(struct receiver *r, enum control_state state, const char *reason,
 	r->undecided = true;
 }
 
-static void
-note_failure(struct receiver *r, int64_t now_ms, uint64_t random)
-{
-	struct shared_numbers *n = r->shared.now;
+/* A failure of a receiver. */
+struct failing {
+	const struct receiver *r;
+	int64_t now_ms;
+	uint64_t random;
+};
 
-	atomic_fetch_add(&n->fails, 1);
-	if (r->fail_since_ms == 0)
-		r->fail_since_ms = now_ms;
+static void
+add_failure(struct shared_numbers *n, void *arg)
+{
+	const struct failing *f = arg;
+
+	n->fails++;
 	/* Those that were up when it opened don't count again. */
-	if (is_breaking(r) && now_ms >= receiver_hold_until(r, now_ms))
-		hold(r,
-		    now_ms +
-			(int64_t)policy_breaker_ms(&r->subscription->policy,
-			    atomic_fetch_add(&n->opens, 1) + 1, random));
+	if (!is_breaking(f->r, n) || f->now_ms < held_until(f->r, n, f->now_ms))
+		return;
+	n->opens++;
+	n->hold_until_ms = f->now_ms +
+	    (int64_t)policy_breaker_ms(
+		&f->r->subscription->policy, (unsigned)n->opens, f->random);
 }
 
 bool
@@ -213,14 +255,15 @@ receiver_judge(struct receiver *r, const struct policy_verdict *v,
     int64_t now_ms, uint64_t random)
 {
 	uint64_t after = r->subscription->policy.disable_after_ms;
+	struct failing f = {.r = r, .now_ms = now_ms, .random = random};
 
 	r->answered = true;
 	if (!v->receiver_failed) {
-		atomic_store(&r->shared.now->fails, 0);
-		atomic_store(&r->shared.now->opens, 0);
-		r->fail_since_ms = 0;
+		receiver_begin_anew(r);
 	} else {
-		note_failure(r, now_ms, random);
+		shared_change(&r->shared, add_failure, &f);
+		if (r->fail_since_ms == 0)
+			r->fail_since_ms = now_ms;
 	}
 	if (v->hold_ms > 0 &&
 	    now_ms + (int64_t)v->hold_ms > receiver_hold_until(r, now_ms))

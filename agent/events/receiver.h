@@ -13,8 +13,8 @@
 #include "agent/events/shared.h"
 #include "agent/events/subscription.h"
 
-/* RATE requests a second, BURST at once.  What was begun is spent, up to a time
- * that *SPENT_NS keeps. */
+/* RATE requests a second, BURST at once.  What was begun is spent, up to the
+ * time SPENT_NS. */
 struct bucket {
 	uint64_t rate; /* 0: any */
 	uint64_t burst;
@@ -22,12 +22,10 @@ struct bucket {
 
 struct bucket bucket_new(uint64_t rate, uint64_t burst);
 /* How many may be begun at MONO_MS, MOST at most. */
-unsigned bucket_room(const struct bucket *b, const _Atomic uint64_t *spent_ns,
-    uint64_t mono_ms, unsigned most);
-/* False if somebody else took the last one. */
-bool bucket_take(
-    const struct bucket *b, _Atomic uint64_t *spent_ns, uint64_t mono_ms);
-void bucket_give_back(const struct bucket *b, _Atomic uint64_t *spent_ns);
+unsigned bucket_room(
+    const struct bucket *b, uint64_t spent_ns, uint64_t mono_ms, unsigned most);
+/* False if there is none. */
+bool bucket_take(const struct bucket *b, uint64_t *spent_ns, uint64_t mono_ms);
 
 struct sender;
 
@@ -45,7 +43,6 @@ struct receiver {
 	bool undecided;	       /* control has a state that is not written yet */
 };
 
-/* R must stay where it is. */
 void receiver_init(
     struct receiver *r, const struct subscription *s, struct sender *sender);
 

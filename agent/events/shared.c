@@ -4,22 +4,27 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "agent/events/shared.h"
 #include "base/auto.h"
 #include "base/buf.h"
+#include "base/owner.h"
 
-#define LAYOUT 1
-#define PAGE_BYTES 4096 /* locks are behind it */
+#define LAYOUT 2
+/* What is locked lies behind the numbers. */
+#define NUMBERS_AT 4095
+#define PLACES_AT 4096
+/* Whoever changes numbers is soon done, unless it was stopped just then. */
+#define TRIES 100
+#define TRY_NS 100000
 
 void
 shared_init(struct shared *s)
 {
 	memset(s, 0, sizeof(*s));
-	s->now = &s->own;
 	s->fd = -1;
 }
 
@@ -38,47 +43,92 @@ open_file(const char *state_dir, const char *name, struct err *e)
 	AUTO(buf) struct buf dir = BUF_INIT(1 << 16);
 	AUTO(buf) struct buf path = BUF_INIT(1 << 16);
 	AUTO(close) int fd = -1;
-	int rc;
 
 	if (path_of(state_dir, NULL, &dir, e) == -1 ||
 	    path_of(state_dir, name, &path, e) == -1)
 		return -1;
-	if (mkdir(buf_str(&dir), 0700) == -1 && errno != EEXIST)
+	if (mkdir(buf_str(&dir), 0700) == 0)
+		owner_inherit(buf_str(&dir));
+	else if (errno != EEXIST)
 		return err_sys(e, "%s", buf_str(&dir));
 	fd = open(
 	    buf_str(&path), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
 	if (fd == -1)
 		return err_sys(e, "%s", buf_str(&path));
-	/* A page that the disk has no room for would be a signal later. */
-	rc = posix_fallocate(fd, 0, PAGE_BYTES);
-	if (rc != 0) {
-		errno = rc;
-		return err_sys(e, "%s", buf_str(&path));
-	}
+	owner_inherit(buf_str(&path));
 	return take_fd(&fd);
+}
+
+/* Of the open file, not the process: true if it could be done, also where the
+ * file system has no locks. */
+static bool
+lock(const struct shared *s, unsigned at, short type)
+{
+	struct flock l = {
+	    .l_type = type,
+	    .l_whence = SEEK_SET,
+	    .l_start = (off_t)at,
+	    .l_len = 1,
+	};
+
+	return fcntl(s->fd, F_OFD_SETLK, &l) == 0 ||
+	    (errno != EAGAIN && errno != EACCES);
+}
+
+struct shared_numbers
+shared_read(const struct shared *s)
+{
+	struct shared_numbers n;
+
+	if (s->fd == -1 || s->alone ||
+	    pread(s->fd, &n, sizeof(n), 0) != (ssize_t)sizeof(n) ||
+	    n.layout != LAYOUT)
+		return s->own;
+	return n;
+}
+
+void
+shared_change(struct shared *s, shared_change_fn *fn, void *arg)
+{
+	const struct timespec soon = {.tv_nsec = TRY_NS};
+	bool locked = false;
+	unsigned i;
+
+	for (i = 0; s->fd != -1 && !locked && i < TRIES; i++) {
+		locked = lock(s, NUMBERS_AT, F_WRLCK);
+		if (!locked)
+			nanosleep(&soon, NULL);
+	}
+	s->own = shared_read(s);
+	fn(&s->own, arg);
+	s->alone = s->fd == -1 ||
+	    pwrite(s->fd, &s->own, sizeof(s->own), 0) !=
+		(ssize_t)sizeof(s->own);
+	if (locked)
+		lock(s, NUMBERS_AT, F_UNLCK);
+}
+
+/* They are about RECEIVER from here on. */
+static void
+begin(struct shared_numbers *n, void *receiver)
+{
+	const uint64_t *digest = receiver;
+
+	if (n->layout != LAYOUT || n->receiver != *digest)
+		*n = (struct shared_numbers){
+		    .layout = LAYOUT, .receiver = *digest};
 }
 
 int
 shared_open(struct shared *s, const char *state_dir, const char *name,
-    uint64_t settings, struct err *e)
+    uint64_t receiver, struct err *e)
 {
 	AUTO(close) int fd = open_file(state_dir, name, e);
-	struct shared_numbers *n;
 
 	if (fd == -1)
 		return -1;
-	n = mmap(NULL, PAGE_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
-	if (n == MAP_FAILED)
-		return err_sys(e, "%s/.receivers/%s", state_dir, name);
-	/* It may be another receiver. */
-	if (atomic_load(&n->layout) != LAYOUT ||
-	    atomic_load(&n->settings) != settings) {
-		memset(n, 0, sizeof(*n));
-		atomic_store(&n->settings, settings);
-		atomic_store(&n->layout, LAYOUT);
-	}
-	s->now = n;
 	s->fd = take_fd(&fd);
+	shared_change(s, begin, &receiver);
 	return 0;
 }
 
@@ -87,25 +137,8 @@ shared_close(struct shared *s)
 {
 	if (s->fd == -1)
 		return;
-	munmap(s->now, PAGE_BYTES);
 	close(s->fd);
 	shared_init(s);
-}
-
-/* Of the open file, not the process: true if it could be done, also where the
- * file system has no locks. */
-static bool
-lock(const struct shared *s, unsigned i, short type)
-{
-	struct flock l = {
-	    .l_type = type,
-	    .l_whence = SEEK_SET,
-	    .l_start = PAGE_BYTES + (off_t)i,
-	    .l_len = 1,
-	};
-
-	return fcntl(s->fd, F_OFD_SETLK, &l) == 0 ||
-	    (errno != EAGAIN && errno != EACCES);
 }
 
 bool
@@ -118,7 +151,8 @@ shared_take(struct shared *s, uint64_t most)
 	for (i = 0; i < most && i < SHARED_PLACES; i++) {
 		uint64_t bit = UINT64_C(1) << i % 64;
 
-		if ((s->held[i / 64] & bit) != 0 || !lock(s, i, F_WRLCK))
+		if ((s->held[i / 64] & bit) != 0 ||
+		    !lock(s, PLACES_AT + i, F_WRLCK))
 			continue;
 		s->held[i / 64] |= bit;
 		return true;
@@ -139,7 +173,7 @@ shared_give_back(struct shared *s)
 		if ((s->held[i / 64] & bit) == 0)
 			continue;
 		s->held[i / 64] &= ~bit;
-		lock(s, i, F_UNLCK);
+		lock(s, PLACES_AT + i, F_UNLCK);
 		return;
 	}
 }

@@ -6,7 +6,6 @@
 
 #include "agent/events/sender.h"
 #include "agent/events/stream_in.h"
-#include "base/jdoc.h"
 
 #define ROUTE_MAX 256 /* events looked at in one transaction */
 /* Places for requests whose data isn't at its claim check yet. */
@@ -32,6 +31,24 @@ stream_free(struct stream *s)
 	free(s);
 }
 
+/* The event after which it begins if it is new. */
+static int
+start_of(struct stream *s, uint64_t *after, struct err *e)
+{
+	const struct subscription_start *start = &s->subscription->start;
+	int rc = 1;
+
+	*after = OUTBOX_START_NOW;
+	if (start->with == START_BEGINNING)
+		*after = 0;
+	else if (start->with == START_SEQ)
+		*after = start->seq - 1;
+	else if (start->with == START_TIME)
+		rc = outbox_is_subscribed(s->outbox, s->subscription->name, e);
+	return rc == 0 ? outbox_before(s->outbox, start->time_ms, after, e)
+		       : rc;
+}
+
 /* Where it is, within a transaction. */
 static int
 find_place(struct stream *s, struct err *e)
@@ -43,10 +60,13 @@ find_place(struct stream *s, struct err *e)
 	    [ORDERING_STRICT] = OUTBOX_STRICT,
 	};
 	enum outbox_ordering ordering = orderings[of->ordering];
+	uint64_t after;
 
 	if (s->replay.id == 0)
-		return outbox_subscribe(s->outbox, of->name, ordering,
-		    of->from_beginning ? 0 : OUTBOX_START_NOW, &s->sub, e);
+		return start_of(s, &after, e) == -1
+		    ? -1
+		    : outbox_subscribe(
+			  s->outbox, of->name, ordering, after, &s->sub, e);
 	if (s->replay.pattern[0] != '\0') {
 		s->pattern = pattern_new(
 		    s->replay.pattern, strlen(s->replay.pattern), e);
@@ -117,39 +137,17 @@ stream_new(const struct stream_setup *setup, struct err *e)
 	return TAKE(s);
 }
 
-/* 1, 0, -1 */
-static int
-takes(const struct stream *s, const struct jdoc_node *event, struct err *e)
-{
-	const struct pattern *patterns[] = {
-	    s->subscription->pattern, s->pattern};
-	size_t i;
-	int rc = format_takes(&s->subscription->format, event);
-
-	for (i = 0; rc == 1 && i < 2; i++)
-		if (patterns[i] != NULL)
-			rc = pattern_match(patterns[i], event, e);
-	return rc;
-}
-
 static int
 wanted(void *arg, const struct outbox_event *event, struct err *e)
 {
 	const struct stream *s = arg;
-	AUTO(jdoc) struct jdoc *doc = NULL;
-	int rc;
 
 	if (s->replay.id != 0 &&
 	    (event->time_ms < s->replay.from_ms ||
 		event->time_ms >= s->replay.to_ms))
 		return 0;
-	if (s->subscription->pattern == NULL && s->pattern == NULL &&
-	    s->subscription->format.kind != FORMAT_S3)
-		return 1;
-	doc = jdoc_parse(event->body, event->len, e);
-	rc = doc != NULL ? takes(s, jdoc_root(doc), e) : -1;
-	/* What can't be judged is rather told than lost. */
-	return rc == -1 && e->kind != ERR_NOMEM ? 1 : rc;
+	return subscription_wants(
+	    s->subscription, s->pattern, event->body, event->len, e);
 }
 
 /* Requests that may be begun now. */
@@ -164,7 +162,7 @@ room(struct stream *s, int64_t now)
 	most = receiver_room(s->receiver, now, mono);
 	consent = most > 0 ? sender_room(s->receiver->sender) : 0;
 	return bucket_room(
-	    &s->bucket, &s->spent_ns, mono, most < consent ? most : consent);
+	    &s->bucket, s->spent_ns, mono, most < consent ? most : consent);
 }
 
 static int
@@ -212,11 +210,18 @@ is_routed(const struct stream *s)
 	return s->replay.id != 0 && s->sub.routed >= s->replay.until;
 }
 
+/* To a receiver that gets nothing now, deliveries for a beginning are enough:
+ * what it costs to make them is spent beside transfers. */
 static bool
 may_route(const struct stream *s)
 {
-	return s->sub.live < OUTBOX_WINDOW && !s->closing && !is_routed(s) &&
-	    receiver_is_active(s->receiver);
+	int64_t now = now_ms();
+
+	return !s->closing && !is_routed(s) &&
+	    receiver_is_active(s->receiver) &&
+	    (s->sub.live < ROUTE_MAX ||
+		(s->sub.live < OUTBOX_WINDOW &&
+		    receiver_hold_until(s->receiver, now) <= now));
 }
 
 static int
@@ -367,8 +372,16 @@ stream_close(struct stream *s)
 void
 stream_end(struct stream *s)
 {
+	uint64_t i;
+
 	stream_close(s);
 	keeper_free(TAKE(s->keeper));
+	for (i = 0; i < s->flights_n; i++) {
+		struct flight *f = &s->flights[i];
+
+		if (f->state == FLIGHT_CHECKED_IN || f->state == FLIGHT_KEPT)
+			stream_put_off(f);
+	}
 }
 
 bool
@@ -377,13 +390,14 @@ stream_rests(struct stream *s, uint64_t ms)
 	struct err e = ERR_INIT;
 	int64_t due, hold, now = now_ms();
 
-	if (s->claimed > 0)
+	/* What is at its claim check may have to wait for long. */
+	if (s->claimed > s->kept)
 		return false;
 	if (!receiver_is_active(s->receiver) || stream_is_over(s))
-		return true;
+		return s->kept == 0;
 	if (may_route(s) && outbox_has_news(s->outbox, &s->sub, &e) == 1)
 		return false;
-	due = outbox_due(s->outbox, &s->sub, &e);
+	due = s->kept > 0 ? now : outbox_due(s->outbox, &s->sub, &e);
 	if (due == 0)
 		return true;
 	hold = receiver_hold_until(s->receiver, now);

@@ -103,6 +103,17 @@ halve(
 	return outbox_batch_open(s->outbox, &s->sub, b->items[0].seq, now, e);
 }
 
+static int
+take_back(struct stream *s, const struct outbox_batch *b, struct err *e)
+{
+	size_t i;
+
+	for (i = 0; i < b->n; i++)
+		if (outbox_take_back(s->outbox, &s->sub, &b->items[i], e) == -1)
+			return -1;
+	return 0;
+}
+
 int
 stream_settle(struct stream *s, struct flight *f, int64_t now, struct err *e)
 {
@@ -115,6 +126,8 @@ stream_settle(struct stream *s, struct flight *f, int64_t now, struct err *e)
 	};
 	size_t i;
 
+	if (f->put_off)
+		return take_back(s, b, e);
 	if (f->stops &&
 	    outbox_notice_stopped(s->outbox, &notice,
 		control_state_name(s->receiver->control.state), e) == -1)
@@ -183,6 +196,7 @@ static void
 land(struct flight *f, const struct http_many_reply *r, bool unsent)
 {
 	f->state = FLIGHT_LANDED;
+	f->put_off = false;
 	f->took_ms = r->took_ms;
 	f->error[0] = '\0';
 	set_answer(f, r);
@@ -217,7 +231,7 @@ check_in(struct stream *s, struct flight *f)
 {
 	struct http_many_reply r = {.status = 0};
 
-	receiver_give_back(s->receiver);
+	receiver_take_back(s->receiver);
 	f->state = FLIGHT_CHECKED_IN;
 	if (keeper_put(s->keeper, &f->parcel, f, &r.err) == -1)
 		land(f, &r, true);
@@ -243,17 +257,31 @@ stream_collect(struct stream *s)
 	if (s->keeper == NULL)
 		return;
 	while (keeper_next(s->keeper, &tag, &rc, &r.err))
-		if (rc == 0)
+		if (rc == 0) {
 			((struct flight *)tag)->state = FLIGHT_KEPT;
-		else
+			s->kept++;
+		} else {
 			land(tag, &r, true);
-	for (i = 0; i < s->flights_n; i++) {
+		}
+	for (i = 0; s->kept > 0 && i < s->flights_n; i++) {
 		struct flight *f = &s->flights[i];
 
-		if (f->state != FLIGHT_KEPT ||
-		    receiver_room(s->receiver, now_ms(), mono) == 0 ||
-		    !receiver_take(s->receiver, mono))
+		if (f->state != FLIGHT_KEPT)
 			continue;
-		begin(s, f);
+		if (s->closing || !receiver_is_active(s->receiver)) {
+			stream_put_off(f);
+		} else if (receiver_room(s->receiver, now_ms(), mono) > 0 &&
+		    receiver_take(s->receiver, mono)) {
+			s->kept--;
+			begin(s, f);
+		}
 	}
+}
+
+void
+stream_put_off(struct flight *f)
+{
+	f->stream->kept -= f->state == FLIGHT_KEPT;
+	f->state = FLIGHT_LANDED;
+	f->put_off = true;
 }

@@ -23,8 +23,9 @@ struct flight {
 	struct parcel parcel;
 	struct policy_answer answer;
 	struct policy_verdict verdict;
-	bool halves; /* it was too much at once */
-	bool stops;  /* the receiver gets nothing more from here on */
+	bool halves;  /* it was too much at once */
+	bool stops;   /* the receiver gets nothing more from here on */
+	bool put_off; /* it never left, and is not to for now */
 	uint64_t took_ms;
 	char error[400];
 };
@@ -38,7 +39,7 @@ struct stream {
 	struct outbox_replay replay;
 	struct pattern *pattern;
 	struct bucket bucket; /* of a replay */
-	_Atomic uint64_t spent_ns;
+	uint64_t spent_ns;
 	struct keeper *keeper;	/* NULL: no data goes to a claim check */
 	size_t batch_most;	/* events; fewer once that was too much */
 	int64_t batch_later_ms; /* an unfinished one is to go then; 0: none */
@@ -47,6 +48,7 @@ struct stream {
 	struct flight *flights;
 	uint64_t flights_n;
 	unsigned claimed; /* of them: not FREE */
+	unsigned kept;	  /* of these: KEPT */
 	bool closing;
 	bool hurries; /* no batch waits for more */
 	uint64_t random;
@@ -64,6 +66,8 @@ now_ms(void)
 /* stream_flight.c */
 /* F was claimed, and that is committed: it goes, or its data does first. */
 void stream_launch(struct stream *s, struct flight *f);
+/* F, whose data may be at its claim check, doesn't go for now. */
+void stream_put_off(struct flight *f);
 /* Within a transaction: writes down what became of F. */
 int stream_settle(
     struct stream *s, struct flight *f, int64_t now, struct err *e);

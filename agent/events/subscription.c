@@ -40,7 +40,7 @@ subscription_new(const char *name, struct err *e)
 	memcpy(s->name, name, n + 1);
 	s->policy = policy_default;
 	s->timeout_ms = 15000;
-	s->settings = UINT64_C(14695981039346656037);
+	s->receiver = UINT64_C(14695981039346656037);
 	s->concurrency = 16;
 	format_init(&s->format);
 	s->keys = signature_keys_new(e);
@@ -177,15 +177,15 @@ set_enabled(struct subscription *s, const char *value, struct err *e)
 }
 
 static const struct subscription_setting settings[] = {
-    {"url", set_url},
-    {"filter", set_pattern},
-    {"secret", add_secret},
-    {"allow", add_network},
-    {"ca", set_ca},
-    {"timeout", set_timeout},
-    {"concurrency", set_concurrency},
-    {"rate", set_rate},
-    {"enabled", set_enabled},
+    {"url", set_url, true},
+    {"filter", set_pattern, false},
+    {"secret", add_secret, true},
+    {"allow", add_network, true},
+    {"ca", set_ca, true},
+    {"timeout", set_timeout, true},
+    {"concurrency", set_concurrency, true},
+    {"rate", set_rate, true},
+    {"enabled", set_enabled, false},
 };
 
 static const struct {
@@ -206,6 +206,14 @@ digest_text(uint64_t h, const char *text)
 	return h;
 }
 
+/* Who has the same settings of these shares rate, places and breaker with us,
+ * whichever events it wants. */
+static void
+digest_setting(struct subscription *s, const char *key, const char *value)
+{
+	s->receiver = digest_text(digest_text(s->receiver, key), value);
+}
+
 int
 subscription_set(
     struct subscription *s, const char *key, const char *value, struct err *e)
@@ -214,20 +222,23 @@ subscription_set(
 	size_t t, i;
 	int rc;
 
-	s->settings = digest_text(digest_text(s->settings, key), value);
 	for (t = 0; t < sizeof(tables) / sizeof(tables[0]); t++)
 		for (i = 0; i < tables[t].n; i++) {
 			const struct subscription_setting *row =
 			    &tables[t].rows[i];
 
-			if (strcmp(row->key, key) == 0)
+			if (strcmp(row->key, key) == 0) {
+				if (row->of_receiver)
+					digest_setting(s, key, value);
 				return row->set(s, value, e);
+			}
 			buf_addf(&known, " %s", row->key);
 		}
 	format_add_keys(&known);
 	rc = format_set(&s->format, key, value, e);
 	if (rc != 1)
 		return rc;
+	digest_setting(s, key, value);
 	rc = access_set(s->access, key, value, &known, e);
 	if (rc != 1)
 		return rc;
@@ -253,6 +264,25 @@ subscription_finish(struct subscription *s, struct err *e)
 	    access_finish(s->access, e) == -1)
 		return -1;
 	return format_finish(&s->format, &s->misfit, e);
+}
+
+int
+subscription_wants(const struct subscription *s, const struct pattern *also,
+    const char *body, size_t len, struct err *e)
+{
+	const struct pattern *const patterns[] = {s->pattern, also};
+	AUTO(jdoc) struct jdoc *doc = NULL;
+	int rc;
+	size_t i;
+
+	if (s->pattern == NULL && also == NULL && format_takes_all(&s->format))
+		return 1;
+	doc = jdoc_parse(body, len, e);
+	rc = doc != NULL ? format_takes(&s->format, jdoc_root(doc)) : -1;
+	for (i = 0; rc == 1 && i < 2; i++)
+		if (patterns[i] != NULL)
+			rc = pattern_match(patterns[i], jdoc_root(doc), e);
+	return rc == -1 && e->kind != ERR_NOMEM ? 1 : rc;
 }
 
 static bool
@@ -405,7 +435,7 @@ subscription_load(const char *path, struct err *e)
 	if (name_of(path, name, e) == -1)
 		return NULL;
 	s = r.s = subscription_new(name, e);
-	if (s == NULL || ini_file(path, on_line, &r, e) == -1)
+	if (s == NULL || ini_whole_file(path, on_line, &r, e) == -1)
 		return NULL;
 	if (subscription_finish(s, e) == -1) {
 		locate(path, s->misfit, e);

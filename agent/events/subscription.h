@@ -27,6 +27,13 @@ enum subscription_ordering {
 	ORDERING_STRICT, /* each for the one before it */
 };
 
+/* With what a subscription begins in a task, among the events that are kept. */
+struct subscription_start {
+	enum { START_NOW, START_BEGINNING, START_SEQ, START_TIME } with;
+	uint64_t seq;	 /* the first event, or the next after it */
+	int64_t time_ms; /* or the first one since */
+};
+
 struct subscription {
 	char name[SUBSCRIPTION_NAME_MAX + 1];
 	char *url;
@@ -44,9 +51,9 @@ struct subscription {
 	bool disabled;
 	enum subscription_ordering ordering;
 	bool skips; /* strict: what can't be delivered doesn't hold the rest */
-	bool from_beginning; /* not only what happens from now on */
-	const char *misfit;  /* a setting, for a message */
-	uint64_t settings;   /* a digest of all that were set */
+	struct subscription_start start;
+	const char *misfit; /* a setting, for a message */
+	uint64_t receiver;  /* a digest of how it is reached, and how often */
 };
 
 /* With the defaults.  ERR_USAGE for a name that isn't of 1 to
@@ -61,6 +68,14 @@ int subscription_set(
 /* What settings must agree on among themselves; s->misfit is the one that
  * doesn't, or NULL. */
 int subscription_finish(struct subscription *s, struct err *e);
+
+/*
+ * Whether S is sent the event of LEN bytes, as its filter takes it, ALSO does
+ * if it is not NULL, and its format has a way to say it: 1, 0; -1 and
+ * ERR_NOMEM. What can't be judged is rather told than lost.
+ */
+int subscription_wants(const struct subscription *s, const struct pattern *also,
+    const char *body, size_t len, struct err *e);
 
 /* Headers of a request with BODY, as http_many_post() wants them. */
 int subscription_headers(const struct subscription *s, const char *id,

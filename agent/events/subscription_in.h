@@ -9,6 +9,7 @@
 struct subscription_setting {
 	const char *key;
 	int (*set)(struct subscription *s, const char *value, struct err *e);
+	bool of_receiver; /* it is in the digest of these */
 };
 
 /* subscription_policy.c: order, pace, retries. */

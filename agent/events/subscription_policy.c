@@ -5,7 +5,9 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "agent/events/cloudevent.h"
 #include "agent/events/subscription_in.h"
+#include "base/clock.h"
 #include "base/text.h"
 
 #define DAY_MS UINT64_C(86400000)
@@ -60,12 +62,29 @@ set_on_exhausted(struct subscription *s, const char *value, struct err *e)
 static int
 set_start(struct subscription *s, const char *value, struct err *e)
 {
-	static const char *const words[] = {"now", "beginning", NULL};
-	int i = choose(value, words, e);
+	struct subscription_start *start = &s->start;
+	int64_t now_ms = clock_wall_ns() / 1000000;
 
-	if (i >= 0)
-		s->from_beginning = i == 1;
-	return i >= 0 ? 0 : -1;
+	*start = (struct subscription_start){.with = START_NOW};
+	if (strcmp(value, "now") == 0)
+		return 0;
+	start->with = START_BEGINNING;
+	if (strcmp(value, "beginning") == 0)
+		return 0;
+	start->with = START_SEQ;
+	start->seq = cloudevent_seq(value);
+	if (start->seq != 0)
+		return 0;
+	start->with = START_TIME;
+	if (text_parse_when(value, now_ms, &start->time_ms, e) == -1)
+		return err_set(e, ERR_USAGE,
+		    "now, beginning, an event's id, a time as 2026-11-23 or "
+		    "2026-11-23T08:00:00Z, or how long ago as 2h, not "
+		    "\"%.100s\"",
+		    value);
+	if (start->time_ms > now_ms)
+		return err_set(e, ERR_USAGE, "not yet: \"%s\"", value);
+	return 0;
 }
 
 static int
@@ -209,20 +228,20 @@ set_breaker_cap(struct subscription *s, const char *value, struct err *e)
 
 const struct subscription_setting
     subscription_policy_settings[SUBSCRIPTION_POLICY_SETTINGS] = {
-	{"ordering", set_ordering},
-	{"on-exhausted", set_on_exhausted},
-	{"start", set_start},
-	{"burst", set_burst},
-	{"max-age", set_max_age},
-	{"max-attempts", set_max_attempts},
-	{"retry-base", set_retry_base},
-	{"retry-cap", set_retry_cap},
-	{"schedule", set_schedule},
-	{"permanent-status", set_permanent},
-	{"disable-after", set_disable_after},
-	{"breaker-after", set_breaker_after},
-	{"breaker-base", set_breaker_base},
-	{"breaker-cap", set_breaker_cap},
+	{"ordering", set_ordering, false},
+	{"on-exhausted", set_on_exhausted, false},
+	{"start", set_start, false},
+	{"burst", set_burst, true},
+	{"max-age", set_max_age, false},
+	{"max-attempts", set_max_attempts, false},
+	{"retry-base", set_retry_base, false},
+	{"retry-cap", set_retry_cap, false},
+	{"schedule", set_schedule, false},
+	{"permanent-status", set_permanent, false},
+	{"disable-after", set_disable_after, false},
+	{"breaker-after", set_breaker_after, true},
+	{"breaker-base", set_breaker_base, true},
+	{"breaker-cap", set_breaker_cap, true},
 };
 
 int

@@ -22,13 +22,18 @@ _dray_propose() {
 
 _dray() {
 	local cur=${COMP_WORDS[COMP_CWORD]} verb='' option='' word value
-	local -i i operands=0
+	local -i i operands=0 glued=0
 	COMPREPLY=()
-	# "=" is a word of its own, so are the option before and the value behind
+	# "=" and ":" are words of their own, so are what is before and behind: of
+	# "--x=y" an option and its value, of "s3://x" one operand
 	for ((i = 1; i < COMP_CWORD; i++)); do
 		word=${COMP_WORDS[i]}
 		if [ "$word" = = ]; then
 			continue
+		elif [[ $word == :* ]]; then
+			glued=1
+		elif [ $glued = 1 ]; then
+			glued=0
 		elif [ -n "$option" ]; then
 			option=
 		elif [[ $word == -?* ]]; then
@@ -40,6 +45,8 @@ _dray() {
 		fi
 	done
 	[ "$cur" != = ] || cur=
+	# a URL, or what else has a colon in it, is for who types it
+	[ $glued = 0 ] && [[ $cur != :* ]] || return 0
 	if [ -n "$option" ]; then
 		value=$(_dray_argument "$option")
 	elif [[ $cur == -* ]]; then

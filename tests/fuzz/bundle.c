@@ -48,6 +48,7 @@ static void
 check_index(const uint8_t *data, size_t size)
 {
 	int fd = memfd_create("index", MFD_CLOEXEC);
+	struct frames frames = {0};
 	struct volume_mark mark;
 	struct err e = ERR_INIT;
 	uint64_t bytes;
@@ -59,6 +60,9 @@ check_index(const uint8_t *data, size_t size)
 		    mark.open.data <= mark.end);
 	else
 		assert(e.msg[0] != '\0');
+	if (volume_index_frames(fd, "index", &frames, &e) == -1)
+		assert(e.msg[0] != '\0');
+	frames_free(&frames);
 	close(fd);
 }
 

@@ -67,13 +67,17 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	    : NULL;
 	AUTO(jdoc) struct jdoc *answer = NULL;
 	AUTO(buf) struct buf reply = BUF_INIT(1 << 20);
+	struct aside_order aside = {.main = NULL};
 	const struct jdoc_node *ok;
 
 	if (tasks == NULL)
 		begin();
 	if (doc == NULL || jdoc_root(doc)->type != JDOC_OBJECT)
 		return 0;
-	ops_answer(tasks, jdoc_root(doc), &reply);
+	ops_answer(tasks, jdoc_root(doc), &reply, &aside);
+	conf_words_free(&aside.words);
+	if (aside.main != NULL)
+		return 0;
 	need(memchr(buf_str(&reply), '\n', reply.len) == NULL);
 	answer = jdoc_parse(buf_str(&reply), reply.len, &e);
 	need(answer != NULL);

@@ -20,8 +20,11 @@ conf() {
 	printf '%s\n' "source = $T/src" "target = $T/dst-$1" "${@:2}" \
 		>"$T/tasks.d/$1.conf"
 }
+# daemon_begin [OPTION...]: by the command $daemon_by, if there is one
 daemon_begin() {
-	background "$DRAY" daemon --config "$T/dray.conf" "$@" 2>>"$T/daemon.log"
+	# shellcheck disable=SC2086	# these are words
+	background ${daemon_by:-} "$DRAY" daemon --config "$T/dray.conf" "$@" \
+		2>>"$T/daemon.log"
 	daemon=$!
 	wait_for 10 test -S "$T/control"
 	wait_for 10 task list

@@ -28,6 +28,7 @@ fill(struct bundle_manifest *m)
 	*v = (struct bundle_volume){.number = 1,
 	    .disk = 1,
 	    .bytes = 2048,
+	    .tar_bytes = 2048,
 	    .index_bytes = 3,
 	    .index_sha256 = SHA};
 	v = bundle_manifest_add(m, &e);

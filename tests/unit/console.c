@@ -7,6 +7,7 @@
 #include <sys/socket.h>
 #include <sys/un.h>
 
+#include "agent/daemon/conf_words.h"
 #include "agent/daemon/console.h"
 #include "agent/daemon/hush.h"
 #include "agent/daemon/memory.h"
@@ -28,16 +29,35 @@ path_of(const char *name)
 	return path;
 }
 
-/* Says what it was asked; "big" gets a long answer. */
+/* Answers in a process of its own, but not if it is told to "hang". */
+static int
+slowly(enum verb_id verb, int argc, char **argv)
+{
+	(void)verb;
+	(void)argc;
+	while (strcmp(argv[0], "hang") == 0)
+		pause();
+	return dprintf(RUN_PASSED_FD, "{\"from\":\"%s\"}", argv[0]) > 0 ? 0 : 1;
+}
+
+/* Says what it was asked; "big" gets a long answer, "aside" and "hang" one that
+ * somebody else makes. */
 static void
-echo(void *arg, const struct jdoc_node *request, struct buf *reply)
+echo(void *arg, const struct jdoc_node *request, struct buf *reply,
+    struct aside_order *aside)
 {
 	const struct jdoc_node *op = jdoc_member(request, "op");
+	struct err e = ERR_INIT;
 	struct json j;
 	int i;
 
 	(void)arg;
 	asked++;
+	if (jdoc_is(op, "aside") || jdoc_is(op, "hang")) {
+		CHECK(conf_words_add(&aside->words, op->text, NULL, &e) == 0);
+		aside->main = slowly;
+		return;
+	}
 	json_begin(&j, reply);
 	json_object(&j, NULL);
 	json_string(&j, "op", op->text, op->len);
@@ -100,6 +120,67 @@ say(int fd, const char *text, size_t len)
 }
 
 #define SAY(fd, text) say(fd, text, strlen(text))
+
+/* What FD is told once the one that makes its answer has ended. */
+static const char *
+answer_from_aside(int fd)
+{
+	static char answer[4096];
+	ssize_t n = -1;
+	int i;
+
+	for (i = 0; i < 1000 && n == -1; i++) {
+		usleep(10000);
+		console_reap(control);
+		serve();
+		n = recv(fd, answer, sizeof(answer) - 1, 0);
+	}
+	answer[n > 0 ? n : 0] = '\0';
+	return answer;
+}
+
+static void
+an_answer_that_takes_a_while_holds_up_nobody(void)
+{
+	static const char hang[] = "{\"v\":1,\"op\":\"hang\"}\n";
+	int fds[5], other, i;
+
+	begin();
+	for (i = 0; i < 5; i++)
+		fds[i] = call();
+	other = call();
+	serve();
+	CHECK_STR(
+	    SAY(fds[0], "{\"v\":1,\"op\":\"hang\"}\n{\"v\":1,\"op\":\"x\"}\n"),
+	    "");
+	CHECK_STR(SAY(other, "{\"v\":1,\"op\":\"x\"}\n"), "{\"op\":\"x\"}\n");
+	CHECK_STR(SAY(other, "{\"v\":1,\"op\":\"aside\"}\n"), "");
+	CHECK_STR(answer_from_aside(other), "{\"from\":\"aside\"}\n");
+	for (i = 1; i < 4; i++)
+		CHECK_STR(SAY(fds[i], hang), "");
+	CHECK(strstr(SAY(fds[4], hang), "others are being answered") != NULL);
+	/* One of them goes: there is a place again. */
+	close(fds[3]);
+	for (i = 0; i < 200; i++) {
+		usleep(1000);
+		serve();
+		console_reap(control);
+	}
+	CHECK_STR(SAY(other, "{\"v\":1,\"op\":\"aside\"}\n"), "");
+	CHECK_STR(answer_from_aside(other), "{\"from\":\"aside\"}\n");
+	console_tick(control, clock_mono_ms() + 1000);
+	CHECK_STR(SAY(fds[1], ""), "");
+	console_tick(control, clock_mono_ms() + 5000);
+	CHECK(strstr(SAY(fds[1], ""), "there is no answer within") != NULL);
+	/* What it asked behind that is answered now. */
+	CHECK(strstr(SAY(fds[0], ""), "}\n{\"op\":\"x\"}\n") != NULL);
+	close(fds[0]);
+	close(fds[1]);
+	close(fds[2]);
+	close(fds[4]);
+	close(other);
+	end();
+}
 
 /* Without one to spare, the listener would be ready for ever. */
 static void
@@ -310,6 +391,8 @@ what_is_remembered_comes_back(void)
 		    .since_us = 5,
 		    .unfinished = true,
 		},
+	    .begun_us = 1795460000000001,
+	    .ended_us = 1795460000000002,
 	    .outcome = "failed",
 	    .message = "no\nsuch = [thing] # at all",
 	};
@@ -320,6 +403,7 @@ what_is_remembered_comes_back(void)
 	CHECK(memory_write(tree_path, "t", &m, &e) == 0);
 	CHECK(memory_read(tree_path, "t", &back, &e) == 0);
 	CHECK(memcmp(&back.schedule, &m.schedule, sizeof(m.schedule)) == 0);
+	CHECK(back.begun_us == m.begun_us && back.ended_us == m.ended_us);
 	CHECK_STR(back.outcome, "failed");
 	CHECK(strstr(back.message, "such = [thing] # at all") != NULL);
 	m.schedule.paused = false;
@@ -341,6 +425,7 @@ main(void)
 	RUN(who_keeps_it_waiting_is_turned_away);
 	RUN(an_answer_that_is_not_read_holds_up_nobody);
 	RUN(who_is_quiet_for_longest_makes_room);
+	RUN(an_answer_that_takes_a_while_holds_up_nobody);
 	RUN(lines_that_others_cause_are_few);
 	RUN(what_is_remembered_comes_back);
 	RUN(callers_wait_while_there_are_no_descriptors);

@@ -52,7 +52,7 @@ a_task_has_the_options_of_a_run(void)
 
 	write_file("nightly.conf",
 	    "# every night\n" PLACES "delete = yes\nexclude = *.tmp\n"
-	    "exclude = -x y\nhard-links = no\npart-size = 64M\n"
+	    "exclude = -x y\nexclude = %h%%\nhard-links = no\npart-size = 64M\n"
 	    "enabled = no\nhold-after = 3\n");
 	t = task_conf_load(path_of("nightly.conf"), &none, &e);
 	CHECK(t != NULL);
@@ -63,10 +63,44 @@ a_task_has_the_options_of_a_run(void)
 	CHECK_STR(t->target, "s3://bucket/b");
 	CHECK(
 	    t->verb == VERB_SYNC && !t->enabled && t->schedule.hold_after == 3);
-	CHECK_UINT(t->options.n, 4);
+	CHECK_UINT(t->options.n, 5);
 	CHECK_STR(t->options.words[0], "--delete");
 	CHECK_STR(t->options.words[2], "--exclude=-x y");
-	CHECK_STR(t->options.words[3], "--part-size=64M");
+	CHECK_STR(t->options.words[3], "--exclude=%h%%");
+	CHECK_STR(t->options.words[4], "--part-size=64M");
+}
+
+static void
+each_option_of_a_run_is_a_key(void)
+{
+	unsigned flags = 0, others = 0;
+	size_t i;
+
+	for (i = 0; i < option_count; i++) {
+		const struct option_def *option = &option_table[i];
+		struct conf_words w = {.n = 0};
+		struct err e = ERR_INIT;
+		int rc = conf_words_set(&w, option->name, "yes", &e);
+
+		conf_words_free(&w);
+		if ((option->verbs & 1u << VERB_SYNC) == 0) {
+			CHECK(
+			    strstr(e.msg, "is no option of dray sync") != NULL);
+		} else if (strstr(e.msg, "the daemon sees to this") != NULL) {
+			CHECK(option->group == GROUP_SHOW ||
+			    option->group == GROUP_STATE ||
+			    option->kind == OPTION_HELP ||
+			    strstr("dry-run dump-filters", option->name));
+		} else if (option->arg == NULL) {
+			CHECK(rc == 0);
+			flags++;
+		} else {
+			CHECK(rc == 0 || strstr(e.msg, option->name) != NULL);
+			CHECK(strstr(e.msg, "no such key") == NULL);
+			others++;
+		}
+	}
+	CHECK(flags > 20 && others > 50);
 }
 
 static void
@@ -193,6 +227,38 @@ on_bad(void *arg, const char *name, const struct err *why)
 	snprintf(h->name, sizeof(h->name), "%s", name);
 }
 
+/* What is cut off within a line is refused; what is whole up to a line's end
+ * can't be told from what was meant, but has no half of a value. */
+static void
+a_file_that_is_cut_off_holds_no_half_of_a_line(void)
+{
+	static const char text[] = "# nightly\n" PLACES "bwlimit = 10M\n"
+				   "schedule = 02:30\nhold-after = 13\n";
+	static const char settings[] =
+	    "[daemon]\nmax-concurrent-runs = 12\ncontrol = /run/x\n"
+	    "[defaults]\nbwlimit = 10M\n";
+	char part[sizeof(text) + sizeof(settings)];
+	size_t n;
+
+	for (n = 1; n < sizeof(text); n++) {
+		bool whole = text[n - 1] == '\n';
+		const char *said;
+
+		snprintf(part, n + 1, "%s", text);
+		said = refusal(part);
+		if (whole && strstr(part, "target") != NULL)
+			CHECK_STR(said, "");
+		else
+			CHECK(
+			    strstr(said, whole ? "is set" : "no end") != NULL);
+	}
+	for (n = 1; n < sizeof(settings); n++) {
+		snprintf(part, n + 1, "%s", settings);
+		CHECK((*daemon_refusal(part) == '\0') ==
+		    (settings[n - 1] == '\n'));
+	}
+}
+
 static void
 one_bad_file_leaves_the_others(void)
 {
@@ -229,10 +295,12 @@ main(void)
 	int fd = tree_begin();
 
 	RUN(a_task_has_the_options_of_a_run);
+	RUN(each_option_of_a_run_is_a_key);
 	RUN(what_makes_no_sense_is_refused_with_its_line);
 	RUN(a_name_must_be_a_tasks);
 	RUN(defaults_come_first_and_can_be_taken_back);
 	RUN(the_daemons_own_settings_are_checked);
+	RUN(a_file_that_is_cut_off_holds_no_half_of_a_line);
 	RUN(one_bad_file_leaves_the_others);
 	tree_end(fd);
 	return check_end();

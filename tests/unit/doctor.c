@@ -166,7 +166,7 @@ a_state_directory_is_ours_alone(void)
 	CHECK(tells(f, "state will be made"));
 	CHECK(mkdir(path, 0700) == 0);
 	doctor_state(&d);
-	CHECK(tells(f, "state is ours"));
+	CHECK(tells(f, "state belongs to "));
 	CHECK_UINT(findings_count(f, FINDING_FAIL), 0);
 	CHECK(chmod(path, 0777) == 0);
 	doctor_state(&d);
@@ -271,10 +271,71 @@ libraries_have_versions(void)
 
 	doctor_libraries(&d);
 	CHECK(tells(f, "\"what\":\"libcurl\",\"text\":\""));
+	CHECK(tells(f, "\"what\":\"Expat\",\"text\":\"2."));
 	CHECK(tells(f, "\"what\":\"libssh2\",\"text\":\"1."));
 	CHECK(tells(f, "\"what\":\"OpenSSL\",\"text\":\"3."));
 	CHECK(tells(f, "\"what\":\"SQLite\",\"text\":\"3."));
 	CHECK(tells(f, "\"what\":\"xxHash\",\"text\":\"0."));
+}
+
+/* What is told of VERSION of LIBRARY, of a run to TARGET, as JSON. */
+static const char *
+told_of(struct findings *f, enum library library, const char *version,
+    const char *target)
+{
+	const char *versions[LIBRARY_COUNT] = {NULL};
+	struct err e = ERR_INIT;
+	AUTO(store_url) struct store_url *url = store_url_parse(target, &e);
+	struct options o = options;
+	struct doctor d = {.o = &o, .target = url, .found = f};
+
+	versions[library] = version;
+	o.store.sftp_transport = "libssh2";
+	doctor_versions(&d, versions);
+	return told(f);
+}
+
+static void
+versions_that_do_harm_are_known(void)
+{
+	static const struct {
+		enum library library;
+		const char *version, *target, *says;
+	} cases[] = {
+	    {LIBRARY_CURL, "7.88.1", "/x", "\"ok\",\"what\":\"libcurl\""},
+	    {LIBRARY_CURL, "8.11.1", "/x", "fail"},
+	    {LIBRARY_CURL, "8.12.0", "/x", "ok"},
+	    {LIBRARY_CURL, "8.20.0", "/x", "CVE-2026-92392"},
+	    {LIBRARY_EXPAT, "2.2.10", "/x", "CVE-2022-40674"},
+	    {LIBRARY_EXPAT, "2.5.0", "/x", "ok"},
+	    {LIBRARY_SSH2, "1.10.0", "/x", "ok"},
+	    {LIBRARY_SSH2, "1.10.0", "sftp://h/x", "no AES-GCM"},
+	    {LIBRARY_SSH2, "1.10.0", "sftp://h/x", "CVE-2023-48795"},
+	    {LIBRARY_SSH2, "1.11.0", "sftp://h/x", "CVE-2023-48795"},
+	    {LIBRARY_SSH2, "1.11.1", "sftp://h/x", "CVE-2026-55200"},
+	    {LIBRARY_SSH2, "1.11.2", "sftp://h/x", "ok"},
+	    {LIBRARY_NFS, "4.0.0", "/x", "ok"},
+	    {LIBRARY_NFS, "4.0.0", "nfs://h/x", "warn"},
+	    {LIBRARY_NFS, "7.0.3", "nfs://h/x", "ok"},
+	    {LIBRARY_NFS, "8.0.0", "nfs://h/x", "warn"},
+	    {LIBRARY_SQLITE, "3.44.5", "/x", "could damage"},
+	    {LIBRARY_SQLITE, "3.44.6", "/x", "\"text\":\"3.44.6\""},
+	    {LIBRARY_SQLITE, "3.50.6", "/x", "could damage"},
+	    {LIBRARY_SQLITE, "3.50.7", "/x", "\"text\":\"3.50.7\""},
+	    {LIBRARY_SQLITE, "3.51.2", "/x", "could damage"},
+	    {LIBRARY_SQLITE, "3.51.3", "/x", "\"text\":\"3.51.3\""},
+	};
+	size_t i;
+
+	for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		AUTO(findings) struct findings *f = findings_new();
+		const char *said = told_of(
+		    f, cases[i].library, cases[i].version, cases[i].target);
+
+		CHECK(strstr(said, cases[i].says) != NULL);
+		if (strstr(said, cases[i].says) == NULL)
+			fprintf(stderr, "%s: %s", cases[i].version, said);
+	}
 }
 
 int
@@ -296,6 +357,7 @@ main(void)
 	RUN(a_clock_may_differ_a_little);
 	RUN(a_name_without_an_address_fails);
 	RUN(libraries_have_versions);
+	RUN(versions_that_do_harm_are_known);
 	options_free(&options);
 	tree_end(fd);
 	return check_end();

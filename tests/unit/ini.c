@@ -2,6 +2,7 @@
 #include "config.h"
 
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "base/auto.h"
 #include "base/buf.h"
@@ -89,6 +90,37 @@ lines_have_a_limit_and_no_nul(void)
 	CHECK(strstr(e.msg, "NUL") != NULL);
 }
 
+/* Half of a value may be one. */
+static void
+a_whole_file_ends_with_a_line_break(void)
+{
+	static const char *const texts[] = {"a = 10\n", "", "a = b\n\n# c\n",
+	    "a = 1", "a = 10\nb = ", "a = 10\n# b"};
+	char path[] = "/tmp/dray-ini.XXXXXX";
+	int fd = mkstemp(path);
+	size_t i;
+
+	CHECK(fd != -1);
+	for (i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
+		AUTO(buf) struct buf out = BUF_INIT(1000);
+		const char *text = texts[i];
+		struct err e = ERR_INIT;
+		size_t n = strlen(text);
+		bool whole = n == 0 || text[n - 1] == '\n';
+
+		CHECK(ftruncate(fd, 0) == 0 &&
+		    pwrite(fd, text, n, 0) == (ssize_t)n);
+		CHECK(ini_file(path, on_line, &out, &e) == 0);
+		buf_reset(&out);
+		CHECK(ini_whole_file(path, on_line, &out, &e) ==
+		    (whole ? 0 : -1));
+		CHECK(whole ||
+		    strstr(e.msg, ": the last line has no end: ") != NULL);
+	}
+	close(fd);
+	unlink(path);
+}
+
 static void
 a_missing_file_is_told_apart(void)
 {
@@ -104,6 +136,7 @@ main(void)
 	RUN(assignments_come_with_section_and_line);
 	RUN(nonsense_is_named_with_file_and_line);
 	RUN(lines_have_a_limit_and_no_nul);
+	RUN(a_whole_file_ends_with_a_line_break);
 	RUN(a_missing_file_is_told_apart);
 	return check_end();
 }

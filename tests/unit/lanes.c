@@ -7,6 +7,7 @@
 #include <time.h>
 
 #include "agent/lanes.h"
+#include "base/clock.h"
 #include "tests/unit/check.h"
 
 static struct job *
@@ -18,10 +19,23 @@ new_job(enum job_kind kind)
 }
 
 static struct lanes *
+lanes_of(unsigned workers, unsigned first, bool near)
+{
+	struct lanes_setup s = {
+	    .workers = workers,
+	    .first = first,
+	    .parts = 4,
+	    .near = near,
+	};
+	struct err e = ERR_INIT;
+
+	return lanes_new(&s, &e);
+}
+
+static struct lanes *
 filled(unsigned workers, unsigned small, unsigned bulk)
 {
-	struct err e = ERR_INIT;
-	struct lanes *l = lanes_new(workers, 4, 0, &e);
+	struct lanes *l = lanes_of(workers, workers, false);
 
 	while (small-- > 0)
 		lanes_push(l, new_job(JOB_PUT));
@@ -173,8 +187,7 @@ worker(void *arg)
 static void
 closing_wakes_all_and_nothing_is_lost(void)
 {
-	struct err e = ERR_INIT;
-	struct crowd c = {.l = lanes_new(6, 4, 0, &e)};
+	struct crowd c = {.l = lanes_of(6, 6, false)};
 	struct timespec ms = {.tv_nsec = 1000000};
 	pthread_t threads[6];
 	unsigned i;
@@ -216,8 +229,9 @@ what_nobody_took_can_be_withdrawn(void)
 static void
 parts_begin_with_as_many_as_is_said(void)
 {
+	struct lanes_setup s = {.workers = 8, .first = 8, .parts = 3};
 	struct err e = ERR_INIT;
-	struct lanes *l = lanes_new(8, 3, 0, &e);
+	struct lanes *l = lanes_new(&s, &e);
 	struct job *jobs[4];
 	unsigned i;
 
@@ -267,8 +281,7 @@ push_some(struct lanes *l, unsigned n, uint64_t bytes)
 static void
 near_by_small_ones_go_together(void)
 {
-	struct err e = ERR_INIT;
-	struct lanes *l = lanes_new(8, 4, 3, &e);
+	struct lanes *l = lanes_of(8, 2, true);
 	struct job *a, *b;
 
 	/* Two processors for the workers: half of what waits is the other's. */
@@ -297,8 +310,7 @@ near_by_small_ones_go_together(void)
 static void
 far_away_each_goes_alone(void)
 {
-	struct err e = ERR_INIT;
-	struct lanes *l = lanes_new(2, 4, 0, &e);
+	struct lanes *l = lanes_of(2, 2, false);
 	struct job *j;
 
 	push_some(l, 100, 1);
@@ -311,8 +323,7 @@ far_away_each_goes_alone(void)
 static void
 a_throttled_one_among_many_halves(void)
 {
-	struct err e = ERR_INIT;
-	struct lanes *l = lanes_new(4, 4, 9, &e);
+	struct lanes *l = lanes_of(4, 8, true);
 	struct job *j;
 
 	push_some(l, 21, 1);
@@ -338,8 +349,7 @@ one_worker(void *arg)
 static void
 a_push_tells_whether_somebody_waits(void)
 {
-	struct err e = ERR_INIT;
-	struct lanes *l = lanes_new(2, 4, 0, &e);
+	struct lanes *l = lanes_of(2, 2, false);
 	struct timespec ms = {.tv_nsec = 1000000};
 	pthread_t thread;
 	unsigned i;
@@ -352,6 +362,64 @@ a_push_tells_whether_somebody_waits(void)
 	CHECK(i < 5000);
 	lanes_close(l);
 	pthread_join(thread, NULL);
+	lanes_free(l);
+}
+
+/* Of a store that takes 2 ms for each, of however many at a time. */
+static void *
+distant_worker(void *arg)
+{
+	struct timespec ms2 = {.tv_nsec = 2000000};
+	struct lanes *l = arg;
+	struct job *j;
+
+	while ((j = lanes_take(l)) != NULL) {
+		nanosleep(&ms2, NULL);
+		give_back(l, j, ERR_NONE);
+	}
+	return NULL;
+}
+
+static void
+far_away_there_are_as_many_as_make_it_faster(void)
+{
+	struct timespec tick = {.tv_nsec = 5000000};
+	struct lanes *l = lanes_of(8, 2, false);
+	uint64_t end = clock_mono_ms() + 20000;
+	unsigned i, limit, least = 8, most = 0;
+	pthread_t threads[8];
+	struct job *j;
+
+	for (i = 0; i < 8; i++)
+		pthread_create(&threads[i], NULL, distant_worker, l);
+	while (clock_mono_ms() < end && most < 8) {
+		while (lanes_waiting(l) < 100)
+			lanes_push(l, new_job(JOB_PUT));
+		nanosleep(&tick, NULL);
+		limit = lanes_limit(l);
+		least = limit < least ? limit : least;
+		most = limit > most ? limit : most;
+	}
+	CHECK_UINT(least, 2);
+	CHECK_UINT(most, 8);
+	while ((j = lanes_withdraw(l)) != NULL)
+		job_free(j);
+	lanes_close(l);
+	for (i = 0; i < 8; i++)
+		pthread_join(threads[i], NULL);
+	lanes_free(l);
+}
+
+static void
+a_throttled_store_gets_half_of_what_is_in_use(void)
+{
+	struct lanes *l = lanes_of(64, 16, false);
+	struct job *j;
+
+	lanes_push(l, new_job(JOB_PUT));
+	j = lanes_take(l);
+	give_back(l, j, ERR_THROTTLE);
+	CHECK_UINT(lanes_limit(l), 8);
 	lanes_free(l);
 }
 
@@ -369,6 +437,8 @@ main(void)
 	RUN(near_by_small_ones_go_together);
 	RUN(far_away_each_goes_alone);
 	RUN(a_throttled_one_among_many_halves);
+	RUN(far_away_there_are_as_many_as_make_it_faster);
+	RUN(a_throttled_store_gets_half_of_what_is_in_use);
 	RUN(a_push_tells_whether_somebody_waits);
 	return check_end();
 }

@@ -7,7 +7,9 @@
 
 #include <ctype.h>
 #include <stdlib.h>
+#include <wordexp.h>
 
+#include "agent/cli/parse.h"
 #include "agent/cli/table.h"
 #include "agent/daemon/conf.h"
 #include "tests/unit/check.h"
@@ -204,12 +206,14 @@ check_mentions(const struct page *p)
 	}
 }
 
+/* Besides those of verbs. */
+static const char *const others[] = {"dray.1", "dray-control.5", "dray-json.5",
+    "dray-manifest.5", "dray-subscriptions.5", "dray-task.5", "dray.conf.5",
+    "dray-events.7", "dray-stores.7"};
+
 static void
 no_page_speaks_of_an_option_that_is_not_there(void)
 {
-	static const char *const others[] = {"dray.1", "dray-control.5",
-	    "dray-json.5", "dray-manifest.5", "dray-subscriptions.5",
-	    "dray-task.5", "dray.conf.5", "dray-events.7", "dray-stores.7"};
 	static struct page p;
 	size_t i;
 	int verb;
@@ -242,6 +246,130 @@ the_first_page_leads_to_each_verb(void)
 		if (!has_no_page(verb) && strstr(p.text, text) == NULL)
 			complain(
 			    &p, "doesn't name", text + 5, strlen(text + 5));
+	}
+}
+
+#define WORDS_MAX 40
+
+/* The command line WORDS, without the program: 0 if it is taken. */
+static int
+try_words(int n, char **words, struct err *e)
+{
+	AUTO(options) struct options o = {0};
+	const char *name = options_take_verb(&n, words);
+	enum verb_id verb = name != NULL ? verb_by_name(name) : VERB_COUNT;
+
+	if (verb == VERB_COUNT)
+		return err_set(e, ERR_USAGE, "no verb");
+	if (options_init(&o, e) == -1 ||
+	    options_parse(&o, verb, &n, words, e) != 0 ||
+	    options_finish(&o, verb, e) == -1)
+		return -1;
+	return options_check_operands(verb, n, e);
+}
+
+/* "dray VERB ...", as a shell would call it, up to the next program. */
+static void
+check_command(const struct page *p, char *command)
+{
+	struct err e = ERR_INIT;
+	char *words[WORDS_MAX] = {NULL};
+	wordexp_t all;
+	size_t i;
+
+	command[strcspn(command, "<>|)")] = '\0';
+	if (wordexp(command, &all, WRDE_NOCMD | WRDE_UNDEF) != 0) {
+		complain(p, "has no command", command, strlen(command));
+		return;
+	}
+	/* They are moved about. */
+	for (i = 1; i < all.we_wordc && i < WORDS_MAX; i++)
+		words[i - 1] = all.we_wordv[i];
+	if (try_words((int)i - 1, words, &e) == -1) {
+		complain(p, "has a command that is refused:", command,
+		    strlen(command));
+		fprintf(stderr, "%s\n", e.msg);
+	}
+	wordfree(&all);
+}
+
+/* What a line of .Dl shows behind what COMMAND has; whether it goes on. */
+static bool
+add_shown(char *command, size_t size, const char *text, size_t len)
+{
+	size_t had = strlen(command);
+	bool quoted = len > 1 && text[0] == '"' && text[len - 1] == '"';
+	char *end;
+
+	snprintf(command + had, size - had, "%.*s",
+	    (int)(quoted ? len - 2 : len), quoted ? text + 1 : text);
+	end = strstr(command + had, "\\e");
+	if (end != NULL)
+		*end = '\0';
+	return end != NULL;
+}
+
+/* Commands are on lines of .Dl; one that ends in a backslash goes on. */
+static unsigned
+check_commands(const struct page *p)
+{
+	const char *line;
+	char command[1000] = "";
+	unsigned n = 0;
+
+	for (line = p->text; *line != '\0';) {
+		size_t len = strcspn(line, "\n");
+
+		if (strncmp(line, ".Dl ", 4) == 0 &&
+		    !add_shown(command, sizeof(command), line + 4, len - 4)) {
+			if (strncmp(command, "dray ", 5) == 0) {
+				check_command(p, command);
+				n++;
+			}
+			command[0] = '\0';
+		}
+		line += len + (line[len] == '\n');
+	}
+	return n;
+}
+
+static void
+examples_are_commands_that_dray_takes(void)
+{
+	static struct page p;
+	unsigned n = 0;
+	size_t i;
+	int verb;
+
+	for (verb = 0; verb < VERB_COUNT; verb++)
+		if (!has_no_page(verb) && page_of_verb(&p, verb))
+			n += check_commands(&p);
+	for (i = 0; i < sizeof(others) / sizeof(others[0]); i++)
+		if (read_page(&p, others[i]))
+			n += check_commands(&p);
+	CHECK(n > 40);
+}
+
+static void
+the_help_shows_commands_that_dray_takes(void)
+{
+	static struct page p;
+	int verb;
+
+	for (verb = 0; verb < VERB_COUNT; verb++) {
+		const char *line = verb_table[verb].examples;
+
+		snprintf(
+		    p.name, sizeof(p.name), "help %s", verb_table[verb].name);
+		while (*line != '\0') {
+			size_t n = strcspn(line, "\n");
+			char command[1000];
+
+			snprintf(
+			    command, sizeof(command), "%.*s", (int)n, line);
+			check_command(&p, command);
+			line += n + (line[n] == '\n');
+		}
 	}
 }
 
@@ -282,6 +410,8 @@ main(void)
 	RUN(each_page_has_the_options_of_its_verb);
 	RUN(each_entry_is_an_option_that_the_verb_takes);
 	RUN(no_page_speaks_of_an_option_that_is_not_there);
+	RUN(examples_are_commands_that_dray_takes);
+	RUN(the_help_shows_commands_that_dray_takes);
 	RUN(the_first_page_leads_to_each_verb);
 	RUN(the_settings_of_the_daemon_are_in_its_page);
 	return check_end();

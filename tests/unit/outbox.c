@@ -161,8 +161,8 @@ dead_letters_are_kept_and_driven_again(void)
 	CHECK(letters == 1 && attempts == 1);
 	CHECK(outbox_keep_referred(f.box, 0, 0, &kept, &f.e) == 0);
 	CHECK_UINT(kept, a1);
-	CHECK(outbox_redrive(f.box, &another, 1, &n, &f.e) == 0 && n == 0);
-	CHECK(outbox_redrive(f.box, &any, 1, &n, &f.e) == 0 && n == 1);
+	CHECK(outbox_redrive(f.box, &another, 1, 0, &n, &f.e) == 0 && n == 0);
+	CHECK(outbox_redrive(f.box, &any, 1, 0, &n, &f.e) == 0 && n == 1);
 	CHECK(claim(&f, 1, &d) == a1);
 	CHECK_UINT(d.attempts, 1);
 	arrives(&f, &d);
@@ -190,7 +190,7 @@ the_end_of_a_run_is_driven_again_last(void)
 	CHECK(outbox_dead(f.box, &f.sub, &d, &bad, "permanent", &f.e) == 0);
 	outbox_delivery_clear(&d);
 	CHECK(outbox_sub_save(f.box, &f.sub, &f.e) == 0);
-	CHECK(outbox_redrive(f.box, &any, 1, &n, &f.e) == 0 && n == 2);
+	CHECK(outbox_redrive(f.box, &any, 1, 0, &n, &f.e) == 0 && n == 2);
 	CHECK(claim(&f, 1, &d) == file);
 	outbox_delivery_clear(&d);
 	CHECK(claim(&f, 1, &d) == 0);

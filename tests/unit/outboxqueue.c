@@ -320,8 +320,8 @@ letters_are_chosen_by_whom_and_why(void)
 	CHECK(claim(&f, 1, &d) != 0);
 	CHECK(outbox_dead(f.box, &f.sub, &d, &bad, "permanent", &f.e) == 0);
 	outbox_delivery_clear(&d);
-	CHECK(outbox_redrive(f.box, &who, 50, &n, &f.e) == 0 && n == 0);
-	CHECK(outbox_redrive(f.box, &why, 50, &n, &f.e) == 0 && n == 1);
+	CHECK(outbox_redrive(f.box, &who, 50, 0, &n, &f.e) == 0 && n == 0);
+	CHECK(outbox_redrive(f.box, &why, 50, 0, &n, &f.e) == 0 && n == 1);
 	/* It is young again. */
 	CHECK(claim(&f, 50, &d) != 0);
 	CHECK(d.since_ms == 50 && d.attempts == 1);

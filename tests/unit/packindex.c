@@ -153,6 +153,7 @@ a_record_survives(void)
 		.nlink = 3,
 		.sparse = true},
 	    .order = 77,
+	    .group = 5,
 	    .part_bytes = 10,
 	    .digest = {.have = DIGEST_CRC64NVME, .crc64nvme = 0x123},
 	    .pieces = pieces,
@@ -172,7 +173,8 @@ a_record_survives(void)
 	CHECK(m.record.pieces_n == 2 && m.record.pieces[1].offset == 1024 &&
 	    m.record.pieces[0].frame == 9);
 	CHECK(m.record.extents_n == 2 && m.record.st.sparse);
-	CHECK(m.record.st.nlink == 3 && m.record.st.mtime_ns == -5);
+	CHECK(m.record.group == 5 && m.record.st.nlink == 3 &&
+	    m.record.st.mtime_ns == -5);
 	pack_record_add(&again, &m.record);
 	CHECK_STR(buf_str(&again), buf_str(&line));
 	pack_entry_clear(&m);

@@ -2,6 +2,9 @@
 /* The state machine of a receiver, by a clock that is told. */
 #include "config.h"
 
+#include <stdio.h>
+#include <unistd.h>
+
 #include "agent/events/receiver.h"
 #include "tests/unit/check.h"
 #include "tests/unit/tree.h"
@@ -115,22 +118,22 @@ an_open_breaker_lets_one_through_at_a_time(void)
 	CHECK_UINT(room(&g), 16);
 	answer(&g, 500);
 	CHECK_UINT(room(&g), 0);
-	CHECK_UINT(g.r.shared.now->opens, 1);
+	CHECK_UINT(shared_read(&g.r.shared).opens, 1);
 	/* Those that were up by then don't open it further. */
 	answer(&g, 500);
-	CHECK_UINT(g.r.shared.now->opens, 1);
+	CHECK_UINT(shared_read(&g.r.shared).opens, 1);
 	wait_ms(&g, SECOND);
 	CHECK_UINT(room(&g), 1);
 	CHECK(receiver_take(&g.r, g.mono));
 	CHECK_UINT(room(&g), 0);
 	receiver_give_back(&g.r);
 	answer(&g, 500);
-	CHECK_UINT(g.r.shared.now->opens, 2);
+	CHECK_UINT(shared_read(&g.r.shared).opens, 2);
 	CHECK_UINT(room(&g), 0);
 	wait_ms(&g, 2 * SECOND);
 	answer(&g, 204);
 	CHECK_UINT(room(&g), 16);
-	CHECK_UINT(g.r.shared.now->opens, 0);
+	CHECK_UINT(shared_read(&g.r.shared).opens, 0);
 	end(&g);
 }
 
@@ -269,11 +272,11 @@ retry_after_holds_all_of_them(void)
 
 /* As another process's, of the same subscription. */
 static struct receiver *
-open_in(struct rig *g, const char *dir, uint64_t settings)
+open_in(struct rig *g, const char *dir, uint64_t receiver)
 {
 	struct err e = ERR_INIT;
 
-	CHECK(shared_open(&g->r.shared, dir, "x", settings, &e) == 0);
+	CHECK(shared_open(&g->r.shared, dir, "x", receiver, &e) == 0);
 	return &g->r;
 }
 
@@ -352,15 +355,44 @@ processes_share_rate_and_breaker(void)
 }
 
 static void
+whoever_cuts_the_file_harms_nobody(void)
+{
+	static const char *const settings[][2] = {
+	    {"rate", "10"}, {"burst", "4"}, {NULL, NULL}};
+	int fd = tree_begin();
+	char path[4200];
+	struct rig a, b;
+
+	begin(&a, settings);
+	begin(&b, settings);
+	open_in(&a, tree_path, 1);
+	open_in(&b, tree_path, 1);
+	CHECK(receiver_take(&a.r, a.mono));
+	snprintf(path, sizeof(path), "%s/.receivers/x", tree_path);
+	CHECK(truncate(path, 0) == 0);
+	CHECK_UINT(room(&a), 3);
+	/* What is known is written once more, and shared. */
+	CHECK(receiver_take(&a.r, a.mono));
+	CHECK(room(&a) == 2 && room(&b) == 2);
+	CHECK(truncate(path, 9) == 0);
+	CHECK(receiver_take(&b.r, b.mono));
+	shared_close(&a.r.shared);
+	shared_close(&b.r.shared);
+	end(&a);
+	end(&b);
+	tree_end(fd);
+}
+
+static void
 a_clock_that_was_wrong_holds_nothing(void)
 {
 	static const char *const settings[][2] = {{"rate", "10"}, {NULL, NULL}};
 	struct rig g;
 
 	begin(&g, settings);
-	atomic_store(&g.r.shared.now->hold_until_ms, g.now + 2 * HOUR);
+	g.r.shared.own.hold_until_ms = g.now + 2 * HOUR;
 	/* Of the time before the machine was started. */
-	atomic_store(&g.r.shared.now->spent_ns, UINT64_C(1) << 50);
+	g.r.shared.own.spent_ns = UINT64_C(1) << 50;
 	CHECK_UINT(room(&g), 10);
 	CHECK(receiver_take(&g.r, g.mono));
 	CHECK_UINT(room(&g), 9);
@@ -383,6 +415,7 @@ main(void)
 	RUN(retry_after_holds_all_of_them);
 	RUN(processes_share_places);
 	RUN(processes_share_rate_and_breaker);
+	RUN(whoever_cuts_the_file_harms_nobody);
 	RUN(a_clock_that_was_wrong_holds_nothing);
 	return check_end();
 }

@@ -385,7 +385,7 @@ what_waited_for_an_abandoned_delivery_may_go(void)
 	CHECK_UINT(left(&f), 0x380);
 	CHECK_UINT(letters(&f).retention, 0x07f);
 	/* There is nothing left of them to be sent. */
-	CHECK(outbox_redrive(f.box, &any, 1, &n, &f.e) == 0 && n == 0);
+	CHECK(outbox_redrive(f.box, &any, 1, 0, &n, &f.e) == 0 && n == 0);
 	CHECK_UINT(letters(&f).retention, 0x07f);
 	CHECK(outbox_claim(f.box, &f.sub, 1, &d, &f.e) == 1);
 	CHECK_UINT(d.seq, f.first + 7);
@@ -415,9 +415,26 @@ in_strict_order_only_the_next_one_may_go(void)
 	end(&f);
 }
 
+/* N deliveries whose events were lost. */
+static void
+lose(struct fixture *f, unsigned n)
+{
+	const struct outbox_outcome how = {.error = ""};
+	struct outbox_delivery d;
+
+	for (; n > 0; n--) {
+		CHECK(outbox_claim(f->box, &f->sub, 1, &d, &f->e) == 1);
+		CHECK(
+		    outbox_dead(f->box, &f->sub, &d, &how, "lost", &f->e) == 0);
+		outbox_delivery_clear(&d);
+	}
+}
+
 static void
 dead_letters_without_an_event_go_with_their_age(void)
 {
+	struct outbox_choice any = {.seq = 0};
+	uint64_t n = 0;
 	struct fixture f;
 
 	begin(&f);
@@ -437,6 +454,13 @@ dead_letters_without_an_event_go_with_their_age(void)
 	CHECK_UINT(letters(&f).retention, 0);
 	/* The others stay until somebody drops them. */
 	CHECK_UINT(letters(&f).others, 0x080);
+	/* But for those that nothing can be done about, either. */
+	lose(&f, 1);
+	CHECK_UINT(letters(&f).others, 0x180);
+	CHECK(outbox_redrive(f.box, &any, 1, 0, &n, &f.e) == 0 && n == 1);
+	CHECK_UINT(letters(&f).others, 0x100);
+	CHECK(outbox_keep_prune(f.box, INT64_MAX, &f.e) == 0);
+	CHECK_UINT(letters(&f).others, 0);
 	end(&f);
 }
 
@@ -515,6 +539,48 @@ bytes_count_from_the_newest(void)
 	end(&f);
 }
 
+/* From now on they are long; who has counted them doesn't know. */
+static void
+make_long(struct fixture *f)
+{
+	char path[4300];
+	sqlite3 *db = NULL;
+
+	CHECK(ledger_commit(f->ledger, &f->e) == 0);
+	snprintf(path, sizeof(path), "%s/ledger.db", f->task);
+	CHECK(sqlite3_open(path, &db) == SQLITE_OK);
+	CHECK(sqlite3_exec(db, "UPDATE event SET body=printf('%0500d',1)", NULL,
+		  NULL, NULL) == SQLITE_OK);
+	sqlite3_close(db);
+}
+
+static void
+no_event_is_counted_in_every_run(void)
+{
+	struct ledger_event ev = {
+	    .type = "x", .key = "k", .run_id = 1, .body = "{\"ten\":10}"};
+	struct fixture f;
+	uint64_t seq = 1;
+	bool more;
+
+	begin(&f);
+	CHECK(ledger_event_over(f.ledger, 10, 100, &seq, &f.e) == 0);
+	CHECK_UINT(seq, 0);
+	CHECK(ledger_event_next(f.ledger, &ev.seq, &f.e) == 0 &&
+	    ledger_event_put(f.ledger, &ev, &f.e) == 0);
+	CHECK(ledger_event_over(f.ledger, 10, 0, &seq, &f.e) == 0);
+	CHECK_UINT(seq, f.first + 1);
+	CHECK(ledger_event_forget(f.ledger, 0, seq, &more, &f.e) == 0 && !more);
+	make_long(&f);
+	CHECK(ledger_event_over(f.ledger, 10, 100, &seq, &f.e) == 0);
+	CHECK_UINT(seq, 0);
+	CHECK(ledger_event_next(f.ledger, &ev.seq, &f.e) == 0 &&
+	    ledger_event_put(f.ledger, &ev, &f.e) == 0);
+	CHECK(ledger_event_over(f.ledger, 0, 109, &seq, &f.e) == 0);
+	CHECK(seq > f.first + 1);
+	end(&f);
+}
+
 static void
 an_archive_is_waited_for_as_well(void)
 {
@@ -570,6 +636,7 @@ main(void)
 	RUN(dead_letters_without_an_event_go_with_their_age);
 	RUN(there_is_an_end_to_dead_letters);
 	RUN(bytes_count_from_the_newest);
+	RUN(no_event_is_counted_in_every_run);
 	RUN(an_archive_is_waited_for_as_well);
 	return check_end();
 }

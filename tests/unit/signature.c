@@ -165,6 +165,12 @@ secrets_are_kept_secret(void)
 	setenv("CREDENTIALS_DIRECTORY", dir, 1);
 	CHECK(secret_read("credential:../s", out, &e) == -1);
 	CHECK(secret_read("credential:t", out, &e) == -1);
+	CHECK(secret_read("credential:s", out, &e) == -1);
+	CHECK(strstr(e.msg, "empty") != NULL);
+	unsetenv("CREDENTIALS_DIRECTORY");
+	CHECK(secret_read("credential:nosuch-in-tests", out, &e) == -1);
+	CHECK(e.kind == ERR_CONFIG &&
+	    strstr(e.msg, "LoadCredential=nosuch-in-tests:FILE") != NULL);
 	unlink(path);
 	rmdir(dir);
 	setenv("DRAY_HOOK", "env secret", 1);

@@ -95,7 +95,12 @@ settings_of_order_and_retries_are_checked(void)
 	CHECK(strstr(refusal("disable-after", "59s"), "too short") != NULL);
 	CHECK_STR(refusal("breaker-after", "0"), "");
 	CHECK(strstr(refusal("burst", "0"), "1 to 100000") != NULL);
-	CHECK_STR(refusal("start", "soon"), "now or beginning, not \"soon\"");
+	CHECK(strstr(refusal("start", "soon"), "not \"soon\"") != NULL);
+	CHECK_STR(refusal("start", "2026-11-23"), "");
+	CHECK_STR(refusal("start", "2h"), "");
+	CHECK(refusal("start", "9999-01-01")[0] != '\0');
+	CHECK_STR(refusal("start", "evt_00001795409998000042"), "");
+	CHECK_STR(refusal("start", "2200-01-01"), "not yet: \"2200-01-01\"");
 	CHECK(subscription_set(s, "url", "https://h/", &e) == 0);
 	CHECK(subscription_set(s, "on-exhausted", "skip", &e) == 0);
 	CHECK(subscription_finish(s, &e) == -1);
@@ -110,6 +115,37 @@ settings_of_order_and_retries_are_checked(void)
 	CHECK(subscription_set(s, "schedule", "1s 2s", &e) == 0);
 	CHECK(subscription_set(s, "schedule", "3s", &e) == 0);
 	CHECK(s->policy.schedule_n == 1 && s->policy.schedule_ms[0] == 3000);
+}
+
+/* What another process is known by that has set KEY, too. */
+static uint64_t
+receiver_with(const char *key, const char *value)
+{
+	struct err e = ERR_INIT;
+	AUTO(subscription) struct subscription *s = subscription_new("x", &e);
+
+	CHECK(subscription_set(s, "url", "https://h/", &e) == 0);
+	CHECK(key == NULL || subscription_set(s, key, value, &e) == 0);
+	return s->receiver;
+}
+
+static void
+whoever_wants_other_events_shares_the_same_receiver(void)
+{
+	static const char *const of_events[][2] = {{"filter", "{\"a\":[1]}"},
+	    {"ordering", "none"}, {"start", "beginning"}, {"enabled", "no"},
+	    {"max-age", "1h"}, {"retry-cap", "1m"}, {"format", "s3"}};
+	static const char *const of_receivers[][2] = {{"url", "https://g/"},
+	    {"rate", "5"}, {"concurrency", "2"}, {"breaker-after", "9"},
+	    {"allow", "10.0.0.1"}, {"header", "a: b"}, {"timeout", "9s"}};
+	uint64_t plain = receiver_with(NULL, NULL);
+	size_t i;
+
+	for (i = 0; i < sizeof(of_events) / sizeof(of_events[0]); i++)
+		CHECK(receiver_with(of_events[i][0], of_events[i][1]) == plain);
+	for (i = 0; i < sizeof(of_receivers) / sizeof(of_receivers[0]); i++)
+		CHECK(receiver_with(of_receivers[i][0], of_receivers[i][1]) !=
+		    plain);
 }
 
 static void
@@ -169,6 +205,7 @@ main(void)
 	RUN(values_have_their_limits);
 	RUN(settings_must_agree);
 	RUN(settings_of_order_and_retries_are_checked);
+	RUN(whoever_wants_other_events_shares_the_same_receiver);
 	RUN(names_are_checked);
 	RUN(one_wrong_file_spoils_no_other);
 	return check_end();

@@ -5,6 +5,7 @@
 #include "tests/unit/tree.h"
 #include "transfer/bundle/pieces.h"
 #include "transfer/bundle/volume.h"
+#include "transfer/pack/frame.h"
 #include "transfer/pack/tar.h"
 
 #define ID "0123456789abcdef0123456789abcdef"
@@ -67,7 +68,7 @@ what_was_synced_is_found_again(void)
 	struct err e = ERR_INIT;
 	struct volume_found found;
 	unsigned n = 0;
-	struct volume *v = volume_new(dir, 7, ID, &e);
+	struct volume *v = volume_new(dir, 7, ID, 0, &e);
 	uint64_t at;
 
 	CHECK(v != NULL && v->at > 0);
@@ -78,7 +79,7 @@ what_was_synced_is_found_again(void)
 	append(v, "lost", 200000, 5);
 	volume_free(v);
 	CHECK(size_of(dir, "000007.tar") > (off_t)at);
-	v = volume_again(dir, 7, ID, count, &n, &found, &e);
+	v = volume_again(dir, 7, ID, 0, count, &n, &found, &e);
 	CHECK(v != NULL && n == 2 && !found.sealed);
 	CHECK_UINT(found.order, 4);
 	CHECK_UINT(v->at, at);
@@ -87,7 +88,7 @@ what_was_synced_is_found_again(void)
 	CHECK(volume_seal(v, &e) == 0);
 	volume_free(v);
 	n = 0;
-	v = volume_again(dir, 7, ID, count, &n, &found, &e);
+	v = volume_again(dir, 7, ID, 0, count, &n, &found, &e);
 	CHECK(v != NULL && n == 3 && found.sealed);
 	CHECK_UINT(size_of(dir, "000007.tar"), at + 512 + TAR_END_BYTES);
 	volume_free(v);
@@ -101,7 +102,7 @@ an_open_piece_is_told_or_cut(void)
 	struct err e = ERR_INIT;
 	struct volume_found found;
 	unsigned n = 0;
-	struct volume *v = volume_new(dir, 1, ID, &e);
+	struct volume *v = volume_new(dir, 1, ID, 0, &e);
 	uint64_t start, at;
 
 	append(v, "a", 512, 1);
@@ -113,7 +114,7 @@ an_open_piece_is_told_or_cut(void)
 	CHECK(volume_sync(v, &e) == 0);
 	at = v->at;
 	volume_free(v);
-	v = volume_again(dir, 1, ID, count, &n, &found, &e);
+	v = volume_again(dir, 1, ID, 0, count, &n, &found, &e);
 	CHECK(v != NULL && n == 0);
 	CHECK_STR(v->open.id, "up-1-2");
 	CHECK_UINT(v->open.start, start);
@@ -121,7 +122,7 @@ an_open_piece_is_told_or_cut(void)
 	volume_free(v);
 	/* Not all of it is there: nothing of it counts. */
 	cut(dir, (off_t)at - 10);
-	v = volume_again(dir, 1, ID, count, &n, &found, &e);
+	v = volume_again(dir, 1, ID, 0, count, &n, &found, &e);
 	CHECK(v != NULL && v->open.id[0] == '\0');
 	CHECK_UINT(v->at, start);
 	volume_free(v);
@@ -135,13 +136,13 @@ a_volume_that_lost_bytes_is_refused(void)
 	struct err e = ERR_INIT;
 	struct volume_found found;
 	unsigned n = 0;
-	struct volume *v = volume_new(dir, 1, ID, &e);
+	struct volume *v = volume_new(dir, 1, ID, 0, &e);
 
 	append(v, "a", 5120, 1);
 	CHECK(volume_sync(v, &e) == 0);
 	volume_free(v);
 	cut(dir, 2048);
-	v = volume_again(dir, 1, ID, count, &n, &found, &e);
+	v = volume_again(dir, 1, ID, 0, count, &n, &found, &e);
 	CHECK(v == NULL && e.kind == ERR_MISMATCH);
 	CHECK(strstr(e.msg, "000001.tar") != NULL);
 	tree_end(dir);
@@ -158,10 +159,10 @@ a_line_that_makes_no_sense_is_named(void)
 	tree_file(dir, "000001.tar", "");
 	tree_file(dir, "000001.idx",
 	    "{\"type\":\"file\",\"path\":\"../x\",\"size\":0}\n{\"end\":0}\n");
-	CHECK(volume_again(dir, 1, ID, count, &n, &found, &e) == NULL);
+	CHECK(volume_again(dir, 1, ID, 0, count, &n, &found, &e) == NULL);
 	CHECK(strstr(e.msg, "000001.idx: line 1: ") != NULL);
 	tree_file(dir, "000001.idx", "{\"end\":-1}\n");
-	CHECK(volume_again(dir, 1, ID, count, &n, &found, &e) == NULL);
+	CHECK(volume_again(dir, 1, ID, 0, count, &n, &found, &e) == NULL);
 	CHECK(e.kind == ERR_PROTOCOL);
 	tree_end(dir);
 }
@@ -171,7 +172,7 @@ going_back_leaves_what_was_before(void)
 {
 	int dir = tree_begin();
 	struct err e = ERR_INIT;
-	struct volume *v = volume_new(dir, 1, ID, &e);
+	struct volume *v = volume_new(dir, 1, ID, 0, &e);
 	uint64_t small, big;
 
 	append(v, "a", 100, 1);
@@ -189,6 +190,104 @@ going_back_leaves_what_was_before(void)
 	CHECK_UINT(size_of(dir, "000001.tar"), small);
 	volume_free(v);
 	tree_end(dir);
+}
+
+/* N bytes that differ from one to the next. */
+static void
+append_noise(struct volume *v, size_t n, unsigned seed)
+{
+	AUTO(free) unsigned char *data = malloc(n);
+	struct err e = ERR_INIT;
+	size_t i;
+
+	for (i = 0; i < n; i++)
+		data[i] =
+		    (unsigned char)((seed = seed * 1103515245 + 12345) >> 16);
+	CHECK(volume_add(v, data, n, &e) == 0);
+}
+
+/* Whether the N tar bytes at AT are those of append_noise(SEED). */
+static bool
+is_noise(const struct frames *f, int fd, uint64_t at, size_t n, unsigned seed)
+{
+	AUTO(free) unsigned char *data = malloc(n);
+	struct frame_cache c = {0};
+	struct err e = ERR_INIT;
+	bool same = frames_read(f, fd, &c, at, data, n, &e) == 0;
+	size_t i;
+
+	for (i = 0; same && i < n; i++)
+		same = data[i] ==
+		    (unsigned char)((seed = seed * 1103515245 + 12345) >> 16);
+	frame_cache_free(&c);
+	return same;
+}
+
+static void
+frames_are_found_and_taken_back(void)
+{
+	int dir = tree_begin();
+	struct err e = ERR_INIT;
+	struct volume_found found;
+	struct frames f = {0};
+	unsigned n = 0;
+	struct volume *v;
+	uint64_t first, second;
+	int fd, index;
+
+	if (!frame_is_built_in()) {
+		tree_end(dir);
+		return;
+	}
+	v = volume_new(dir, 1, ID, 1, &e);
+	first = v->at;
+	append_noise(v, 9000001, 1);
+	CHECK(v->frames.n == 2);
+	second = v->at;
+	append_noise(v, 6000000, 2);
+	/* It is in the middle of a frame that is written. */
+	volume_back(v, second);
+	append_noise(v, 100, 3);
+	CHECK(volume_sync(v, &e) == 0);
+	append_noise(v, 5000000, 4);
+	volume_back(v, second + 100);
+	append_noise(v, 5000000, 5);
+	CHECK(volume_seal(v, &e) == 0);
+	volume_free(v);
+	v = volume_again(dir, 1, ID, 1, count, &n, &found, &e);
+	CHECK(v != NULL && found.sealed);
+	volume_free(v);
+	fd = openat(dir, "000001.tar.zst", O_RDONLY | O_CLOEXEC);
+	index = openat(dir, "000001.idx", O_RDONLY | O_CLOEXEC);
+	CHECK(volume_index_frames(index, "index", &f, &e) == 0);
+	CHECK(is_noise(&f, fd, first, 9000001, 1));
+	CHECK(is_noise(&f, fd, second, 100, 3));
+	CHECK(is_noise(&f, fd, second + 100, 5000000, 5));
+	CHECK(!is_noise(&f, fd, second + 100, 5000000, 4));
+	close(index);
+	close(fd);
+	frames_free(&f);
+	tree_end(dir);
+}
+
+static void
+frames_out_of_order_are_refused(void)
+{
+	struct frames f = {0};
+	struct err e = ERR_INIT;
+
+	CHECK(frames_add(&f, 5, 0, &e) == -1);
+	CHECK(frames_add(&f, 0, 0, &e) == 0);
+	CHECK(frames_add(&f, 0, 9, &e) == -1);
+	CHECK(frames_add(&f, 10, 0, &e) == -1);
+	CHECK(frames_add(&f, FRAME_BYTES + 1, 9, &e) == -1);
+	CHECK(frames_add(&f, 10, 9, &e) == 0);
+	f.end = 30;
+	CHECK(frames_find(&f, 9)->at == 0 && frames_find(&f, 10)->at == 10);
+	CHECK(frames_find(&f, 30) == NULL);
+	frames_cut(&f, 10);
+	CHECK(f.n == 1);
+	frames_free(&f);
 }
 
 static void
@@ -241,6 +340,8 @@ main(void)
 	RUN(a_volume_that_lost_bytes_is_refused);
 	RUN(a_line_that_makes_no_sense_is_named);
 	RUN(going_back_leaves_what_was_before);
+	RUN(frames_are_found_and_taken_back);
+	RUN(frames_out_of_order_are_refused);
 	RUN(files_are_cut_where_volumes_end);
 	RUN(parts_that_lie_together_are_one_piece);
 	return check_end();

@@ -28,6 +28,7 @@ struct bundle_order {
 	const char *id;	       /* BUNDLE_ID_LEN hex digits */
 	const char *base;      /* of the bundle that it adds to; or "" */
 	uint64_t volume_bytes; /* 0: any number */
+	int level;	       /* of zstd; 0: volumes aren't compressed */
 	unsigned disk;	       /* from 1 */
 	/* What the disks before have; NULL: there are none. */
 	const struct bundle_manifest *before;

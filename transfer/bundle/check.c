@@ -2,7 +2,6 @@
 /* Reads volumes and compares them with their indexes. */
 #include "config.h"
 
-#include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -17,6 +16,7 @@ struct checking {
 	struct bundle_source *source;
 	struct digester *digester;
 	unsigned char *chunk;
+	struct frame_cache cache;
 	uint32_t slices;
 	bundle_bad_fn *bad;
 	void *arg;
@@ -52,8 +52,8 @@ read_piece(struct checking *c, const struct pack_piece *p, struct err *e)
 
 		if (c->source->stop != NULL && atomic_load(c->source->stop))
 			return err_set(e, ERR_STOPPED, "stopped");
-		if (source_read(c->source, p->volume, p->offset + done,
-			c->chunk, n, e) == -1)
+		if (source_read(c->source, &c->cache, p->volume,
+			p->offset + done, c->chunk, n, e) == -1)
 			return -1;
 		digester_update(c->digester, c->chunk, n);
 		done += n;
@@ -123,28 +123,6 @@ check_member(void *arg, const struct pack_record *m, struct err *e)
 	return 0;
 }
 
-/* The volume's index, if it is what the manifest says; -1. */
-static int
-open_index(struct bundle_source *s, const struct bundle_volume *v,
-    const char *name, struct err *e)
-{
-	AUTO(close)
-	int fd = openat(s->dir_fd, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
-	char digest[BUNDLE_DIGEST_LEN + 1];
-	uint64_t bytes;
-
-	if (fd == -1)
-		return err_sys(e, "%s", name);
-	if (bundle_digest_file(fd, &bytes, digest, e) == -1)
-		return err_context(e, "%s", name);
-	if (bytes != v->index_bytes || strcmp(digest, v->index_sha256) != 0)
-		return err_set(e, ERR_MISMATCH,
-		    "%s is not what the manifest says: it is damaged, or of "
-		    "another bundle",
-		    name);
-	return take_fd(&fd);
-}
-
 static int
 check_volume(struct checking *c, const struct bundle_volume *v, struct err *e)
 {
@@ -154,13 +132,15 @@ check_volume(struct checking *c, const struct bundle_volume *v, struct err *e)
 	struct err why;
 	uint64_t bytes;
 
-	volume_name(v->number, ".tar", name);
+	volume_name(
+	    v->number, volume_end(c->source->manifest.compressed), name);
 	if (source_volume_check(c->source, v->number, &why) == -1) {
 		c->bad(c->arg, name, strlen(name), &why);
 		return 0;
 	}
 	volume_name(v->number, ".idx", name);
-	fd = open_index(c->source, v, name, &why);
+	fd = source_open_checked(
+	    c->source, name, v->index_bytes, v->index_sha256, &why);
 	if (fd == -1) {
 		c->bad(c->arg, name, strlen(name), &why);
 		return 0;
@@ -185,10 +165,14 @@ bundle_check_volume(struct store *store, size_t n, uint32_t slices,
 	    .arg = arg,
 	    .out = out,
 	};
+	int rc = 0;
 
 	if (d == NULL)
 		return -1;
 	if (chunk == NULL)
 		return err_set(e, ERR_NOMEM, "out of memory");
-	return v->disk == s->manifest.disk ? check_volume(&c, v, e) : 0;
+	if (v->disk == s->manifest.disk)
+		rc = check_volume(&c, v, e);
+	frame_cache_free(&c.cache);
+	return rc;
 }

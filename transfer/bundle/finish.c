@@ -32,7 +32,8 @@ add_volume(struct bundle_target *s, const struct volume *v, struct rows *rows,
 		return -1;
 	out->number = v->number;
 	out->disk = s->order->disk;
-	out->bytes = v->marked;
+	out->bytes = v->level > 0 ? v->frames.file_end : v->marked;
+	out->tar_bytes = v->marked;
 	return bundle_digest_file(fd, &out->index_bytes, out->index_sha256, e);
 }
 
@@ -240,6 +241,7 @@ bundle_finish(struct store *store, enum bundle_state state,
 	struct bundle_manifest m = {
 	    .state = state,
 	    .disk = s->order->disk,
+	    .compressed = s->order->level > 0,
 	    .created_ns = clock_wall_ns(),
 	};
 

@@ -28,8 +28,9 @@ enum bundle_state {
 
 struct bundle_volume {
 	uint64_t number;
-	unsigned disk;	/* that it is on, from 1 */
-	uint64_t bytes; /* of the file */
+	unsigned disk;	    /* that it is on, from 1 */
+	uint64_t bytes;	    /* of the file */
+	uint64_t tar_bytes; /* unpacked */
 	uint64_t index_bytes;
 	char index_sha256[BUNDLE_DIGEST_LEN + 1];
 };
@@ -39,6 +40,7 @@ struct bundle_manifest {
 	char id[BUNDLE_ID_LEN + 1];
 	char base[BUNDLE_ID_LEN + 1]; /* what it adds to; "": it is whole */
 	unsigned disk;		      /* this one, from 1 */
+	bool compressed;	      /* its volumes, by zstd */
 	int64_t created_ns;
 	uint64_t items, bytes; /* of this disk's index */
 	uint64_t index_bytes;

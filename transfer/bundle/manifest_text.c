@@ -25,6 +25,7 @@ format_volume(struct json *j, const struct bundle_volume *v)
 	json_uint(j, "volume", v->number);
 	json_uint(j, "disk", v->disk);
 	json_uint(j, "bytes", v->bytes);
+	json_uint(j, "tar_bytes", v->tar_bytes);
 	json_uint(j, "index_bytes", v->index_bytes);
 	json_str(j, "index_sha256", v->index_sha256);
 	json_object_end(j);
@@ -47,6 +48,8 @@ bundle_manifest_format(const struct bundle_manifest *m, struct buf *out)
 		json_str(&j, "base", m->base);
 	json_str(&j, "created", created);
 	json_uint(&j, "disk", m->disk);
+	if (m->compressed)
+		json_str(&j, "compress", "zstd");
 	json_uint(&j, "items", m->items);
 	json_uint(&j, "bytes", m->bytes);
 	json_uint(&j, "index_bytes", m->index_bytes);
@@ -116,6 +119,7 @@ take_volume(struct bundle_manifest *m, const struct jdoc_node *o, struct err *e)
 	if (take_uint(o, "volume", INT64_MAX, &v.number, e) == -1 ||
 	    take_uint(o, "disk", m->disk, &disk, e) == -1 ||
 	    take_uint(o, "bytes", INT64_MAX, &v.bytes, e) == -1 ||
+	    take_uint(o, "tar_bytes", INT64_MAX, &v.tar_bytes, e) == -1 ||
 	    take_uint(o, "index_bytes", INT64_MAX, &v.index_bytes, e) == -1 ||
 	    take_hex(o, "index_sha256", BUNDLE_DIGEST_LEN, false,
 		v.index_sha256, e) == -1)
@@ -158,6 +162,10 @@ take(struct bundle_manifest *m, const struct jdoc_node *root, struct err *e)
 		    "is no manifest of a bundle (" FORMAT
 		    "): name the directory that \"dray bundle create\" wrote, "
 		    "or a release of dray that knows this format");
+	v = jdoc_member(root, "compress");
+	m->compressed = v != NULL;
+	if (v != NULL && !jdoc_is(v, "zstd"))
+		return bad("compress", e);
 	v = jdoc_member(root, "created");
 	if (v == NULL || v->type != JDOC_STRING ||
 	    !clock_parse_iso8601(v->text, &m->created_ns))

@@ -24,6 +24,10 @@ bundle_row(
 		r->extents = &all;
 		r->extents_n = 1;
 	}
+	if (r->st.nlink > 1)
+		r->group =
+		    crc64nvme(crc64nvme(0, &r->st.dev, sizeof(r->st.dev)),
+			&r->st.ino, sizeof(r->st.ino));
 	r->order = atomic_fetch_add(&s->members, 1) + 1;
 	r->digest.have &= KEPT;
 	buf_reset(line);

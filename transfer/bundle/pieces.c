@@ -106,10 +106,45 @@ pieces_join(
 	return out;
 }
 
-/* XXH3 of LEN bytes at OFFSET of FD. */
+/* Where bytes of this disk are read. */
+struct place {
+	int fd;
+	struct volume *volume; /* that it is; NULL: it isn't compressed */
+	struct frame_cache cache;
+	uint64_t offset;
+};
+
 static bool
-hash(int fd, struct digester *d, uint64_t offset, uint64_t len,
-    struct digest *out)
+read_at(struct place *p, char *to, size_t len)
+{
+	struct err e;
+	int rc;
+
+	if (p->volume != NULL) {
+		pthread_mutex_lock(&p->volume->lock);
+		rc = frames_read(&p->volume->frames, p->fd, &p->cache,
+		    p->offset, to, len, &e);
+		pthread_mutex_unlock(&p->volume->lock);
+		p->offset += len;
+		return rc == 0;
+	}
+	while (len > 0) {
+		ssize_t n = pread(p->fd, to, len, (off_t)p->offset);
+
+		if (n == -1 && errno == EINTR)
+			continue;
+		if (n <= 0)
+			return false;
+		to += n;
+		p->offset += (uint64_t)n;
+		len -= (size_t)n;
+	}
+	return true;
+}
+
+/* XXH3 of LEN bytes from P on. */
+static bool
+hash(struct place *p, struct digester *d, uint64_t len, struct digest *out)
 {
 	AUTO(free) char *chunk = malloc(CHUNK_BYTES);
 
@@ -117,19 +152,54 @@ hash(int fd, struct digester *d, uint64_t offset, uint64_t len,
 		return false;
 	digester_start(d, DIGEST_XXH3);
 	while (len > 0) {
-		size_t most = len < CHUNK_BYTES ? (size_t)len : CHUNK_BYTES;
-		ssize_t n = pread(fd, chunk, most, (off_t)offset);
+		size_t n = len < CHUNK_BYTES ? (size_t)len : CHUNK_BYTES;
 
-		if (n == -1 && errno == EINTR)
-			continue;
-		if (n <= 0)
+		if (!read_at(p, chunk, n))
 			return false;
-		digester_update(d, chunk, (size_t)n);
-		offset += (uint64_t)n;
-		len -= (uint64_t)n;
+		digester_update(d, chunk, n);
+		len -= n;
 	}
 	digester_finish(d, out);
 	return true;
+}
+
+static struct volume *
+find_volume(struct bundle_target *s, uint64_t number)
+{
+	struct volume *v = NULL;
+	size_t i;
+
+	pthread_mutex_lock(&s->lock);
+	for (i = 0; i < s->n && v == NULL; i++)
+		if (s->volumes[i]->number == number)
+			v = s->volumes[i];
+	pthread_mutex_unlock(&s->lock);
+	return v;
+}
+
+static bool
+is_there(struct bundle_target *s, struct digester *d, uint64_t number,
+    uint64_t offset, const struct store_part *part)
+{
+	bool compressed = s->order->level > 0;
+	struct place p = {.offset = offset};
+	char name[VOLUME_NAME_MAX];
+	struct digest is;
+	bool same;
+
+	volume_name(number, volume_end(compressed), name);
+	p.volume = compressed ? find_volume(s, number) : NULL;
+	if (compressed && p.volume == NULL)
+		return false;
+	p.fd = openat(
+	    atomic_load(&s->dir_fd), name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+	if (p.fd == -1)
+		return false;
+	same = hash(&p, d, part->size, &is) &&
+	    memcmp(is.xxh3, part->digest.xxh3, sizeof(is.xxh3)) == 0;
+	frame_cache_free(&p.cache);
+	close(p.fd);
+	return same;
 }
 
 bool
@@ -137,10 +207,7 @@ bundle_part_is(
     struct bundle_target *s, struct digester *d, const struct store_part *part)
 {
 	const struct bundle_volume *before = NULL;
-	char name[VOLUME_NAME_MAX];
 	uint64_t volume, offset;
-	struct digest is;
-	AUTO(close) int fd = -1;
 
 	if (!parse_place(part->etag, &volume, &offset) ||
 	    (part->digest.have & DIGEST_XXH3) == 0)
@@ -148,11 +215,7 @@ bundle_part_is(
 	if (s->order->before != NULL)
 		before = bundle_manifest_volume(s->order->before, volume);
 	if (before != NULL)
-		return part->size <= before->bytes &&
-		    offset <= before->bytes - part->size;
-	volume_name(volume, ".tar", name);
-	fd = openat(
-	    atomic_load(&s->dir_fd), name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
-	return fd != -1 && hash(fd, d, offset, part->size, &is) &&
-	    memcmp(is.xxh3, part->digest.xxh3, sizeof(is.xxh3)) == 0;
+		return part->size <= before->tar_bytes &&
+		    offset <= before->tar_bytes - part->size;
+	return is_there(s, d, volume, offset, part);
 }

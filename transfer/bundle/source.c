@@ -97,19 +97,26 @@ check_key(
 static struct session *
 connect_to(struct store *s, struct err *e)
 {
-	struct session *c = calloc(1, sizeof(*c));
+	struct source_session *c = calloc(1, sizeof(*c));
 
 	if (c == NULL) {
 		err_set(e, ERR_NOMEM, "out of memory");
 		return NULL;
 	}
-	c->store = s;
-	return c;
+	c->base.store = s;
+	return &c->base;
+}
+
+static struct source_session *
+session_of(struct session *c)
+{
+	return (struct source_session *)(void *)c;
 }
 
 static void
 disconnect(struct session *c)
 {
+	frame_cache_free(&session_of(c)->cache);
 	free(c);
 }
 
@@ -130,8 +137,8 @@ probe(struct session *c, bool create, bool checksum, struct store_probe *out,
 }
 
 /*
- * What the content is takes an inode's place; a group of names is told by the
- * path of the one that has the bytes.
+ * What the content is takes an inode's place, and the group of a file's names
+ * that of a device.
  */
 static struct store_stat
 stat_of(const struct pack_record *r)
@@ -161,8 +168,7 @@ stat_of(const struct pack_record *r)
 	if (r->st.type != ITEM_FILE || r->st.nlink < 2)
 		return st;
 	st.nlink = r->st.nlink;
-	st.dev = r->same_as != NULL ? crc64nvme(0, r->same_as, r->same_as_len)
-				    : crc64nvme(0, r->path, r->path_len);
+	st.dev = r->group;
 	return st;
 }
 
@@ -399,7 +405,8 @@ read_file(struct store_file *base, uint64_t offset, void *data, size_t len,
 			return err_set(e, ERR_CHANGED, "ends before it");
 		if (n > p->length - in)
 			n = (size_t)(p->length - in);
-		if (source_read(s, p->volume, p->offset + in, to, n, e) == -1)
+		if (source_read(s, &session_of(base->session)->cache, p->volume,
+			p->offset + in, to, n, e) == -1)
 			return -1;
 		to += n;
 		offset += n;

@@ -20,7 +20,8 @@
 
 struct source_volume {
 	bool looked;
-	int fd; /* -1: it can't be used, for WHY */
+	struct frames frames; /* where volumes are compressed */
+	int fd;		      /* -1: it can't be used, for WHY */
 	struct err why;
 };
 
@@ -48,15 +49,23 @@ source_of(struct store *s)
 	return (struct bundle_source *)(void *)s;
 }
 
+struct source_session {
+	struct session base;
+	struct frame_cache cache;
+};
+
 /* source_open.c */
+/* NAME, whose digest is right: a descriptor; -1. */
+int source_open_checked(struct bundle_source *s, const char *name,
+    uint64_t bytes, const char *sha256, struct err *e);
 int source_open(struct bundle_source *s, struct err *e);
 void source_close(struct bundle_source *s);
 
 /* source_volume.c */
-/* LEN bytes of volume NUMBER from OFFSET.  ERR_NOTFOUND, ERR_MISMATCH name the
- * volume. */
-int source_read(struct bundle_source *s, uint64_t number, uint64_t offset,
-    void *data, size_t len, struct err *e);
+/* LEN bytes of volume NUMBER from OFFSET; C is the caller's.  ERR_NOTFOUND,
+ * ERR_MISMATCH name the volume. */
+int source_read(struct bundle_source *s, struct frame_cache *c, uint64_t number,
+    uint64_t offset, void *data, size_t len, struct err *e);
 /* Whether it is there, and the one that it should be. */
 int source_volume_check(
     struct bundle_source *s, uint64_t number, struct err *e);

@@ -17,9 +17,8 @@ complain(struct bundle_source *s, const struct err *e)
 	buf_addf(&s->complaints, "%s\n", e->msg);
 }
 
-/* NAME, whose digest is right; -1. */
-static int
-open_checked(struct bundle_source *s, const char *name, uint64_t bytes,
+int
+source_open_checked(struct bundle_source *s, const char *name, uint64_t bytes,
     const char *sha256, struct err *e)
 {
 	AUTO(close)
@@ -59,7 +58,7 @@ make_index(struct bundle_source *s, struct err *e)
 		if (v->disk != s->manifest.disk)
 			continue;
 		volume_name(v->number, ".idx", name);
-		fd = open_checked(
+		fd = source_open_checked(
 		    s, name, v->index_bytes, v->index_sha256, &why);
 		if (fd == -1) {
 			complain(s, &why);
@@ -95,8 +94,8 @@ check_manifest(const struct bundle_source *s, int rc, struct err *e)
 static struct pack_index *
 open_index(struct bundle_source *s, struct err *e)
 {
-	int fd = open_checked(s, BUNDLE_INDEX_NAME, s->manifest.index_bytes,
-	    s->manifest.index_sha256, e);
+	int fd = source_open_checked(s, BUNDLE_INDEX_NAME,
+	    s->manifest.index_bytes, s->manifest.index_sha256, e);
 	AUTO(pack_index)
 	struct pack_index *x = fd != -1 ? pack_index_open(fd, e) : NULL;
 
@@ -141,8 +140,11 @@ source_close(struct bundle_source *s)
 	size_t i;
 
 	for (i = 0; s->volumes != NULL && i < s->manifest.n; i++)
-		if (s->volumes[i].looked && s->volumes[i].fd != -1)
-			close(s->volumes[i].fd);
+		if (s->volumes[i].looked) {
+			frames_free(&s->volumes[i].frames);
+			if (s->volumes[i].fd != -1)
+				close(s->volumes[i].fd);
+		}
 	free(s->volumes);
 	s->volumes = NULL;
 	pack_index_close(s->index);

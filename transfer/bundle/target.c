@@ -192,12 +192,17 @@ check_manifest(struct bundle_target *s, int dir, struct err *e)
 			return -1;
 		m.created_ns = clock_wall_ns();
 		m.disk = order->disk;
+		m.compressed = order->level > 0;
 		snprintf(m.id, sizeof(m.id), "%s", order->id);
 		snprintf(m.base, sizeof(m.base), "%s", order->base);
 		return bundle_manifest_write(dir, &m, e);
 	}
 	rc = 0;
-	if (m.state != BUNDLE_WRITING)
+	if (m.compressed != (order->level > 0))
+		rc = err_set(e, ERR_CONFIG,
+		    "%s was begun %s --compress: go on in the same way",
+		    s->path, m.compressed ? "with" : "without");
+	else if (m.state != BUNDLE_WRITING)
 		rc = err_set(e, ERR_CONFIG,
 		    "%s holds a bundle that is done (%s): name another "
 		    "directory or disk",

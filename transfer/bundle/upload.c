@@ -168,8 +168,10 @@ begin_piece(struct session *c, const struct store_upload *u,
 	pthread_cond_broadcast(&s->given);
 	pthread_mutex_unlock(&s->lock);
 	pthread_mutex_lock(&v->lock);
+	rc = volume_set_off(v, e);
 	v->open.start = v->at;
-	rc = volume_add(v, header->data, header->len, e);
+	if (rc == 0)
+		rc = volume_add(v, header->data, header->len, e);
 	v->open.data = v->at;
 	v->open.part = up->part;
 	snprintf(v->open.id, sizeof(v->open.id), "%s", up->id);

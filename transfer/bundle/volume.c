@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "transfer/bundle/volume.h"
+#include "transfer/pack/frame.h"
 #include "transfer/pack/tar.h"
 
 #define BUFFER_BYTES ((size_t)1 << 20)
@@ -63,6 +64,9 @@ volume_free(struct volume *v)
 	pthread_mutex_destroy(&v->syncing);
 	pthread_mutex_destroy(&v->lock);
 	buf_free(&v->lines);
+	frames_free(&v->frames);
+	frame_cache_free(&v->cache);
+	free(v->packed);
 	free(v->buffer);
 	free(v);
 }
@@ -81,7 +85,7 @@ open_one(int dir_fd, uint64_t number, const char *end, int flags, struct err *e)
 
 /* FLAGS are the tar file's; its index is made after it. */
 static struct volume *
-volume_open(int dir_fd, uint64_t number, int flags, struct err *e)
+volume_open(int dir_fd, uint64_t number, int level, int flags, struct err *e)
 {
 	struct volume *v = calloc(1, sizeof(*v));
 
@@ -90,13 +94,14 @@ volume_open(int dir_fd, uint64_t number, int flags, struct err *e)
 		return NULL;
 	}
 	v->number = number;
+	v->level = level;
 	v->dir_fd = dir_fd;
 	v->index_fd = -1;
 	pthread_mutex_init(&v->syncing, NULL);
 	pthread_mutex_init(&v->lock, NULL);
 	buf_init(&v->lines, LINES_MAX);
-	v->buffer = malloc(BUFFER_BYTES);
-	v->fd = open_one(dir_fd, number, ".tar", flags, e);
+	v->buffer = malloc(level > 0 ? FRAME_BYTES : BUFFER_BYTES);
+	v->fd = open_one(dir_fd, number, volume_end(level > 0), flags, e);
 	if (v->fd != -1)
 		v->index_fd = open_one(dir_fd, number, ".idx", O_CREAT, e);
 	if (v->buffer == NULL)
@@ -107,14 +112,60 @@ volume_open(int dir_fd, uint64_t number, int flags, struct err *e)
 	return NULL;
 }
 
+/* What is in the buffer becomes a frame. */
+static int
+write_frame(struct volume *v, struct err *e)
+{
+	struct frames *f = &v->frames;
+	size_t n = (size_t)(v->at - v->written), len;
+
+	if (n == 0)
+		return 0;
+	if (v->packed == NULL)
+		v->packed = malloc(frame_bound(FRAME_BYTES));
+	if (v->packed == NULL)
+		return err_set(e, ERR_NOMEM, "out of memory");
+	if (frame_pack(v->packed, v->buffer, n, v->level, &len, e) == -1 ||
+	    write_at(v->fd, f->file_end, v->packed, len, e) == -1 ||
+	    frames_add(f, v->written, f->file_end, e) == -1)
+		return named(v, volume_end(true), e);
+	buf_addf(&v->lines, "{\"frame\":[%" PRIu64 ",%" PRIu64 "]}\n",
+	    v->written, f->file_end);
+	f->file_end += len;
+	f->end = v->written = v->at;
+	return 0;
+}
+
 static int
 write_out(struct volume *v, struct err *e)
 {
 	size_t n = (size_t)(v->at - v->written);
 
+	if (v->level > 0)
+		return write_frame(v, e);
 	if (write_at(v->fd, v->written, v->buffer, n, e) == -1)
-		return named(v, ".tar", e);
+		return named(v, volume_end(v->level > 0), e);
 	v->written = v->at;
+	return 0;
+}
+
+/* Frames have all the same length, but for those that were to be durable. */
+static int
+add_packed(struct volume *v, const void *p, size_t n, struct err *e)
+{
+	const char *from = p;
+
+	while (n > 0) {
+		size_t used = (size_t)(v->at - v->written);
+		size_t m = FRAME_BYTES - used < n ? FRAME_BYTES - used : n;
+
+		memcpy(v->buffer + used, from, m);
+		v->at += m;
+		from += m;
+		n -= m;
+		if (used + m == FRAME_BYTES && write_frame(v, e) == -1)
+			return -1;
+	}
 	return 0;
 }
 
@@ -125,8 +176,10 @@ volume_add(struct volume *v, const void *p, size_t n, struct err *e)
 
 	if (v->broken) {
 		err_set(e, ERR_SYS, "could not be written before");
-		return named(v, ".tar", e);
+		return named(v, volume_end(v->level > 0), e);
 	}
+	if (v->level > 0)
+		return add_packed(v, p, n, e);
 	if (n < LONG_BYTES && n <= BUFFER_BYTES - used) {
 		memcpy(v->buffer + used, p, n);
 		v->at += n;
@@ -137,7 +190,7 @@ volume_add(struct volume *v, const void *p, size_t n, struct err *e)
 	if (n < LONG_BYTES)
 		return volume_add(v, p, n, e);
 	if (write_at(v->fd, v->at, p, n, e) == -1)
-		return named(v, ".tar", e);
+		return named(v, volume_end(v->level > 0), e);
 	v->at += n;
 	v->written = v->at;
 	return 0;
@@ -151,9 +204,40 @@ volume_add_zeros(struct volume *v, size_t n, struct err *e)
 	return volume_add(v, zeros, n, e);
 }
 
+int
+volume_set_off(struct volume *v, struct err *e)
+{
+	return v->level > 0 ? write_frame(v, e) : 0;
+}
+
+/* The frame that has AT, which is written, is in the buffer once more. */
+static void
+unpack(struct volume *v, uint64_t at)
+{
+	const struct frame_place *p = frames_find(&v->frames, at);
+	struct frame_place is = {0};
+	struct err e;
+
+	if (p != NULL)
+		is = *p;
+	if (p == NULL ||
+	    (is.at < at &&
+		frames_read(&v->frames, v->fd, &v->cache, is.at, v->buffer,
+		    (size_t)(at - is.at), &e) == -1))
+		v->broken = true;
+	v->cache.of = NULL;
+	frames_cut(&v->frames, is.at);
+	v->frames.end = v->written = is.at;
+	v->frames.file_end = is.file;
+	if (ftruncate(v->fd, (off_t)is.file) == -1)
+		v->broken = true;
+}
+
 void
 volume_back(struct volume *v, uint64_t at)
 {
+	if (v->level > 0 && at < v->written)
+		unpack(v, at);
 	/* Should it fail: what is there is written over, and cut off by who
 	 * seals the volume or opens it again. */
 	if (at < v->written && ftruncate(v->fd, (off_t)at) == 0)
@@ -183,10 +267,12 @@ volume_title(uint64_t number, const char *id, char out[VOLUME_TITLE_MAX])
 }
 
 struct volume *
-volume_new(int dir_fd, uint64_t number, const char *id, struct err *e)
+volume_new(
+    int dir_fd, uint64_t number, const char *id, int level, struct err *e)
 {
 	AUTO(volume)
-	struct volume *v = volume_open(dir_fd, number, O_CREAT | O_EXCL, e);
+	struct volume *v =
+	    volume_open(dir_fd, number, level, O_CREAT | O_EXCL, e);
 
 	if (v == NULL || begin(v, id, e) == -1)
 		return NULL;
@@ -198,10 +284,14 @@ volume_new(int dir_fd, uint64_t number, const char *id, struct err *e)
 }
 
 static void
-add_mark(
-    struct buf *out, uint64_t end, const struct volume_open *open, bool sealed)
+add_mark(struct volume *v, bool sealed)
 {
-	buf_addf(out, "{\"end\":%" PRIu64, end);
+	const struct volume_open *open = &v->open;
+	struct buf *out = &v->lines;
+
+	buf_addf(out, "{\"end\":%" PRIu64, v->at);
+	if (v->level > 0)
+		buf_addf(out, ",\"file\":%" PRIu64, v->frames.file_end);
 	if (open->id[0] != '\0')
 		buf_addf(out,
 		    ",\"open\":{\"id\":\"%s\",\"start\":%" PRIu64
@@ -223,7 +313,7 @@ take_batch(struct volume *v, bool seal, struct batch *b, struct err *e)
 {
 	if (write_out(v, e) == -1)
 		return -1;
-	add_mark(&v->lines, v->at, &v->open, seal);
+	add_mark(v, seal);
 	if (buf_failed(&v->lines))
 		return err_set(e, ERR_NOMEM, "out of memory");
 	b->lines = v->lines;
@@ -237,7 +327,7 @@ make_durable(struct volume *v, const struct batch *b, struct err *e)
 {
 	if (fdatasync(v->fd) == -1) {
 		err_sys(e, "sync");
-		return named(v, ".tar", e);
+		return named(v, volume_end(v->level > 0), e);
 	}
 	if (write_at(v->index_fd, v->index_bytes, b->lines.data, b->lines.len,
 		e) == -1 ||
@@ -292,7 +382,9 @@ shut(struct volume *v)
 	close(v->index_fd);
 	v->fd = v->index_fd = -1;
 	free(v->buffer);
-	v->buffer = NULL;
+	free(v->packed);
+	v->buffer = v->packed = NULL;
+	frame_cache_free(&v->cache);
 	pthread_mutex_unlock(&v->lock);
 }
 
@@ -334,40 +426,56 @@ found_one(void *arg, const struct pack_record *m, struct err *e)
 	return a->fn(a->arg, m, e);
 }
 
+/* Where the tar byte AT, which was set off, lies in the file. */
+static bool
+place_of(const struct volume *v, uint64_t at, uint64_t *file)
+{
+	const struct frame_place *p = frames_find(&v->frames, at);
+
+	*file = v->level == 0 ? at : p != NULL ? p->file : 0;
+	return v->level == 0 || (p != NULL && p->at == at);
+}
+
 /* Cuts off what no mark tells of. */
 static int
 cut(struct volume *v, const struct volume_mark *mark, uint64_t index_bytes,
     struct err *e)
 {
 	bool open = mark->open.id[0] != '\0';
+	uint64_t file = mark->file;
 	off_t size = lseek(v->fd, 0, SEEK_END);
 
 	if (size == -1)
 		return err_sys(e, "seek");
 	v->at = mark->end;
 	v->open = mark->open;
-	if ((uint64_t)size < v->at && open) {
+	if ((uint64_t)size < mark->file && open &&
+	    place_of(v, mark->open.start, &file)) {
 		v->at = mark->open.start;
 		memset(&v->open, 0, sizeof(v->open));
+		frames_cut(&v->frames, v->at);
 	}
-	if ((uint64_t)size < v->at)
+	if ((uint64_t)size < file)
 		return err_set(e, ERR_MISMATCH,
 		    "has %lld bytes, and its index tells of %" PRIu64
 		    ": it was cut off, or isn't the one that was written here",
-		    (long long)size, v->at);
+		    (long long)size, file);
 	v->written = v->marked = v->at;
+	v->frames.end = v->at;
+	v->frames.file_end = file;
 	v->index_bytes = index_bytes;
-	if (ftruncate(v->fd, (off_t)v->at) == -1 ||
+	if (ftruncate(v->fd, (off_t)file) == -1 ||
 	    ftruncate(v->index_fd, (off_t)index_bytes) == -1)
 		return err_sys(e, "truncate");
 	return 0;
 }
 
 struct volume *
-volume_again(int dir_fd, uint64_t number, const char *id, pack_index_fn *fn,
-    void *arg, struct volume_found *found, struct err *e)
+volume_again(int dir_fd, uint64_t number, const char *id, int level,
+    pack_index_fn *fn, void *arg, struct volume_found *found, struct err *e)
 {
-	AUTO(volume) struct volume *v = volume_open(dir_fd, number, 0, e);
+	AUTO(volume)
+	struct volume *v = volume_open(dir_fd, number, level, 0, e);
 	struct again a = {.fn = fn, .arg = arg, .found = found};
 	struct volume_mark mark;
 	char name[VOLUME_NAME_MAX];
@@ -378,10 +486,12 @@ volume_again(int dir_fd, uint64_t number, const char *id, pack_index_fn *fn,
 		return NULL;
 	volume_name(number, ".idx", name);
 	if (volume_index_read(
-		v->index_fd, name, found_one, &a, &mark, &bytes, e) == -1)
+		v->index_fd, name, found_one, &a, &mark, &bytes, e) == -1 ||
+	    (level > 0 &&
+		volume_index_frames(v->index_fd, name, &v->frames, e) == -1))
 		return NULL;
 	if (cut(v, &mark, bytes, e) == -1) {
-		named(v, ".tar", e);
+		named(v, volume_end(v->level > 0), e);
 		return NULL;
 	}
 	found->sealed = mark.sealed;

@@ -20,6 +20,7 @@
 #include "base/auto.h"
 #include "base/buf.h"
 #include "base/err.h"
+#include "transfer/bundle/frames.h"
 #include "transfer/pack/index.h"
 
 #define VOLUME_NAME_MAX 40
@@ -39,6 +40,7 @@ enum volume_state { VOLUME_FREE, VOLUME_TAKEN, VOLUME_HELD, VOLUME_SEALED };
 
 struct volume {
 	uint64_t number;
+	int level; /* of zstd; 0: it isn't compressed */
 	/* The bundle's, under its lock; HELD: for long, by a big file. */
 	enum volume_state state;
 	struct volume *next_free;
@@ -49,8 +51,11 @@ struct volume {
 	pthread_mutex_t lock;
 	/* Under lock: */
 	uint64_t at;	  /* where the next byte goes */
-	uint64_t written; /* bytes that the file has; the rest is in ... */
+	uint64_t written; /* of it, in the file; the rest is in ... */
 	unsigned char *buffer;
+	unsigned char *packed; /* a frame on its way */
+	struct frames frames;  /* where it is compressed: of what is written */
+	struct frame_cache cache;
 	struct buf lines; /* of members that the index hasn't yet */
 	struct volume_open open;
 	bool broken;	 /* what lies behind the last mark may not be there */
@@ -58,8 +63,13 @@ struct volume {
 	uint64_t index_bytes;
 };
 
-/* "000001.tar", "000001.idx" */
+/* "000001.tar", "000001.idx"; and what the first ends in. */
 void volume_name(uint64_t number, const char *end, char out[VOLUME_NAME_MAX]);
+static inline const char *
+volume_end(bool compressed)
+{
+	return compressed ? ".tar.zst" : ".tar";
+}
 
 /* What the first header of a volume of bundle ID says. */
 #define VOLUME_TITLE_MAX 160
@@ -67,7 +77,7 @@ void volume_title(uint64_t number, const char *id, char out[VOLUME_TITLE_MAX]);
 
 /* A new one of bundle ID, in the directory DIR_FD, which stays the caller's. */
 struct volume *volume_new(
-    int dir_fd, uint64_t number, const char *id, struct err *e);
+    int dir_fd, uint64_t number, const char *id, int level, struct err *e);
 
 /* What a volume's index told when it was opened again. */
 struct volume_found {
@@ -80,7 +90,8 @@ struct volume_found {
  * ERR_MISMATCH if it isn't what its index says.
  */
 struct volume *volume_again(int dir_fd, uint64_t number, const char *id,
-    pack_index_fn *fn, void *arg, struct volume_found *found, struct err *e);
+    int level, pack_index_fn *fn, void *arg, struct volume_found *found,
+    struct err *e);
 void volume_free(struct volume *v);
 AUTO_DEFINE(volume, struct volume, volume_free)
 
@@ -90,6 +101,9 @@ AUTO_DEFINE(volume, struct volume, volume_free)
  */
 int volume_add(struct volume *v, const void *p, size_t n, struct err *e);
 int volume_add_zeros(struct volume *v, size_t n, struct err *e);
+/* What comes next can be taken back without what is there already: where it is
+ * compressed, a frame ends. */
+int volume_set_off(struct volume *v, struct err *e);
 /* What lies behind AT was never there. */
 void volume_back(struct volume *v, uint64_t at);
 
@@ -106,10 +120,15 @@ int volume_seal(struct volume *v, struct err *e);
  */
 struct volume_mark {
 	uint64_t end;
+	uint64_t file; /* how long the file is then */
 	bool sealed;
 	struct volume_open open;
 };
 int volume_index_read(int fd, const char *name, pack_index_fn *fn, void *arg,
     struct volume_mark *mark, uint64_t *bytes, struct err *e);
+/* The frames that it tells of, into *OUT, which is empty, and to be freed in
+ * any case. */
+int volume_index_frames(
+    int fd, const char *name, struct frames *out, struct err *e);
 
 #endif

@@ -11,6 +11,15 @@
 #include "transfer/bundle/volume.h"
 
 static const char mark_begins[] = "{\"end\":";
+static const char frame_begins[] = "{\"frame\":";
+
+static bool
+begins(const char *line, size_t len, const char *with)
+{
+	size_t n = strlen(with);
+
+	return len >= n && memcmp(line, with, n) == 0;
+}
 
 static int
 number(const struct jdoc_node *object, const char *key, uint64_t *out,
@@ -63,6 +72,10 @@ parse_mark(struct volume_mark *out, const char *line, size_t len, struct err *e)
 	out->sealed = sealed != NULL && sealed->type == JDOC_TRUE;
 	if (number(root, "end", &out->end, e) == -1)
 		return -1;
+	out->file = out->end;
+	if (jdoc_member(root, "file") != NULL &&
+	    number(root, "file", &out->file, e) == -1)
+		return -1;
 	if (open == NULL)
 		return 0;
 	if (parse_open(open, &out->open, e) == -1)
@@ -86,8 +99,7 @@ find_mark(int fd, struct volume_mark *mark, uint64_t *bytes, struct err *e)
 	if (l == NULL)
 		return -1;
 	while ((rc = lines_next(l, &line, &len, e)) == 1) {
-		if (len < sizeof(mark_begins) - 1 ||
-		    memcmp(line, mark_begins, sizeof(mark_begins) - 1) != 0)
+		if (!begins(line, len, mark_begins))
 			continue;
 		/* What a dying disk left behind the last good one is cut. */
 		if (parse_mark(mark, line, len, e) == -1)
@@ -112,8 +124,8 @@ read_members(
 		return -1;
 	while (rc == 1 && lines_bytes(l) < bytes &&
 	    (rc = lines_next(l, &line, &len, e)) == 1) {
-		if (len >= sizeof(mark_begins) - 1 &&
-		    memcmp(line, mark_begins, sizeof(mark_begins) - 1) == 0)
+		if (begins(line, len, mark_begins) ||
+		    begins(line, len, frame_begins))
 			continue;
 		if (pack_record_parse(&m, line, len, e) == -1)
 			rc = err_context(e, "line %llu",
@@ -132,5 +144,54 @@ volume_index_read(int fd, const char *name, pack_index_fn *fn, void *arg,
 	if (find_mark(fd, mark, bytes, e) == -1 ||
 	    (fn != NULL && read_members(fd, *bytes, fn, arg, e) == -1))
 		return err_context(e, "%s", name);
+	return 0;
+}
+
+/* {"frame":[AT,FILE]} */
+static int
+parse_frame(struct frames *out, const char *line, size_t len, struct err *e)
+{
+	AUTO(jdoc) struct jdoc *doc = jdoc_parse(line, len, e);
+	const struct jdoc_node *pair;
+	uint64_t at, file;
+
+	if (doc == NULL)
+		return -1;
+	pair = jdoc_member(jdoc_root(doc), "frame");
+	if (pair == NULL || pair->type != JDOC_ARRAY || pair->child == NULL ||
+	    pair->child->next == NULL || !jdoc_to_uint(pair->child, &at) ||
+	    !jdoc_to_uint(pair->child->next, &file))
+		return err_set(e, ERR_PROTOCOL, "\"frame\" makes no sense");
+	/* What was written there before was given up. */
+	frames_cut(out, at);
+	return frames_add(out, at, file, e);
+}
+
+int
+volume_index_frames(int fd, const char *name, struct frames *out, struct err *e)
+{
+	AUTO(lines) struct lines *l = NULL;
+	struct volume_mark mark;
+	const char *line;
+	uint64_t bytes;
+	size_t len;
+	int rc = 1;
+
+	if (find_mark(fd, &mark, &bytes, e) == -1)
+		return err_context(e, "%s", name);
+	l = lines_new(fd, e);
+	if (l == NULL)
+		return -1;
+	while (rc == 1 && lines_bytes(l) < bytes &&
+	    (rc = lines_next(l, &line, &len, e)) == 1)
+		if (begins(line, len, frame_begins) &&
+		    parse_frame(out, line, len, e) == -1)
+			rc = err_context(e, "line %llu",
+			    (unsigned long long)lines_number(l));
+	if (rc == -1)
+		return err_context(e, "%s", name);
+	frames_cut(out, mark.end);
+	out->end = mark.end;
+	out->file_end = mark.file;
 	return 0;
 }

@@ -35,7 +35,8 @@ make_volume(struct bundle_target *s, struct err *e)
 	pthread_mutex_lock(&s->lock);
 	number = ++s->number;
 	pthread_mutex_unlock(&s->lock);
-	v = volume_new(atomic_load(&s->dir_fd), number, s->order->id, e);
+	v = volume_new(
+	    atomic_load(&s->dir_fd), number, s->order->id, s->order->level, e);
 	if (v == NULL)
 		return NULL;
 	v->state = VOLUME_TAKEN;
@@ -158,8 +159,8 @@ static int
 recover_one(struct bundle_target *s, int dir_fd, uint64_t number, struct err *e)
 {
 	struct volume_found found;
-	struct volume *v = volume_again(
-	    dir_fd, number, s->order->id, found_member, s, &found, e);
+	struct volume *v = volume_again(dir_fd, number, s->order->id,
+	    s->order->level, found_member, s, &found, e);
 
 	if (v == NULL)
 		return -1;
@@ -184,12 +185,12 @@ recover_one(struct bundle_target *s, int dir_fd, uint64_t number, struct err *e)
 
 /* 0 if NAME is no volume's. */
 static uint64_t
-number_of(const char *name)
+number_of(const struct bundle_target *s, const char *name)
 {
 	char again[VOLUME_NAME_MAX], *end;
 	unsigned long long n = strtoull(name, &end, 10);
 
-	volume_name(n, ".tar", again);
+	volume_name(n, volume_end(s->order->level > 0), again);
 	return strcmp(name, again) == 0 ? n : 0;
 }
 
@@ -220,7 +221,7 @@ bundle_recover(struct bundle_target *s, int dir_fd, struct err *e)
 	while ((entry = readdir(d)) != NULL && rc == 0) {
 		uint64_t *more;
 
-		if (number_of(entry->d_name) == 0)
+		if (number_of(s, entry->d_name) == 0)
 			continue;
 		more = realloc(numbers, (n + 1) * sizeof(*more));
 		if (more == NULL) {
@@ -228,7 +229,7 @@ bundle_recover(struct bundle_target *s, int dir_fd, struct err *e)
 			break;
 		}
 		numbers = more;
-		numbers[n++] = number_of(entry->d_name);
+		numbers[n++] = number_of(s, entry->d_name);
 	}
 	closedir(d);
 	if (n > 0)

@@ -5,9 +5,9 @@
  * line, sorted by (directory, name) as unsigned bytes, so that a directory's
  * children lie together and any of them is found without reading the rest.
  * dray-manifest(5) has the members that tell of an item; here there are
- * further "nlink", "sparse", "target", "same_as", "named", "order", "implied",
- * "refused", "at" and "data" (see struct pack_record).  Unknown ones are passed
- * over.
+ * further "nlink", "sparse", "target", "same_as", "group", "named", "order",
+ * "implied", "refused", "at" and "data" (see struct pack_record).  Unknown ones
+ * are passed over.
  *
  * record.c: a line, written and read.  sort.c, run.c: records in any order
  * become an index, in memory that doesn't depend on their number.  index.c:
@@ -57,6 +57,9 @@ struct pack_record {
 	 * the bytes; else NULL. */
 	const char *same_as;
 	size_t same_as_len;
+	/* Names of one file have the same, wherever each has its bytes; 0: not
+	 * told. */
+	uint64_t group;
 	/* Nothing is told but that a member's same_as has this path: for what
 	 * takes it together with the file itself (pack_same_fn). */
 	bool named;

@@ -58,6 +58,8 @@ pack_record_add(struct buf *out, const struct pack_record *r)
 		json_name(&j, "target", r->target, r->target_len);
 	if (r->same_as != NULL)
 		json_name(&j, "same_as", r->same_as, r->same_as_len);
+	if (r->group != 0)
+		json_uint(&j, "group", r->group);
 	if (r->named)
 		json_bool(&j, "named", true);
 	if (r->order != 0)
@@ -251,6 +253,8 @@ read_rest(struct pack_entry *out, const struct jdoc_node *o, struct err *e)
 		return -1;
 	if (jdoc_uint(o, "order", &r->order) == -1)
 		return itemjson_bad(e, "\"order\"");
+	if (jdoc_uint(o, "group", &r->group) == -1)
+		return itemjson_bad(e, "\"group\"");
 	r->refused = jdoc_text(o, "refused");
 	if (r->refused == NULL && jdoc_member(o, "refused") != NULL)
 		return itemjson_bad(e, "\"refused\"");

@@ -135,3 +135,12 @@ xml_parse(
 	buf_free(&p.text);
 	return p.failed ? -1 : 0;
 }
+
+/* "expat_2.5.0" */
+const char *
+xml_library_version(void)
+{
+	const char *version = XML_ExpatVersion();
+
+	return version + strcspn(version, "0123456789");
+}

@@ -25,4 +25,7 @@ typedef int xml_fn(
 int xml_parse(
     const char *document, size_t len, xml_fn *fn, void *arg, struct err *e);
 
+/* Of expat, as "2.5.0". */
+const char *xml_library_version(void);
+
 #endif
