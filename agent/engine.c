@@ -222,8 +222,7 @@ begin(struct engine *en, const struct engine_setup *setup, struct err *e)
 		en->attrs = store_attrs_kinds(&en->options->store);
 	en->lists_links =
 	    given || (setup->source->ops->features & STORE_LIST_LINKS) != 0;
-	en->in_order =
-	    (setup->source->ops->features & STORE_SEQUENTIAL) != 0;
+	en->in_order = (setup->source->ops->features & STORE_SEQUENTIAL) != 0;
 	en->reached = setup->reached;
 	en->started_ns = clock_wall_ns();
 	en->random = (uint64_t)en->started_ns | 1;

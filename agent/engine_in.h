@@ -104,16 +104,16 @@ struct engine {
 	struct manifest_proof manifest; /* .bytes 0: there is none */
 	struct err guarded; /* why nothing was deleted; ERR_NONE if it was */
 
-	bool in_order;	      /* the source is STORE_SEQUENTIAL */
-	bool later_sorted;    /* all of what waits for its turn is known */
-	uint64_t later_left;  /* files that wait */
-	uint64_t later_bytes; /* of those that were taken at a time */
+	bool in_order;		   /* the source is STORE_SEQUENTIAL */
+	bool later_sorted;	   /* all of what waits for its turn is known */
+	uint64_t later_left;	   /* files that wait */
+	uint64_t later_bytes;	   /* of those that were taken at a time */
 	struct ledger_later later; /* the last one that was taken */
-	size_t jobs;		      /* alive, wherever they are */
-	size_t uploads;		      /* alive */
-	struct job_list big;	      /* wait for a place among the uploads */
-	struct job_list after_commit; /* rely on rows not committed yet */
-	struct delay delayed;	      /* to be tried again */
+	size_t jobs;		   /* alive, wherever they are */
+	size_t uploads;		   /* alive */
+	struct job_list big;	   /* wait for a place among the uploads */
+	struct job_list after_commit;	 /* rely on rows not committed yet */
+	struct delay delayed;		 /* to be tried again */
 	struct link_group *leading[256]; /* files whose other names wait */
 	size_t unled;		   /* of these, whose leader is yet to come */
 	uint32_t link_id;	   /* the last that was given */

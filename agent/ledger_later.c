@@ -8,8 +8,7 @@
 #include "agent/ledger_db.h"
 
 int
-ledger_later_put(
-    struct ledger *l, const struct ledger_later *f, struct err *e)
+ledger_later_put(struct ledger *l, const struct ledger_later *f, struct err *e)
 {
 	sqlite3_stmt *s;
 

@@ -393,8 +393,7 @@ const struct option_def option_table[] = {
     {UINT("archive-max-ratio", store.archive_max_ratio, "1000", 1, 1000000000,
 	WHAT, .help = "Refuse an archive that expands to more times its size")},
     {UINT("archive-max-items", store.archive_max_items, "100000000", 1,
-	1000000000000, WHAT,
-	.help = "Refuse an archive with more members")},
+	1000000000000, WHAT, .help = "Refuse an archive with more members")},
     {FLAG("reconcile", 0, reconcile, WHAT,
 	.help = "Compare with what the target really has, and tell what "
 		"others changed there")},

@@ -80,8 +80,8 @@ open_store(const struct store_url *url, const struct store_config *config,
 		close_store(&s->base);
 		return NULL;
 	}
-	s->base.ops = s->kind == ARCHIVE_PLAIN ? &archive_driver
-					       : &archive_stream_driver;
+	s->base.ops =
+	    s->kind == ARCHIVE_PLAIN ? &archive_driver : &archive_stream_driver;
 	return &s->base;
 }
 
@@ -301,8 +301,7 @@ list_one(void *arg, const struct pack_record *r, struct err *e)
 	if (r->refused != NULL &&
 	    tell_refused(l, r->path, r->path_len, r->refused, e) == -1)
 		return -1;
-	return r->refused != NULL && r->st.type != ITEM_DIR ? 0
-							    : tell(l, r, e);
+	return r->refused != NULL && r->st.type != ITEM_DIR ? 0 : tell(l, r, e);
 }
 
 /* What has no place in the tree. */
@@ -517,8 +516,7 @@ check_file(struct store_file *f, struct err *e)
 	    item_time_ns(now.st_mtim) == item_time_ns(s->is.st_mtim) &&
 	    item_time_ns(now.st_ctim) == item_time_ns(s->is.st_ctim))
 		return 0;
-	return err_set(
-	    e, ERR_CHANGED, "the archive changed while it was read");
+	return err_set(e, ERR_CHANGED, "the archive changed while it was read");
 }
 
 static int
@@ -581,25 +579,18 @@ attrs_of(struct session *c, const char *key, enum item_type type,
 	return 0;
 }
 
-unsigned
-archive_restarts(const struct store *s)
-{
-	return ((const struct archive_source *)(const void *)s)
-	    ->stream.restarts;
-}
-
-#define FEATURES                                                               \
-	(STORE_HAS_DIRS | STORE_HAS_MODES | STORE_LIST_MTIME |                 \
-	    STORE_LIST_META | STORE_IS_LOCAL | STORE_LIST_LINKS |              \
+#define FEATURES                                                  \
+	(STORE_HAS_DIRS | STORE_HAS_MODES | STORE_LIST_MTIME |    \
+	    STORE_LIST_META | STORE_IS_LOCAL | STORE_LIST_LINKS | \
 	    STORE_HAS_LINKS | STORE_HAS_ATTRS)
-#define OPERATIONS                                                             \
-	.scheme = "archive", .open = open_store, .close = close_store,         \
-	.place = place, .limits = limits, .digests = digests,                  \
-	.check_key = check_key, .connect = connect_to,                         \
-	.disconnect = disconnect, .probe = probe,                              \
-	.set_checksum = set_checksum, .list = list, .stat = stat_key,          \
-	.read = read_key, .open_file = open_file, .read_file = read_file,      \
-	.check_file = check_file, .close_file = close_file,                    \
+#define OPERATIONS                                                        \
+	.scheme = "archive", .open = open_store, .close = close_store,    \
+	.place = place, .limits = limits, .digests = digests,             \
+	.check_key = check_key, .connect = connect_to,                    \
+	.disconnect = disconnect, .probe = probe,                         \
+	.set_checksum = set_checksum, .list = list, .stat = stat_key,     \
+	.read = read_key, .open_file = open_file, .read_file = read_file, \
+	.check_file = check_file, .close_file = close_file,               \
 	.readlink = read_link, .attrs = attrs_of
 
 const struct store_driver archive_driver = {.features = FEATURES, OPERATIONS};

@@ -15,7 +15,4 @@ extern const struct store_driver archive_driver;
 /* STORE_SEQUENTIAL: what lies before is to be read again. */
 extern const struct store_driver archive_stream_driver;
 
-/* How often its stream was begun anew, as somebody went back; 0. */
-unsigned archive_restarts(const struct store *s);
-
 #endif

@@ -38,6 +38,7 @@ read_file(struct archive *a, void *arg, const void **data)
 	ssize_t n;
 
 	if (is_stopped(f->source)) {
+		err_set(&f->why, ERR_STOPPED, "stopped");
 		archive_set_error(a, ECANCELED, "stopped");
 		return -1;
 	}
@@ -88,7 +89,6 @@ static la_ssize_t
 read_decoded(struct archive *a, void *arg, const void **data)
 {
 	struct feed *f = arg;
-	struct err e = ERR_INIT;
 	la_int64_t offset;
 	size_t n = 0;
 	int rc;
@@ -103,16 +103,15 @@ read_decoded(struct archive *a, void *arg, const void **data)
 		return -1;
 	}
 	f->decoded += n;
-	if (archive_check_size(f->source, f->decoded, &e) == -1) {
-		archive_set_error(a, E2BIG, "%s", e.msg);
+	if (archive_check_size(f->source, f->decoded, &f->why) == -1) {
+		archive_set_error(a, E2BIG, "%s", f->why.msg);
 		return -1;
 	}
 	return (la_ssize_t)n;
 }
 
 int
-archive_check_size(
-    const struct archive_source *s, uint64_t size, struct err *e)
+archive_check_size(const struct archive_source *s, uint64_t size, struct err *e)
 {
 	if (size <= BOMB_BYTES ||
 	    size / s->max_ratio <= (uint64_t)s->is.st_size)
@@ -221,8 +220,7 @@ open_members(struct feed *f, bool decoded, struct err *e)
 }
 
 int
-feed_open(
-    struct feed *f, struct archive_source *s, bool members, struct err *e)
+feed_open(struct feed *f, struct archive_source *s, bool members, struct err *e)
 {
 	bool decoded = s->kind == ARCHIVE_DECODED;
 
@@ -273,7 +271,8 @@ archive_look(struct archive_source *s, struct err *e)
 		return rc;
 	return err_set(e, ERR_CONFIG,
 	    "is a file, and no archive that can be read (tar, cpio, zip, 7z or "
-	    "ISO 9660; tar and cpio also with gzip, bzip2, xz, zstd or lz4): to "
+	    "ISO 9660; tar and cpio also with gzip, bzip2, xz, zstd or lz4): "
+	    "to "
 	    "carry the file itself, name the directory that it is in, with "
 	    "--include");
 }

@@ -55,6 +55,7 @@ struct feed {
 	char *buffer;
 	struct archive *raw;  /* decodes them; or NULL */
 	struct archive *read; /* the members; or NULL */
+	struct err why; /* it is to end, whatever libarchive makes of that */
 };
 
 /* Decoded bytes; one thread at a time. */
@@ -62,10 +63,12 @@ struct stream {
 	struct feed feed;
 	char *ring; /* WINDOW_BYTES: bytes BEGIN to END of the stream */
 	uint64_t begin, end;
-	unsigned restarts;
 	/* MEMBERS: the one at hand, its stretch of the stream. */
 	uint64_t member_begin, member_end;
 	bool started;
+	bool broken; /* it has to begin anew */
+	/* Members that end before this are not read to get to others. */
+	uint64_t skip_to;
 	/* From here on nothing can be read, and why. */
 	uint64_t dead;
 	struct err why;
@@ -93,8 +96,8 @@ struct archive_source {
 	struct limit *limit;
 	locale_t utf8;
 
-	pthread_mutex_t lock; /* of all below */
-	pthread_cond_t moved; /* a reader went on, or away */
+	pthread_mutex_t lock;	  /* of all below */
+	pthread_cond_t moved;	  /* a reader went on, or away */
 	struct pack_index *index; /* NULL before the first pass */
 	struct item_stat root;	  /* type 0: nothing is known of it */
 	struct refused *refused;
@@ -117,8 +120,8 @@ void archive_locale_end(locale_t was);
 /* What kind of archive it is; ERR_CONFIG if it is none. */
 int archive_look(struct archive_source *s, struct err *e);
 /* From the beginning: the members, or (DECODED and not MEMBERS) the bytes. */
-int feed_open(struct feed *f, struct archive_source *s, bool members,
-    struct err *e);
+int feed_open(
+    struct feed *f, struct archive_source *s, bool members, struct err *e);
 void feed_close(struct feed *f);
 /* ERR_UNSUPPORTED if SIZE bytes are more than such an archive may have. */
 int archive_check_size(

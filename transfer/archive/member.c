@@ -154,8 +154,8 @@ read_stat(const struct archive_source *s, struct archive_entry *entry,
 		st->gid = (uint32_t)getegid();
 	}
 	st->mtime_ns = archive_entry_mtime_is_set(entry)
-	    ? time_ns(archive_entry_mtime(entry),
-		  archive_entry_mtime_nsec(entry))
+	    ? time_ns(
+		  archive_entry_mtime(entry), archive_entry_mtime_nsec(entry))
 	    : ITEM_TIME_UNKNOWN;
 	st->has_atime = archive_entry_atime_is_set(entry);
 	if (st->has_atime)
@@ -209,8 +209,8 @@ read_extents(struct archive_entry *entry, struct member *m, struct err *e)
 	r->extents = m->extents;
 	r->st.sparse = true;
 	m->piece.length = 0;
-	while (archive_entry_sparse_next(entry, &offset, &length) ==
-	    ARCHIVE_OK) {
+	while (
+	    archive_entry_sparse_next(entry, &offset, &length) == ARCHIVE_OK) {
 		uint64_t at = (uint64_t)offset, n = (uint64_t)length;
 
 		if (n == 0)

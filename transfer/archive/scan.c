@@ -208,11 +208,11 @@ add(struct pass *p, struct member *m, uint64_t bytes, struct err *e)
 		p->s->root.attrs = NULL;
 		return 0;
 	}
+	if (find_bytes(p, m, bytes, e) == -1)
+		return -1;
 	if (m->odd)
 		return add_refused(p->s, m->raw, r->refused, e);
 	r->order = ++p->s->items;
-	if (find_bytes(p, m, bytes, e) == -1)
-		return -1;
 	if (r->refused != NULL)
 		strip(r);
 	if (r->same_as != NULL && add_named(p, m, e) == -1)
@@ -229,25 +229,20 @@ broke_off(struct pass *p, struct err *e)
 {
 	const char *name = strrchr(p->s->path, '/');
 	const char *why = archive_error_string(p->feed.read);
-	uint64_t have = p->s->kind == ARCHIVE_PLAIN
-	    ? (uint64_t)p->s->is.st_size
-	    : p->feed.decoded;
+	uint64_t have = p->s->kind == ARCHIVE_PLAIN ? (uint64_t)p->s->is.st_size
+						    : p->feed.decoded;
 	struct pack_record r = {
 	    .st = {.type = ITEM_FILE, .mtime_ns = ITEM_TIME_UNKNOWN},
 	    .refused = "is cut off, or damaged",
 	};
 	char text[400];
 
-	switch (archive_errno(p->feed.read)) {
-	case ECANCELED:
-		return err_set(e, ERR_STOPPED, "stopped");
-	case ENOMEM:
-		return err_set(e, ERR_NOMEM, "out of memory");
-	case E2BIG:
-		return err_set(e, ERR_UNSUPPORTED, "%s", why);
-	default:
-		break;
+	if (p->feed.why.kind != ERR_NONE) {
+		*e = p->feed.why;
+		return -1;
 	}
+	if (archive_errno(p->feed.read) == ENOMEM)
+		return err_set(e, ERR_NOMEM, "out of memory");
 	snprintf(text, sizeof(text),
 	    "the archive is cut off or damaged (%s): what follows the %llu "
 	    "members before that is not carried",
@@ -260,8 +255,7 @@ broke_off(struct pass *p, struct err *e)
 		if (pack_sort_add(p->sort, &r, e) == -1)
 			return -1;
 	}
-	return add_refused(
-	    p->s, name != NULL ? name + 1 : p->s->path, text, e);
+	return add_refused(p->s, name != NULL ? name + 1 : p->s->path, text, e);
 }
 
 /* The next member: 1, 0 at the end, -1. */

@@ -56,15 +56,17 @@ static int
 begin(struct archive_source *s, struct err *e)
 {
 	struct stream *t = &s->stream;
-	bool again = t->started;
 
+	t->broken = true; /* until it is open */
 	feed_close(&t->feed);
 	t->begin = t->end = t->member_begin = t->member_end = 0;
 	if (t->ring == NULL && (t->ring = malloc(WINDOW_BYTES)) == NULL)
 		return err_set(e, ERR_NOMEM, "out of memory");
 	t->started = true;
-	t->restarts += again;
-	return feed_open(&t->feed, s, s->kind == ARCHIVE_MEMBERS, e);
+	if (feed_open(&t->feed, s, s->kind == ARCHIVE_MEMBERS, e) == -1)
+		return -1;
+	t->broken = false;
+	return 0;
 }
 
 static void
@@ -98,8 +100,7 @@ pull_decoded(struct stream *t, struct err *e)
 	int rc;
 
 	do
-		rc = archive_read_data_block(
-		    t->feed.raw, &data, &n, &offset);
+		rc = archive_read_data_block(t->feed.raw, &data, &n, &offset);
 	while (rc == ARCHIVE_RETRY || (rc == ARCHIVE_OK && n == 0));
 	if (rc == ARCHIVE_EOF)
 		return die(t, NULL, e);
@@ -145,16 +146,21 @@ next_member(struct stream *t, struct err *e)
 	return 0;
 }
 
-/* What was to come of the member at hand isn't there. */
+/*
+ * What was to come of the member at hand isn't there.  What reads on begins
+ * anew, as nobody knows what state this reader is in, and leaves it out.
+ */
 static int
-lose_member(struct stream *t, struct err *e)
+lose_member(struct stream *t, uint64_t wanted, struct err *e)
 {
 	const char *why = archive_error_string(t->feed.read);
 
-	err_set(e, ERR_PROTOCOL, "is damaged in the archive: %s",
+	t->broken = true;
+	t->skip_to = t->member_end;
+	if (wanted >= t->member_end)
+		return 0;
+	return err_set(e, ERR_PROTOCOL, "is damaged in the archive: %s",
 	    why != NULL ? why : "it is shorter than it should be");
-	t->begin = t->end = t->member_end;
-	return -1;
 }
 
 /* WANTED is a byte of the stream behind what is kept: members in between that
@@ -170,23 +176,17 @@ pull_member(struct stream *t, uint64_t wanted, struct err *e)
 
 	if (t->end == t->member_end)
 		return next_member(t, e);
-	if (t->end == t->member_begin &&
-	    wanted >= t->member_end + WINDOW_BYTES / 2) {
+	if (t->end == t->member_begin && wanted >= t->member_end &&
+	    (t->member_end <= t->skip_to ||
+		wanted - t->member_end >= WINDOW_BYTES / 2)) {
 		t->begin = t->end = t->member_end;
 		return 0;
 	}
 	do
-		rc = archive_read_data_block(
-		    t->feed.read, &data, &n, &offset);
+		rc = archive_read_data_block(t->feed.read, &data, &n, &offset);
 	while (rc == ARCHIVE_RETRY || (rc == ARCHIVE_OK && n == 0));
-	if (rc == ARCHIVE_FATAL && wanted >= t->member_end)
-		return die(t, archive_error_string(t->feed.read), e);
-	if (rc < ARCHIVE_WARN || rc == ARCHIVE_EOF) {
-		if (wanted < t->member_end)
-			return lose_member(t, e);
-		t->begin = t->end = t->member_end;
-		return 0;
-	}
+	if (rc < ARCHIVE_WARN || rc == ARCHIVE_EOF)
+		return lose_member(t, wanted, e);
 	at = t->member_begin + (uint64_t)offset;
 	if (offset < 0 || at < t->end || n > t->member_end - at ||
 	    at > t->member_end)
@@ -215,13 +215,14 @@ take(const struct stream *t, uint64_t offset, char *to, size_t len)
 /* Whether going on to END would take from others what they are about to read.
  */
 static bool
-hurts_others(const struct archive_source *s, const struct archive_file *f,
-    uint64_t end)
+hurts_others(
+    const struct archive_source *s, const struct archive_file *f, uint64_t end)
 {
 	const struct archive_file *g;
 
 	for (g = s->reading; g != NULL; g = g->next)
-		if (g != f && g->floor < f->floor && g->floor >= s->stream.begin &&
+		if (g != f && g->floor < f->floor &&
+		    g->floor >= s->stream.begin &&
 		    end > g->floor + WINDOW_BYTES)
 			return true;
 	return false;
@@ -250,11 +251,11 @@ reach(struct archive_source *s, uint64_t offset, struct err *e)
 		*e = t->why;
 		return -1;
 	}
-	if ((!t->started || offset < t->begin) && begin(s, e) == -1) {
-		t->end = t->begin = UINT64_MAX;
-		return -1;
-	}
-	while (offset >= t->end) {
+	if (offset < t->begin)
+		t->broken = true;
+	while (t->broken || !t->started || offset >= t->end) {
+		if ((t->broken || !t->started) && begin(s, e) == -1)
+			return -1;
 		if (s->stop != NULL && atomic_load(s->stop))
 			return err_set(e, ERR_STOPPED, "stopped");
 		if ((s->kind == ARCHIVE_MEMBERS ? pull_member(t, offset, e)
