@@ -16,6 +16,7 @@
 #include "base/clock.h"
 #include "base/lockfile.h"
 #include "base/log.h"
+#include "base/scratch.h"
 
 #define LOOK_MS 500	 /* between looks for new events */
 #define AGAIN_MS 30000	 /* after it failed */
@@ -217,7 +218,7 @@ fill(struct archive *a, const struct outbox_segment *s, struct object *ob,
 		if (ob->pattern == NULL)
 			return -1;
 	}
-	ob->fd = place_scratch(e);
+	ob->fd = scratch_open(e);
 	if (ob->fd == -1 ||
 	    outbox_events_between(a->outbox, s->first - 1, s->last, UINT32_MAX,
 		write_event, ob, &n, e) == -1 ||

@@ -11,6 +11,7 @@
 #include "agent/place.h"
 #include "base/clock.h"
 #include "base/jdoc.h"
+#include "base/scratch.h"
 
 #define HOUR_MS 3600000
 #define HOUR_CHARS 14	      /* "2026/11/23/08/" */
@@ -171,7 +172,7 @@ static int
 restore_object(const struct archive_restore *r, struct ledger *l,
     const char *key, uint64_t *n, struct err *e)
 {
-	AUTO(close) int fd = place_scratch(e);
+	AUTO(close) int fd = scratch_open(e);
 	AUTO(free) char *text = NULL;
 	struct stat st;
 	size_t size;

@@ -32,9 +32,18 @@ is_window(const struct engine *en)
 	return en->setup->window != NULL && atomic_load(en->setup->window);
 }
 
+static bool
+is_full(const struct engine *en)
+{
+	return en->fatal.kind == ERR_NOSPACE && en->ops != NULL &&
+	    (en->ops->features & STORE_SERIAL) != 0;
+}
+
 static enum run_outcome
 outcome_of(const struct engine *en)
 {
+	if (is_full(en))
+		return RUN_FULL;
 	if (en->fatal.kind != ERR_NONE) {
 		switch ((int)en->fatal.kind) {
 		case ERR_NET:

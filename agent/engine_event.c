@@ -349,7 +349,8 @@ engine_event_run_ended(struct engine *en, const struct engine_result *result,
 {
 	AUTO(event) struct event ev = EVENT_INIT;
 	bool failed = result->why.kind != ERR_NONE ||
-	    result->outcome == RUN_INTERRUPTED || result->outcome == RUN_WINDOW;
+	    result->outcome == RUN_INTERRUPTED ||
+	    result->outcome == RUN_WINDOW || result->outcome == RUN_FULL;
 
 	if (en->setup->events == NULL)
 		return 0;

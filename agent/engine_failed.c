@@ -49,12 +49,29 @@ is_hopeless(const struct job *j, const struct err *e)
 	}
 }
 
+/* What is written from the beginning to the end has an end: J's item is as
+ * good as never begun. */
+static bool
+is_full(struct engine *en, struct job *j)
+{
+	if (j->err.kind != ERR_NOSPACE ||
+	    (en->ops->features & STORE_SERIAL) == 0)
+		return false;
+	engine_fatal(en, &j->err);
+	engine_links_over(en, j);
+	engine_job_end(en, j);
+	return true;
+}
+
 void
 engine_item_failed(struct engine *en, struct job *j)
 {
 	enum ui_action action = UI_FAILED;
 	struct err e = j->err;
 	bool hopeless = is_hopeless(j, &e);
+
+	if (is_full(en, j))
+		return;
 
 	if (j->from_source && (en->source->ops->features & STORE_IS_LOCAL) == 0)
 		err_context(&e, "at the source");

@@ -23,6 +23,7 @@
 #define ENGINE_PARTS 4
 /* Big files under way at a time, at most. */
 #define ENGINE_UPLOADS_MAX 64
+#define ENGINE_UPLOADS_SERIAL 2
 /* Batches waiting beyond which the walkers are held up. */
 #define ENGINE_BATCHES_MAX 16
 /* A commit is due at so many rows, or after so many milliseconds. */

@@ -206,13 +206,24 @@ start(struct engine *en, struct job *j)
 	job_list_push(&en->after_commit, j);
 }
 
+/* Each has room at a target that has an end, which may be more than it needs if
+ * the run is to end there. */
+static unsigned
+uploads_at_a_time(const struct engine *en)
+{
+	unsigned most = (en->ops->features & STORE_SERIAL) != 0
+	    ? ENGINE_UPLOADS_SERIAL
+	    : ENGINE_UPLOADS_MAX;
+
+	return en->transfers < most ? en->transfers : most;
+}
+
 void
 engine_start_uploads(struct engine *en)
 {
 	struct job *j;
 
-	while (!en->stopping && en->uploads < en->transfers &&
-	    en->uploads < ENGINE_UPLOADS_MAX &&
+	while (!en->stopping && en->uploads < uploads_at_a_time(en) &&
 	    (j = job_list_pop(&en->big)) != NULL)
 		start(en, j);
 }
@@ -249,13 +260,22 @@ send_committed(struct engine *en, struct job *j)
 		job_list_push(&en->after_commit, j);
 }
 
+/* Parts of one file that may be under way at a time. */
+static unsigned
+at_a_time(const struct engine *en)
+{
+	return (en->ops->features & STORE_SERIAL) != 0
+	    ? 1
+	    : en->options->concurrency;
+}
+
 /* Sends parts, as many at a time as is allowed; after the next commit if
  * SAFE is false. */
 static void
 feed(struct engine *en, struct upload *up, const struct job *like, bool safe)
 {
 	while (up->state == UPLOAD_SENDING && !en->stopping &&
-	    up->jobs < en->options->concurrency && up->next <= up->plan.parts) {
+	    up->jobs < at_a_time(en) && up->next <= up->plan.parts) {
 		uint32_t number = up->next++;
 		struct job *j;
 

@@ -277,6 +277,13 @@ ledger_meta_set(
 	return ledger_done(l, s, e);
 }
 
+int
+ledger_forget_items(struct ledger *l, struct err *e)
+{
+	return ledger_exec(
+	    l, "DELETE FROM file; DELETE FROM upload; DELETE FROM part;", e);
+}
+
 const char *
 ledger_library_version(void)
 {

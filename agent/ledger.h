@@ -65,6 +65,10 @@ int ledger_meta_get(
 int ledger_meta_set(
     struct ledger *l, const char *key, const char *value, struct err *e);
 
+/* No item is known at the target any more: part of the transaction that a write
+ * before has begun. */
+int ledger_forget_items(struct ledger *l, struct err *e);
+
 /* The id of directory PATH; 0 if it isn't there and not to be made. */
 int ledger_dir_id(struct ledger *l, const char *path, size_t len, bool make,
     int64_t *id, struct err *e);

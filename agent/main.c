@@ -40,6 +40,7 @@ main(int argc, char **argv)
 	    [VERB_REPLAYS] = cmd_replays,
 	    [VERB_SUBSCRIPTIONS] = cmd_subscriptions,
 	    [VERB_TASK] = cmd_task,
+	    [VERB_BUNDLE] = cmd_bundle,
 	    [VERB_DAEMON] = cmd_daemon,
 	    [VERB_DOCTOR] = cmd_doctor,
 	    [VERB_INIT] = cmd_init,

@@ -7,6 +7,7 @@
 
 #include "agent/manifest_file.h"
 #include "agent/place.h"
+#include "base/scratch.h"
 #include "base/text.h"
 
 #define WRITE_BYTES ((size_t)256 << 10)
@@ -44,7 +45,7 @@ manifest_out_new(const struct manifest_head *head, struct err *e)
 		return NULL;
 	}
 	buf_init(&out->text, WRITE_BYTES + 2 * MANIFEST_LINE_MAX);
-	out->fd = place_scratch(e);
+	out->fd = scratch_open(e);
 	if (out->fd == -1 || (out->digester = digester_new(e)) == NULL ||
 	    (out->whole = digester_new(e)) == NULL)
 		return NULL;
@@ -57,21 +58,12 @@ manifest_out_new(const struct manifest_head *head, struct err *e)
 static int
 flush(struct manifest_out *out, struct err *e)
 {
-	size_t done = 0;
-
 	if (buf_failed(&out->text))
 		return err_set(e, ERR_NOMEM, "out of memory");
 	digester_update(out->whole, buf_str(&out->text), out->text.len);
-	while (done < out->text.len) {
-		ssize_t n =
-		    write(out->fd, out->text.data + done, out->text.len - done);
-
-		if (n <= 0)
-			return err_sys(
-			    e, "temporary file of the manifest (see TMPDIR)");
-		done += (size_t)n;
-	}
-	out->size += done;
+	if (scratch_write(out->fd, buf_str(&out->text), out->text.len, e) == -1)
+		return -1;
+	out->size += out->text.len;
 	buf_reset(&out->text);
 	return 0;
 }
@@ -286,7 +278,7 @@ manifest_in_open(const char *where, const struct options *o,
 		err_set(e, ERR_NOMEM, "out of memory");
 		return NULL;
 	}
-	in->fd = place_scratch(e);
+	in->fd = scratch_open(e);
 	if (in->fd == -1 || place_read(where, in->fd, o, stop, e) == -1 ||
 	    rewind_lines(in, e) == -1 || check(in, e) == -1 ||
 	    rewind_lines(in, e) == -1) {

@@ -150,9 +150,12 @@ struct options {
 	/* verify: lists of paths; "-" is standard output */
 	const char *combined, *match, *differ, *missing_on_src, *missing_on_dst,
 	    *error;
-	uint64_t estimate_rate; /* bytes a second, in a dry run */
-	bool recursive;		/* ls: all below, not the children only */
-	bool dump_filters;	/* print the filter rules, do nothing else */
+	uint64_t estimate_rate;	 /* bytes a second, in a dry run */
+	uint64_t volume_bytes;	 /* bundle create: of one; 0: any number */
+	uint32_t compress_level; /* bundle create: of zstd; 0: none */
+	bool since_last;	 /* bundle create: what changed since */
+	bool recursive;		 /* ls: all below, not the children only */
+	bool dump_filters;	 /* print the filter rules, do nothing else */
 
 	/* The options as given, NUL-terminated: all, and those that say what a
 	 * run does without what may be secret; such a one is "?--name". */

@@ -93,28 +93,6 @@ place_check(const char *where, struct err *e)
 	return url != NULL ? 0 : -1;
 }
 
-int
-place_scratch(struct err *e)
-{
-	const char *dir = getenv("TMPDIR");
-	AUTO(buf) struct buf path = BUF_INIT(1 << 16);
-	int fd;
-
-	if (dir == NULL || dir[0] != '/')
-		dir = "/var/tmp";
-	fd = open(dir, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
-	if (fd != -1)
-		return fd;
-	buf_addf(&path, "%s/dray-XXXXXX", dir);
-	if (buf_failed(&path))
-		return err_set(e, ERR_NOMEM, "out of memory");
-	fd = mkostemp(path.data, O_CLOEXEC);
-	if (fd == -1)
-		return err_sys(e, "temporary file in %s (see TMPDIR)", dir);
-	unlink(path.data);
-	return fd;
-}
-
 static int
 open_directory(
     struct place *p, const char *directory, bool create, struct err *e)

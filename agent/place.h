@@ -54,7 +54,4 @@ int place_split(
 /* ERR_USAGE if WHERE can't be a file at any store. */
 int place_check(const char *where, struct err *e);
 
-/* A file of our own that has no name; in TMPDIR or /var/tmp.  -1 and *E. */
-int place_scratch(struct err *e);
-
 #endif

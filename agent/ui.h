@@ -46,6 +46,7 @@ enum run_outcome {
 	RUN_UNREACHABLE, /* 4: the store */
 	RUN_GUARDED,	 /* 7: nothing was deleted, as it seemed too much */
 	RUN_WINDOW,	 /* 6: its time was over */
+	RUN_FULL,	 /* 6: a target that has an end is full */
 	RUN_UNSTABLE,	 /* 5: some sources changed or vanished, no worse */
 	RUN_INTERRUPTED, /* 130 */
 };

@@ -23,6 +23,8 @@ run_outcome_name(enum run_outcome outcome)
 		return "guarded";
 	case RUN_WINDOW:
 		return "window";
+	case RUN_FULL:
+		return "full";
 	case RUN_UNSTABLE:
 		return "unstable";
 	case RUN_INTERRUPTED:
@@ -46,6 +48,7 @@ run_exit_code(enum run_outcome outcome)
 	case RUN_GUARDED:
 		return 7;
 	case RUN_WINDOW:
+	case RUN_FULL:
 		return 6;
 	case RUN_UNSTABLE:
 		return 5;
@@ -314,13 +317,11 @@ add_left(struct buf *out, const struct stats_snapshot *c)
 {
 	struct progress p = progress_of(c);
 
-	buf_adds(
-	    out, "Stopped, as its time was over. Found, and still to do: ");
+	buf_adds(out, " Found, and still to do: ");
 	ui_add_count(out, p.total_items - p.items, "item", "items");
 	buf_adds(out, ", ");
 	add_size(out, p.total_bytes - p.bytes);
-	buf_adds(out, ".\nRun the same command again to go on");
-	add_kept(out, c);
+	buf_adds(out, ".\n");
 }
 
 static void
@@ -359,6 +360,13 @@ add_next_step(struct buf *out, const struct ui_summary *s)
 		add_kept(out, c);
 		break;
 	case RUN_WINDOW:
+		buf_adds(out, "Stopped, as its time was over.");
+		add_left(out, c);
+		buf_adds(out, "Run the same command again to go on");
+		add_kept(out, c);
+		break;
+	case RUN_FULL:
+		buf_adds(out, "Stopped, as the disk is full.");
 		add_left(out, c);
 		break;
 	case RUN_BAD_CONFIG:

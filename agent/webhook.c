@@ -9,6 +9,7 @@
 #include "agent/webhook_in.h"
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/scratch.h"
 
 void
 webhook_free(struct webhook *w)
@@ -40,7 +41,7 @@ put_claim(void *arg, const char *where, const void *data, size_t len,
 {
 	const struct webhook *w = arg;
 	struct options o = *w->o;
-	AUTO(close) int fd = place_scratch(e);
+	AUTO(close) int fd = scratch_open(e);
 
 	if (fd == -1)
 		return -1;

@@ -53,6 +53,7 @@ webhook_describe(struct webhook *w, const struct webhook_task *t, struct err *e)
 	static const char *const kinds[] = {
 	    [STORE_POSIX] = "posix",
 	    [STORE_S3] = "s3",
+	    [STORE_BUNDLE] = "bundle",
 	    [STORE_SFTP] = "sftp",
 	    [STORE_NFS] = "nfs",
 	};

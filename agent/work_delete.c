@@ -67,6 +67,8 @@ look_at_target(struct worker *me, struct victim *v, struct err *e)
 	const struct store_driver *ops = me->work.target->ops;
 	struct store_stat now;
 
+	if (ops->stat == NULL)
+		return 0;
 	if (ops->stat(me->session, v->key, &now, e) == -1) {
 		if (!is_absent(e))
 			return -1;

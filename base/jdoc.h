@@ -9,6 +9,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "base/auto.h"
 #include "base/err.h"
@@ -65,5 +66,25 @@ bool jdoc_is_pointer(const char *text);
 bool jdoc_is(const struct jdoc_node *node, const char *text);
 /* Whether NODE's key is KEY. */
 bool jdoc_key_is(const struct jdoc_node *node, const char *key);
+
+/* jdoc_get.c: what member KEY of an object says. */
+/* The text of a string; NULL if there is none, or one with a NUL. */
+const char *jdoc_text(const struct jdoc_node *object, const char *key);
+/* Each: 1; 0 if there is no such member; -1 if it isn't such a value. */
+int jdoc_uint(const struct jdoc_node *object, const char *key, uint64_t *out);
+int jdoc_int(const struct jdoc_node *object, const char *key, int64_t *out);
+/* N bytes as 2 N digits. */
+int jdoc_hex(
+    const struct jdoc_node *object, const char *key, void *out, size_t n);
+/* NODE itself as a number: false if it is none. */
+bool jdoc_to_uint(const struct jdoc_node *node, uint64_t *out);
+
+/*
+ * What json_name() wrote as KEY: *OUT, of *LEN bytes, is the document's text,
+ * or *EXACT, malloc'd, where that could not hold it.  1, 0, -1 as above; -2
+ * without memory.
+ */
+int jdoc_name(const struct jdoc_node *object, const char *key, const char **out,
+    size_t *len, char **exact);
 
 #endif

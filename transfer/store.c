@@ -6,6 +6,7 @@
 #ifdef HAVE_LIBNFS
 #include "transfer/nfs/nfs.h"
 #endif
+#include "transfer/bundle/bundle.h"
 #include "transfer/posix/posix.h"
 #include "transfer/s3/s3.h"
 #include "transfer/sftp/sftp.h"
@@ -22,6 +23,7 @@ store_driver_of(const struct store_url *url)
 #ifdef HAVE_LIBNFS
 	    [STORE_NFS] = &nfs_driver,
 #endif
+	    [STORE_BUNDLE] = &bundle_source_driver,
 	};
 
 	return (size_t)url->scheme < sizeof(drivers) / sizeof(drivers[0])
@@ -39,6 +41,8 @@ store_open(const struct store_url *url, const struct store_config *config,
 		err_set(e, ERR_UNSUPPORTED, "built without this kind of store");
 		return NULL;
 	}
+	if (url->scheme == STORE_BUNDLE && config->bundle != NULL)
+		ops = &bundle_target_driver;
 	return ops->open(url, config, e);
 }
 

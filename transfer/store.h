@@ -71,7 +71,14 @@ enum store_feature {
 	 * a copy that names its group. */
 	STORE_HAS_LINKS = 1 << 6,
 	STORE_HAS_ATTRS = 1 << 7, /* keeps extended attributes and ACLs */
+	/* As a target it is written from its beginning to its end: parts of a
+	 * file come in order, one at a time; once it is full nothing else fits,
+	 * either; and what it has is not looked at (stat is NULL): the ledger
+	 * alone knows. */
+	STORE_SERIAL = 1 << 8,
 };
+
+struct bundle_order;
 
 /* Settings of all drivers; a driver reads its own.  Strings are borrowed for
  * the life of the store; NULL or 0 means the default. */
@@ -132,6 +139,8 @@ struct store_config {
 	 */
 	struct limit *limit;
 	bool limit_local;
+	/* bundle: what is to be written; NULL: it is a source. */
+	const struct bundle_order *bundle;
 };
 
 /* What the store says of an item. */
@@ -336,7 +345,8 @@ struct store_driver {
 	int (*attrs)(struct session *c, const char *key, enum item_type type,
 	    struct attrs **out, struct err *e);
 
-	/* A whole file.  DIGEST has at least digests(). */
+	/* A whole file.  DIGEST has at least digests().  NULL, as is all below:
+	 * it can only be read. */
 	int (*put)(struct session *c, const char *key,
 	    const struct item_stat *st, const void *data, size_t len,
 	    const struct digest *digest, struct store_receipt *out,

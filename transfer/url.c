@@ -106,6 +106,21 @@ parse_posix(const char *path, struct store_url *u, struct err *e)
 	return 0;
 }
 
+/* The directory that a bundle is in. */
+static int
+parse_bundle(const char *path, struct store_url *u, struct err *e)
+{
+	AUTO(buf) struct buf text = BUF_INIT(1 << 16);
+
+	if (parse_posix(path, u, e) == -1)
+		return -1;
+	u->scheme = STORE_BUNDLE;
+	buf_addf(&text, "bundle://%s", u->text != NULL ? u->text : "");
+	free(u->text);
+	u->text = buf_take(&text);
+	return 0;
+}
+
 /* "host", "host:22" or "[::1]:22"; brackets don't belong to the host. */
 static int
 parse_host(const char *p, size_t n, struct store_url *u, struct err *e)
@@ -259,11 +274,14 @@ store_url_parse(const char *text, struct err *e)
 		rc = parse_sftp(text + 7, u, e);
 	} else if (strncmp(text, "nfs://", 6) == 0) {
 		rc = parse_nfs(text + 6, u, e);
+	} else if (strncmp(text, "bundle:///", 10) == 0) {
+		rc = parse_bundle(text + 9, u, e);
 	} else {
 		err_set(e, ERR_USAGE,
 		    "unknown kind of store: \"%s\" (known: /path, "
 		    "file:///path, s3://bucket/prefix, "
-		    "sftp://host/path, nfs://host/export/path)",
+		    "sftp://host/path, nfs://host/export/path, "
+		    "bundle:///path)",
 		    text);
 		return NULL;
 	}

@@ -22,6 +22,7 @@ cmd_fn cmd_events;
 cmd_fn cmd_replays;
 cmd_fn cmd_subscriptions;
 cmd_fn cmd_task;
+cmd_fn cmd_bundle;
 cmd_fn cmd_daemon;
 cmd_fn cmd_held; /* no verb: in a process of the daemon's */
 cmd_fn cmd_doctor;

@@ -141,6 +141,7 @@ name_owner(struct pair *p)
 	p->target_config = p->o->store;
 	p->target_config.owner = p->owner;
 	p->target_config.defer_sync = true;
+	p->target_config.bundle = p->bundle;
 	p->target_config.read_back = p->o->verify != VERIFY_NONE;
 	p->source_config = pair_source_config(p->o);
 }
@@ -281,6 +282,11 @@ pair_open(struct pair *p, const char *source, const char *target, struct err *e)
 	p->target_store = store_open(p->target, &p->target_config, e);
 	if (p->target_store == NULL)
 		return err_context(e, "target %s", p->target->text);
+	if (p->target_store->ops->put == NULL)
+		return err_set(e, ERR_USAGE,
+		    "target %s: can only be read; \"dray bundle create\" makes "
+		    "bundles",
+		    p->target->text);
 	if (refuse_inside(p, e) == -1 || name_backup(p, e) == -1)
 		return -1;
 	return name_task(p, e);

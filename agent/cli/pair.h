@@ -15,6 +15,7 @@
 
 struct pair {
 	const struct options *o;
+	const struct bundle_order *bundle; /* the target's; or NULL */
 	struct store_url *source;
 	struct store_url *target;
 	char *task;

@@ -9,6 +9,7 @@
 #include "agent/daemon/timetable.h"
 #include "base/clock.h"
 #include "base/text.h"
+#include "transfer/pack/frame.h"
 
 int
 option_set_compare(
@@ -120,6 +121,25 @@ option_set_max_delete(
 		return -1;
 	o->max_delete_set = true;
 	o->max_delete_percent = percent;
+	return 0;
+}
+
+int
+option_set_compress(
+    struct options *o, char letter, const char *arg, struct err *e)
+{
+	uint64_t level = FRAME_LEVEL;
+
+	(void)letter;
+	if (strncmp(arg, "zstd", 4) != 0 || (arg[4] != '\0' && arg[4] != ':'))
+		return err_set(e, ERR_USAGE, "there is zstd, and zstd:LEVEL");
+	if (!frame_is_built_in())
+		return err_set(
+		    e, ERR_USAGE, "this dray was built without libzstd");
+	if (arg[4] == ':' &&
+	    text_parse_uint(arg + 5, 1, FRAME_LEVEL_MAX, &level, e) == -1)
+		return -1;
+	o->compress_level = (uint32_t)level;
 	return 0;
 }
 

@@ -32,6 +32,9 @@ int option_set_max_size(
 /* As bwlimit.h says. */
 int option_set_bwlimit(
     struct options *o, char letter, const char *arg, struct err *e);
+/* "zstd" or "zstd:LEVEL" */
+int option_set_compress(
+    struct options *o, char letter, const char *arg, struct err *e);
 /* "N" items, or "N%" of the target's. */
 int option_set_max_delete(
     struct options *o, char letter, const char *arg, struct err *e);

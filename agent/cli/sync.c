@@ -81,7 +81,11 @@ static int
 check_pair(struct sync *s, struct err *e)
 {
 	const char *const keys[] = {"source", "target"};
-	const char *const are[] = {s->pair.source->text, s->pair.target->text};
+	const char *const are[] = {s->order->source_name != NULL
+		? s->order->source_name
+		: s->pair.source->text,
+	    s->order->target_name != NULL ? s->order->target_name
+					  : s->pair.target->text};
 	char was[4096];
 	int i, rc;
 
@@ -176,9 +180,13 @@ static int
 needs_reconcile(struct sync *s, struct err *e)
 {
 	char reconciled[8];
-	int rc = ledger_meta_get(
-	    s->ledger, "reconciled", reconciled, sizeof(reconciled), e);
+	int rc;
 
+	/* There is nothing to compare with. */
+	if ((s->pair.target_store->ops->features & STORE_SERIAL) != 0)
+		return 0;
+	rc = ledger_meta_get(
+	    s->ledger, "reconciled", reconciled, sizeof(reconciled), e);
 	s->reconcile = s->o->reconcile || rc == 0;
 	if (rc == -1 || !s->o->delete_extra)
 		return rc == -1 ? -1 : 0;
@@ -351,6 +359,9 @@ run(struct sync *s)
 	s->stats.started_mono_ms = clock_mono_ms();
 	atomic_store(&s->stats.scanning, true);
 	engine_run(&setup, &result);
+	if (s->order->after != NULL)
+		s->order->after(s->order->arg, s->ledger, s->pair.source_store,
+		    s->pair.target_store, &result);
 	if (result.outcome != RUN_INTERRUPTED && result.outcome != RUN_WINDOW &&
 	    result.why.kind == ERR_NONE)
 		remember_place(s, &result.why);
@@ -394,7 +405,11 @@ tell(struct sync *s, const struct err *why)
 int
 sync_run(const struct options *o, const struct sync_order *order)
 {
-	struct sync s = {.o = o, .order = order, .pair.o = o};
+	struct sync s = {
+	    .o = o,
+	    .order = order,
+	    .pair = {.o = o, .bundle = order->bundle},
+	};
 	struct err e = ERR_INIT;
 	int rc;
 
@@ -404,7 +419,9 @@ sync_run(const struct options *o, const struct sync_order *order)
 	    open_manifest(&s, &e) == -1 ||
 	    pair_reach_source(&s.pair, &e) == -1 || open_ledger(&s, &e) == -1 ||
 	    source_check(
-		o, s.pair.source_store, s.ledger, stop_soon_flag(), &e) == -1) {
+		o, s.pair.source_store, s.ledger, stop_soon_flag(), &e) == -1 ||
+	    (order->before != NULL &&
+		order->before(order->arg, s.ledger, &e) == -1)) {
 		rc = cmd_fail(&e);
 		tell(&s, &e);
 	} else {

@@ -9,7 +9,8 @@
 #include "agent/sample.h"
 
 #define BIT(verb) (1u << (verb))
-#define RUNS (BIT(VERB_SYNC) | BIT(VERB_COPY) | BIT(VERB_RETRY))
+#define RUNS \
+	(BIT(VERB_SYNC) | BIT(VERB_COPY) | BIT(VERB_RETRY) | BIT(VERB_BUNDLE))
 #define WALKS (RUNS | BIT(VERB_VERIFY))
 #define LEDGERS                                                           \
 	(WALKS | BIT(VERB_STATUS) | BIT(VERB_REPORT) | BIT(VERB_EVENTS) | \
@@ -254,6 +255,19 @@ const struct verb verb_table[VERB_COUNT] = {
 	"dray task list\n"
 	"dray task start nightly\n"
 	"dray task history nightly\n"},
+    [VERB_BUNDLE] = {"bundle", "WHAT [SRC] MEDIA [DST]", 2, 3,
+	"Write a tree to disks that travel, and bring it in again.",
+	"WHAT is one of: create SRC MEDIA, write SRC into tar volumes, with an "
+	"index, in the new directory MEDIA; the same command again goes on "
+	"where it was, and if the disk is full, on another MEDIA; verify "
+	"MEDIA, read them and compare; list MEDIA, what there is; import "
+	"MEDIA DST, bring them into any store, as sync does. Symbolic and "
+	"hard links, extended attributes and ACLs are kept. Exit status 6: "
+	"the disk is full, and there is more.",
+	"dray bundle create /srv/data /mnt/disk1/data --volume-size 500G\n"
+	"dray bundle create --since-last /srv/data /mnt/disk2/monday\n"
+	"dray bundle verify /mnt/disk1/data\n"
+	"dray bundle import /mnt/disk1/data s3://bucket/data\n"},
     [VERB_DAEMON] = {"daemon", "", 0, 0,
 	"Run the tasks that are configured, on schedule.",
 	"Reads dray.conf and tasks.d/*.conf (dray-task(5)) and goes on until "
@@ -317,6 +331,7 @@ const struct verb verb_table[VERB_COUNT] = {
 #define CHECKS .group = GROUP_WHAT, .verbs = BIT(VERB_VERIFY)
 #define LISTS .group = GROUP_SHOW, .verbs = BIT(VERB_VERIFY)
 #define NAMES .group = GROUP_WHAT, .verbs = BIT(VERB_SYNC) | BIT(VERB_COPY)
+#define PACKS .group = GROUP_WHAT, .verbs = BIT(VERB_BUNDLE)
 #define MIRROR .group = GROUP_WHAT, .verbs = BIT(VERB_SYNC)
 #define SPEED .group = GROUP_SPEED, .verbs = WALKS
 #define STORE .group = GROUP_STORE, .verbs = STORES
@@ -415,6 +430,14 @@ const struct option_def option_table[] = {
 		"below DST")},
     {FLAG("accept-source", 0, accept_source, WHAT,
 	.help = "SRC has moved: take it for the source from now on")},
+    {SIZE("volume-size", volume_bytes, NULL, PACKS,
+	.help = "create: bytes of a volume at most; a file that is longer is "
+		"cut into pieces [any number]")},
+    {CUSTOM("compress", 0, option_set_compress, PACKS, .arg = "zstd[:LEVEL]",
+	.help = "create: compress the volumes, by a level from 1 to 19 [3]")},
+    {FLAG("since-last", 0, since_last, PACKS,
+	.help = "create: only what has changed since the last bundle of this "
+		"source")},
     {SIZE("estimate-rate", estimate_rate, "119M", WHAT, .min = 1,
 	.help = "Bytes a second that a dry run estimates the time by")},
     {ENUM("verify", verify, "transferred", "WHAT", "none transferred all", WHAT,
@@ -432,7 +455,8 @@ const struct option_def option_table[] = {
 	    "path or URL) has them, where SRC could not hold them")},
     {FLAG("deep", 0, deep, CHECKS,
 	.help = "Read all that DST holds, and compare the bytes")},
-    {CUSTOM("sample", 0, set_sample, CHECKS, .arg = "PERCENT",
+    {CUSTOM("sample", 0, set_sample, .group = GROUP_WHAT,
+	.verbs = BIT(VERB_VERIFY) | BIT(VERB_BUNDLE), .arg = "PERCENT",
 	.help = "Only a part of the items, the next one in the next run")},
     {FLAG("one-way", 0, one_way, CHECKS,
 	.help = "What only DST has is no difference")},
