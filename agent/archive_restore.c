@@ -181,6 +181,8 @@ restore_object(const struct archive_restore *r, struct ledger *l,
 	struct stat st;
 	size_t size;
 
+	if (atomic_load(r->stop))
+		return err_set(e, ERR_STOPPED, "interrupted");
 	if (fd == -1 || place_get(r->where, key, fd, r->o, r->stop, e) == -1)
 		return -1;
 	if (fstat(fd, &st) == -1)
