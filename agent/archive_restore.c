@@ -78,20 +78,24 @@ text_at(const struct jdoc_node *event, const char *pointer)
 	return n != NULL && n->type == JDOC_STRING ? n->text : "";
 }
 
-/* "2026-11-23T05:00:00.123Z" */
+/* "2026-11-23T05:00:00.123Z", or "2026-11-23T05:00:00Z" at a whole second. */
 static bool
 parse_time(const char *text, int64_t *ms)
 {
 	char whole[] = "0000-00-00T00:00:00Z";
+	size_t n = strlen(text);
+	unsigned long behind = 0;
 	int64_t ns;
 
-	if (strlen(text) != 24 || text[19] != '.' || text[23] != 'Z' ||
-	    strspn(text + 20, "0123456789") != 3)
+	if (n == 24 && text[19] == '.' && text[23] == 'Z' &&
+	    strspn(text + 20, "0123456789") == 3)
+		behind = strtoul(text + 20, NULL, 10);
+	else if (n != 20 || text[19] != 'Z')
 		return false;
 	memcpy(whole, text, 19);
 	if (!clock_parse_iso8601(whole, &ns))
 		return false;
-	*ms = ns / 1000000 + (int64_t)strtoul(text + 20, NULL, 10);
+	*ms = ns / 1000000 + (int64_t)behind;
 	return true;
 }
 
@@ -131,14 +135,15 @@ restore_event(const struct archive_restore *r, struct ledger *l,
 	ev.type = type;
 	copy_type(text_at(root, "/type"), type, sizeof(type));
 	if (ev.seq == 0 || ev.key[0] == '\0' || type[0] == '\0' ||
-	    run == NULL || run->type != JDOC_NUMBER ||
+	    (run != NULL && run->type != JDOC_NUMBER) ||
 	    !jdoc_is(jdoc_at(root, "/source"), r->source) ||
 	    !parse_time(text_at(root, "/time"), &ms))
 		return err_set(e, ERR_PROTOCOL, "not an event of this task");
 	if (ms < r->from_ms || ms >= r->to_ms)
 		return 0;
 	ev.time_ns = ms * 1000000;
-	ev.run_id = strtoull(run->text, NULL, 10);
+	/* A task may be held before its first run. */
+	ev.run_id = run != NULL ? strtoull(run->text, NULL, 10) : 0;
 	ev.ends_run = strcmp(type, "run.completed") == 0 ||
 	    strcmp(type, "run.failed") == 0;
 	return ledger_event_restore(l, &ev, e);
@@ -177,6 +182,8 @@ restore_object(const struct archive_restore *r, struct ledger *l,
 	struct stat st;
 	size_t size;
 
+	if (atomic_load(r->stop))
+		return err_set(e, ERR_STOPPED, "interrupted");
 	if (fd == -1 || place_get(r->where, key, fd, r->o, r->stop, e) == -1)
 		return -1;
 	if (fstat(fd, &st) == -1)

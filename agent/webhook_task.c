@@ -84,18 +84,18 @@ static int
 find_start(struct ledger *l, const struct subscription_start *how,
     uint64_t *start, struct err *e)
 {
-	uint64_t first = 1;
+	uint64_t first = 1, next;
 
 	if (how->with == START_SEQ)
 		first = how->seq;
-	if (how->with == START_TIME &&
-	    ledger_event_since(l, how->time_ms * 1000000, &first, e) == -1)
+	if ((how->with == START_TIME &&
+		ledger_event_since(l, how->time_ms * 1000000, &first, e) ==
+		    -1) ||
+	    ledger_event_next(l, &next, e) == -1)
 		return -1;
-	*start = first - 1;
 	/* What isn't there yet begins with what comes next. */
-	return how->with == START_NOW || first == INT64_MAX
-	    ? ledger_event_next(l, start, e)
-	    : 0;
+	*start = how->with == START_NOW || first > next ? next : first - 1;
+	return 0;
 }
 
 /* The event after which this subscription begins, for ever: outboxes find it

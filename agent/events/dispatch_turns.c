@@ -115,7 +115,8 @@ pass_one(struct box *b, bool crowd, uint64_t left_ms, uint64_t now)
 	uint64_t turn_ms = now - b->opened_ms;
 
 	if (!box_is_idle(b)) {
-		if (crowd && turn_ms > TURN_MS)
+		/* What is at its claim check already waits as well as here. */
+		if ((crowd && turn_ms > TURN_MS) || box_rests(b, left_ms))
 			box_leave(b);
 	} else if (!b->leaving && box_rests(b, left_ms)) {
 		end_turn(b, BOX_OVER, now);

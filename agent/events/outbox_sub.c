@@ -87,21 +87,29 @@ last_event(struct outbox *o, int64_t *seq, struct err *e)
 	    o, outbox_prepare(o, OB_EVENT_LAST, e), seq, &found, e);
 }
 
+/* START, or the last event if that is behind it: numbers would go on from
+ * there.
+ */
+static int
+find_start(struct outbox *o, uint64_t start, int64_t *after, struct err *e)
+{
+	if (last_event(o, after, e) == -1)
+		return -1;
+	if (start < (uint64_t)*after)
+		*after = (int64_t)start;
+	return 0;
+}
+
 static int
 add_sub(struct outbox *o, const char *name, enum outbox_ordering ordering,
     uint64_t start, struct err *e)
 {
-	int64_t seq = (int64_t)start;
+	int64_t seq = 0;
+	int known = start > 0 ? began(o, name, &seq, e) : 0;
 	sqlite3_stmt *s;
 
-	if (start > 0) {
-		int known = began(o, name, &seq, e);
-
-		if (known == -1 ||
-		    (known == 0 && start == OUTBOX_START_NOW &&
-			last_event(o, &seq, e) == -1))
-			return -1;
-	}
+	if (known == -1 || (known == 0 && find_start(o, start, &seq, e) == -1))
+		return -1;
 	s = outbox_prepare(o, OB_SUB_ADD, e);
 	if (s == NULL)
 		return -1;
@@ -146,7 +154,7 @@ outbox_subscribe(struct outbox *o, const char *name,
     struct err *e)
 {
 	int rc = get_sub(o, name, sub, e);
-	int64_t after = (int64_t)start;
+	int64_t after;
 
 	if (rc == 0) {
 		rc = add_sub(o, name, ordering, start, e);
@@ -154,7 +162,7 @@ outbox_subscribe(struct outbox *o, const char *name,
 			rc = get_sub(o, name, sub, e);
 	}
 	if (rc == 1 && sub->removed) {
-		if (start == OUTBOX_START_NOW && last_event(o, &after, e) == -1)
+		if (find_start(o, start, &after, e) == -1)
 			return -1;
 		sub->routed = (uint64_t)after;
 	}

@@ -254,6 +254,24 @@ a_subscription_begins_where_it_is_told(void)
 	end(&f);
 }
 
+static void
+no_subscription_begins_behind_the_last_event(void)
+{
+	struct fixture f;
+	struct outbox_sub other;
+	uint64_t newest;
+
+	begin(&f);
+	happens(&f, "a", false);
+	route(&f);
+	CHECK(outbox_subscribe(f.box, "other", OUTBOX_KEY, UINT64_MAX - 1,
+		  &other, &f.e) == 0);
+	CHECK_UINT(other.routed, f.sub.routed);
+	CHECK(outbox_newest(f.box, &newest, &f.e) == 0);
+	CHECK_UINT(newest, f.sub.routed);
+	end(&f);
+}
+
 int
 main(void)
 {
@@ -266,5 +284,6 @@ main(void)
 	RUN(the_end_of_a_run_is_driven_again_last);
 	RUN(what_went_with_a_lost_ledger_is_dead);
 	RUN(a_subscription_begins_where_it_is_told);
+	RUN(no_subscription_begins_behind_the_last_event);
 	return check_end();
 }
