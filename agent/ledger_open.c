@@ -85,7 +85,10 @@ take_lock(struct ledger *l, const char *dir, struct err *e)
 	ssize_t n;
 
 	buf_addf(&path, "%s/lock", dir);
-	l->lock_fd = open(buf_str(&path), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+	/* As root in the service's directory, no other file is to be written.
+	 */
+	l->lock_fd = open(
+	    buf_str(&path), O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
 	if (l->lock_fd == -1)
 		return err_sys(e, "lock file %s", buf_str(&path));
 	owner_inherit(buf_str(&path));
@@ -116,8 +119,12 @@ open_db(struct ledger *l, int flags, struct err *e)
 				    "PRAGMA journal_size_limit=67108864;"
 				    "PRAGMA wal_autocheckpoint=4000;"
 				    "PRAGMA synchronous=FULL;";
+	AUTO(free) char *direct = owner_direct(l->path);
 
-	if (sqlite3_open_v2(l->path, &l->db, flags | SQLITE_OPEN_NOMUTEX,
+	if (direct == NULL)
+		return err_sys(e, "ledger %s", l->path);
+	if (sqlite3_open_v2(direct, &l->db,
+		flags | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_NOFOLLOW,
 		NULL) != SQLITE_OK)
 		return ledger_error(l, "open", e);
 	/* Its journal gets the same owner, by SQLite. */

@@ -19,7 +19,8 @@ lockfile_take(const char *dir, const char *name, int *fd, struct err *e)
 	buf_addf(&path, "%s/%s", dir, name);
 	if (buf_failed(&path))
 		return err_set(e, ERR_NOMEM, "out of memory");
-	lock = open(buf_str(&path), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+	lock = open(
+	    buf_str(&path), O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
 	if (lock == -1)
 		return err_sys(e, "%s", buf_str(&path));
 	owner_inherit(buf_str(&path));

@@ -11,4 +11,8 @@
  * Where that fails, it stays ours. */
 void owner_inherit(const char *path);
 
+/* PATH without the links that lead to its directory, for whoever follows none
+ * at all; malloc'd.  NULL with errno. */
+char *owner_direct(const char *path);
+
 #endif

@@ -12,9 +12,13 @@
 
 #define TIMEOUT_S 10
 
+/* WHAT the daemon doesn't do, as errno says: in time, or at all. */
 static int
 silent(const char *path, const char *what, struct err *e)
 {
+	if (errno == EPIPE || errno == ECONNRESET)
+		return err_set(e, ERR_NET,
+		    "%s: the daemon has hung up: its log says why", path);
 	return err_set(e, ERR_NET,
 	    "%s: the daemon %s, for %d seconds: it hangs, or was stopped "
 	    "(systemctl status dray)",
@@ -70,17 +74,15 @@ client_ask(
 		return err_set(e, ERR_NOMEM, "out of memory");
 	while (sent < line.len) {
 		n = send(fd, line.data + sent, line.len - sent, MSG_NOSIGNAL);
-		if (n <= 0)
+		if (n == -1)
 			return silent(path, "takes no request", e);
 		sent += (size_t)n;
 	}
 	for (;;) {
 		n = recv(fd, bytes, sizeof(bytes), 0);
 		if (n == 0)
-			return err_set(e, ERR_NET,
-			    "%s: the daemon has hung up: its log says why",
-			    path);
-		if (n < 0)
+			errno = ECONNRESET;
+		if (n <= 0)
 			return silent(path, "gives no answer", e);
 		buf_add(reply, bytes, (size_t)n);
 		if (buf_failed(reply))

@@ -1,10 +1,18 @@
 /* SPDX-License-Identifier: ISC */
 #include "config.h"
 
+#include <fcntl.h>
 #include <grp.h>
+#include <linux/capability.h>
+#include <linux/nsfs.h>
+#include <linux/securebits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "agent/account.h"
@@ -66,6 +74,30 @@ read_status(struct service *s)
 	return found == 3;
 }
 
+/*
+ * Whether all that /proc says of it is so because root wanted it so.  In a user
+ * namespace of its own anybody has a root directory as he likes and all
+ * capabilities, which are none outside; systemd makes one for PrivateUsers=.
+ */
+static bool
+is_ours(struct service *s)
+{
+	struct stat own, its;
+	AUTO(close) int fd = -1;
+	char path[64];
+	uid_t maker;
+
+	snprintf(path, sizeof(path), "/proc/%d/ns/user", (int)s->d->daemon);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd == -1 || fstat(fd, &its) == -1 ||
+	    stat("/proc/self/ns/user", &own) == -1)
+		return false;
+	if (its.st_ino == own.st_ino)
+		return true;
+	s->caps = 0;
+	return ioctl(fd, NS_GET_OWNER_UID, &maker) == 0 && maker == 0;
+}
+
 /* Before it runs: what the package's user may do, and no more. */
 static bool
 assume(struct service *s)
@@ -85,8 +117,8 @@ service_find(struct service *s, const struct doctor *d)
 {
 	*s = (struct service){.d = d, .runs = d->daemon > 0};
 	/* Only root can be another; who else asks is the daemon's user. */
-	return geteuid() == 0 && (s->runs ? read_status(s) : assume(s)) &&
-	    s->uid != 0;
+	return geteuid() == 0 &&
+	    (s->runs ? read_status(s) && is_ours(s) : assume(s)) && s->uid != 0;
 }
 
 /* What a run looks for there. */
@@ -137,6 +169,23 @@ service_take_environment(const struct doctor *d)
 	}
 }
 
+/* CAP (-1: none) is all that it can do but what its user may. */
+static bool
+keep_only(int cap)
+{
+	struct __user_cap_header_struct head = {
+	    .version = _LINUX_CAPABILITY_VERSION_3,
+	};
+	struct __user_cap_data_struct sets[_LINUX_CAPABILITY_U32S_3] = {
+	    {.effective = 0},
+	};
+
+	if (cap >= 0)
+		sets[CAP_TO_INDEX(cap)].effective =
+		    sets[CAP_TO_INDEX(cap)].permitted = CAP_TO_MASK(cap);
+	return syscall(SYS_capset, &head, sets) == 0;
+}
+
 bool
 service_become(const struct service *s, int cap)
 {
@@ -145,8 +194,10 @@ service_become(const struct service *s, int cap)
 	snprintf(root, sizeof(root), "/proc/%d/root", (int)s->d->daemon);
 	if (s->runs && (chroot(root) == -1 || chdir("/") == -1))
 		return false;
-	return has_cap(s, cap) ||
-	    (setgroups(s->groups_n, s->groups) == 0 &&
-		setresgid(s->gid, s->gid, s->gid) == 0 &&
-		setresuid(s->uid, s->uid, s->uid) == 0);
+	/* Capabilities count for access(2), too. */
+	return prctl(PR_SET_SECUREBITS, SECBIT_NO_SETUID_FIXUP) == 0 &&
+	    setgroups(s->groups_n, s->groups) == 0 &&
+	    setresgid(s->gid, s->gid, s->gid) == 0 &&
+	    setresuid(s->uid, s->uid, s->uid) == 0 &&
+	    keep_only(has_cap(s, cap) ? cap : -1);
 }

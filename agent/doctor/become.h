@@ -22,14 +22,14 @@ struct service {
 };
 
 /* That of D, as it runs, or as the package would have it run; false where there
- * is none, it is root, or we can't be it. */
+ * is none, it is root, we can't be it, or it has made itself what it is. */
 bool service_find(struct service *s, const struct doctor *d);
 
 /* Credentials, proxies and HOME are, from then on, those of D's daemon. */
 void service_take_environment(const struct doctor *d);
 
-/* To be called in a process of its own.  Root stays root where CAP (-1: none)
- * has the service pass what modes say. */
+/* To be called in a process of its own, which is no root any more, and keeps
+ * the capability CAP (-1: none) if the service has it. */
 bool service_become(const struct service *s, int cap);
 
 #endif

@@ -5,13 +5,16 @@
  * number: where that is likely, the next step says how to find out.  What is
  * not here can't be reached from dray: other protocols, other TLS libraries,
  * calls that it doesn't make.  Where it was looked up:
- *	libcurl	https://curl.se/docs/security.html
- *	libssh2	https://nvd.nist.gov/vuln/detail/CVE-2026-55200 (-55199, -66033)
- *		https://github.com/libssh2/libssh2/issues/2121
- *	libnfs	https://github.com/sahlberg/libnfs/releases
- *(7.0.0, 7.0.3, 8.0.1) SQLite	https://sqlite.org/wal.html#walresetbug Expat
- *https://github.com/libexpat/libexpat/blob/master/expat/Changes OpenSSL
- *https://openssl-library.org/news/vulnerabilities/
+ *
+ *	libcurl  https://curl.se/docs/security.html
+ *	libssh2  https://nvd.nist.gov/vuln/detail/CVE-2026-55200
+ *	         (-55199, -66033)
+ *	         https://github.com/libssh2/libssh2/issues/2121
+ *	libnfs   https://github.com/sahlberg/libnfs/releases
+ *	         (7.0.0, 7.0.3, 8.0.1)
+ *	SQLite   https://sqlite.org/wal.html#walresetbug
+ *	Expat    https://github.com/libexpat/libexpat/blob/master/expat/Changes
+ *	OpenSSL  https://openssl-library.org/news/vulnerabilities/
  */
 #include "config.h"
 

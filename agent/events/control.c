@@ -155,6 +155,7 @@ control_open(const char *dir, bool write, struct err *e)
 {
 	AUTO(control) struct control *c = calloc(1, sizeof(*c));
 	AUTO(buf) struct buf path = BUF_INIT(1 << 16);
+	AUTO(free) char *direct = NULL;
 	int flags = write ? SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE
 			  : SQLITE_OPEN_READONLY;
 
@@ -165,7 +166,13 @@ control_open(const char *dir, bool write, struct err *e)
 	}
 	if (!write && access(c->path, F_OK) == -1)
 		return TAKE(c);
-	if (sqlite3_open_v2(c->path, &c->db, flags | SQLITE_OPEN_NOMUTEX,
+	direct = owner_direct(c->path);
+	if (direct == NULL) {
+		err_sys(e, "%s", c->path);
+		return NULL;
+	}
+	if (sqlite3_open_v2(direct, &c->db,
+		flags | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_NOFOLLOW,
 		NULL) != SQLITE_OK) {
 		fail(c, e);
 		return NULL;

@@ -127,6 +127,7 @@ open_db(
     struct outbox *o, const char *name, int flags, sqlite3 **db, struct err *e)
 {
 	AUTO(buf) struct buf path = BUF_INIT(1 << 16);
+	AUTO(free) char *direct = NULL;
 
 	buf_addf(&path, "%s/%s", o->path, name);
 	if (buf_failed(&path))
@@ -134,7 +135,11 @@ open_db(
 	if ((flags & SQLITE_OPEN_CREATE) == 0 &&
 	    access(buf_str(&path), F_OK) == -1)
 		return err_sys(e, "%s", buf_str(&path));
-	if (sqlite3_open_v2(buf_str(&path), db, flags | SQLITE_OPEN_NOMUTEX,
+	direct = owner_direct(buf_str(&path));
+	if (direct == NULL)
+		return err_sys(e, "%s", buf_str(&path));
+	if (sqlite3_open_v2(direct, db,
+		flags | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_NOFOLLOW,
 		NULL) != SQLITE_OK)
 		return outbox_error(o, *db, "open", e);
 	owner_inherit(buf_str(&path));

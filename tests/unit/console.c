@@ -6,7 +6,9 @@
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/un.h>
+#include <sys/wait.h>
 
+#include "agent/daemon/client.h"
 #include "agent/daemon/conf_words.h"
 #include "agent/daemon/console.h"
 #include "agent/daemon/hush.h"
@@ -414,6 +416,33 @@ what_is_remembered_comes_back(void)
 	CHECK(memory_write("/nosuch/dir", "t", &m, &e) == -1);
 }
 
+/* With our request unread, which isn't the end of a stream. */
+static void
+who_is_hung_up_on_is_not_told_of_a_daemon_that_hangs(void)
+{
+	struct sockaddr_un where = {.sun_family = AF_UNIX};
+	AUTO(close) int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	AUTO(buf) struct buf reply = BUF_INIT(100);
+	struct err e = ERR_INIT;
+	char byte;
+	pid_t pid;
+
+	snprintf(
+	    where.sun_path, sizeof(where.sun_path), "%.107s", path_of("rude"));
+	CHECK(bind(fd, (struct sockaddr *)&where, sizeof(where)) == 0);
+	CHECK(listen(fd, 1) == 0);
+	pid = fork();
+	if (pid == 0) {
+		int caller = accept(fd, NULL, NULL);
+
+		recv(caller, &byte, 1, 0);
+		_exit(0);
+	}
+	CHECK(client_ask(path_of("rude"), "{}", &reply, &e) == -1);
+	CHECK(strstr(e.msg, "has hung up") != NULL);
+	CHECK(waitpid(pid, NULL, 0) == pid);
+}
+
 int
 main(void)
 {
@@ -429,6 +458,7 @@ main(void)
 	RUN(lines_that_others_cause_are_few);
 	RUN(what_is_remembered_comes_back);
 	RUN(callers_wait_while_there_are_no_descriptors);
+	RUN(who_is_hung_up_on_is_not_told_of_a_daemon_that_hangs);
 	tree_end(fd);
 	return check_end();
 }

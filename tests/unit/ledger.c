@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: ISC */
 #include "config.h"
 
+#include <fcntl.h>
 #include <sqlite3.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
+#include <unistd.h>
 
 #include "agent/ledger.h"
 #include "tests/unit/check.h"
@@ -1061,6 +1064,35 @@ what_was_seen_is_no_part_of_the_ledger(void)
 	ledger_close(l);
 }
 
+/* Root may be at work in a directory of the service's user. */
+static void
+what_a_link_leads_to_is_not_touched(void)
+{
+	static const char *const names[] = {"task/lock", "task/ledger.db"};
+	static const char precious[] = "precious";
+	struct err e = ERR_INIT;
+	struct stat st;
+	char *aside;
+	size_t i;
+	int other = openat(fd, "other", O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+
+	CHECK(write(other, precious, sizeof(precious)) ==
+	    (ssize_t)sizeof(precious));
+	ledger_close(begin());
+	for (i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		CHECK(unlinkat(fd, names[i], 0) == 0);
+		CHECK(symlinkat("../other", fd, names[i]) == 0);
+		CHECK(open_mode(LEDGER_WRITE, &aside, &e) == NULL);
+		CHECK(unlinkat(fd, names[i], 0) == 0);
+	}
+	CHECK(symlinkat("../none", fd, "task/ledger.db") == 0);
+	CHECK(open_mode(LEDGER_WRITE, &aside, &e) == NULL);
+	CHECK(faccessat(fd, "none", F_OK, 0) == -1);
+	CHECK(fstat(other, &st) == 0);
+	CHECK_UINT(st.st_size, sizeof(precious));
+	close(other);
+}
+
 #define IN_A_TREE(X)                                                         \
 	X(only_what_was_committed_is_there)                                  \
 	X(a_killed_writer_leaves_what_it_committed)                          \
@@ -1086,7 +1118,8 @@ what_was_seen_is_no_part_of_the_ledger(void)
 	X(a_damaged_ledger_is_set_aside_and_kept)                            \
 	X(damage_within_is_found_after_a_crash)                              \
 	X(without_a_ledger_there_is_nothing_to_read)                         \
-	X(an_empty_file_is_no_ledger_yet)
+	X(an_empty_file_is_no_ledger_yet)                                    \
+	X(what_a_link_leads_to_is_not_touched)
 
 #define TEST(name)                    \
 	static void test_##name(void) \

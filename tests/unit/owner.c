@@ -1,10 +1,15 @@
 /* SPDX-License-Identifier: ISC */
 #include "config.h"
 
+#include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdbool.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/auto.h"
 #include "base/owner.h"
 #include "tests/unit/check.h"
 #include "tests/unit/tree.h"
@@ -67,6 +72,59 @@ what_he_put_there_stays_ours(void)
 	CHECK_UINT(heir_of("own"), 0);
 }
 
+static atomic_bool ended;
+
+/* One of his directories is a link to one of ours, now and then. */
+static void *
+swap(void *arg)
+{
+	int dir = *(const int *)arg;
+
+	while (!ended)
+		renameat2(dir, "task", dir, "away", RENAME_EXCHANGE);
+	return NULL;
+}
+
+static void
+a_directory_that_is_another_one_meanwhile_is_none_of_his(void)
+{
+	char path[8192];
+	struct stat st;
+	pthread_t other;
+	int dir, i;
+
+	CHECK(mkdir(at("vault"), 0700) == 0);
+	make("vault/lock");
+	CHECK(mkdir(at("his/task"), 0700) == 0 &&
+	    chown(at("his/task"), OTHER, OTHER) == 0);
+	snprintf(path, sizeof(path), "%s", at("vault"));
+	CHECK(symlink(path, at("his/away")) == 0);
+	dir = open(at("his"), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	CHECK(pthread_create(&other, NULL, swap, &dir) == 0);
+	snprintf(path, sizeof(path), "%s", at("his/task/lock"));
+	for (i = 0; i < 200000; i++)
+		owner_inherit(path);
+	ended = true;
+	pthread_join(other, NULL);
+	close(dir);
+	CHECK(stat(at("vault/lock"), &st) == 0);
+	CHECK_UINT(st.st_uid, 0);
+}
+
+static void
+a_direct_path_has_no_link_but_the_last(void)
+{
+	AUTO(free) char *own = NULL, *bare = owner_direct("name");
+
+	CHECK(mkdir(at("real"), 0700) == 0);
+	CHECK(symlink("real", at("way")) == 0 &&
+	    symlink("nowhere", at("real/link")) == 0);
+	own = owner_direct(at("way/link"));
+	CHECK(own != NULL && strstr(own, "/real/link") != NULL);
+	CHECK_STR(bare, "name");
+	CHECK(owner_direct(at("none/link")) == NULL && errno == ENOENT);
+}
+
 int
 main(void)
 {
@@ -75,7 +133,9 @@ main(void)
 	if (geteuid() == 0) {
 		RUN(what_root_makes_belongs_to_the_owner_of_its_directory);
 		RUN(what_he_put_there_stays_ours);
+		RUN(a_directory_that_is_another_one_meanwhile_is_none_of_his);
 	}
+	RUN(a_direct_path_has_no_link_but_the_last);
 	tree_end(fd);
 	return check_end();
 }

@@ -10,13 +10,6 @@
 #include "transfer/bundle/source.h"
 #include "transfer/itemjson.h"
 
-struct source_file {
-	struct store_file base;
-	struct pack_entry entry;	/* whose bytes these are */
-	uint64_t at;			/* of the file, where piece begins */
-	const struct pack_piece *piece; /* that was read last */
-};
-
 static struct store *
 open_store(const struct store_url *url, const struct store_config *config,
     struct err *e)
@@ -107,16 +100,10 @@ connect_to(struct store *s, struct err *e)
 	return &c->base;
 }
 
-static struct source_session *
-session_of(struct session *c)
-{
-	return (struct source_session *)(void *)c;
-}
-
 static void
 disconnect(struct session *c)
 {
-	frame_cache_free(&session_of(c)->cache);
+	frame_cache_free(&source_session_of(c)->cache);
 	free(c);
 }
 
@@ -140,8 +127,8 @@ probe(struct session *c, bool create, bool checksum, struct store_probe *out,
  * What the content is takes an inode's place, and the group of a file's names
  * that of a device.
  */
-static struct store_stat
-stat_of(const struct pack_record *r)
+struct store_stat
+source_stat(const struct pack_record *r)
 {
 	struct store_stat st = {
 	    .type = r->st.type,
@@ -199,7 +186,7 @@ list_one(void *arg, const struct pack_record *r, struct err *e)
 	if (r->path_len == sizeof(BUNDLE_ROOT) - 1 &&
 	    memcmp(r->path, BUNDLE_ROOT, r->path_len) == 0)
 		return 0;
-	entry.st = stat_of(r);
+	entry.st = source_stat(r);
 	return l->fn(l->arg, &entry, e);
 }
 
@@ -224,8 +211,8 @@ list(struct session *c, const char *dir, bool recursive, store_list_fn *fn,
 }
 
 /* KEY without the slash of a directory: 1, 0, -1. */
-static int
-find(struct bundle_source *s, const char *key, struct pack_entry *out,
+int
+source_find(struct bundle_source *s, const char *key, struct pack_entry *out,
     struct err *e)
 {
 	size_t n = strlen(key);
@@ -255,19 +242,19 @@ stat_key(
     struct session *c, const char *key, struct store_stat *out, struct err *e)
 {
 	struct pack_entry m;
-	int rc = find(source_of(c->store), key, &m, e);
+	int rc = source_find(source_of(c->store), key, &m, e);
 
 	if (rc == 0)
 		return err_set(e, ERR_NOTFOUND, "the bundle has no such item");
 	if (rc == 1)
-		*out = stat_of(&m.record);
+		*out = source_stat(&m.record);
 	pack_entry_clear(&m);
 	return rc == 1 ? 0 : -1;
 }
 
 /* The attributes of M, which loses them: of the kinds that are kept. */
-static struct attrs *
-take_attrs(const struct bundle_source *s, struct pack_entry *m)
+struct attrs *
+source_take_attrs(const struct bundle_source *s, struct pack_entry *m)
 {
 	struct attrs *a = TAKE(m->attrs);
 
@@ -281,171 +268,12 @@ take_attrs(const struct bundle_source *s, struct pack_entry *m)
 	return a;
 }
 
-/* F's bytes are another name's. */
-static int
-follow(struct bundle_source *s, struct source_file *f, struct err *e)
-{
-	const struct pack_record *r = &f->entry.record;
-	AUTO(free) char *name = strndup(r->same_as, r->same_as_len);
-	uint64_t size = r->st.size;
-	struct pack_entry leader;
-	int rc;
-
-	if (name == NULL)
-		return err_set(e, ERR_NOMEM, "out of memory");
-	rc = find(s, name, &leader, e);
-	if (rc == -1)
-		return -1;
-	if (rc == 0 || leader.record.st.type != ITEM_FILE ||
-	    leader.record.same_as != NULL || leader.record.st.size != size) {
-		pack_entry_clear(&leader);
-		return err_set(e, ERR_MISMATCH,
-		    "is another name of a file that isn't there");
-	}
-	pack_entry_clear(&f->entry);
-	f->entry = leader;
-	return 0;
-}
-
-static int
-fill(struct bundle_source *s, struct source_file *f, struct err *e)
-{
-	const struct pack_record *r = &f->entry.record;
-	struct store_stat st;
-
-	if (r->st.type != ITEM_FILE)
-		return err_set(e, ERR_CHANGED, "is no file");
-	if (r->refused != NULL)
-		return err_set(e, ERR_UNSUPPORTED, "%s", r->refused);
-	st = stat_of(r);
-	f->base.state = item_of_listed(&st);
-	f->base.meta = f->base.state;
-	f->base.meta.sparse = r->st.sparse;
-	f->base.meta.has_atime = s->keep_atimes && r->st.has_atime;
-	f->base.meta.atime_ns = r->st.atime_ns;
-	f->base.digest = st.digest;
-	f->base.attrs = take_attrs(s, &f->entry);
-	f->base.meta.attrs = f->base.attrs;
-	if (r->same_as != NULL && follow(s, f, e) == -1)
-		return -1;
-	if (f->entry.record.pieces_n == 0 && f->base.state.size > 0)
-		return err_set(
-		    e, ERR_PROTOCOL, "the index doesn't tell where it lies");
-	f->piece = f->entry.record.pieces;
-	return 0;
-}
-
-static void
-close_file(struct store_file *base)
-{
-	struct source_file *f = (struct source_file *)(void *)base;
-
-	attrs_free(f->base.attrs);
-	pack_entry_clear(&f->entry);
-	free(f);
-}
-
-static struct store_file *
-open_file(struct session *c, const char *key, uint64_t size, struct err *e)
-{
-	struct bundle_source *s = source_of(c->store);
-	struct source_file *f = calloc(1, sizeof(*f));
-	int rc;
-
-	(void)size;
-	if (f == NULL) {
-		err_set(e, ERR_NOMEM, "out of memory");
-		return NULL;
-	}
-	f->base.session = c;
-	rc = find(s, key, &f->entry, e);
-	if (rc == 0)
-		vanished(e);
-	if (rc == 1 && fill(s, f, e) == 0)
-		return &f->base;
-	close_file(&f->base);
-	return NULL;
-}
-
-/* The piece that has byte OFFSET of the file, which f->at is the beginning
- * of; NULL. */
-static const struct pack_piece *
-piece_at(struct source_file *f, uint64_t offset)
-{
-	const struct pack_record *r = &f->entry.record;
-	const struct pack_piece *end = r->pieces + r->pieces_n;
-
-	if (offset < f->at) {
-		f->piece = r->pieces;
-		f->at = 0;
-	}
-	while (f->piece < end && offset - f->at >= f->piece->length) {
-		f->at += f->piece->length;
-		f->piece++;
-	}
-	return f->piece < end ? f->piece : NULL;
-}
-
-static int
-read_file(struct store_file *base, uint64_t offset, void *data, size_t len,
-    struct err *e)
-{
-	struct source_file *f = (struct source_file *)(void *)base;
-	struct bundle_source *s = source_of(base->session->store);
-	char *to = data;
-
-	if (s->limit != NULL && len > 0)
-		limit_pay(s->limit, len);
-	while (len > 0) {
-		const struct pack_piece *p = piece_at(f, offset);
-		uint64_t in = offset - f->at;
-		size_t n = len;
-
-		if (p == NULL)
-			return err_set(e, ERR_CHANGED, "ends before it");
-		if (n > p->length - in)
-			n = (size_t)(p->length - in);
-		if (source_read(s, &session_of(base->session)->cache, p->volume,
-			p->offset + in, to, n, e) == -1)
-			return -1;
-		to += n;
-		offset += n;
-		len -= n;
-	}
-	return 0;
-}
-
-/* What is read stays as it is. */
-static int
-check_file(struct store_file *f, struct err *e)
-{
-	(void)f;
-	(void)e;
-	return 0;
-}
-
-static int
-read_key(struct session *c, const char *key, uint64_t offset, void *data,
-    size_t len, struct err *e)
-{
-	struct store_file *f = open_file(c, key, len, e);
-	int rc;
-
-	if (f == NULL)
-		return -1;
-	rc = read_file(f, offset, data, len, e);
-	if (rc == -1 && e->kind == ERR_CHANGED)
-		e->kind = ERR_MISMATCH;
-	close_file(f);
-	return rc;
-}
-
 static int
 read_link(struct session *c, const char *key, struct item_stat *st, char *out,
     size_t size, size_t *len, struct err *e)
 {
 	struct pack_entry m;
-	int rc = find(source_of(c->store), key, &m, e);
+	int rc = source_find(source_of(c->store), key, &m, e);
 	const struct pack_record *r = &m.record;
 	struct store_stat is;
 
@@ -458,7 +286,7 @@ read_link(struct session *c, const char *key, struct item_stat *st, char *out,
 	else if (r->target_len > size)
 		rc = err_set(e, ERR_NAME, "symlink target too long");
 	if (rc == 1) {
-		is = stat_of(r);
+		is = source_stat(r);
 		*st = item_of_listed(&is);
 		memcpy(out, r->target, r->target_len);
 		*len = r->target_len;
@@ -473,12 +301,12 @@ attrs_of(struct session *c, const char *key, enum item_type type,
 {
 	struct bundle_source *s = source_of(c->store);
 	struct pack_entry m;
-	int rc = find(s, key, &m, e);
+	int rc = source_find(s, key, &m, e);
 
 	(void)type;
 	if (rc == -1)
 		return -1;
-	*out = rc == 1 ? take_attrs(s, &m) : NULL;
+	*out = rc == 1 ? source_take_attrs(s, &m) : NULL;
 	pack_entry_clear(&m);
 	return 0;
 }
@@ -513,11 +341,11 @@ const struct store_driver bundle_source_driver = {
     .set_checksum = set_checksum,
     .list = list,
     .stat = stat_key,
-    .read = read_key,
-    .open_file = open_file,
-    .read_file = read_file,
-    .check_file = check_file,
-    .close_file = close_file,
+    .read = source_read_key,
+    .open_file = source_open_file,
+    .read_file = source_read_file,
+    .check_file = source_check_file,
+    .close_file = source_close_file,
     .readlink = read_link,
     .attrs = attrs_of,
 };

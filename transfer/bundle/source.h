@@ -54,6 +54,31 @@ struct source_session {
 	struct frame_cache cache;
 };
 
+static inline struct source_session *
+source_session_of(struct session *c)
+{
+	return (struct source_session *)(void *)c;
+}
+
+/* source.c */
+struct store_stat source_stat(const struct pack_record *r);
+/* KEY, with or without the slash of a directory, to be cleared: 1, 0, -1. */
+int source_find(struct bundle_source *s, const char *key,
+    struct pack_entry *out, struct err *e);
+/* The attributes of M, which loses them: of the kinds that are kept. */
+struct attrs *source_take_attrs(
+    const struct bundle_source *s, struct pack_entry *m);
+
+/* source_file.c */
+struct store_file *source_open_file(
+    struct session *c, const char *key, uint64_t size, struct err *e);
+int source_read_file(struct store_file *f, uint64_t offset, void *data,
+    size_t len, struct err *e);
+int source_check_file(struct store_file *f, struct err *e);
+void source_close_file(struct store_file *f);
+int source_read_key(struct session *c, const char *key, uint64_t offset,
+    void *data, size_t len, struct err *e);
+
 /* source_open.c */
 /* NAME, whose digest is right: a descriptor; -1. */
 int source_open_checked(struct bundle_source *s, const char *name,

@@ -9,7 +9,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "transfer/bundle/volume.h"
+#include "transfer/bundle/volume_in.h"
 #include "transfer/pack/frame.h"
 #include "transfer/pack/tar.h"
 
@@ -43,8 +43,8 @@ write_at(int fd, uint64_t at, const void *p, size_t n, struct err *e)
 	return 0;
 }
 
-static int
-named(const struct volume *v, const char *end, struct err *e)
+int
+volume_named(const struct volume *v, const char *end, struct err *e)
 {
 	char name[VOLUME_NAME_MAX];
 
@@ -83,8 +83,7 @@ open_one(int dir_fd, uint64_t number, const char *end, int flags, struct err *e)
 	return fd == -1 ? err_sys(e, "%s", name) : fd;
 }
 
-/* FLAGS are the tar file's; its index is made after it. */
-static struct volume *
+struct volume *
 volume_open(int dir_fd, uint64_t number, int level, int flags, struct err *e)
 {
 	struct volume *v = calloc(1, sizeof(*v));
@@ -128,7 +127,7 @@ write_frame(struct volume *v, struct err *e)
 	if (frame_pack(v->packed, v->buffer, n, v->level, &len, e) == -1 ||
 	    write_at(v->fd, f->file_end, v->packed, len, e) == -1 ||
 	    frames_add(f, v->written, f->file_end, e) == -1)
-		return named(v, volume_end(true), e);
+		return volume_named(v, volume_end(true), e);
 	buf_addf(&v->lines, "{\"frame\":[%" PRIu64 ",%" PRIu64 "]}\n",
 	    v->written, f->file_end);
 	f->file_end += len;
@@ -144,7 +143,7 @@ write_out(struct volume *v, struct err *e)
 	if (v->level > 0)
 		return write_frame(v, e);
 	if (write_at(v->fd, v->written, v->buffer, n, e) == -1)
-		return named(v, volume_end(v->level > 0), e);
+		return volume_named(v, volume_end(v->level > 0), e);
 	v->written = v->at;
 	return 0;
 }
@@ -176,7 +175,7 @@ volume_add(struct volume *v, const void *p, size_t n, struct err *e)
 
 	if (v->broken) {
 		err_set(e, ERR_SYS, "could not be written before");
-		return named(v, volume_end(v->level > 0), e);
+		return volume_named(v, volume_end(v->level > 0), e);
 	}
 	if (v->level > 0)
 		return add_packed(v, p, n, e);
@@ -190,7 +189,7 @@ volume_add(struct volume *v, const void *p, size_t n, struct err *e)
 	if (n < LONG_BYTES)
 		return volume_add(v, p, n, e);
 	if (write_at(v->fd, v->at, p, n, e) == -1)
-		return named(v, volume_end(v->level > 0), e);
+		return volume_named(v, volume_end(v->level > 0), e);
 	v->at += n;
 	v->written = v->at;
 	return 0;
@@ -247,9 +246,8 @@ volume_back(struct volume *v, uint64_t at)
 	v->at = at;
 }
 
-/* What the volume is of is said in its first header. */
-static int
-begin(struct volume *v, const char *id, struct err *e)
+int
+volume_begin(struct volume *v, const char *id, struct err *e)
 {
 	AUTO(buf) struct buf header = BUF_INIT(4 * TAR_BLOCK);
 	char text[VOLUME_TITLE_MAX];
@@ -274,7 +272,7 @@ volume_new(
 	struct volume *v =
 	    volume_open(dir_fd, number, level, O_CREAT | O_EXCL, e);
 
-	if (v == NULL || begin(v, id, e) == -1)
+	if (v == NULL || volume_begin(v, id, e) == -1)
 		return NULL;
 	if (fsync(dir_fd) == -1) {
 		err_sys(e, "sync of the directory");
@@ -327,12 +325,12 @@ make_durable(struct volume *v, const struct batch *b, struct err *e)
 {
 	if (fdatasync(v->fd) == -1) {
 		err_sys(e, "sync");
-		return named(v, volume_end(v->level > 0), e);
+		return volume_named(v, volume_end(v->level > 0), e);
 	}
 	if (write_at(v->index_fd, v->index_bytes, b->lines.data, b->lines.len,
 		e) == -1 ||
 	    (fdatasync(v->index_fd) == -1 && err_sys(e, "sync") == -1))
-		return named(v, ".idx", e);
+		return volume_named(v, ".idx", e);
 	v->index_bytes += b->lines.len;
 	v->marked = b->end;
 	return 0;
@@ -373,9 +371,8 @@ volume_sync(struct volume *v, struct err *e)
 	return rc;
 }
 
-/* Nobody else has it any more, but for syncs. */
-static void
-shut(struct volume *v)
+void
+volume_shut(struct volume *v)
 {
 	pthread_mutex_lock(&v->lock);
 	close(v->fd);
@@ -405,99 +402,7 @@ volume_seal(struct volume *v, struct err *e)
 	if (rc == 0)
 		rc = sync_locked(v, true, e);
 	if (rc == 0)
-		shut(v);
+		volume_shut(v);
 	pthread_mutex_unlock(&v->syncing);
 	return rc;
-}
-
-struct again {
-	pack_index_fn *fn;
-	void *arg;
-	struct volume_found *found;
-};
-
-static int
-found_one(void *arg, const struct pack_record *m, struct err *e)
-{
-	struct again *a = arg;
-
-	if (m->order > a->found->order)
-		a->found->order = m->order;
-	return a->fn(a->arg, m, e);
-}
-
-/* Where the tar byte AT, which was set off, lies in the file. */
-static bool
-place_of(const struct volume *v, uint64_t at, uint64_t *file)
-{
-	const struct frame_place *p = frames_find(&v->frames, at);
-
-	*file = v->level == 0 ? at : p != NULL ? p->file : 0;
-	return v->level == 0 || (p != NULL && p->at == at);
-}
-
-/* Cuts off what no mark tells of. */
-static int
-cut(struct volume *v, const struct volume_mark *mark, uint64_t index_bytes,
-    struct err *e)
-{
-	bool open = mark->open.id[0] != '\0';
-	uint64_t file = mark->file;
-	off_t size = lseek(v->fd, 0, SEEK_END);
-
-	if (size == -1)
-		return err_sys(e, "seek");
-	v->at = mark->end;
-	v->open = mark->open;
-	if ((uint64_t)size < mark->file && open &&
-	    place_of(v, mark->open.start, &file)) {
-		v->at = mark->open.start;
-		memset(&v->open, 0, sizeof(v->open));
-		frames_cut(&v->frames, v->at);
-	}
-	if ((uint64_t)size < file)
-		return err_set(e, ERR_MISMATCH,
-		    "has %lld bytes, and its index tells of %" PRIu64
-		    ": it was cut off, or isn't the one that was written here",
-		    (long long)size, file);
-	v->written = v->marked = v->at;
-	v->frames.end = v->at;
-	v->frames.file_end = file;
-	v->index_bytes = index_bytes;
-	if (ftruncate(v->fd, (off_t)file) == -1 ||
-	    ftruncate(v->index_fd, (off_t)index_bytes) == -1)
-		return err_sys(e, "truncate");
-	return 0;
-}
-
-struct volume *
-volume_again(int dir_fd, uint64_t number, const char *id, int level,
-    pack_index_fn *fn, void *arg, struct volume_found *found, struct err *e)
-{
-	AUTO(volume)
-	struct volume *v = volume_open(dir_fd, number, level, 0, e);
-	struct again a = {.fn = fn, .arg = arg, .found = found};
-	struct volume_mark mark;
-	char name[VOLUME_NAME_MAX];
-	uint64_t bytes;
-
-	memset(found, 0, sizeof(*found));
-	if (v == NULL)
-		return NULL;
-	volume_name(number, ".idx", name);
-	if (volume_index_read(
-		v->index_fd, name, found_one, &a, &mark, &bytes, e) == -1 ||
-	    (level > 0 &&
-		volume_index_frames(v->index_fd, name, &v->frames, e) == -1))
-		return NULL;
-	if (cut(v, &mark, bytes, e) == -1) {
-		named(v, volume_end(v->level > 0), e);
-		return NULL;
-	}
-	found->sealed = mark.sealed;
-	if (mark.sealed)
-		shut(v);
-	else if (v->at == 0 && begin(v, id, e) == -1)
-		return NULL;
-	return TAKE(v);
 }
