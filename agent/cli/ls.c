@@ -91,6 +91,7 @@ list(const struct options *o, const char *where, struct listing *l,
 
 	if (url == NULL)
 		return -1;
+	store_url_look(url);
 	store = store_open(url, &o->store, e);
 	if (store == NULL)
 		return err_context(e, "%s", url->text);
