@@ -88,8 +88,10 @@ int bundle_open(struct bundle_target *s, struct err *e);
 /* A volume with room for BYTES (or a new one), to be given back. */
 struct volume *bundle_take(
     struct bundle_target *s, uint64_t bytes, struct err *e);
-/* The newest: nothing that is written later lies in one before it. */
-struct volume *bundle_take_newest(struct bundle_target *s, struct err *e);
+/* The newest: nothing that is written later lies in one before it.  A directory
+ * must come behind no symlink. */
+struct volume *bundle_take_newest(
+    struct bundle_target *s, bool for_directory, struct err *e);
 void bundle_give(struct bundle_target *s, struct volume *v);
 /* No volume is given any more by who has it: it is sealed. */
 int bundle_full(struct bundle_target *s, struct volume *v, struct err *e);

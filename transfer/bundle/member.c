@@ -88,9 +88,11 @@ write_member(struct session *c, struct pack_record *r, const void *data,
 		return -1;
 	if (s->limit != NULL)
 		limit_pay(s->limit, bytes);
-	v = newest ? bundle_take_newest(s, e) : bundle_take(s, bytes, e);
+	v = newest ? bundle_take_newest(s, r->st.type == ITEM_DIR, e)
+		   : bundle_take(s, bytes, e);
 	if (v == NULL)
 		return -1;
+	v->has_symlinks |= r->st.type == ITEM_SYMLINK;
 	pthread_mutex_lock(&v->lock);
 	start = v->at;
 	rc = append(c, v, r, data, len, e);

@@ -15,6 +15,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/random.h>
 
 #include "base/text.h"
 #include "transfer/bundle/internal.h"
@@ -107,15 +108,17 @@ bundle_upload_begin(struct session *c, const char *key,
     struct err *e)
 {
 	struct bundle_target *s = bundle_of(c);
-	uint64_t order;
+	uint64_t random;
 
 	(void)key;
 	(void)st;
 	if (bundle_open(s, e) == -1)
 		return -1;
-	order = atomic_fetch_add(&s->members, 1) + 1;
-	snprintf(id, VOLUME_ID_MAX, "%.8s-%" PRIx64 "-%" PRIu32, s->order->id,
-	    order, pieces_parts(plan, s->volume_bytes));
+	/* Another run's may be waiting for its end still. */
+	if (getrandom(&random, sizeof(random), 0) != (ssize_t)sizeof(random))
+		return err_sys(e, "getrandom");
+	snprintf(id, VOLUME_ID_MAX, "%.8s-%016" PRIx64 "-%" PRIu32,
+	    s->order->id, random, pieces_parts(plan, s->volume_bytes));
 	return upload_new(s, id, e) != NULL ? 0 : -1;
 }
 

@@ -43,6 +43,10 @@ struct volume {
 	int level; /* of zstd; 0: it isn't compressed */
 	/* The bundle's, under its lock; HELD: for long, by a big file. */
 	enum volume_state state;
+	/* Of whoever took it.  GNU tar makes symlinks that lead out of their
+	 * directory at the very end, after the times of directories that come
+	 * behind them: these must be in a volume without any. */
+	bool has_symlinks;
 	struct volume *next_free;
 	int dir_fd; /* borrowed */
 	int fd;	    /* -1: sealed */
@@ -82,6 +86,7 @@ struct volume *volume_new(
 /* What a volume's index told when it was opened again. */
 struct volume_found {
 	bool sealed;
+	bool has_symlinks;
 	uint64_t order; /* the greatest of its members */
 };
 

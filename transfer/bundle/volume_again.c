@@ -21,6 +21,7 @@ found_one(void *arg, const struct pack_record *m, struct err *e)
 
 	if (m->order > a->found->order)
 		a->found->order = m->order;
+	a->found->has_symlinks |= m->st.type == ITEM_SYMLINK;
 	return a->fn(a->arg, m, e);
 }
 

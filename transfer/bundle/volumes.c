@@ -105,14 +105,15 @@ bundle_take(struct bundle_target *s, uint64_t bytes, struct err *e)
 
 /* The newest if it can be had, or soon; NULL: another one is to be made. */
 static struct volume *
-wait_for_newest(struct bundle_target *s)
+wait_for_newest(struct bundle_target *s, bool for_directory)
 {
 	struct volume *v;
 
 	pthread_mutex_lock(&s->lock);
 	while ((v = s->newest) != NULL && v->state == VOLUME_TAKEN)
 		pthread_cond_wait(&s->given, &s->lock);
-	if (v != NULL && v->state == VOLUME_FREE)
+	if (v != NULL && v->state == VOLUME_FREE &&
+	    !(for_directory && v->has_symlinks))
 		take_from_free(s, v);
 	else
 		v = NULL;
@@ -121,9 +122,9 @@ wait_for_newest(struct bundle_target *s)
 }
 
 struct volume *
-bundle_take_newest(struct bundle_target *s, struct err *e)
+bundle_take_newest(struct bundle_target *s, bool for_directory, struct err *e)
 {
-	struct volume *v = wait_for_newest(s);
+	struct volume *v = wait_for_newest(s, for_directory);
 
 	if (v == NULL)
 		return make_volume(s, e);
@@ -173,6 +174,7 @@ recover_one(struct bundle_target *s, int dir_fd, uint64_t number, struct err *e)
 		volume_free(v);
 		return -1;
 	}
+	v->has_symlinks = found.has_symlinks;
 	/* What is open waits for its upload, or the end. */
 	if (found.sealed)
 		v->state = VOLUME_SEALED;
