@@ -9,7 +9,7 @@ import uuid
 
 OF_SYSTEM = {"c", "m"}
 NAMES = {"crypto": "openssl", "sqlite3": "sqlite", "ssh2": "libssh2",
-         "nfs": "libnfs"}
+         "nfs": "libnfs", "archive": "libarchive"}
 
 with open(sys.argv[1]) as f:
     doc = json.load(f)
